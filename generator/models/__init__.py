@@ -1,0 +1,1 @@
+"""Values: frozen, closed to unknown fields, no I/O."""

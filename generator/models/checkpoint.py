@@ -1,0 +1,49 @@
+"""Checkpoint: how a model's tensors are stored, and where they come from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from generator.models.architecture import Architecture
+from generator.models.dtype import DType
+from generator.models.quantization import Quantization
+from generator.models.value import Value
+
+Source = Literal["hub", "local", "embedded"]
+
+
+class TensorGroup(Value):
+    """Tensors of one module class and dtype over a range of layers, from safetensors headers."""
+
+    module: str
+    """Module class: the tensor's name without its layer number and expert number."""
+    dtype: DType
+    layers: str = ""
+    """Layer numbers as `0-2,5`; empty outside the decoder layers."""
+    elements: int
+    """Elements of all the group's tensors together."""
+    tensors: int = 1
+
+
+class Checkpoint(Value):
+    """Storage facts of one revision."""
+
+    quantization: Quantization | None = None
+    total_bytes: int | None = None
+    """Bytes of all tensors from safetensors headers; None where only config.json is known."""
+    tensors: tuple[TensorGroup, ...] = ()
+
+
+class ModelFacts(Value):
+    """All that the planner is told about a model."""
+
+    id: str
+    revision: str | None
+    """40-hex commit of the Hub; None for a local directory or an embedded model without one."""
+    source: Source
+    architecture: Architecture
+    checkpoint: Checkpoint
+    license: str | None = None
+    gated: bool | None = None
+    custom_code: bool = False
+    """True where config.json's `auto_map` asks for code from the repository."""

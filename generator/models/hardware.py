@@ -1,0 +1,76 @@
+"""GPUs and how they are connected."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from generator.models.value import Value
+
+Interconnect = Literal["auto", "nvlink", "pcie"]
+
+
+class Flops(Value):
+    """Dense FLOP/s of one GPU by compute dtype; None where no source states it."""
+
+    bf16: int | None = None
+    fp16: int | None = None
+    fp8: int | None = None
+    int8: int | None = None
+    fp4: int | None = None
+
+
+class GPU(Value):
+    """One GPU model, or one of our own description (`--vram-gb`)."""
+
+    name: str
+    nvml_names: tuple[str, ...] = ()
+    memory_bytes: int
+    """Total memory as NVML reports it."""
+    capability: int
+    """CUDA compute capability as major * 10 + minor: 90 for an H100."""
+    bandwidth_bytes_per_s: int | None = None
+    flops: Flops = Flops()
+    nvlink_bytes_per_s: int | None = None
+    """NVLink bandwidth of one GPU in one direction."""
+    pcie_generation: int | None = None
+    unified_memory: bool = False
+    """True where GPU and CPU share one memory (GB10, GH200's page migration excluded)."""
+    source: str = ""
+
+    @property
+    def supports_bf16(self) -> bool:
+        """Native bfloat16 (vLLM 0.32 platforms/cuda.py: SM80 or newer)."""
+        return self.capability >= 80  # noqa: PLR2004 - a compute capability
+
+    @property
+    def supports_fp8(self) -> bool:
+        """Native FP8 arithmetic: SM89 or newer."""
+        return self.capability >= 89  # noqa: PLR2004 - a compute capability
+
+    @property
+    def supports_fp4(self) -> bool:
+        """Native FP4 arithmetic: SM100 or newer."""
+        return self.capability >= 100  # noqa: PLR2004 - a compute capability
+
+
+class Cluster(Value):
+    """Equal nodes of equal GPUs."""
+
+    gpu: GPU
+    gpus_per_node: int
+    nodes: int = 1
+    interconnect: Interconnect = "auto"
+    reserved_bytes: int = 0
+    """Memory of each GPU that other processes hold, measured by NVML or declared."""
+
+    @property
+    def total_gpus(self) -> int:
+        """GPUs of all nodes."""
+        return self.gpus_per_node * self.nodes
+
+    @property
+    def link(self) -> Literal["nvlink", "pcie"]:
+        """The link that collectives of one node use."""
+        if self.interconnect != "auto":
+            return self.interconnect
+        return "nvlink" if self.gpu.nvlink_bytes_per_s else "pcie"

@@ -1,0 +1,25 @@
+"""How one replica is laid out over ranks, by vLLM's argument names."""
+
+from __future__ import annotations
+
+from generator.models.value import Value
+
+
+class Layout(Value):
+    """Parallel sizes; a rank is one GPU, a replica is tp * pp ranks."""
+
+    tensor_parallel_size: int = 1
+    pipeline_parallel_size: int = 1
+    data_parallel_size: int = 1
+    enable_expert_parallel: bool = False
+    decode_context_parallel_size: int = 1
+
+    @property
+    def ranks(self) -> int:
+        """GPUs in use."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size * self.data_parallel_size
+
+    @property
+    def expert_parallel_size(self) -> int:
+        """Ranks that the experts are spread over: tp * dp with expert parallelism, else 1."""
+        return self.tensor_parallel_size * self.data_parallel_size if self.enable_expert_parallel else 1

@@ -1,0 +1,161 @@
+"""Plan: what the planner proves, and PlanRecord: the part of it that templates print."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from generator.models.checkpoint import Source
+from generator.models.hardware import Cluster
+from generator.models.interval import ByteInterval
+from generator.models.parallelism import Layout
+from generator.models.request import Request
+from generator.models.value import Value
+
+Verdict = Literal["fits", "tight", "does_not_fit"]
+OOMRisk = Literal["LOW", "MEDIUM", "HIGH"]
+
+
+class MemoryBudget(Value):
+    """One rank's memory, worst rank of the replica; each item in bytes."""
+
+    gpu_total_bytes: ByteInterval
+    requested_bytes: ByteInterval
+    weights_bytes: ByteInterval
+    non_torch_bytes: ByteInterval
+    activation_peak_bytes: ByteInterval
+    cuda_graph_bytes: ByteInterval
+    kv_cache_available_bytes: ByteInterval
+    worst_rank: str = "every rank is alike"
+    calibration: str = ""
+
+
+class CacheGroup(Value):
+    """Layers that share one block table."""
+
+    kind: str
+    layers: int
+    block_size_tokens: int
+    page_size_bytes: int
+
+
+class KVCacheReport(Value):
+    """vLLM's allocator at the expected available memory."""
+
+    block_size_tokens: int
+    bytes_per_block: int
+    num_blocks: int
+    groups: tuple[CacheGroup, ...]
+    capacity_tokens: int
+    max_concurrency: float
+    at_max_model_len: int
+
+
+class Feasibility(Value):
+    """The verdict: fits even at the high end, tight at the expected value only, does_not_fit."""
+
+    verdict: Verdict
+    fits: bool
+    oom_risk: OOMRisk
+    headroom_bytes: int
+    shortfall_bytes: int
+    max_concurrency_at_context: int
+    max_context_at_concurrency: int
+
+
+class Decision(Value):
+    """One engine field, its value, and the reason with the number that decided it."""
+
+    field: str
+    value: Any
+    reason: str
+
+
+class Repair(Value):
+    """One change that would make the plan fit, already proven."""
+
+    title: str
+    flags: tuple[str, ...]
+    effect: str
+
+
+class Runtime(Value):
+    """What the deployment needs around the engine."""
+
+    image: str
+    startup_s: int
+    shm_bytes: int
+    host_ram_bytes: int
+    drain_s: int
+
+
+class ModelSummary(Value):
+    """The model, for reports."""
+
+    id: str
+    revision: str | None
+    source: Source
+    architecture: str
+    parameters: int
+    active_parameters: int
+    checkpoint_bytes: int
+    license: str | None = None
+    gated: bool | None = None
+
+
+class Plan(Value):
+    """The whole proof; `plan --json` prints this object."""
+
+    schema_version: int = 1
+    planner: str
+    inputs: Request
+    cluster: Cluster
+    layout: Layout
+    feasibility: Feasibility
+    model: ModelSummary
+    engine: dict[str, Any]
+    command: tuple[str, ...]
+    runtime: Runtime
+    memory: MemoryBudget
+    kv_cache: KVCacheReport | None
+    estimate: dict[str, Any] | None = None
+    decisions: tuple[Decision, ...]
+    advisories: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    alternatives: tuple[dict[str, Any], ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+
+class Display(Value):
+    """Strings and figures ready to print; templates do no arithmetic."""
+
+    verdict: str
+    gpus: str
+    memory: tuple[tuple[str, str], ...]
+    """Rows of the memory table: item, `12.3 GiB`."""
+    concurrency: str
+    context: str
+    speed: str = ""
+    memory_bar_svg: str = ""
+
+
+class PlanRecord(Value):
+    """What templates print and `.copier-answers.yml` records; its digest covers all of it."""
+
+    schema_version: int = 1
+    planner: str
+    inputs: dict[str, Any]
+    summary: str
+    architecture: str
+    parameters: int
+    layout: Layout
+    engine: dict[str, Any]
+    serve: dict[str, Any]
+    """serve.yaml's mapping in order: dashed keys, `model` left out."""
+    args: tuple[str, ...]
+    """argv after `vllm serve MODEL`."""
+    runtime: Runtime
+    verdict: Verdict
+    decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...] = ()
+    display: Display
+    digest: str = ""

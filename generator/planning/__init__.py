@@ -1,0 +1,1 @@
+"""Pure functions from values to values; bytes of one rank only."""

@@ -1,0 +1,1 @@
+"""Bytes to strings, tables and pictures; pure."""

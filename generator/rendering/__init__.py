@@ -1,0 +1,1 @@
+"""The only driver of Copier, and the store of released templates."""

@@ -1,0 +1,1 @@
+"""What may be absent, slow or wrong: Hub, local files, driver, logs."""

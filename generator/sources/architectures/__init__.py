@@ -1,0 +1,1 @@
+"""config.json -> Architecture, one reader a family."""

@@ -1,0 +1,24 @@
+"""Binary units: the only powers of 1024 in this package."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+
+
+def gib(value: float | str) -> int:
+    """Bytes of `value` GiB, rounded down."""
+    return int(Fraction(str(value)) * GIB)
+
+
+def ceil_div(numerator: int, denominator: int) -> int:
+    """Smallest integer that is at least `numerator / denominator`; `denominator` > 0."""
+    return -(-numerator // denominator)
+
+
+def round_up(value: int, multiple: int) -> int:
+    """Smallest multiple of `multiple` that is at least `value`."""
+    return ceil_div(value, multiple) * multiple
