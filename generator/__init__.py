@@ -1,1 +1,1 @@
-"""vllm-wizard: prove a vLLM configuration on paper, generate its deployment repository, update it in place."""
+"""Prove a vLLM configuration on paper, generate its deployment repository, update it in place."""
