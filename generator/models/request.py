@@ -1,4 +1,4 @@
-"""Request: everything that a user may ask for; one field is one option and one question."""
+"""Request: everything that a user may ask for; one field is one option and one question of copier.yml."""
 
 from __future__ import annotations
 
@@ -8,43 +8,63 @@ from pydantic import Field
 
 from generator.models.hardware import Interconnect
 from generator.models.value import Value
-from generator.models.workload import Targets, Workload
+from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Workload
 
 Artefact = Literal["command", "profile", "compose", "kubernetes"]
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
 
 
-class HardwareRequest(Value):
-    """Which GPUs; `gpus` is per node."""
-
-    gpu: str = "auto"
-    """A catalogue name, an NVML product name, `auto` (detect), or `custom` with memory and capability."""
-    gpus: int = Field(1, gt=0)
-    nodes: int = Field(1, gt=0)
-    interconnect: Interconnect = "auto"
-    vram_gb: float | None = Field(None, gt=0)
-    """Memory of one GPU in GiB, overriding the table."""
-    capability: str | None = None
-    """Compute capability (`8.9`) of a GPU that the table lacks."""
-    reserve_gb: float = Field(0.0, ge=0)
-    """GiB of each GPU that other processes hold."""
-
-
 class Request(Value):
-    """One deployment, as asked for."""
+    """One deployment, as asked for; a zero or an empty string means "not stated"."""
 
-    model: str
-    revision: str | None = None
-    source: SourceChoice = "auto"
-    hardware: HardwareRequest = HardwareRequest()
-    vllm: str = ""
-    """vLLM release; empty for the newest known."""
-    workload: Workload = Workload()
-    targets: Targets = Targets()
-    headroom_gb: float = Field(0.0, ge=0)
-    """GiB of each GPU that the plan leaves unused."""
-    trust_remote_code: bool = False
-    overrides: dict[str, Any] = Field(default_factory=dict)
-    """Engine arguments that the user sets; null leaves one to vLLM. Constraints of the plan."""
-    measured: dict[str, Any] = Field(default_factory=dict)
-    """What `verify` and `calibrate` measured on the real deployment."""
+    model: str = Field(min_length=1, description="Hugging Face model id, embedded id or local directory")
+    revision: str = Field("", description="Branch, tag or commit of the model; empty: the newest, pinned")
+    source: SourceChoice = Field("auto", description="Where model facts come from")
+    gpu: str = Field(
+        "auto", description="GPU by catalogue or NVML name; auto: this machine's; custom: --vram-gb"
+    )
+    gpus: int = Field(1, gt=0, description="GPUs of one node")
+    nodes: int = Field(1, gt=0, description="Nodes of one replica")
+    interconnect: Interconnect = Field("auto", description="Link between the GPUs of one node")
+    vram_gb: float = Field(0.0, ge=0, description="GiB of one GPU, where the table should not decide")
+    capability: str = Field("", description="CUDA compute capability of a custom GPU, like 8.9")
+    reserve_gb: float = Field(0.0, ge=0, description="GiB of each GPU that other processes hold")
+    vllm: str = Field("", description="vLLM release; empty: the newest that this version knows")
+    workload: Preset = Field("chat", description="Workload preset")
+    prompt_tokens: int = Field(0, ge=0, description="Mean prompt tokens; 0: the preset's")
+    gen_tokens: int = Field(0, ge=0, description="Mean generated tokens; 0: the preset's")
+    concurrency: int = Field(0, ge=0, description="Requests in flight at once; 0: the preset's")
+    batching_mode: BatchingMode = Field("balanced", description="What to favour")
+    prefix_hit_ratio: float = Field(
+        0.0, ge=0, lt=1, description="Share of prompt tokens found in the prefix cache"
+    )
+    ttft_ms: float = Field(0.0, ge=0, description="Target time to first token in ms; 0: none")
+    tpot_ms: float = Field(0.0, ge=0, description="Target time per output token in ms; 0: none")
+    requests_per_s: float = Field(0.0, ge=0, description="Target request rate; 0: none")
+    price: float = Field(
+        0.0, ge=0, description="Price of one GPU-hour; 0: the dated table's, where it has one"
+    )
+    headroom_gb: float = Field(0.0, ge=0, description="GiB of each GPU that the plan leaves unused")
+    trust_remote_code: bool = Field(default=False, description="Run code from the model repository")
+    overrides: dict[str, Any] = Field(
+        default_factory=dict, description="Engine arguments that you set; null leaves one to vLLM"
+    )
+    replan: int = Field(0, ge=0, description="Raise it to plan again with today's planner and facts")
+    measured: dict[str, Any] = Field(default_factory=dict, description="What the running deployment measured")
+
+    @property
+    def load(self) -> Workload:
+        """The workload: the preset with the stated numbers in place of its own."""
+        stated = {
+            name: getattr(self, name)
+            for name in ("prompt_tokens", "gen_tokens", "concurrency")
+            if getattr(self, name)
+        }
+        policy = {"batching_mode": self.batching_mode, "prefix_hit_ratio": self.prefix_hit_ratio}
+        return PRESETS[self.workload].model_copy(update=stated | policy)
+
+    @property
+    def targets(self) -> Targets:
+        """The stated service levels."""
+        names = ("ttft_ms", "tpot_ms", "requests_per_s")
+        return Targets(**{name: getattr(self, name) or None for name in names})

@@ -8,21 +8,38 @@ from pydantic import Field
 
 from generator.models.value import Value
 
-BatchingMode = Literal["throughput", "latency", "balanced"]
+BatchingMode = Literal["balanced", "latency", "throughput"]
+Preset = Literal["chat", "rag", "agent", "batch"]
 
 
 class Workload(Value):
     """A mean request and how many of them run at once."""
 
-    prompt_tokens: int = Field(512, gt=0)
-    gen_tokens: int = Field(256, gt=0)
-    concurrency: int = Field(1, gt=0)
+    prompt_tokens: int = Field(gt=0)
+    gen_tokens: int = Field(gt=0)
+    concurrency: int = Field(gt=0)
     batching_mode: BatchingMode = "balanced"
+    prefix_hit_ratio: float = Field(0.0, ge=0, lt=1)
+    """Share of prompt tokens that the prefix cache already holds."""
+
+    @property
+    def request_tokens(self) -> int:
+        """Tokens of one finished request, prompt and answer."""
+        return self.prompt_tokens + self.gen_tokens
 
 
 class Targets(Value):
     """Service levels that the plan should meet; None where the user states none."""
 
-    ttft_ms: float | None = Field(None, gt=0)
-    tpot_ms: float | None = Field(None, gt=0)
-    requests_per_s: float | None = Field(None, gt=0)
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
+    requests_per_s: float | None = None
+
+
+PRESETS: dict[Preset, Workload] = {
+    "chat": Workload(prompt_tokens=1024, gen_tokens=256, concurrency=16),
+    "rag": Workload(prompt_tokens=6144, gen_tokens=512, concurrency=16),
+    "agent": Workload(prompt_tokens=16384, gen_tokens=1024, concurrency=8),
+    "batch": Workload(prompt_tokens=1024, gen_tokens=512, concurrency=128),
+}
+"""Starting points for people who do not know their numbers yet; every number can be set on its own."""
