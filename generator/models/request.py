@@ -20,9 +20,7 @@ class Request(Value):
     model: str = Field(min_length=1, description="Hugging Face model id, embedded id or local directory")
     revision: str = Field("", description="Branch, tag or commit of the model; empty: the newest, pinned")
     source: SourceChoice = Field("auto", description="Where model facts come from")
-    gpu: str = Field(
-        "auto", description="GPU by catalogue or NVML name; auto: this machine's; custom: --vram-gb"
-    )
+    gpu: str = Field("auto", description="GPU by catalogue or NVML name; auto: detect; custom: --vram-gb")
     gpus: int = Field(1, gt=0, description="GPUs of one node")
     nodes: int = Field(1, gt=0, description="Nodes of one replica")
     interconnect: Interconnect = Field("auto", description="Link between the GPUs of one node")
@@ -35,15 +33,11 @@ class Request(Value):
     gen_tokens: int = Field(0, ge=0, description="Mean generated tokens; 0: the preset's")
     concurrency: int = Field(0, ge=0, description="Requests in flight at once; 0: the preset's")
     batching_mode: BatchingMode = Field("balanced", description="What to favour")
-    prefix_hit_ratio: float = Field(
-        0.0, ge=0, lt=1, description="Share of prompt tokens found in the prefix cache"
-    )
+    prefix_hit_ratio: float = Field(0.0, ge=0, lt=1, description="Share of prompt tokens in the prefix cache")
     ttft_ms: float = Field(0.0, ge=0, description="Target time to first token in ms; 0: none")
     tpot_ms: float = Field(0.0, ge=0, description="Target time per output token in ms; 0: none")
     requests_per_s: float = Field(0.0, ge=0, description="Target request rate; 0: none")
-    price: float = Field(
-        0.0, ge=0, description="Price of one GPU-hour; 0: the dated table's, where it has one"
-    )
+    price: float = Field(0.0, ge=0, description="Price of one GPU-hour; 0: the dated table's")
     headroom_gb: float = Field(0.0, ge=0, description="GiB of each GPU that the plan leaves unused")
     trust_remote_code: bool = Field(default=False, description="Run code from the model repository")
     overrides: dict[str, Any] = Field(
