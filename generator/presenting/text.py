@@ -1,0 +1,48 @@
+"""Figures as short strings that a person reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.units import GIB, MIB
+
+if TYPE_CHECKING:
+    from generator.models.interval import ByteInterval
+
+
+def gib_text(value: int) -> str:
+    """Bytes as GiB with two decimals below 10, one below 1000; under a tenth of a GiB as MiB."""
+    if abs(value) < GIB // 10:
+        return f"{value / MIB:.0f} MiB"
+    amount = value / GIB
+    return f"{amount:.2f} GiB" if abs(amount) < 10 else f"{amount:,.1f} GiB"  # noqa: PLR2004 - two decimals below ten
+
+
+def interval_text(value: ByteInterval) -> str:
+    """An interval as `12.3 GiB`, with its range where it has one."""
+    if value.low == value.high:
+        return gib_text(value.expected)
+    return f"{gib_text(value.expected)} ({value.low / GIB:.2f} to {value.high / GIB:.2f})"
+
+
+def tokens_text(value: int) -> str:
+    """Tokens with thousands separators."""
+    return f"{value:,}"
+
+
+def count_text(value: int) -> str:
+    """A large count as `8.0B` or `596M`."""
+    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
+        if value >= size:
+            return f"{value / size:.1f}{letter}"
+    return f"{value:,}"
+
+
+def times_text(value: float) -> str:
+    """A concurrency as vLLM logs it: `12.34x`."""
+    return f"{value:,.2f}x"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 GPU`, `2 GPUs`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

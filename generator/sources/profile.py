@@ -1,0 +1,162 @@
+"""Profiles: a deployment's answers as a YAML file for people, the ancestor's format included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from generator.errors import RequestError, SourceError
+from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ANSWERS: dict[str, dict[str, str]] = {
+    "model": {
+        "id": "model",
+        "revision": "revision",
+        "source": "source",
+        "trust_remote_code": "trust_remote_code",
+    },
+    "hardware": {
+        "gpu_name": "gpu",
+        "gpu": "gpu",
+        "gpus": "gpus",
+        "nodes": "nodes",
+        "vram_gb": "vram_gb",
+        "capability": "capability",
+        "interconnect": "interconnect",
+        "reserve_gb": "reserve_gb",
+    },
+    "workload": {
+        "preset": "workload",
+        "prompt_tokens": "prompt_tokens",
+        "gen_tokens": "gen_tokens",
+        "concurrency": "concurrency",
+        "mode": "batching_mode",
+        "batching_mode": "batching_mode",
+        "prefix_hit_ratio": "prefix_hit_ratio",
+        "ttft_ms": "ttft_ms",
+        "tpot_ms": "tpot_ms",
+        "requests_per_s": "requests_per_s",
+    },
+    "policy": {"headroom_gb": "headroom_gb", "price": "price", "vllm": "vllm", "replan": "replan"},
+    "outputs": {"service": "service", "emit": "artefacts"},
+}
+_ENGINE: dict[str, dict[str, str]] = {
+    "model": {name: name for name in ("dtype", "quantization", "kv_cache_dtype", "max_model_len")},
+    "hardware": {"tp_size": "tensor_parallel_size"},
+    "policy": {"gpu_memory_utilization": "gpu_memory_utilization"},
+}
+_SUPERSEDED = {
+    "model.params_b": "parameters are counted from the model itself",
+    "policy.overhead_gb": "overheads are planned item by item; use reserve_gb for other processes",
+    "policy.fragmentation_factor": "vLLM's paged cache is planned block by block",
+    "workload.streaming": "streaming does not change the plan",
+}
+_WORDS = {"interconnect": {"unknown": "auto"}, "artefacts": {"k8s": "kubernetes"}}
+_NOT_STATED = {"dtype": "auto", "quantization": "none", "kv_cache_dtype": "auto"}
+
+
+class Profile(Value):
+    """A profile file, parsed: the answers that it states and what it states in vain."""
+
+    answers: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def load_profile(path: Path) -> Profile:
+    """The answers that a profile file states, sections `resolved` and comments left out.
+
+    Raises:
+        SourceError: the file cannot be read.
+        RequestError: it is not YAML, or a section or key is unknown; names the line and the field.
+    """
+    root = _parse(path)
+    answers: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
+    warnings: list[str] = []
+    for field, line, value in _entries(root, path):
+        section, _, key = field.partition(".")
+        if field in _SUPERSEDED:
+            warnings.append(f"{path.name} line {line}: {field} has no effect any more: {_SUPERSEDED[field]}")
+        elif field == "outputs.vllm_args":
+            overrides |= _mapping(value, path, line, field)
+        elif key in _ENGINE.get(section, {}):
+            name = _ENGINE[section][key]
+            overrides |= {} if value in (None, _NOT_STATED.get(name)) else {name: value}
+        elif key in _ANSWERS[section]:
+            name = _ANSWERS[section][key]
+            answers |= {} if value is None else {name: _translated(name, value)}
+        else:
+            known = sorted({*_ANSWERS[section], *_ENGINE.get(section, {})})
+            raise RequestError(
+                f"{path} line {line}: unknown key {field!r}; known in {section}: {', '.join(known)}"
+            )
+    if overrides:
+        answers["overrides"] = overrides
+    return Profile(answers=answers, warnings=tuple(warnings))
+
+
+def _parse(path: Path) -> yaml.MappingNode:
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise SourceError(f"cannot read profile {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"profile {path} is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise RequestError(
+            f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}"
+        ) from error
+    if not isinstance(root, yaml.MappingNode):
+        raise RequestError(f"{path}: expected the sections model, hardware, workload, policy, outputs")
+    return root
+
+
+def _entries(root: yaml.MappingNode, path: Path) -> Iterator[tuple[str, int, Any]]:
+    """`section.key`, its line and its value, for every key of every section that is ours to read."""
+    for section_node, body in root.value:
+        section, line = section_node.value, section_node.start_mark.line + 1
+        if section in ("profile_version", "resolved"):
+            continue
+        if section not in _ANSWERS:
+            raise RequestError(
+                f"{path} line {line}: unknown section {section!r}; known: {', '.join(_ANSWERS)}, resolved"
+            )
+        if not isinstance(body, yaml.MappingNode):
+            if body.tag == "tag:yaml.org,2002:null":
+                continue
+            raise RequestError(f"{path} line {line}: section {section} must be a mapping of keys to values")
+        for key, value in body.value:
+            yield f"{section}.{key.value}", key.start_mark.line + 1, _value(value, path)
+
+
+def _value(node: yaml.Node, path: Path) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node, deep=True)
+    except yaml.YAMLError as error:
+        raise RequestError(f"{path} line {node.start_mark.line + 1}: {error}") from error
+    finally:
+        loader.dispose()
+
+
+def _mapping(value: Any, path: Path, line: int, field: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RequestError(f"{path} line {line}: {field} must be a mapping of vLLM arguments to values")
+    return {str(key).replace("-", "_"): item for key, item in value.items()}
+
+
+def _translated(name: str, value: Any) -> Any:
+    words = _WORDS.get(name, {})
+    if isinstance(value, list):
+        return [words.get(item, item) for item in value]
+    return words.get(value, value) if isinstance(value, str) else value
