@@ -1,1 +1,1 @@
-"""Tables of facts, each row with its source, read through one refusing loader."""
+"""Tables of published facts (GPUs, quantizations, vLLM releases) and their look-ups; no arithmetic."""

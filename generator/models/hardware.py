@@ -10,7 +10,10 @@ Interconnect = Literal["auto", "nvlink", "pcie"]
 
 
 class Flops(Value):
-    """Dense FLOP/s of one GPU by compute dtype; None where no source states it."""
+    """Dense FLOP/s of one GPU by compute dtype; None where no source states it.
+
+    `fp16` is stated only where a source gives it apart from `bf16`.
+    """
 
     bf16: int | None = None
     fp16: int | None = None
@@ -31,7 +34,9 @@ class GPU(Value):
     bandwidth_bytes_per_s: int | None = None
     flops: Flops = Flops()
     nvlink_bytes_per_s: int | None = None
-    """NVLink bandwidth of one GPU in one direction."""
+    """NVLink bandwidth of one GPU in one direction; on a card with a bridge, to its one partner."""
+    nvlink_bridge: bool = False
+    """True where NVLink needs a bridge between a pair of cards, which a plan does not assume."""
     pcie_generation: int | None = None
     unified_memory: bool = False
     """True where GPU and CPU share one memory (GB10, GH200's page migration excluded)."""
@@ -73,4 +78,4 @@ class Cluster(Value):
         """The link that collectives of one node use."""
         if self.interconnect != "auto":
             return self.interconnect
-        return "nvlink" if self.gpu.nvlink_bytes_per_s else "pcie"
+        return "nvlink" if self.gpu.nvlink_bytes_per_s and not self.gpu.nvlink_bridge else "pcie"

@@ -1,0 +1,195 @@
+"""GPUs by name, alias or NVML product name; the figures are `gpus.toml`'s."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from generator.catalogue.loader import Row, Source, Words, packaged_rows, table, unique
+from generator.errors import RequestError, UnknownFactError
+from generator.models.hardware import GPU, Flops
+from generator.units import MIB, gib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FILE = "gpus.toml"
+_SAME_CARD = 0.9
+"""ECC, a reserved part and older drivers hide up to 7 % of a card's memory (notes of `gpus.toml`)."""
+_BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
+
+Figure = Annotated[float, Field(gt=0)]
+
+
+class GPURow(Row):
+    """One row of `gpus.toml`, in the units that its sources print."""
+
+    name: str
+    aliases: Words = ()
+    nvml_names: Words
+    memory_mib: Annotated[int, Field(gt=0)]
+    capability: Annotated[str, Field(pattern=r"^\d{1,2}\.\d$")]
+    bandwidth_gb_per_s: Figure | None = None
+    bf16_tflops: Figure | None = None
+    fp16_tflops: Figure | None = None
+    fp8_tflops: Figure | None = None
+    int8_tops: Figure | None = None
+    fp4_tflops: Figure | None = None
+    nvlink_gb_per_s: Figure | None = None
+    nvlink_bridge: bool = False
+    pcie_generation: int | None = None
+    unified_memory: bool = False
+    memory_source: Source
+    spec_source: Source
+    note: Source | None = None
+
+    @property
+    def gpu(self) -> GPU:
+        """The row in bytes, bytes per second and FLOP/s."""
+        return GPU(
+            name=self.name,
+            nvml_names=self.nvml_names,
+            memory_bytes=self.memory_mib * MIB,
+            capability=parse_capability(self.capability),
+            bandwidth_bytes_per_s=_scaled(self.bandwidth_gb_per_s, 10**9),
+            flops=Flops(
+                bf16=_scaled(self.bf16_tflops, 10**12),
+                fp16=_scaled(self.fp16_tflops, 10**12),
+                fp8=_scaled(self.fp8_tflops, 10**12),
+                int8=_scaled(self.int8_tops, 10**12),
+                fp4=_scaled(self.fp4_tflops, 10**12),
+            ),
+            nvlink_bytes_per_s=_scaled(self.nvlink_gb_per_s, 10**9),
+            nvlink_bridge=self.nvlink_bridge,
+            pcie_generation=self.pcie_generation,
+            unified_memory=self.unified_memory,
+            source=f"memory: {self.memory_source}; figures: {self.spec_source}",
+        )
+
+
+def parse_capability(text: str) -> int:
+    """Compute capability as major * 10 + minor: 89 for "8.9".
+
+    Raises:
+        RequestError: `text` is not "major.minor".
+    """
+    major, dot, minor = text.partition(".")
+    if not (dot and major.isdecimal() and minor.isdecimal() and len(minor) == 1):
+        raise RequestError(f"compute capability {text!r} is not of the form 8.9 (major.minor)")
+    return int(major) * 10 + int(minor)
+
+
+@cache
+def all_gpus() -> tuple[GPU, ...]:
+    """Every GPU of the table, in its order."""
+    return tuple(row.gpu for row in _rows())
+
+
+def find_gpu(name: str) -> GPU:
+    """The GPU whose name, alias or NVML product name is `name`, without regard to case.
+
+    Raises:
+        UnknownFactError: no row has that spelling; the nearest three are named.
+        RequestError: the spelling is an NVML name of cards with different memory.
+    """
+    key = name.strip().casefold()
+    own = _spellings().get(key)
+    names = [own] if own else _names_by_nvml().get(key, [])
+    if not names:
+        raise UnknownFactError(f"unknown GPU {name!r}; nearest: {', '.join(_nearest(name))}; {_BY_HAND}")
+    if len(names) > 1:
+        raise RequestError(f"{name!r} was sold with different memory; choose {' or '.join(names)}")
+    return _by_name()[names[0]]
+
+
+def gpu_by_nvml(product_name: str, memory_bytes: int | None) -> GPU:
+    """The GPU that NVML calls `product_name`, with the memory that NVML reports for this one.
+
+    Cards that share a product name are told apart by memory. `memory_bytes` is None where NVML has no figure
+    (unified memory): then the table's total stands.
+
+    Raises:
+        UnknownFactError: no row has that product name, or none of a similar memory.
+    """
+    names = _names_by_nvml().get(product_name.strip().casefold(), [])
+    if not names:
+        nearest = ", ".join(_nearest(product_name))
+        raise UnknownFactError(
+            f"unknown GPU {product_name!r} (the driver's name); nearest: {nearest}; {_BY_HAND}"
+        )
+    cards = [_by_name()[name] for name in names]
+    if memory_bytes is None:
+        return cards[0]
+    best = max(cards, key=lambda card: _likeness(card.memory_bytes, memory_bytes))
+    if _likeness(best.memory_bytes, memory_bytes) < _SAME_CARD:
+        raise UnknownFactError(
+            f"the driver reports {memory_bytes // MIB} MiB for {product_name!r}; "
+            f"the table has {_sizes(cards)}; {_BY_HAND}"
+        )
+    return best.model_copy(update={"memory_bytes": memory_bytes})
+
+
+def custom_gpu(vram_gb: float, capability: str) -> GPU:
+    """A GPU of the user's own description: memory in GiB and compute capability, nothing else known.
+
+    Raises:
+        RequestError: the capability is not "major.minor".
+    """
+    return GPU(
+        name=f"custom-{vram_gb:g}GiB",
+        memory_bytes=gib(vram_gb),
+        capability=parse_capability(capability),
+        source="given by hand (--vram-gb, --capability)",
+    )
+
+
+def _rows() -> tuple[GPURow, ...]:
+    return packaged_rows(_FILE, "gpu", GPURow)
+
+
+@cache
+def _by_name() -> dict[str, GPU]:
+    return {gpu.name: gpu for gpu in all_gpus()}
+
+
+@cache
+def _spellings() -> dict[str, str]:
+    return unique(table(_FILE), spellings(_rows()))
+
+
+def spellings(listed: Iterable[GPURow]) -> tuple[tuple[str, str], ...]:
+    """Each spelling of the users' own with the name of its row."""
+    return tuple((word, row.name) for row in listed for word in (row.name, *row.aliases))
+
+
+@cache
+def _names_by_nvml() -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for row in _rows():
+        for product in row.nvml_names:
+            names.setdefault(product.casefold(), []).append(row.name)
+    return names
+
+
+def _nearest(name: str) -> list[str]:
+    """At most four rows to suggest: those of the same product in another size first, then by spelling."""
+    typed = name.strip().casefold()
+    known = _spellings() | {product: names[0] for product, names in _names_by_nvml().items()}
+    close = get_close_matches(typed, known, n=len(known), cutoff=0.0)
+    same_product = [gpu.name for gpu in all_gpus() if gpu.name.casefold().startswith(f"{typed}-")]
+    return same_product[:4] or list(dict.fromkeys(known[spelling] for spelling in close))[:3]
+
+
+def _likeness(one: int, other: int) -> float:
+    return min(one, other) / max(one, other)
+
+
+def _sizes(cards: Iterable[GPU]) -> str:
+    return ", ".join(f"{card.name} {card.memory_bytes // MIB} MiB" for card in cards)
+
+
+def _scaled(value: float | None, unit: int) -> int | None:
+    return None if value is None else round(value * unit)

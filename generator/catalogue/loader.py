@@ -1,0 +1,104 @@
+"""The one reader of this package's TOML tables: cached, and it refuses a row that is not complete."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from generator.errors import GeneratorError
+from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.resources.abc import Traversable
+
+Source = Annotated[str, Field(min_length=1)]
+"""Where a row was read: a URL, a file of a release, or a quoted output. Never empty."""
+Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
+"""A TOML array of non-empty strings."""
+
+
+class Row(Value):
+    """One row of a table: no unknown column, no value of another type than the column's."""
+
+    model_config = ConfigDict(strict=True)
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+def table(*path: str) -> Traversable:
+    """The packaged table at `path` below `generator/catalogue`: `table("engines", "0.33.0.toml")`."""
+    return files("generator.catalogue").joinpath(*path)
+
+
+def read(file: Traversable) -> dict[str, Any]:
+    """The parsed content of one TOML file.
+
+    Raises:
+        GeneratorError: the file is not TOML; the parser's line and column are named.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise GeneratorError(f"{file.name}: not valid TOML: {error}") from error
+
+
+def row(file: Traversable, label: str, data: object, row_type: type[RowT]) -> RowT:
+    """One row, checked.
+
+    Raises:
+        GeneratorError: a column is missing, unknown or of another type; file, row and column are named.
+    """
+    try:
+        return row_type.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        column = ".".join(map(str, first["loc"])) or "row"
+        raise GeneratorError(f"{file.name}: {label}: {column}: {first['msg']}") from error
+
+
+def rows(file: Traversable, key: str, row_type: type[RowT]) -> tuple[RowT, ...]:
+    """Every row of the array of tables `key`, in the file's order; the file holds nothing else.
+
+    Raises:
+        GeneratorError: another top-level key, no such array, a row that `row` refuses.
+    """
+    content = read(file)
+    listed = content.pop(key, None)
+    if content or not isinstance(listed, list):
+        raise GeneratorError(
+            f"{file.name}: expected only [[{key}]] tables, found {sorted(content) or 'none'}"
+        )
+    return tuple(
+        row(file, _label(key, number, data), data, row_type) for number, data in enumerate(listed, 1)
+    )
+
+
+def unique(file: Traversable, spellings: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Row name by spelling, spellings compared without case.
+
+    Raises:
+        GeneratorError: two rows share a spelling.
+    """
+    owner: dict[str, str] = {}
+    for spelling, name in spellings:
+        if owner.setdefault(spelling.casefold(), name) != name:
+            other = owner[spelling.casefold()]
+            raise GeneratorError(f"{file.name}: {spelling!r} names both {other!r} and {name!r}")
+    return owner
+
+
+@cache
+def packaged_rows(name: str, key: str, row_type: type[RowT]) -> tuple[RowT, ...]:
+    """Rows of a table of this package, read once a process."""
+    return rows(table(name), key, row_type)
+
+
+def _label(key: str, number: int, data: object) -> str:
+    name = data.get("name") if isinstance(data, dict) else None
+    return f"{key} {name!r}" if name else f"{key} number {number}"
