@@ -26,6 +26,12 @@ class _Heads(Value):
     sinks: bool = False
     output_gate: bool = False
     """True where the query projection also yields a gate of its own size (Qwen3-Next)."""
+    k_eq_v: bool = False
+    """True where the values are the keys' projection, so that no value projection is stored (Gemma 4)."""
+    shares_kv_cache: bool = False
+    """True where the layer reads the cache of an earlier layer and keeps none (Gemma 3n, Gemma 4)."""
+    alibi: bool = False
+    """True where positions enter as ALiBi slopes, which some attention backends lack."""
 
 
 class FullAttention(_Heads):
@@ -48,6 +54,19 @@ class ChunkedLocal(_Heads):
     attention_chunk_size: int
 
 
+class EncoderOnly(_Heads):
+    """Every token attends to every other; nothing is cached (BERT, embedding models)."""
+
+    kind: Literal["encoder_only"] = "encoder_only"
+
+
+class CrossAttention(_Heads):
+    """Decoder tokens attend to `encoder_tokens` states of an encoder, cached once a request (Whisper)."""
+
+    kind: Literal["cross"] = "cross"
+    encoder_tokens: int
+
+
 class MLA(Value):
     """Multi-head latent attention: one latent of `kv_lora_rank + qk_rope_head_dim` a token (DeepSeek-V2)."""
 
@@ -58,7 +77,143 @@ class MLA(Value):
     qk_nope_head_dim: int
     qk_rope_head_dim: int
     v_head_dim: int
+    output_gate: bool = False
+    """True where a projection of `num_attention_heads * v_head_dim` gates the output (Kimi-K3)."""
 
 
-Mixer = Annotated[FullAttention | SlidingWindow | ChunkedLocal | MLA, Field(discriminator="kind")]
+class Indexer(Value):
+    """The small attention that picks `index_topk` tokens for a sparse layer; it keeps a cache of its own."""
+
+    index_n_heads: int
+    index_head_dim: int
+    index_topk: int
+
+
+class SparseMLA(MLA):
+    """MLA over the tokens that an indexer picked (DeepSeek-V3.2, GLM-5); None reuses an earlier layer's."""
+
+    kind: Literal["sparse_mla"] = "sparse_mla"  # type: ignore[assignment]
+    indexer: Indexer | None
+
+
+class CompressedMLA(Value):
+    """Attention over a sliding window of latents and, with a ratio, over compressed ones (DeepSeek-V4).
+
+    `compress_ratio` tokens make one stored latent: 0 keeps the window alone, 4 adds an indexer.
+    """
+
+    kind: Literal["compressed_mla"] = "compressed_mla"
+    num_attention_heads: int
+    head_dim: int
+    qk_rope_head_dim: int
+    q_lora_rank: int
+    o_lora_rank: int
+    o_groups: int
+    sliding_window: int
+    compress_ratio: int
+    indexer: Indexer | None = None
+
+
+class Mamba1(Value):
+    """Selective state space: one state of `intermediate_size x state_size` a request (Jamba)."""
+
+    kind: Literal["mamba1"] = "mamba1"
+    intermediate_size: int
+    state_size: int
+    conv_kernel: int
+    time_step_rank: int
+    conv_bias: bool = True
+    bias: bool = False
+    inner_norms: bool = False
+    """True where dt, B and C are normalised (Jamba)."""
+    state_dtype: str | None = None
+    """Dtype that config.json asks for the recurrent state, None to follow the model's."""
+
+
+class Mamba2(Value):
+    """State space with heads: one state of `num_heads x head_dim x state_size` a request (Nemotron-H)."""
+
+    kind: Literal["mamba2"] = "mamba2"
+    num_heads: int
+    head_dim: int
+    n_groups: int
+    state_size: int
+    conv_kernel: int
+    conv_bias: bool = True
+    bias: bool = False
+    state_dtype: str | None = None
+
+    @property
+    def intermediate_size(self) -> int:
+        """Channels of the inner stream."""
+        return self.num_heads * self.head_dim
+
+
+class GatedDeltaNet(Value):
+    """Gated delta rule: one state of `num_v_heads x head_v_dim x head_k_dim` a request (Qwen3-Next)."""
+
+    kind: Literal["gated_delta_net"] = "gated_delta_net"
+    num_k_heads: int
+    num_v_heads: int
+    head_k_dim: int
+    head_v_dim: int
+    conv_kernel: int
+    state_dtype: str | None = None
+
+
+class KimiDeltaAttention(Value):
+    """Kimi delta attention: one state of `num_heads x head_dim x head_dim` a request (Kimi-Linear)."""
+
+    kind: Literal["kimi_delta_attention"] = "kimi_delta_attention"
+    num_heads: int
+    head_dim: int
+    conv_kernel: int
+    full_rank_gate: bool = False
+    """True where the output gate is one full projection instead of a low-rank pair (Kimi-K3)."""
+    state_dtype: str | None = None
+
+
+class LinearAttention(Value):
+    """Lightning attention: one state of `num_heads x head_dim x head_dim` a request (MiniMax-Text-01)."""
+
+    kind: Literal["linear_attention"] = "linear_attention"
+    num_heads: int
+    head_dim: int
+
+
+class ShortConv(Value):
+    """Gated short convolution over `conv_dim` channels (LFM2)."""
+
+    kind: Literal["short_conv"] = "short_conv"
+    conv_dim: int
+    conv_kernel: int
+    bias: bool = False
+
+
+class Parallel(Value):
+    """Two mixers that read the same input side by side, each with its own cache (Falcon-H1)."""
+
+    kind: Literal["parallel"] = "parallel"
+    attention: FullAttention
+    state_space: Mamba2
+
+
+Mixer = Annotated[
+    FullAttention
+    | SlidingWindow
+    | ChunkedLocal
+    | EncoderOnly
+    | CrossAttention
+    | MLA
+    | SparseMLA
+    | CompressedMLA
+    | Mamba1
+    | Mamba2
+    | GatedDeltaNet
+    | KimiDeltaAttention
+    | LinearAttention
+    | ShortConv
+    | Parallel,
+    Field(discriminator="kind"),
+]
 """The union of every kind; an unknown kind is an error, never full attention."""

@@ -1,0 +1,241 @@
+"""Families whose layers keep a state instead of tokens: Mamba, gated delta nets, Kimi delta attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import UnsupportedArchitectureError
+from generator.models.attention import (
+    GatedDeltaNet,
+    KimiDeltaAttention,
+    LinearAttention,
+    Mamba1,
+    Mamba2,
+    Mixer,
+    Parallel,
+    ShortConv,
+)
+from generator.sources.architectures.attention_latent import mla
+from generator.sources.architectures.attention_softmax import Traits, heads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
+
+_QWEN3_NEXT = Traits(qk_norm=True)
+
+
+def _select(words: list[str], kinds: Mapping[str, Mixer | None], model_type: object) -> Mixers:
+    """The mixer that each word names.
+
+    Raises:
+        UnsupportedArchitectureError: a word that the family does not have.
+    """
+    for word in words:
+        if word not in kinds:
+            raise UnsupportedArchitectureError(
+                f"model_type {model_type!r} declares a layer {word!r}, not known"
+            )
+    return tuple(kinds[word] for word in words)
+
+
+def _intervals(count: int, interval: int) -> list[str]:
+    return ["full_attention" if (i + 1) % interval == 0 else "linear_attention" for i in range(count)]
+
+
+def gated_delta_mixers(config: Config) -> Mixers:
+    """Qwen3-Next and Qwen3.5: three gated delta nets, then one gated full attention."""
+    words = config.get("layer_types") or _intervals(
+        int(config["num_hidden_layers"]), int(config.get("full_attention_interval") or 4)
+    )
+    attention = heads({"head_dim": 256, **config}, _QWEN3_NEXT)
+    delta = GatedDeltaNet(
+        num_k_heads=config["linear_num_key_heads"],
+        num_v_heads=config["linear_num_value_heads"],
+        head_k_dim=config["linear_key_head_dim"],
+        head_v_dim=config["linear_value_head_dim"],
+        conv_kernel=config["linear_conv_kernel_dim"],
+        state_dtype=config.get("mamba_ssm_dtype"),
+    )
+    gated = attention.model_copy(update={"output_gate": bool(config.get("attn_output_gate", True))})
+    return _select(
+        list(words), {"full_attention": gated, "linear_attention": delta}, config.get("model_type")
+    )
+
+
+def kimi_linear_mixers(config: Config) -> Mixers:
+    """Kimi-Linear and Kimi-K3: `kda_layers` numbers, from 1, the delta attention layers; the rest is MLA."""
+    linear = config["linear_attn_config"]
+    numbers = set(linear["kda_layers"])
+    delta = KimiDeltaAttention(
+        num_heads=linear["num_heads"],
+        head_dim=linear["head_dim"],
+        conv_kernel=linear.get("short_conv_kernel_size", 4),
+        full_rank_gate=bool(linear.get("use_full_rank_gate")),
+    )
+    latent = mla(config)
+    return tuple(
+        delta if layer in numbers else latent for layer in range(1, int(config["num_hidden_layers"]) + 1)
+    )
+
+
+def nemotron_h_mixers(config: Config) -> Mixers:
+    """Nemotron-H: one letter a layer, M for Mamba-2, * for attention, - and E for feed-forward alone."""
+    pattern = config.get("hybrid_override_pattern") or _letters(config)
+    # vLLM keeps the state in float32 unless config.json says otherwise (vLLM 0.32 models/config.py).
+    mamba = Mamba2(
+        num_heads=config["mamba_num_heads"],
+        head_dim=config["mamba_head_dim"],
+        n_groups=config["n_groups"],
+        state_size=config["ssm_state_size"],
+        conv_kernel=config["conv_kernel"],
+        conv_bias=bool(config.get("use_conv_bias", True)),
+        bias=bool(config.get("use_bias")),
+        state_dtype=config.get("mamba_ssm_cache_dtype") or "float32",
+    )
+    attention = heads(
+        {**config, "head_dim": config.get("head_dim") or config.get("attention_head_dim")},
+        Traits(output_bias="attention_bias"),
+    )
+    kinds: dict[str, Mixer | None] = {"M": mamba, "*": attention, "-": None, "E": None}
+    return _select(list(pattern), kinds, config.get("model_type"))
+
+
+def _letters(config: Config) -> str:
+    letters = {
+        "mamba": "M",
+        "attention": "*",
+        "mlp": "-",
+        "moe": "E",
+        "linear_attention": "M",
+        "full_attention": "*",
+    }
+    words = config.get("layers_block_type") or config.get("layer_types") or ()
+    return "".join(letters.get(word, "?") for word in words)
+
+
+def _mamba2(config: Config, prefix: str = "mamba_", **more: Any) -> Mamba2:
+    hidden = int(config["hidden_size"])
+    count = int(config[f"{prefix}n_heads"])
+    inner = config.get(f"{prefix}d_ssm") or int(config.get(f"{prefix}expand") or 2) * hidden
+    size = config.get(f"{prefix}d_head")
+    return Mamba2(
+        num_heads=count,
+        head_dim=int(size) if isinstance(size, int) else int(inner) // count,
+        n_groups=config.get(f"{prefix}n_groups") or 1,
+        state_size=config[f"{prefix}d_state"],
+        conv_kernel=config.get(f"{prefix}d_conv") or 4,
+        conv_bias=bool(config.get(f"{prefix}conv_bias", True)),
+        bias=bool(config.get(f"{prefix}proj_bias")),
+        **more,
+    )
+
+
+def granite_hybrid_mixers(config: Config) -> Mixers:
+    """Granite 4: `layer_types` (or `layers_block_type`) says mamba or attention."""
+    words = list(config.get("layer_types") or config["layers_block_type"])
+    attention = heads(config, Traits(output_bias="attention_bias"))
+    kinds: dict[str, Mixer | None] = {"attention": attention, "full_attention": attention}
+    if {"mamba", "linear_attention"} & set(words):
+        mamba = _mamba2(config)
+        kinds |= {"mamba": mamba, "linear_attention": mamba}
+    return _select(words, kinds, config.get("model_type"))
+
+
+def bamba_mixers(config: Config) -> Mixers:
+    """Bamba: the layers that `attn_layer_indices` numbers are attention, the others Mamba-2."""
+    full = set(config.get("attn_layer_indices") or ())
+    attention, mamba = heads(config, Traits(output_bias="attention_bias")), _mamba2(config)
+    return tuple(attention if i in full else mamba for i in range(int(config["num_hidden_layers"])))
+
+
+def falcon_h1_mixers(config: Config) -> Mixers:
+    """Falcon-H1: attention and Mamba-2 side by side in every layer."""
+    both = Parallel(
+        attention=heads(config, Traits(output_bias="attention_bias")), state_space=_mamba2(config)
+    )
+    return (both,) * int(config["num_hidden_layers"])
+
+
+def jamba_mixers(config: Config) -> Mixers:
+    """Jamba: one attention layer every `attn_layer_period`, the others Mamba-1."""
+    hidden = int(config["hidden_size"])
+    mamba = Mamba1(
+        intermediate_size=int(config.get("mamba_expand") or 2) * hidden,
+        state_size=config.get("mamba_d_state") or 16,
+        conv_kernel=config.get("mamba_d_conv") or 4,
+        time_step_rank=config.get("mamba_dt_rank") or -(-hidden // 16),
+        conv_bias=bool(config.get("mamba_conv_bias", True)),
+        bias=bool(config.get("mamba_proj_bias")),
+        inner_norms=True,
+    )
+    period, offset = int(config.get("attn_layer_period") or 8), int(config.get("attn_layer_offset", 4))
+    attention = heads(config, Traits(qkv_bias=False))
+    return tuple(
+        attention if i % period == offset else mamba for i in range(int(config["num_hidden_layers"]))
+    )
+
+
+def mamba1_mixers(config: Config) -> Mixers:
+    """Mamba and Falcon-Mamba: every layer a selective state space."""
+    hidden = int(config["hidden_size"])
+    layer = Mamba1(
+        intermediate_size=config.get("intermediate_size") or int(config.get("expand") or 2) * hidden,
+        state_size=config["state_size"],
+        conv_kernel=config.get("conv_kernel") or 4,
+        time_step_rank=int(config["time_step_rank"]),
+        conv_bias=bool(config.get("use_conv_bias", True)),
+        bias=bool(config.get("use_bias")),
+    )
+    return (layer,) * int(config["num_hidden_layers"])
+
+
+def mamba2_mixers(config: Config) -> Mixers:
+    """Mamba-2 (Codestral Mamba): every layer a state space with heads."""
+    layer = Mamba2(
+        num_heads=config["num_heads"],
+        head_dim=config["head_dim"],
+        n_groups=config.get("n_groups") or 1,
+        state_size=config["state_size"],
+        conv_kernel=config.get("conv_kernel") or 4,
+        conv_bias=bool(config.get("use_conv_bias", True)),
+        bias=bool(config.get("use_bias")),
+    )
+    return (layer,) * int(config["num_hidden_layers"])
+
+
+def lfm2_mixers(config: Config) -> Mixers:
+    """LFM2: gated short convolutions between full attention layers."""
+    full = set(config.get("full_attn_idxs") or ())
+    count = int(config["num_hidden_layers"])
+    words = config.get("layer_types") or ["full_attention" if i in full else "conv" for i in range(count)]
+    width = config.get("conv_dim") or config["hidden_size"]
+    conv = ShortConv(conv_dim=width, conv_kernel=config["conv_L_cache"], bias=bool(config.get("conv_bias")))
+    attention = heads(config, Traits(qkv_bias=False, qk_norm=True))
+    return _select(list(words), {"full_attention": attention, "conv": conv}, config.get("model_type"))
+
+
+def minimax_text_mixers(config: Config) -> Mixers:
+    """MiniMax-Text-01: `attn_type_list` says 0 for lightning attention, 1 for full attention."""
+    count = int(config["num_hidden_layers"])
+    kinds = config.get("attn_type_list") or [
+        int(word == "full_attention") for word in config.get("layer_types") or ()
+    ]
+    attention = heads(config, Traits(qkv_bias=False))
+    linear = LinearAttention(num_heads=attention.num_attention_heads, head_dim=attention.head_dim)
+    return tuple(attention if kinds[i] else linear for i in range(count))
+
+
+RECURRENT: dict[str, Callable[[Config], Mixers]] = {
+    **dict.fromkeys(
+        ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_mixers
+    ),
+    "kimi_linear": kimi_linear_mixers, "nemotron_h": nemotron_h_mixers,
+    "granitemoehybrid": granite_hybrid_mixers, "bamba": bamba_mixers, "falcon_h1": falcon_h1_mixers,
+    "jamba": jamba_mixers, "mamba": mamba1_mixers, "falcon_mamba": mamba1_mixers, "mamba2": mamba2_mixers,
+    "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,
+    "minimax_text_01": minimax_text_mixers,
+}  # fmt: skip
+"""Readers by `model_type` of the text config."""

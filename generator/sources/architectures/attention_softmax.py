@@ -1,0 +1,272 @@
+"""Families with separate key and value heads: full, sliding-window and chunked attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.errors import UnsupportedArchitectureError
+from generator.models.attention import ChunkedLocal, FullAttention, Mixer, SlidingWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
+
+
+class Traits(NamedTuple):
+    """What a family's vLLM class fixes and its config.json does not say."""
+
+    qkv_bias: bool | str = "attention_bias"
+    """Fixed, or the config field that says it."""
+    output_bias: bool | str = False
+    qk_norm: bool | str = False
+    sinks: bool = False
+    alibi: bool = False
+    pattern: int = 0
+    """Every so many layers one is full and the others slide, where `layer_types` is absent; 0 for none."""
+    window_extra: int = 0
+    """Tokens that the class adds to `sliding_window`."""
+    default_window: int | None = None
+    """Window that Transformers' config class fills in when the field is absent."""
+    defaults: Mapping[str, int] = {}
+
+
+_LLAMA = Traits(output_bias="attention_bias")
+_QWEN2 = Traits(qkv_bias=True)
+_QWEN3 = Traits(qk_norm=True)
+_GEMMA3 = Traits(
+    output_bias="attention_bias", qk_norm=True, pattern=6, default_window=4096,
+    defaults={"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256},
+)  # fmt: skip
+_BIASED = Traits(qkv_bias=True, output_bias=True)
+
+TRAITS: dict[str, Traits] = {
+    "llama": _LLAMA, "mistral": Traits(output_bias="attention_bias", default_window=4096),
+    "ministral3": _LLAMA, "ministral": Traits(default_window=4096), "mixtral": Traits(qkv_bias=False),
+    "qwen2": _QWEN2, "qwen2_moe": Traits(qkv_bias=True), "qwen2_vl": _QWEN2, "qwen2_vl_text": _QWEN2,
+    "qwen2_5_vl": _QWEN2, "qwen2_5_vl_text": _QWEN2, "mimo": _QWEN2,
+    "qwen3": _QWEN3, "qwen3_moe": _QWEN3, "qwen3_vl_text": _QWEN3, "qwen3_vl_moe_text": _QWEN3,
+    "qwen3_omni_moe_text": _QWEN3,
+    "gemma": Traits(qkv_bias=False, defaults={"head_dim": 256}),
+    "gemma2": Traits(
+        output_bias="attention_bias", pattern=2, default_window=4096, defaults={"head_dim": 256},
+    ),
+    "gemma3_text": _GEMMA3,
+    "phi": _BIASED, "phi3": Traits(qkv_bias=False), "phimoe": Traits(output_bias="attention_bias"),
+    "phi4mm": Traits(qkv_bias=False),
+    "cohere": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
+    "cohere2": Traits(
+        output_bias="attention_bias", qk_norm="use_qk_norm", pattern=4, window_extra=1, default_window=4096,
+        defaults={"head_dim": 128},
+    ),
+    "olmo": _LLAMA, "olmo2": Traits(qk_norm=True), "olmoe": Traits(qk_norm=True),
+    "olmo3": Traits(qk_norm=True, pattern=4, default_window=4096),
+    "granite": _LLAMA, "granitemoe": _LLAMA, "granitemoeshared": _LLAMA,
+    "gpt_oss": Traits(
+        qkv_bias=True, output_bias=True, sinks=True, pattern=2, default_window=128,
+        defaults={"num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64},
+    ),
+    "glm": Traits(), "glm4": Traits(), "glm4_moe": Traits(qk_norm="use_qk_norm"), "glm4v_text": Traits(),
+    "glm4v_moe_text": Traits(qk_norm="use_qk_norm"), "chatglm": Traits(qkv_bias="add_qkv_bias"),
+    "minimax_m2": Traits(qkv_bias=False, qk_norm=True, defaults={"head_dim": 128}),
+    "ernie4_5": Traits(qkv_bias="use_bias", output_bias="use_bias"),
+    "ernie4_5_moe": Traits(qkv_bias="use_bias", output_bias="use_bias"),
+    "hunyuan_v1_dense": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
+    "hunyuan_v1_moe": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
+    "seed_oss": Traits(output_bias="attention_out_bias", defaults={"head_dim": 128}),
+    "exaone": Traits(qkv_bias=False), "exaone4": Traits(qkv_bias=False, qk_norm=True, default_window=4096),
+    "smollm3": _LLAMA, "stablelm": Traits(qkv_bias="use_qkv_bias"),
+    "gpt_neox": _BIASED, "starcoder2": Traits(qkv_bias="use_bias", output_bias="use_bias"),
+    "internlm2": Traits(qkv_bias="bias", output_bias="bias"), "internlm3": Traits(qkv_bias="qkv_bias"),
+    "baichuan": Traits(qkv_bias=False), "dots1": Traits(qk_norm=True), "arcee": _LLAMA, "apertus": Traits(
+        output_bias="attention_bias", qk_norm=True),
+    "nemotron": Traits(output_bias="attention_bias"), "gpt2": _BIASED, "gptj": Traits(qkv_bias=False),
+    "gpt_bigcode": _BIASED, "opt": _BIASED, "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
+    "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "minicpm3": _LLAMA,
+    "orion": Traits(qkv_bias=False), "persimmon": _BIASED, "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
+    "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA, "deepseek": Traits(),
+}  # fmt: skip
+"""What each vLLM class of softmax attention fixes (vLLM 0.32 model_executor/models)."""
+
+
+def softmax_mixers(config: Config) -> Mixers:
+    """One mixer a layer of a family with key and value heads; a `model_type` without traits is generic."""
+    traits = TRAITS.get(str(config.get("model_type", "")), Traits())
+    shape = heads(config, traits)
+    return tuple(windowed(shape, word, window) for word, window in layer_windows(config, traits))
+
+
+def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: B008 - an immutable default
+    """Heads of one attention layer by standard field names.
+
+    vLLM 0.32 transformers_utils/model_arch_config_convertor.py:84 (head size) and :139 (KV heads).
+    """
+    known = {**traits.defaults, **{key: value for key, value in config.items() if value is not None}}
+    queries = _first(known, "num_attention_heads", "n_head", "n_heads", "num_heads")
+    if not queries:
+        raise UnsupportedArchitectureError(
+            f"config.json of {config.get('model_type')!r} names no attention heads (num_attention_heads)"
+        )
+    hidden = _first(known, "hidden_size", "n_embd", "d_model") or 0
+    head_dim = _first(known, "head_dim", "hidden_size_per_head", "kv_channels") or hidden // queries
+    return FullAttention(
+        num_attention_heads=queries,
+        num_key_value_heads=_kv_heads(known, queries),
+        head_dim=head_dim,
+        head_dim_v=_first(known, "v_head_dim") or head_dim,
+        qkv_bias=_flag(config, traits.qkv_bias),
+        output_bias=_flag(config, traits.output_bias),
+        qk_norm=_flag(config, traits.qk_norm),
+        sinks=traits.sinks,
+        alibi=traits.alibi or bool(config.get("alibi")),
+    )
+
+
+def windowed(shape: FullAttention, word: str, window: int | None) -> Mixer:
+    """The mixer that a `layer_types` word names, with the heads of `shape`.
+
+    Raises:
+        UnsupportedArchitectureError: the word is not one of vLLM's.
+    """
+    fields = shape.model_dump(exclude={"kind"})
+    if word == "full_attention" or window is None:
+        return shape
+    if word == "sliding_attention":
+        return SlidingWindow(**fields, sliding_window=window)
+    if word == "chunked_attention":
+        return ChunkedLocal(**fields, attention_chunk_size=window)
+    raise UnsupportedArchitectureError(f"layer_types names {word!r}, a kind of attention that is not known")
+
+
+def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str, int | None], ...]:  # noqa: B008
+    """Word and window of each layer: `layer_types`, else the family's pattern, else one window for all.
+
+    vLLM 0.32 engine/arg_utils.py:2248: without `layer_types` the window is every layer's.
+    """
+    count = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers") or 0
+    window = _window(config, traits)
+    words = config.get("layer_types")
+    pattern = int(
+        config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or traits.pattern
+    )
+    if not words and window and pattern:
+        words = ["full_attention" if (i + 1) % pattern == 0 else "sliding_attention" for i in range(count)]
+    if not words and window and config.get("use_sliding_window"):
+        first = int(config.get("max_window_layers") or 0)
+        words = ["sliding_attention" if i >= first else "full_attention" for i in range(count)]
+    if not words:
+        return (("sliding_attention", window),) * count if window else (("full_attention", None),) * count
+    chunk = config.get("attention_chunk_size")
+    sizes: dict[str, int | None] = {"sliding_attention": window, "chunked_attention": chunk}
+    for word in words:
+        if word not in {*sizes, "full_attention"}:
+            raise UnsupportedArchitectureError(
+                f"model_type {config.get('model_type')!r} declares layer_types {word!r}, which is not known"
+            )
+    return tuple((word, sizes.get(word)) for word in words)
+
+
+def _window(config: Config, traits: Traits) -> int | None:
+    if config.get("use_sliding_window") is False:
+        return None
+    window = config.get("sliding_window", traits.default_window)
+    return int(window) + traits.window_extra if window else None
+
+
+def _kv_heads(known: Config, queries: int) -> int:
+    if known.get("multi_query") and not known.get("new_decoder_architecture"):
+        return 1
+    named = _first(
+        known,
+        "n_head_kv",
+        "num_kv_heads",
+        "num_key_value_heads",
+        "multi_query_group_num",
+        "num_attention_groups",
+    )
+    return named or queries
+
+
+def _first(config: Config, *keys: str) -> int | None:
+    return next((int(config[key]) for key in keys if isinstance(config.get(key), int)), None)
+
+
+def _flag(config: Config, rule: bool | str) -> bool:  # noqa: FBT001 - a rule is a constant or a field's name
+    return bool(config.get(rule)) if isinstance(rule, str) else rule
+
+
+def _llama(config: Config) -> Mixers:
+    """Llama's class reads `attention_bias`, else `bias` (vLLM 0.32 model_executor/models/llama.py)."""
+    bias = bool(config.get("attention_bias") or config.get("bias"))
+    return softmax_mixers({**config, "attention_bias": bias})
+
+
+def _llama4(config: Config) -> Mixers:
+    """Llama 4: layers without RoPE are full, the others chunked (model_executor/models/llama4.py)."""
+    count = int(config["num_hidden_layers"])
+    interval = int(config.get("no_rope_layer_interval") or 4)
+    rope = config.get("no_rope_layers") or [int((i + 1) % interval != 0) for i in range(count)]
+    chunk = config.get("attention_chunk_size")
+    words = ["chunked_attention" if rope[i] and chunk else "full_attention" for i in range(count)]
+    shape = heads(config, Traits(output_bias="attention_bias"))
+    return tuple(windowed(shape, word, chunk) for word in words)
+
+
+def _gemma4(config: Config) -> Mixers:
+    """Gemma 4: full layers have heads of their own size and number (model_executor/models/gemma4.py)."""
+    traits = Traits(output_bias="attention_bias", qk_norm=True)
+    sliding = heads(config, traits)
+    size = int(config.get("global_head_dim") or sliding.head_dim)
+    k_eq_v = bool(config.get("attention_k_eq_v"))
+    kv = config.get("num_global_key_value_heads") if k_eq_v else None
+    full = sliding.model_copy(update={
+        "head_dim": size, "head_dim_v": size, "k_eq_v": k_eq_v,
+        "num_key_value_heads": int(kv or sliding.num_key_value_heads),
+    })  # fmt: skip
+    rows = layer_windows(config, traits)
+    return shared_tail(
+        config, tuple(windowed(sliding if word == "sliding_attention" else full, word, w) for word, w in rows)
+    )
+
+
+def shared_tail(config: Config, layers: Mixers) -> Mixers:
+    """The layers with the last `num_kv_shared_layers` marked as readers of an earlier layer's cache."""
+    first = len(layers) - int(config.get("num_kv_shared_layers") or 0)
+    if first == len(layers):
+        return layers
+    return tuple(
+        mixer if i < first or mixer is None else mixer.model_copy(update={"shares_kv_cache": True})
+        for i, mixer in enumerate(layers)
+    )
+
+
+def _gemma3n(config: Config) -> Mixers:
+    """Gemma 3n: the last layers share the cache of earlier ones (model_executor/models/gemma3n.py)."""
+    defaults = {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "num_hidden_layers": 35}
+    traits = Traits(qk_norm=True, pattern=5, default_window=512, defaults=defaults)
+    filled = {**defaults, "num_kv_shared_layers": 15, **config}
+    shape = heads(filled, traits)
+    return shared_tail(filled, tuple(windowed(shape, word, w) for word, w in layer_windows(filled, traits)))
+
+
+def _nemotron_nas(config: Config) -> Mixers:
+    """Nemotron-NAS: each block has its own attention or none (model_executor/models/nemotron_nas.py)."""
+    queries = int(config["num_attention_heads"])
+    shapes: list[Mixer | None] = []
+    for block in config["block_configs"]:
+        attention = block["attention"]
+        group = attention.get("n_heads_in_group")
+        if attention.get("no_op") or attention.get("replace_with_linear") or not group:
+            shapes.append(None)
+            continue
+        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, TRAITS["llama"]))
+    return tuple(shapes)
+
+
+SOFTMAX: dict[str, Callable[[Config], Mixers]] = {
+    **dict.fromkeys(TRAITS, softmax_mixers),
+    "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
+    "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas,
+}  # fmt: skip
+"""Readers by `model_type` of the text config."""
