@@ -86,6 +86,20 @@ class Runtime(Value):
     shm_bytes: int
     host_ram_bytes: int
     drain_s: int
+    nodes: int = 1
+    """Nodes that the layout uses."""
+    gpus_per_node: int = 1
+    """GPUs of each of those nodes that the layout uses."""
+    shm_mib: int = 1024
+    """`shm_bytes` in MiB, rounded up."""
+    host_ram_mib: int = 0
+    """`host_ram_bytes` in MiB, rounded up; 0: none is asked for."""
+    startup_probes: int = 60
+    """Kubernetes failureThreshold: `startup_s` over the probes' 10 s, rounded up."""
+    progress_deadline_s: int = 1200
+    """Kubernetes progressDeadlineSeconds: `startup_s` and 600 s for pulling the image."""
+    grace_period_s: int = 60
+    """From the order to stop until the kill: 15 s of preStop sleep, `drain_s`, 15 s of margin."""
 
 
 class ModelSummary(Value):
