@@ -1,0 +1,68 @@
+"""config.json and headers put together: what every source hands over becomes one ModelFacts here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from generator.errors import SourceError
+from generator.models.checkpoint import Checkpoint, ModelFacts
+from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.safetensors_headers import read_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from generator.models.checkpoint import Source
+    from generator.sources.safetensors_headers import Tensor
+
+
+def parse_object(text: bytes, where: str) -> dict[str, Any]:
+    """The JSON object that `text` holds.
+
+    Raises:
+        SourceError: it holds anything else; the line and column of a syntax error are named.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise SourceError(f"{where} is not valid JSON ({at}): fetch it again or correct it.") from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{where} is not valid JSON: fetch it again or correct it.") from error
+    if not isinstance(value, dict):
+        raise SourceError(f"{where} is not a JSON object: fetch it again or correct it.")
+    return value
+
+
+def assemble(
+    *,
+    id: str,  # noqa: A002 - ModelFacts' own name
+    revision: str | None,
+    source: Source,
+    config: dict[str, Any],
+    quant_config: dict[str, Any] | None,
+    tensors: Sequence[Tensor] | None,
+    license: str | None = None,  # noqa: A002 - ModelFacts' own name
+    gated: bool | None = None,
+) -> ModelFacts:
+    """Facts of one revision; `tensors` is None where no safetensors header is known."""
+    quantization = read_quantization(config, quant_config)
+    return ModelFacts(
+        id=id,
+        revision=revision,
+        source=source,
+        architecture=read_architecture(config, quant_config),
+        checkpoint=Checkpoint(quantization=quantization)
+        if tensors is None
+        else read_checkpoint(tensors, quantization),
+        license=license,
+        gated=gated,
+        custom_code=asks_for_code(config),
+    )
+
+
+def asks_for_code(config: Mapping[str, Any]) -> bool:
+    """True where config.json's `auto_map` points at Python files of the repository."""
+    return bool(config.get("auto_map"))

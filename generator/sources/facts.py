@@ -1,0 +1,105 @@
+"""model_facts(): the one way from a model's name to what the planner is told about it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from generator.catalogue.models import embedded_model
+from generator.errors import GatedModelError, RequestError, SourceError, UnknownFactError
+from generator.sources.hub import HubUnreachableError, hub_facts
+from generator.sources.local import absolute, local_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from generator.models.checkpoint import ModelFacts
+
+SourceChoice = Literal["auto", "hub", "local", "embedded"]
+_PATH = re.compile(r"^(~|\.{0,2}[/\\])|^\.{1,2}$")
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+
+
+def model_facts(
+    model: str,
+    *,
+    revision: str | None = None,
+    source: SourceChoice = "auto",
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelFacts:
+    """Facts of `model`: a directory where there is one, else the Hub, else the embedded models.
+
+    With `offline` nothing is fetched: an embedded model is used, or what the Hub's client has in its cache.
+    `progress` is told of headers read and headers in all.
+
+    Raises:
+        SourceError: no source has the model, or the one asked for failed.
+        RequestError: a revision was asked of a source that has none.
+    """
+    if source == "local" or (source == "auto" and (_PATH.search(model) or absolute(model).is_dir())):
+        if revision is not None:
+            raise RequestError(f"{model} is a directory, which has no revisions: drop --revision {revision}.")
+        return local_facts(model, progress=progress)
+    if source == "embedded":
+        return _embedded(model, revision)
+    if source == "hub":
+        return hub_facts(model, revision=revision, cached_only=offline, progress=progress)
+    return _offline(model, revision) if offline else _online(model, revision, progress)
+
+
+def _online(model: str, revision: str | None, progress: Callable[[int, int], None] | None) -> ModelFacts:
+    """The Hub's facts; those embedded under the same id where the Hub does not answer."""
+    try:
+        return hub_facts(model, revision=revision, progress=progress)
+    except HubUnreachableError as unreachable:
+        try:
+            return _embedded(model, revision)
+        except SourceError as absent:
+            raise SourceError(f"{_clause(unreachable)}. {absent}") from unreachable
+    except GatedModelError as gated:
+        if _find_embedded(model) is None:
+            raise
+        raise GatedModelError(f"{gated} Or plan with the embedded facts: add --offline.") from gated
+
+
+def _offline(model: str, revision: str | None) -> ModelFacts:
+    """The embedded model; without one of this revision, what the Hub's cache holds."""
+    try:
+        return _embedded(model, revision)
+    except SourceError as absent:
+        try:
+            return hub_facts(model, revision=revision, cached_only=True)
+        except HubUnreachableError:
+            raise absent from None
+
+
+def _embedded(model: str, revision: str | None) -> ModelFacts:
+    """The embedded model of this id, if it is the revision that was asked for."""
+    try:
+        facts = embedded_model(model)
+    except UnknownFactError as error:
+        raise SourceError(str(error)) from error
+    if revision is not None and not _same_revision(revision, facts.revision):
+        embedded = f"at revision {facts.revision}" if facts.revision else "without a revision"
+        raise SourceError(
+            f"{model} is embedded {embedded}, not at {revision!r}: drop --revision, or reach the Hub."
+        )
+    return facts
+
+
+def _find_embedded(model: str) -> ModelFacts | None:
+    try:
+        return embedded_model(model)
+    except UnknownFactError:
+        return None
+
+
+def _same_revision(asked: str, embedded: str | None) -> bool:
+    """True where `asked` is the embedded commit or an unambiguous beginning of it."""
+    return embedded is not None and bool(_COMMIT.fullmatch(asked)) and embedded.startswith(asked)
+
+
+def _clause(error: Exception) -> str:
+    """An error's first clause: what happened, without its next step."""
+    return str(error).partition(": ")[0]

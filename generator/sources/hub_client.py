@@ -1,0 +1,194 @@
+"""Requests to the Hub through `huggingface_hub`; imported only when one is made."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from generator.errors import SourceError
+from generator.sources.hub_errors import CLIENT_ERRORS, Attempt, unusable_answer, why
+from generator.sources.safetensors_headers import PREFIX_BYTES, header_bytes, parse_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from huggingface_hub.hf_api import ModelInfo
+
+    from generator.sources.safetensors_headers import Tensor
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # else the client asks the Hub about its caller first
+
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.utils import (  # type: ignore[attr-defined] # its documented names
+    build_hf_headers,
+    disable_progress_bars,
+    hf_raise_for_status,
+    http_stream_backoff,
+)
+
+_TIMEOUT_S = 10.0
+_FIRST_BYTES = 128 * 1024
+"""Most headers fit this, and one request then reads all of one (DeepSeek-V3: 60 kB a file)."""
+_CONNECTIONS = 16
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_TRUE = frozenset({"1", "ON", "YES", "TRUE"})
+"""Values that the client itself takes for a set switch."""
+
+
+class Published(NamedTuple):
+    """What the Hub's API says of one commit."""
+
+    commit: str
+    files: frozenset[str]
+    license: str | None
+    gated: bool
+
+
+@dataclass(frozen=True)
+class HubClient:
+    """The Hub as the environment describes it, and the model asked of it."""
+
+    model: str
+    revision: str | None
+    endpoint: str
+    cache: Path | None
+    offline: bool
+    timeout_s: float
+
+    @property
+    def attempt(self) -> Attempt:
+        """What an error's text may name."""
+        parts = urlsplit(self.endpoint)
+        host = parts.netloc.rpartition("@")[2]
+        page = parts._replace(netloc=host).geturl() + f"/{self.model}"
+        return Attempt(self.model, self.revision, page, host, has_token=bool(os.environ.get("HF_TOKEN")))
+
+    def published(self) -> Published:
+        """Commit, file names, licence and gate of the model's revision."""
+        with self._asking():
+            info = HfApi(endpoint=self.endpoint).model_info(
+                self.model, revision=self.revision, timeout=self.timeout_s
+            )
+        if not _COMMIT.fullmatch(info.sha or ""):
+            raise unusable_answer(self.attempt)
+        return Published(
+            commit=str(info.sha),
+            files=frozenset(sibling.rfilename for sibling in info.siblings or ()),
+            license=_license(info),
+            gated=bool(info.gated),
+        )
+
+    def download(self, name: str, commit: str) -> Path:
+        """One small file of `commit`, through the client's cache.
+
+        Asked for by the user's own name of the revision first, so that the cache learns what it stands for.
+        """
+        with self._asking():
+            path = self._hf_hub_download(name, self.revision)
+            return path if path.parent.name == commit else self._hf_hub_download(name, commit)
+
+    def cached(self, name: str) -> Path:
+        """One file from the client's cache, nothing asked of the network."""
+        with self._asking():
+            return self._hf_hub_download(name, self.revision, local_files_only=True)
+
+    def tensors(
+        self, shards: Sequence[str], commit: str, progress: Callable[[int, int], None] | None
+    ) -> tuple[Tensor, ...]:
+        """Tensors of all `shards` from their headers, 16 files at a time."""
+        pool = ThreadPoolExecutor(min(_CONNECTIONS, len(shards)))
+        try:
+            pending = {pool.submit(self._shard_tensors, shard, commit): shard for shard in shards}
+            for done, _ in enumerate(as_completed(pending), start=1):
+                if progress is not None:
+                    progress(done, len(shards))
+            return tuple(tensor for future in pending for tensor in future.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _hf_hub_download(self, name: str, revision: str | None, *, local_files_only: bool = False) -> Path:
+        return Path(
+            HfApi(endpoint=self.endpoint).hf_hub_download(
+                self.model,
+                name,
+                revision=revision,
+                cache_dir=self.cache,
+                etag_timeout=self.timeout_s,
+                local_files_only=local_files_only,
+            )
+        )
+
+    def _shard_tensors(self, shard: str, commit: str) -> tuple[Tensor, ...]:
+        """Tensors of one file; a second request only where the header is longer than the first read."""
+        where = f"{self.model}/{shard}"
+        start = self._first_bytes(shard, commit, _FIRST_BYTES)
+        end = PREFIX_BYTES + header_bytes(start, where)
+        if end > len(start):
+            start = self._first_bytes(shard, commit, end)
+        return parse_header(start[PREFIX_BYTES:end], where)
+
+    def _first_bytes(self, shard: str, commit: str, count: int) -> bytes:
+        """The first `count` bytes of a file, no more even from a server that ignores ranges."""
+        url = hf_hub_url(self.model, shard, revision=commit, endpoint=self.endpoint)
+        headers = {**build_hf_headers(), "Range": f"bytes=0-{count - 1}"}
+        read = bytearray()
+        request = partial(http_stream_backoff, max_retries=2, base_wait_time=0.5, timeout=self.timeout_s)
+        with self._asking(), request("GET", url, headers=headers) as response:
+            hf_raise_for_status(response)
+            for chunk in response.iter_bytes():
+                read += chunk
+                if len(read) >= count:
+                    break
+        return bytes(read[:count])
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Every refusal as one of our errors; the client's own text may hold what nobody should print."""
+        try:
+            yield
+        except CLIENT_ERRORS as error:
+            raise why(error, self.attempt) from error
+
+
+def connect(model: str, revision: str | None) -> HubClient:
+    """The Hub that the environment names at this moment; the client's own messages and bars are silenced."""
+    disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    if urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).netloc:
+        raise SourceError(f"HF_ENDPOINT is {endpoint!r}, which is no web address: correct or unset it.")
+    switches = (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or "").upper()
+    return HubClient(model, revision, endpoint, _cache(), offline=switches in _TRUE, timeout_s=_timeout_s())
+
+
+def _cache() -> Path | None:
+    """The cache that the environment names; None for the client's default."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(os.path.expandvars(cache)).expanduser()
+    if home := os.environ.get("HF_HOME"):
+        return Path(os.path.expandvars(home)).expanduser() / "hub"
+    return None
+
+
+def _timeout_s() -> float:
+    """Seconds to wait for one answer: HF_HUB_ETAG_TIMEOUT, else 10."""
+    asked = os.environ.get("HF_HUB_ETAG_TIMEOUT", "")
+    return float(asked) if re.fullmatch(r"\d+(\.\d+)?", asked) else _TIMEOUT_S
+
+
+def _license(info: ModelInfo) -> str | None:
+    """The licence that the model card declares; its name or link where it is `other`."""
+    card = info.card_data
+    declared = getattr(card, "license_name", None) or getattr(card, "license", None)
+    if isinstance(declared, str):
+        return declared
+    tags = (tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:"))
+    return next(tags, None)

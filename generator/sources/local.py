@@ -1,0 +1,99 @@
+"""A model in a local directory: config.json and the headers of its safetensors files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generator.errors import SourceError
+from generator.sources.config import assemble, parse_object
+from generator.sources.safetensors_headers import (
+    INDEX_FILE,
+    PREFIX_BYTES,
+    Tensor,
+    header_bytes,
+    parse_header,
+    shard_names,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from generator.models.checkpoint import ModelFacts
+
+
+def absolute(model: str) -> Path:
+    """`model` as an absolute path, `~` expanded; symbolic links stay as the user wrote them."""
+    return Path(os.path.abspath(Path(model).expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def local_facts(model: str, *, progress: Callable[[int, int], None] | None = None) -> ModelFacts:
+    """Facts of the model in directory `model`; `progress` is told of headers read and headers in all.
+
+    Raises:
+        SourceError: the directory, its config.json or one of its files is missing or unreadable.
+    """
+    directory = absolute(model)
+    if not directory.is_dir():
+        raise SourceError(f"{directory} is not a directory: give a Hub id or a directory with config.json.")
+    config = read_object(directory / "config.json")
+    if config is None:
+        raise SourceError(f"{directory} has no config.json: give the directory that `vllm serve` would load.")
+    return assemble(
+        id=str(directory),
+        revision=None,
+        source="local",
+        config=config,
+        quant_config=read_object(directory / "hf_quant_config.json"),
+        tensors=directory_tensors(directory, progress=progress),
+    )
+
+
+def directory_tensors(
+    directory: Path, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[Tensor, ...] | None:
+    """Tensors of all safetensors files that hold the directory's weights; None where there are none."""
+    try:
+        files = sorted(path.name for path in directory.iterdir())
+    except OSError as error:
+        raise _unreadable(directory, error) from error
+    shards = shard_names(files, read_object(directory / INDEX_FILE))
+    tensors: list[Tensor] = []
+    for done, shard in enumerate(shards, start=1):
+        tensors.extend(_file_tensors(directory / shard))
+        if progress is not None:
+            progress(done, len(shards))
+    return tuple(tensors) if shards else None
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None where there is no such file.
+
+    Raises:
+        SourceError: the file cannot be read, or is no JSON object.
+    """
+    try:
+        return parse_object(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _file_tensors(path: Path) -> tuple[Tensor, ...]:
+    """Tensors of one file, from its first bytes; no weight is read."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = header_bytes(file.read(PREFIX_BYTES), str(path))
+            data_bytes = size - PREFIX_BYTES - length
+            header = file.read(length) if data_bytes >= 0 else b""
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return parse_header(header, str(path), data_bytes=data_bytes)
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    return SourceError(f"{path} cannot be read ({error.strerror}): check the path and its permissions.")

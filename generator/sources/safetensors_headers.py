@@ -1,0 +1,215 @@
+"""Safetensors headers: bytes of a file's beginning -> what a checkpoint stores, without its weights.
+
+The format: 8 bytes of header length (little endian), then a JSON object of tensor name to dtype, shape and
+data offsets (https://github.com/huggingface/safetensors#format).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.errors import SourceError, UnknownFactError
+from generator.models.checkpoint import Checkpoint, TensorGroup
+from generator.models.dtype import DType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from generator.models.quantization import Quantization
+
+PREFIX_BYTES = 8
+MAX_HEADER_BYTES = 100_000_000
+"""The format's own limit on a header."""
+INDEX_FILE = "model.safetensors.index.json"
+_SINGLE_FILE = "model.safetensors"
+_GROUPS_JSON_BYTES = 6000
+"""Room for tensor groups inside the 8 kB that recorded model facts may take."""
+_LEAVES = re.compile(
+    r"weight|bias|(weight|input|activation|[kv])_(global_)?scale(_inv|_2|_second)?|weight_(packed|shape|zero_point|g_idx)"
+    r"|qweight|qzeros|scales?|g_idx|zero_point|absmax|quant_map|quant_state"
+)
+"""Names of parameters, plain and quantized, after their module's name."""
+_TOWERS = re.compile(r"(^|\.)(visual|vision|audio|image|mm)[^.]*\.")
+
+
+class Tensor(NamedTuple):
+    """One tensor of a header; `stored_bytes` is what its data offsets span."""
+
+    name: str
+    dtype: DType
+    elements: int
+    stored_bytes: int
+
+
+class Module(NamedTuple):
+    """Key of a group: tensors of equal count and size in each of their layers."""
+
+    name: str
+    dtype: DType
+    layer_elements: int
+    layer_tensors: int
+
+
+def header_bytes(prefix: bytes, where: str) -> int:
+    """Length in bytes of the JSON header that follows the first 8 bytes of a file.
+
+    Raises:
+        SourceError: the file is too short, or the length is impossible.
+    """
+    if len(prefix) < PREFIX_BYTES:
+        raise _broken(where, f"it has {len(prefix)} bytes, fewer than the 8 of a header's length")
+    length = int.from_bytes(prefix[:PREFIX_BYTES], "little")
+    if not 2 <= length <= MAX_HEADER_BYTES:  # noqa: PLR2004 - `{}` is the shortest header
+        raise _broken(where, f"its header claims {length} bytes")
+    return length
+
+
+def parse_header(header: bytes, where: str, *, data_bytes: int | None = None) -> tuple[Tensor, ...]:
+    """Tensors that one JSON header declares; `data_bytes` is what follows it in the file, where known.
+
+    Raises:
+        SourceError: the header is no valid JSON object of tensors, or points outside the file.
+        UnknownFactError: a tensor's dtype is not in `DType`.
+    """
+    try:
+        entries = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise _broken(where, "its header is not JSON") from error
+    if not isinstance(entries, dict):
+        raise _broken(where, "its header is not a JSON object")
+    tensors = tuple(_tensor(name, entry, where) for name, entry in entries.items() if name != "__metadata__")
+    if data_bytes is not None and sum(tensor.stored_bytes for tensor in tensors) > data_bytes:
+        raise _broken(where, "it is shorter than its header says: the download or copy did not finish")
+    return tensors
+
+
+def shard_names(files: Iterable[str], index: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Names of the safetensors files that hold the weights, sorted; empty where there are none.
+
+    An index decides, as in vLLM 0.32 weight_utils.py:585; without one, `model.safetensors` alone, then every
+    file of the root directory, copies in Mistral's own format (`consolidated*`) last.
+
+    Raises:
+        SourceError: the index is malformed, or names a file that is not there.
+    """
+    root = {name for name in files if name.endswith(".safetensors") and "/" not in name and "\\" not in name}
+    if index is not None:
+        return _indexed(root, index)
+    if _SINGLE_FILE in root:
+        return (_SINGLE_FILE,)
+    converted = {name for name in root if not name.startswith("consolidated")}
+    return tuple(sorted(converted or root))
+
+
+def read_checkpoint(tensors: Sequence[Tensor], quantization: Quantization | None) -> Checkpoint:
+    """Checkpoint of all shards' tensors: total bytes, and groups that fit the recorded model facts."""
+    return Checkpoint(
+        quantization=quantization,
+        total_bytes=sum(tensor.stored_bytes for tensor in tensors),
+        tensors=aggregate(tensors),
+    )
+
+
+def aggregate(tensors: Iterable[Tensor]) -> tuple[TensorGroup, ...]:
+    """Tensors by module class, dtype and layers, as finely as 6 kB of JSON can hold; elements sum exactly."""
+    kept = tuple(tensors)
+    for coarseness in range(4):
+        groups = _group(kept, coarseness)
+        if sum(len(group.model_dump_json()) + 1 for group in groups) <= _GROUPS_JSON_BYTES:
+            return groups
+    by_dtype: dict[DType, list[Tensor]] = defaultdict(list)
+    for tensor in kept:
+        by_dtype[tensor.dtype].append(tensor)
+    return tuple(
+        TensorGroup(module="all", dtype=dtype, elements=sum(t.elements for t in same), tensors=len(same))
+        for dtype, same in sorted(by_dtype.items())
+    )
+
+
+def _tensor(name: str, entry: Any, where: str) -> Tensor:
+    """One validated entry of a header."""
+    match entry:
+        case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
+            pass
+        case _:
+            raise _broken(where, f"its entry {name[:80]!r} lacks a dtype, a shape or data offsets")
+    if dtype not in DType.__members__:
+        raise UnknownFactError(
+            f"{where} stores {name[:80]!r} as {dtype[:20]!r}; known: {', '.join(sorted(DType))}."
+            " Choose a checkpoint in one of these."
+        )
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise _broken(where, f"its entry {name[:80]!r} has an impossible shape")
+    tensor = Tensor(name, DType(dtype), math.prod(shape), end - begin)
+    if begin < 0 or tensor.dtype.bytes_for(tensor.elements) != tensor.stored_bytes:
+        raise _broken(where, f"its entry {name[:80]!r} has offsets that do not match its shape")
+    return tensor
+
+
+def _indexed(root: set[str], index: Mapping[str, Any]) -> tuple[str, ...]:
+    """Files that an index's `weight_map` names, checked to be among `root`."""
+    weight_map = index.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise SourceError(f"{INDEX_FILE} has no weight_map: fetch it again, or tell the model's author.")
+    named = {str(name) for name in weight_map.values()}
+    if missing := sorted(named - root):
+        raise SourceError(
+            f"{INDEX_FILE} names {missing[0][:80]!r}, which is not there ({len(missing)} of {len(named)}"
+            " files are missing): finish the download, or choose another revision."
+        )
+    return tuple(sorted(named))
+
+
+def _split(name: str) -> tuple[str, int | None]:
+    """A tensor's module class, and its decoder layer where it has one."""
+    numbers = [int(part) for part in name.split(".") if part.isdecimal() and len(part) < 7]  # noqa: PLR2004
+    module = ".".join(part for part in name.split(".") if not part.isdecimal())
+    return module, numbers[0] if numbers and not _TOWERS.search(name) else None
+
+
+def _coarse(module: str, coarseness: int) -> str:
+    """A module class with less and less detail: as named, its module, its block, its stack."""
+    parts = module.split(".")
+    if coarseness and _LEAVES.fullmatch(parts[-1]):
+        parts = parts[:-1]
+    return ".".join(parts if coarseness < 2 else parts[: 6 - coarseness])  # noqa: PLR2004
+
+
+def _group(tensors: Iterable[Tensor], coarseness: int) -> tuple[TensorGroup, ...]:
+    """Groups at one level of detail, in the order of their names."""
+    elements: Counter[tuple[str, DType, int | None]] = Counter()
+    counts: Counter[tuple[str, DType, int | None]] = Counter()
+    for tensor in tensors:
+        module, layer = _split(tensor.name)
+        key = (_coarse(module, coarseness), tensor.dtype, layer)
+        elements[key] += tensor.elements
+        counts[key] += 1
+    alike: dict[Module, list[int | None]] = defaultdict(list)
+    for (module, dtype, layer), size in elements.items():
+        alike[Module(module, dtype, size, counts[module, dtype, layer])].append(layer)
+    return tuple(_tensor_group(key, layers) for key, layers in sorted(alike.items()))
+
+
+def _tensor_group(key: Module, layers: Sequence[int | None]) -> TensorGroup:
+    return TensorGroup(
+        module=key.name,
+        dtype=key.dtype,
+        layers=_ranges(sorted(layer for layer in layers if layer is not None)),
+        elements=key.layer_elements * len(layers),
+        tensors=key.layer_tensors * len(layers),
+    )
+
+
+def _ranges(layers: Sequence[int]) -> str:
+    """Layer numbers as `0-2,5`."""
+    starts = [layer for i, layer in enumerate(layers) if i == 0 or layers[i - 1] != layer - 1]
+    ends = [layer for i, layer in enumerate(layers) if i == len(layers) - 1 or layers[i + 1] != layer + 1]
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
+def _broken(where: str, reason: str) -> SourceError:
+    return SourceError(f"{where} is no usable safetensors file: {reason}. Fetch it again, or choose another.")
