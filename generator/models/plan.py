@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from generator.models.checkpoint import Source
 from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
@@ -25,6 +27,8 @@ class MemoryBudget(Value):
     activation_peak_bytes: ByteInterval
     cuda_graph_bytes: ByteInterval
     kv_cache_available_bytes: ByteInterval
+    headroom_bytes: int = 0
+    """Memory inside the request that the plan leaves unused (`--headroom-gb`)."""
     worst_rank: str = "every rank is alike"
     calibration: str = ""
 
@@ -119,7 +123,7 @@ class ModelSummary(Value):
 class Plan(Value):
     """The whole proof; `plan --json` prints this object."""
 
-    schema_version: int = 1
+    schema_version: int = Field(1, serialization_alias="schema")
     planner: str
     inputs: Request
     cluster: Cluster

@@ -1,0 +1,76 @@
+"""Where lines go: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console, RenderableType
+
+
+@cache
+def stdout() -> Console:
+    """The console of results."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+@cache
+def stderr() -> Console:
+    """The console of messages."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+
+    return Console(stderr=True, highlight=False)
+
+
+def out(text: str) -> None:
+    """One result, as it is."""
+    sys.stdout.write(f"{text}\n")
+
+
+def show(item: RenderableType) -> None:
+    """One result for people."""
+    stdout().print(item)
+
+
+def note(text: str) -> None:
+    """One message beside the result."""
+    stderr().print(text, markup=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """One warning."""
+    stderr().print(f"[yellow]warning:[/yellow] {_escaped(text)}", soft_wrap=True)
+
+
+def error(text: str) -> None:
+    """One error, on one line."""
+    stderr().print(f"[bold red]error:[/bold red] {_escaped(' '.join(text.split()))}", soft_wrap=True)
+
+
+def interactive() -> bool:
+    """True where a person can answer a prompt."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    return escape(text)
+
+
+def progress() -> Callable[[int, int], None] | None:
+    """A counter of headers read, drawn on a terminal; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+    return _draw_progress
+
+
+def _draw_progress(done: int, total: int) -> None:
+    sys.stderr.write(f"\r\x1b[Kreading headers {done}/{total}" if done < total else "\r\x1b[K")
+    sys.stderr.flush()

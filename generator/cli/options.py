@@ -1,0 +1,146 @@
+"""Command-line options: one field of `Request` is one option; engine flags are sugar that writes `overrides`."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from generator.errors import RequestError
+from generator.models.request import Request
+from generator.models.value import Value
+from generator.sources.profile import load_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_PANELS = {
+    "Model": ("model", "revision", "source", "trust_remote_code"),
+    "GPUs": ("gpu", "gpus", "nodes", "interconnect", "vram_gb", "capability", "reserve_gb"),
+    "Workload": (
+        "workload", "prompt_tokens", "gen_tokens", "concurrency", "batching_mode", "prefix_hit_ratio",
+        "ttft_ms", "tpot_ms", "requests_per_s",
+    ),
+    "Policy": ("vllm", "headroom_gb", "price"),
+}  # fmt: skip
+_SHORT = {"model": "-m", "concurrency": "-c"}
+_ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {
+    "tensor_parallel_size": (("--tensor-parallel-size", "--tp"), int, "GPUs that share every layer"),
+    "pipeline_parallel_size": (("--pipeline-parallel-size", "--pp"), int, "Groups of GPUs in a pipeline"),
+    "data_parallel_size": (("--data-parallel-size", "--dp"), int, "Replicas inside one server"),
+    "max_model_len": (("--max-model-len",), str, "Longest context, like 32768 or 32k"),
+    "max_num_seqs": (("--max-num-seqs",), int, "Sequences in one batch"),
+    "max_num_batched_tokens": (("--max-num-batched-tokens",), int, "Tokens in one step"),
+    "gpu_memory_utilization": (("--gpu-memory-utilization",), float, "Share of the GPU that vLLM may use"),
+    "dtype": (("--dtype",), str, "Computing dtype"),
+    "quantization": (("--quantization", "-q"), str, "Quantize at load time, where vLLM can"),
+    "kv_cache_dtype": (("--kv-cache-dtype",), str, "KV cache dtype"),
+    "enforce_eager": (("--enforce-eager",), bool, "No CUDA graphs"),
+}
+_NOT_STATED = {"quantization": "none", "interconnect": "unknown"}
+"""Words of the ancestor's command line that state nothing."""
+
+
+class Stated(Value):
+    """What flags and profile say together; a flag wins over the profile."""
+
+    answers: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def with_request_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with every request option in front of its own; it receives them as one `stated: Stated`."""
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "stated"]
+    offered = list(_parameters())
+    names = {parameter.name for parameter in offered}
+
+    def wrapper(**given: Any) -> None:
+        ours = {name: value for name, value in given.items() if name in names}
+        rest = {name: value for name, value in given.items() if name not in names}
+        command(stated=_stated(ours), **rest)
+
+    wrapper.__doc__ = command.__doc__
+    wrapper.__signature__ = inspect.Signature([*offered, *own])  # type: ignore[attr-defined]
+    return wrapper
+
+
+def request_from(answers: dict[str, Any]) -> Request:
+    """The request that these answers make.
+
+    Raises:
+        RequestError: the model is missing, or a value is out of its range; names the option.
+    """
+    if not answers.get("model"):
+        raise RequestError("no model given; name one: --model ORG/NAME, an embedded id or a local directory")
+    try:
+        return Request.model_validate(answers)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise RequestError(
+            f"--{field.replace('_', '-')}: {first['msg'].lower()}, got {first['input']!r}"
+        ) from error
+
+
+def _parameters() -> Iterable[inspect.Parameter]:
+    for panel, names in _PANELS.items():
+        for name in names:
+            field = Request.model_fields[name]
+            flags = (f"--{name.replace('_', '-')}", *((_SHORT[name],) if name in _SHORT else ()))
+            default = (
+                ""
+                if field.is_required() or field.default in ("", 0, False)
+                else f" [default: {field.default}]"
+            )
+            yield _parameter(name, _option_type(name), flags, f"{field.description}{default}", panel)
+    for name, (flags, kind, text) in _ENGINE.items():
+        yield _parameter(name, kind, flags, text, "Engine (your choice; the planner works around it)")
+    yield _parameter(
+        "set_",
+        list[str],
+        ("--set",),
+        "Any vLLM argument: KEY=VALUE; KEY=null leaves it to vLLM",
+        "Engine (your choice; the planner works around it)",
+    )
+    yield _parameter("profile", Path, ("--profile", "-p"), "Answers from a profile.yaml; flags win", "Policy")
+
+
+def _parameter(name: str, kind: Any, flags: tuple[str, ...], text: str, panel: str) -> inspect.Parameter:
+    option = typer.Option(*flags, help=text, rich_help_panel=panel, show_default=False)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _option_type(name: str) -> Any:
+    if name == "interconnect":
+        return Literal["auto", "nvlink", "pcie", "unknown"]
+    return Request.model_fields[name].annotation
+
+
+def _stated(given: dict[str, Any]) -> Stated:
+    profile = load_profile(given["profile"]) if given["profile"] else None
+    answers = dict(profile.answers) if profile else {}
+    flags = {
+        name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)
+    }
+    answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
+    engine = {name: value for name, value in flags.items() if name in _ENGINE}
+    engine |= dict(map(_assignment, flags.get("set_", ())))
+    if engine:
+        answers["overrides"] = answers.get("overrides", {}) | engine
+    return Stated(answers=answers, warnings=profile.warnings if profile else ())
+
+
+def _assignment(word: str) -> tuple[str, Any]:
+    key, equals, text = word.partition("=")
+    if not equals or not key.strip():
+        raise RequestError(f"--set {word}: write KEY=VALUE, like --set max_num_seqs=64")
+    try:
+        return key.strip().lstrip("-").replace("-", "_"), yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RequestError(f"--set {word}: the value is not valid YAML or JSON") from error

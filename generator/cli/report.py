@@ -1,0 +1,141 @@
+"""What a person sees: plans, systems, updates, as rich renderables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.cli import console
+from generator.presenting.memory import memory_rows, memory_shares
+from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
+
+if TYPE_CHECKING:
+    from generator.models.plan import Plan
+    from generator.sources.nvml import DetectedSystem
+
+_VERDICTS = {
+    "fits": ("green", "FITS", "even at the high end of every estimate"),
+    "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
+    "does_not_fit": ("red", "DOES NOT FIT", ""),
+}
+_COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
+_BAR = 60
+
+
+def show_plan(plan: Plan, *, explain: bool) -> None:
+    """Print a plan: verdict, memory of one rank, what it carries, the command; reasons when asked for."""
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    for line in (*_headline(plan), "", *_memory(plan), "", *_capacity(plan)):
+        console.show(line)
+    if explain:
+        console.show("")
+        _show_decisions(plan)
+    for text in plan.advisories:
+        console.show(f"[cyan]note:[/cyan] {escape(text)}")
+    for text in plan.warnings:
+        console.show(f"[yellow]warning:[/yellow] {escape(text)}")
+    if plan.repairs:
+        console.show("\n[bold]Smallest changes that make it fit[/bold]")
+        for number, repair in enumerate(plan.repairs, 1):
+            console.show(f"  {number}. {escape(repair.title)}: [bold]{escape(' '.join(repair.flags))}[/bold]")
+            console.show(f"     [dim]{escape(repair.effect)}[/dim]")
+    if plan.feasibility.verdict != "does_not_fit":
+        console.show("")
+        console.out(_wrapped(plan.command))
+
+
+def shortfall_line(plan: Plan) -> str:
+    """One line: by how much the plan does not fit, and the next step."""
+    short = plan.feasibility.shortfall_bytes
+    first = f"; try {' '.join(plan.repairs[0].flags)} ({plan.repairs[0].title})" if plan.repairs else ""
+    return (
+        f"{plan.model.id} does not fit on {plural(plan.layout.ranks, 'GPU')} of {plan.cluster.gpu.name}: "
+        f"{short:,} bytes ({gib_text(short)}) short on each{first}"
+    )
+
+
+def show_system(system: DetectedSystem) -> None:
+    """Print the GPUs of this machine."""
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("GPU", "name", "memory", "in use", "capability"):
+        table.add_column(heading)
+    for gpu in system.gpus:
+        table.add_row(
+            str(gpu.index),
+            gpu.name,
+            gib_text(gpu.memory_total_bytes),
+            gib_text(gpu.memory_used_bytes),
+            f"{gpu.capability // 10}.{gpu.capability % 10}",
+        )
+    console.show(f"driver {system.driver_version}, CUDA {system.cuda_version}")
+    console.show(table)
+
+
+def _headline(plan: Plan) -> tuple[str, str]:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    colour, word, meaning = _VERDICTS[plan.feasibility.verdict]
+    model = plan.model
+    revision = f" @ {model.revision[:12]}" if model.revision else ""
+    embedded = ", embedded facts" if model.source == "embedded" else ""
+    return (
+        f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded}) on "
+        f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}",
+        f"[bold {colour}]{word}[/bold {colour}] {meaning}; OOM risk {plan.feasibility.oom_risk}",
+    )
+
+
+def _memory(plan: Plan) -> tuple[str, ...]:
+    shares = memory_shares(plan.memory)
+    cells = [(colour, round(share * _BAR)) for colour, (_, share) in zip(_COLOURS, shares, strict=True)]
+    used = min(_BAR, sum(width for _, width in cells))
+    bar = "".join(f"[{colour}]{'█' * width}[/{colour}]" for colour, width in cells)
+    rows = [
+        f"  [{colour}]■[/{colour}] {label:<16} {figure}"
+        for colour, (label, figure) in zip((*_COLOURS, "dim", "dim"), memory_rows(plan.memory), strict=True)
+    ]
+    rank = f" ({plan.memory.worst_rank})" if plan.layout.pipeline_parallel_size > 1 else ""
+    return f"[bold]Memory of one GPU[/bold]{rank}", f"  {bar}[dim]{'░' * (_BAR - used)}[/dim]", *rows
+
+
+def _capacity(plan: Plan) -> tuple[str, ...]:
+    if plan.kv_cache is None:
+        return ("[bold]KV cache[/bold]  no room for one",)
+    cache, load = plan.kv_cache, plan.inputs.load
+    lines = [
+        f"[bold]KV cache[/bold]  {tokens_text(cache.capacity_tokens)} tokens in {cache.num_blocks:,} blocks; "
+        f"{times_text(cache.max_concurrency)} requests of {tokens_text(cache.at_max_model_len)} tokens",
+        f"[bold]Workload[/bold]  {load.concurrency} requests of {tokens_text(load.prompt_tokens)} + "
+        f"{tokens_text(load.gen_tokens)} tokens at once; room for "
+        f"{plan.feasibility.max_concurrency_at_context:,}",
+    ]
+    if plan.estimate:
+        lines.append(f"[bold]Speed[/bold]     {plan.display_speed}")
+    return tuple(lines)
+
+
+def _show_decisions(plan: Plan) -> None:
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
+    table = Table(box=None, pad_edge=False, title="Why", title_justify="left")
+    table.add_column("argument", style="bold")
+    table.add_column("value")
+    table.add_column("reason", overflow="fold")
+    for decision in plan.decisions:
+        table.add_row(decision.field, str(decision.value), decision.reason)
+    console.show(table)
+
+
+def _wrapped(command: tuple[str, ...]) -> str:
+    """The command over several lines, one flag a line, ready to paste."""
+    import shlex  # noqa: PLC0415 - start-up time
+
+    lines = [" ".join(map(shlex.quote, command[:3]))]
+    for word in command[3:]:
+        if word.startswith("--"):
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += f" {shlex.quote(word)}"
+    return " \\\n".join(lines)

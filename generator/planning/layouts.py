@@ -1,0 +1,104 @@
+"""Layouts: every way to spread one server over the GPUs that vLLM accepts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError
+from generator.models.feed_forward import MoE
+from generator.models.parallelism import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from generator.models.architecture import Architecture
+    from generator.models.hardware import Cluster
+
+_SIZES = (
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "data_parallel_size",
+    "enable_expert_parallel",
+    "decode_context_parallel_size",
+)
+
+
+def fixed_sizes(overrides: Mapping[str, object]) -> dict[str, object]:
+    """The parallel sizes that the user sets; null ones left out."""
+    return {name: overrides[name] for name in _SIZES if overrides.get(name) is not None}
+
+
+def candidate_layouts(
+    architecture: Architecture,
+    cluster: Cluster,
+    fixed: Mapping[str, object],
+    check: Callable[[Layout], None],
+) -> tuple[Layout, ...]:
+    """Every layout over this cluster that `check` accepts, the fixed sizes held; fewest ranks first.
+
+    Raises:
+        RequestError: the fixed sizes leave no layout; the reason of the nearest refusal.
+    """
+    accepted, refusal = [], None
+    for layout in _grid(architecture, cluster, fixed):
+        try:
+            check(layout)
+        except RequestError as error:
+            refusal = refusal or error
+        else:
+            accepted.append(layout)
+    if not accepted:
+        raise refusal or RequestError(_no_layout(cluster, fixed))
+    return tuple(sorted(accepted, key=_order))
+
+
+def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, object]) -> Iterator[Layout]:
+    total = cluster.total_gpus
+    moe = any(isinstance(layer.feed_forward, MoE) for layer in architecture.layer_kinds)
+    for tp in _sizes(fixed, "tensor_parallel_size", total):
+        for pp in _sizes(fixed, "pipeline_parallel_size", total):
+            for dp in _sizes(fixed, "data_parallel_size", total):
+                if not _fills(tp * pp * dp, cluster, dp, fixed):
+                    continue
+                for expert in _expert_choices(fixed, moe=moe and tp * dp > 1):
+                    yield Layout(
+                        tensor_parallel_size=tp,
+                        pipeline_parallel_size=pp,
+                        data_parallel_size=dp,
+                        enable_expert_parallel=expert,
+                        decode_context_parallel_size=int(str(fixed.get("decode_context_parallel_size", 1))),
+                    )
+
+
+def _sizes(fixed: Mapping[str, object], name: str, total: int) -> tuple[int, ...]:
+    if name in fixed:
+        return (int(str(fixed[name])),)
+    return tuple(range(1, total + 1))
+
+
+def _fills(ranks: int, cluster: Cluster, dp: int, fixed: Mapping[str, object]) -> bool:
+    """One node may stay partly idle; several nodes are filled by one replica (nnodes divides the ranks)."""
+    if cluster.nodes > 1:
+        return ranks == cluster.total_gpus and (dp == 1 or "data_parallel_size" in fixed)
+    return ranks <= cluster.total_gpus or bool(fixed)
+
+
+def _expert_choices(fixed: Mapping[str, object], *, moe: bool) -> tuple[bool, ...]:
+    if "enable_expert_parallel" in fixed:
+        return (bool(fixed["enable_expert_parallel"]),)
+    return (False, True) if moe else (False,)
+
+
+def _order(layout: Layout) -> tuple[int, int, int, bool]:
+    return (
+        layout.ranks,
+        layout.pipeline_parallel_size,
+        layout.data_parallel_size,
+        layout.enable_expert_parallel,
+    )
+
+
+def _no_layout(cluster: Cluster, fixed: Mapping[str, object]) -> str:
+    stated = ", ".join(f"{name}={value}" for name, value in fixed.items()) or "the model's shape"
+    gpus = f"{cluster.nodes} x {cluster.gpus_per_node} GPUs"
+    return f"{stated} does not lay out over {gpus}; change --gpus or the sizes"

@@ -1,0 +1,126 @@
+"""The two steps that the command line and the template share: facts of a model, then a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from generator import __version__
+from generator.catalogue.engines import engine as find_engine
+from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
+from generator.catalogue.overheads import overheads
+from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
+from generator.models.hardware import Cluster
+from generator.models.plan import PlanRecord
+from generator.planning.planner import Tables, make_plan
+from generator.presenting.record import plan_record
+from generator.sources.facts import model_facts
+from generator.units import gib
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.hardware import GPU
+    from generator.models.plan import Plan
+    from generator.models.request import Request
+
+
+def facts_for(
+    request: Request, *, offline: bool = False, progress: Callable[[int, int], None] | None = None
+) -> ModelFacts:
+    """Facts of the requested model, from the source that the request names.
+
+    Raises:
+        SourceError: no source delivers the model.
+        UnsupportedArchitectureError: its config.json is of a class that no reader knows.
+    """
+    return model_facts(
+        request.model,
+        revision=request.revision or None,
+        source=request.source,
+        offline=offline,
+        progress=progress,
+    )
+
+
+def plan_for(request: Request, facts: ModelFacts) -> Plan:
+    """The plan of a request, proven against the tables of this installation.
+
+    Raises:
+        RequestError: vLLM would refuse what is asked for.
+        UnknownFactError: the GPU or the vLLM release is not in the tables.
+    """
+    tables = Tables(
+        engine=find_engine(request.vllm),
+        overheads=overheads(),
+        gpus=all_gpus(),
+        planner=__version__,
+    )
+    return make_plan(request, facts, cluster_for(request), tables)
+
+
+def plan(request: Request, *, offline: bool = False) -> Plan:
+    """The plan of a request, facts included: the library's one-call door."""
+    return plan_for(request, facts_for(request, offline=offline))
+
+
+def cluster_for(request: Request) -> Cluster:
+    """The GPUs that a request names, with their figures from the table or from the request.
+
+    Raises:
+        UnknownFactError: no row has that name.
+        RequestError: a custom GPU lacks its memory or capability.
+    """
+    return Cluster(
+        gpu=_gpu(request),
+        gpus_per_node=request.gpus,
+        nodes=request.nodes,
+        interconnect=request.interconnect,
+        reserved_bytes=gib(request.reserve_gb),
+    )
+
+
+def detected_hardware() -> dict[str, Any]:
+    """Answers that this machine's driver gives: gpu, gpus, and reserve_gb where other processes hold memory.
+
+    Raises:
+        HardwareDetectionError: no driver, no GPU, or GPUs of different kinds.
+        UnknownFactError: the driver's product name is not in the table.
+    """
+    from generator.sources.nvml import detect  # noqa: PLC0415 - start-up time
+
+    return detect().answers(gpu_by_nvml)
+
+
+def detected_gpu() -> str | None:
+    """Catalogue name of this machine's GPU; None where there is none that the table knows."""
+    try:
+        return str(detected_hardware()["gpu"])
+    except (HardwareDetectionError, UnknownFactError):
+        return None
+
+
+def record(made: Plan, facts: ModelFacts, inputs: Mapping[str, Any]) -> PlanRecord:
+    """What templates print of a plan, with a digest over all of it."""
+    draft = plan_record(made, facts, dict(inputs), find_engine(made.inputs.vllm))
+    return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
+
+
+def digest_of(recorded: Mapping[str, Any]) -> str:
+    """SHA-256 over a recorded plan without its digest; keys sorted, as copier.yml's validator computes it."""
+    body = {name: value for name, value in recorded.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _gpu(request: Request) -> GPU:
+    if request.gpu == "custom":
+        if not (request.vram_gb and request.capability):
+            raise RequestError("--gpu custom needs both: --vram-gb N --capability X.Y")
+        return custom_gpu(request.vram_gb, request.capability)
+    if request.gpu == "auto":
+        found = detected_hardware()
+        return find_gpu(str(found["gpu"]))
+    gpu = find_gpu(request.gpu)
+    return gpu.model_copy(update={"memory_bytes": gib(request.vram_gb)}) if request.vram_gb else gpu
