@@ -1,0 +1,79 @@
+"""The coefficients of a budget; the figures are `overheads.toml`'s, which a committed script fits."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field
+
+from generator.catalogue.gpus import parse_capability
+from generator.catalogue.loader import Row, Source, Words, read, row, table
+from generator.models.overheads import DeviceReserve, OverheadTable, Term
+from generator.units import MIB
+
+_FILE = "overheads.toml"
+
+Release = Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")]
+Number = Annotated[float, Field(strict=False)]
+
+
+class TermRow(Row):
+    """One coefficient."""
+
+    name: str
+    since: Release
+    expected: Number
+    low: Number
+    high: Number
+    rows: int = 0
+    source: Source
+
+
+class DeviceRow(Row):
+    """What the driver of one product keeps from CUDA, in MiB."""
+
+    nvml_names: Words
+    reserved_mib: Annotated[int, Field(ge=0)]
+    source: Source
+
+
+class CalibrationRow(Row):
+    """What the table was calibrated on."""
+
+    since: Release
+    until: Release
+    capabilities: Words
+    set: Source
+
+
+@cache
+def overheads() -> OverheadTable:
+    """The packaged table.
+
+    Raises:
+        GeneratorError: a row is incomplete; file, row and column are named.
+    """
+    file = table(_FILE)
+    content = read(file)
+    known = row(file, "calibration", content["calibration"], CalibrationRow)
+    terms = [
+        row(file, f"term {number}", data, TermRow).model_dump()
+        for number, data in enumerate(content["term"], 1)
+    ]
+    devices = [
+        row(file, f"device {number}", data, DeviceRow) for number, data in enumerate(content["device"], 1)
+    ]
+    return OverheadTable(
+        calibrated_since=known.since,
+        calibrated_until=known.until,
+        calibrated_capabilities=tuple(map(parse_capability, known.capabilities)),
+        calibration_set=known.set,
+        terms=tuple(Term(**data) for data in terms),
+        reserves=tuple(
+            DeviceReserve(
+                nvml_names=device.nvml_names, reserved_bytes=device.reserved_mib * MIB, source=device.source
+            )
+            for device in devices
+        ),
+    )

@@ -1,0 +1,110 @@
+"""The rest of one rank's memory: measured coefficients, and the engine settings that they depend on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pydantic import Field
+
+from generator.errors import UnknownFactError
+from generator.models.interval import ByteInterval
+from generator.models.value import Value
+
+
+def release_key(release: str) -> tuple[int, ...]:
+    """A release as numbers that compare in order: (0, 27, 1) for "0.27.1"."""
+    return tuple(int(part) for part in release.split("."))
+
+
+class Term(Value):
+    """One coefficient from release `since` on, until the next row of the same name."""
+
+    name: str
+    since: str
+    expected: float
+    low: float
+    high: float
+    rows: int = 0
+    """Rows of the calibration set that the figure rests on; 0 where it was read in vLLM's code."""
+    source: str = Field(min_length=1)
+
+    def times(self, units: float) -> ByteInterval:
+        """Bytes of `units` units of the coefficient."""
+        return ByteInterval(
+            expected=round(self.expected * units), low=round(self.low * units), high=round(self.high * units)
+        )
+
+
+class DeviceReserve(Value):
+    """Bytes of a GPU that NVML counts in its total and CUDA does not (nvidia-smi's `Reserved`)."""
+
+    nvml_names: tuple[str, ...]
+    reserved_bytes: int
+    source: str = Field(min_length=1)
+
+
+class OverheadTable(Value):
+    """Every coefficient of a budget, with what it was calibrated on."""
+
+    calibrated_since: str
+    calibrated_until: str
+    calibrated_capabilities: tuple[int, ...]
+    calibration_set: str
+    terms: tuple[Term, ...]
+    reserves: tuple[DeviceReserve, ...] = ()
+
+    @cached_property
+    def _terms(self) -> dict[str, tuple[tuple[tuple[int, ...], Term], ...]]:
+        names = dict.fromkeys(term.name for term in self.terms)
+        return {
+            name: tuple(
+                sorted(
+                    ((release_key(term.since), term) for term in self.terms if term.name == name),
+                    key=lambda pair: pair[0],
+                )
+            )
+            for name in names
+        }
+
+    @cached_property
+    def _reserves(self) -> dict[str, int]:
+        return {name: row.reserved_bytes for row in self.reserves for name in row.nvml_names}
+
+    def term(self, name: str, release: str) -> Term:
+        """The coefficient of `release`; a release before the first row takes the first row.
+
+        Raises:
+            UnknownFactError: the table has no such coefficient.
+        """
+        if name not in self._terms:
+            raise UnknownFactError(f"overhead table has no term {name!r}; it has {', '.join(self._terms)}")
+        key = release_key(release)
+        since = [term for start, term in self._terms[name] if start <= key]
+        return since[-1] if since else self._terms[name][0][1]
+
+    def reserved_bytes(self, nvml_names: tuple[str, ...]) -> int | None:
+        """Bytes that the driver keeps from CUDA on that GPU; None where nobody measured it."""
+        return next((self._reserves[name] for name in nvml_names if name in self._reserves), None)
+
+
+class EncoderShape(Value):
+    """A vision encoder, for the profiling pass over its largest input."""
+
+    hidden_size: int
+    intermediate_size: int
+    patches_per_token: int
+    """Encoder patches that become one token of the language model."""
+
+
+class BudgetSettings(Value):
+    """The engine arguments that decide memory, resolved (vLLM's defaults filled in)."""
+
+    gpu_memory_utilization: float
+    max_model_len: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    enforce_eager: bool = False
+    dtype_bytes: int = 2
+    num_speculative_tokens: int = 0
+    encoder_tokens: int = 0
+    """Tokens of the largest multimodal input that vLLM profiles the encoder with; 0 without one."""

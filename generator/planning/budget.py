@@ -1,0 +1,209 @@
+"""The budget of one rank as vLLM draws it up, the verdict on it, and the utilization that it allows."""
+
+from __future__ import annotations
+
+from math import ceil, isqrt
+from typing import TYPE_CHECKING
+
+from generator.models.interval import ByteInterval
+from generator.models.overheads import release_key
+from generator.models.plan import MemoryBudget
+from generator.planning import overhead
+from generator.units import GIB, MIB
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.hardware import GPU
+    from generator.models.overheads import BudgetSettings, EncoderShape, OverheadTable
+    from generator.models.parallelism import Layout
+    from generator.models.plan import OOMRisk, Verdict
+
+
+def budget(
+    *,
+    weights_bytes: int | ByteInterval,
+    architecture: Architecture,
+    layout: Layout,
+    settings: BudgetSettings,
+    gpu: GPU,
+    link: overhead.Link,
+    release: str,
+    table: OverheadTable,
+    headroom_bytes: int = 0,
+    encoder: EncoderShape | None = None,
+    last_stage: bool = True,
+    worst_rank: str = "every rank is alike",
+) -> MemoryBudget:
+    """Memory of one rank in bytes; at the expected values the items add up to the requested memory exactly.
+
+    requested = ceil(utilization x total as CUDA sees it); what is left after the items is the cache's
+    (vLLM 0.32 v1/worker/gpu_worker.py:740). The items' errors are independent, so the cache's range combines
+    their half-widths as a root of squares, each side on its own.
+    """
+    total = overhead.device_total(gpu, table)
+    requested = _requested(total, settings.gpu_memory_utilization)
+    weights = weights_bytes if isinstance(weights_bytes, ByteInterval) else ByteInterval.exact(weights_bytes)
+    weights = _with_load_extras(weights, release=release, table=table)
+    fixed = overhead.non_torch(layout, link=link, release=release, table=table) + overhead.persistent_buffers(
+        architecture, settings, release=release, last_stage=last_stage
+    )
+    activation = overhead.activation_peak(
+        architecture,
+        layout,
+        settings,
+        release=release,
+        table=table,
+        encoder=encoder,
+        last_stage=last_stage,
+    )
+    graphs = overhead.cuda_graph_estimate(
+        architecture, settings, gpu.capability, release=release, table=table
+    )
+    return MemoryBudget(
+        gpu_total_bytes=total,
+        requested_bytes=requested,
+        weights_bytes=weights,
+        non_torch_bytes=fixed,
+        activation_peak_bytes=activation,
+        cuda_graph_bytes=graphs,
+        headroom_bytes=headroom_bytes,
+        kv_cache_available_bytes=remainder(requested, (weights, fixed, activation, graphs), headroom_bytes),
+        worst_rank=worst_rank,
+        calibration=calibration(architecture, gpu, release=release, table=table),
+    )
+
+
+def remainder(
+    requested: ByteInterval, needs: tuple[ByteInterval, ...], headroom_bytes: int = 0
+) -> ByteInterval:
+    """What `needs` leave of `requested`: exact at the expected values, root of squares at both ends."""
+    expected = requested.expected - sum(need.expected for need in needs) - headroom_bytes
+    down = [requested.expected - requested.low, *(need.high - need.expected for need in needs)]
+    up = [requested.high - requested.expected, *(need.expected - need.low for need in needs)]
+    return ByteInterval(
+        expected=expected,
+        low=expected - _root_of_squares(down),
+        high=expected + _root_of_squares(up),
+    )
+
+
+def _root_of_squares(widths: list[int]) -> int:
+    return isqrt(sum(width * width for width in widths))
+
+
+def _requested(total: ByteInterval, utilization: float) -> ByteInterval:
+    """Requested memory: ceil(total * utilization) (vLLM 0.32 v1/worker/utils.py:716)."""
+    return ByteInterval(
+        expected=ceil(total.expected * utilization),
+        low=ceil(total.low * utilization),
+        high=ceil(total.high * utilization),
+    )
+
+
+def _with_load_extras(weights: ByteInterval, *, release: str, table: OverheadTable) -> ByteInterval:
+    """Parameters and what loading adds to them: alignment, repacked copies and scales, rotary tables."""
+    extra = table.term("load_extra_fraction", release)
+    return ByteInterval(
+        expected=weights.expected + round(extra.expected * weights.expected),
+        low=weights.low + round(extra.low * weights.low),
+        high=weights.high + round(extra.high * weights.high),
+    )
+
+
+def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: OverheadTable) -> str:
+    """What the items rest on, and what they were not calibrated for."""
+    outside = []
+    if not release_key(table.calibrated_since) <= release_key(release) <= release_key(table.calibrated_until):
+        outside.append(f"vLLM {release}")
+    if gpu.unified_memory:
+        outside.append("unified memory (page cache and neighbours move it by gibibytes)")
+    elif gpu.capability not in table.calibrated_capabilities:
+        outside.append(f"compute capability {gpu.capability / 10:.1f}")
+    if any(_is_sparse(layer.mixer) for layer in architecture.layer_kinds):
+        outside.append("sparse attention workspaces")
+    limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
+    return f"{table.calibration_set}{limits}"
+
+
+def _is_sparse(mixer: object) -> bool:
+    return getattr(mixer, "kind", None) in {"sparse_mla", "compressed_mla"}
+
+
+def outside_bytes(
+    architecture: Architecture,
+    settings: BudgetSettings,
+    gpu: GPU,
+    layout: Layout,
+    *,
+    release: str,
+    table: OverheadTable,
+) -> ByteInterval:
+    """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
+
+    CUDA context and the first NCCL buffers come before vLLM's snapshot; block tables (two copies, 0.32
+    v1/worker/gpu/block_table.py:55) and graphs beyond the estimate come after its profile.
+    """
+    context = table.term("cuda_context_mib", release).times(MIB)
+    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    first_buffers = table.term("nccl_first_mib", release).times((world > 1) * MIB)
+    tables = ByteInterval.exact(2 * settings.max_num_seqs * settings.max_model_len // 16 * 4)
+    estimate = overhead.cuda_graph_estimate(
+        architecture, settings, gpu.capability, release=release, table=table
+    )
+    actual = overhead.cuda_graph_actual(architecture, settings, gpu.capability, release=release, table=table)
+    graphs = ByteInterval(
+        expected=max(0, actual.expected - estimate.expected),
+        low=0,
+        high=max(0, actual.high - estimate.low),
+    )
+    return context + first_buffers + tables + graphs
+
+
+def verdict(memory: MemoryBudget, needed_bytes: int) -> tuple[Verdict, OOMRisk]:
+    """The verdict on a cache of `needed_bytes`, and the risk of running out of memory.
+
+    fits: even at the low end of what is available; tight: at the expected value only (risk HIGH); a margin
+    above the low end of less than a tenth of the range is MEDIUM.
+    """
+    available = memory.kv_cache_available_bytes
+    if available.expected < needed_bytes:
+        return "does_not_fit", "HIGH"
+    if available.low < needed_bytes:
+        return "tight", "HIGH"
+    margin = available.low - needed_bytes
+    return "fits", "MEDIUM" if margin < (available.expected - available.low) // 10 else "LOW"
+
+
+def choose_utilization(
+    *,
+    gpu: GPU,
+    outside: ByteInterval,
+    reserved_bytes: int,
+    table: OverheadTable,
+    headroom_bytes: int = 0,
+) -> float:
+    """The highest utilization, in steps of 0.01, that leaves room for all that vLLM does not budget.
+
+    vLLM refuses to start when the free memory is below utilization x total, so other processes count in full;
+    on unified memory the host's own use does too (`unified_reserve_mib`).
+    """
+    total = overhead.device_total(gpu, table)
+    taken = reserved_bytes + headroom_bytes + outside.high
+    if gpu.unified_memory:
+        taken += table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high
+    usable = max(0, total.low - taken)
+    return min(usable * 100 // total.low, 98) / 100
+
+
+def free_memory_refusal(
+    memory: MemoryBudget, *, reserved_bytes: int, context_bytes: int, utilization: float
+) -> str | None:
+    """The reason why vLLM refuses at once: less free memory than it would request; None where it starts."""
+    free = memory.gpu_total_bytes.expected - reserved_bytes - context_bytes
+    requested = memory.requested_bytes.expected
+    if free >= requested:
+        return None
+    return (
+        f"Free memory on device ({free / GIB:.2f}/{memory.gpu_total_bytes.expected / GIB:.2f} GiB) "
+        f"on startup is less than desired GPU memory utilization ({utilization}, {requested / GIB:.2f} GiB)"
+    )

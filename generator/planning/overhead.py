@@ -1,0 +1,200 @@
+"""What a rank holds besides weights and cache: the mechanism of each item; coefficients come with the table.
+
+The items are those of vLLM's memory profile (0.32 v1/worker/gpu_worker.py:640, utils/mem_utils.py:285).
+"""
+
+from __future__ import annotations
+
+from math import log2
+from typing import TYPE_CHECKING, Literal
+
+from generator.models.feed_forward import Dense, MoE
+from generator.models.interval import ByteInterval
+from generator.models.overheads import release_key
+from generator.units import MIB, ceil_div
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture, Layer
+    from generator.models.hardware import GPU
+    from generator.models.overheads import BudgetSettings, EncoderShape, OverheadTable
+    from generator.models.parallelism import Layout
+
+Runner = Literal["v1", "v2"]
+Link = Literal["nvlink", "pcie"]
+
+_V2_DENSE = (0, 25)
+"""Release notes of vLLM 0.25.0: Model Runner V2 is the default of all dense models (pull request 44443)."""
+_V2_ALL = (0, 32)
+"""vLLM 0.32 config/vllm.py:703: V2 for every model; 0.27.1 still logs gpu_model_runner.py (V1) for MoE."""
+_BLACKWELL_DATACENTER = range(100, 110)
+
+
+def model_runner(architecture: Architecture, release: str) -> Runner:
+    """The model runner that a release takes by default."""
+    first = _V2_ALL if is_moe(architecture) else _V2_DENSE
+    return "v2" if release_key(release)[:2] >= first else "v1"
+
+
+def is_moe(architecture: Architecture) -> bool:
+    """True where any layer routes tokens to experts."""
+    return any(isinstance(layer.feed_forward, MoE) for layer in architecture.layer_kinds)
+
+
+def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:
+    """Total memory of the GPU as CUDA reports it, which vLLM multiplies by the utilization.
+
+    NVML's total less what the driver keeps (nvidia-smi -q: `FB Memory Usage`, `Reserved`): 479 of 81,559 MiB
+    on an H100.
+    """
+    known = table.reserved_bytes((gpu.name, *gpu.nvml_names))
+    term = table.term("device_reserved_mib", table.calibrated_since)
+    if gpu.unified_memory:
+        return ByteInterval.exact(gpu.memory_bytes)
+    if known is not None:
+        slack = round(term.rows and 48 * MIB)
+        total = gpu.memory_bytes - known
+        return ByteInterval(expected=total, low=total - slack, high=min(gpu.memory_bytes, total + slack))
+    reserved = term.times(MIB)
+    return ByteInterval(
+        expected=gpu.memory_bytes - reserved.expected,
+        low=gpu.memory_bytes - reserved.high,
+        high=gpu.memory_bytes - max(reserved.low, 0),
+    )
+
+
+def non_torch(layout: Layout, *, link: Link, release: str, table: OverheadTable) -> ByteInterval:
+    """Growth of memory outside PyTorch between vLLM's first snapshot and the end of its profile.
+
+    Kernels' modules and library handles on every rank; with more ranks also the buffers of the collectives,
+    which grow with each doubling of the world.
+    """
+    context = table.term("context_mib", release).times(MIB)
+    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    if world == 1:
+        return context
+    return context + table.term(f"collectives_{link}_mib", release).times(log2(world) * MIB)
+
+
+def activation_peak(
+    architecture: Architecture,
+    layout: Layout,
+    settings: BudgetSettings,
+    *,
+    release: str,
+    table: OverheadTable,
+    encoder: EncoderShape | None = None,
+    last_stage: bool = True,
+) -> ByteInterval:
+    """Highest memory of the profiling pass above what stays: the largest of its three phases.
+
+    The phases follow one another (encoder, forward pass, sampler), so their peaks do not add
+    (vLLM 0.32 v1/worker/gpu/model_runner.py:991-1021).
+    """
+    phases = [table.term("token_factor", release).times(token_bytes(architecture, layout, settings))]
+    if last_stage:
+        rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
+        runner = model_runner(architecture, release)
+        phases.append(table.term(f"sampler_{runner}", release).times(rows * architecture.vocab_size))
+    if encoder is not None and settings.encoder_tokens:
+        phases.append(table.term("encoder_factor", release).times(encoder_bytes(encoder, settings)))
+    return ByteInterval(
+        expected=max(phase.expected for phase in phases),
+        low=max(phase.low for phase in phases),
+        high=max(phase.high for phase in phases),
+    )
+
+
+def token_bytes(architecture: Architecture, layout: Layout, settings: BudgetSettings) -> int:
+    """Bytes of one forward pass over `max_num_batched_tokens` tokens, at the widest layer of a rank."""
+    widest = max(
+        (_layer_elements(architecture, layer, layout) for layer in architecture.layer_kinds), default=0
+    )
+    return settings.max_num_batched_tokens * widest * settings.dtype_bytes
+
+
+def _layer_elements(architecture: Architecture, layer: Layer, layout: Layout) -> int:
+    """Elements a token: input, residual, normalised input and output of the block, and its inner buffers."""
+    hidden = 4 * architecture.hidden_size
+    block = layer.feed_forward
+    tensor = layout.tensor_parallel_size
+    if isinstance(block, Dense):
+        return hidden + ceil_div((3 if block.gated else 2) * block.intermediate_size, tensor)
+    if isinstance(block, MoE):
+        return hidden + _expert_elements(architecture.hidden_size, block, layout)
+    return hidden
+
+
+def _expert_elements(hidden_size: int, block: MoE, layout: Layout) -> int:
+    """Elements a token of the fused experts' workspaces, a row for each of a token's experts.
+
+    One buffer is as wide as the wider of gate-and-up projection and output, the other holds the activation
+    (vLLM 0.32 fused_moe.py: intermediate_cache1 and 3 share one buffer).
+    """
+    shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
+    inner = ceil_div(block.moe_intermediate_size, shards)
+    up = inner * (2 if block.gated else 1)
+    shared = ceil_div(3 * block.shared_expert_intermediate_size, layout.tensor_parallel_size)
+    return block.num_experts_per_tok * (max(up, hidden_size) + inner) + shared
+
+
+def encoder_bytes(encoder: EncoderShape, settings: BudgetSettings) -> int:
+    """Bytes of one encoder layer over the patches of the largest input: ten of width, three of the MLP."""
+    patches = settings.encoder_tokens * encoder.patches_per_token
+    return patches * (10 * encoder.hidden_size + 3 * encoder.intermediate_size) * settings.dtype_bytes
+
+
+def persistent_buffers(
+    architecture: Architecture, settings: BudgetSettings, *, release: str, last_stage: bool = True
+) -> ByteInterval:
+    """Penalty state of Model Runner V2: an int32 count and one bit for each sequence and vocabulary entry.
+
+    vLLM 0.32 v1/worker/gpu/sample/penalties.py:41-47; V1 keeps none on the GPU.
+    """
+    if not last_stage or model_runner(architecture, release) == "v1":
+        return ByteInterval.exact(0)
+    counts = settings.max_num_seqs * architecture.vocab_size * 4
+    mask = settings.max_num_seqs * ceil_div(architecture.vocab_size, 32) * 4
+    return ByteInterval.exact(counts + mask)
+
+
+def capture_sizes(settings: BudgetSettings, capability: int) -> int:
+    """Number of captured batch sizes: 1, 2, 4, by 8 to 256, then by 16 (vLLM 0.32 config/vllm.py:2292)."""
+    if settings.enforce_eager:
+        return 0
+    limit = 1024 if capability in _BLACKWELL_DATACENTER else 512
+    largest = min(2 * settings.max_num_seqs * (1 + settings.num_speculative_tokens), limit)
+    small = sum(size <= largest for size in (1, 2, 4))
+    return small + min(largest, 256) // 8 + max(0, largest - 256) // 16
+
+
+def cuda_graph_estimate(
+    architecture: Architecture,
+    settings: BudgetSettings,
+    capability: int,
+    *,
+    release: str,
+    table: OverheadTable,
+) -> ByteInterval:
+    """Bytes the profiler subtracts for CUDA graphs: none when eager or where the release has no estimate."""
+    captures = capture_sizes(settings, capability)
+    base = table.term("graph_estimate_mib", release)
+    if not captures or not base.high:
+        return ByteInterval.exact(0)
+    slope = table.term("graph_layer_kib", release).times(captures * architecture.num_hidden_layers * 1024)
+    return base.times(MIB) + slope
+
+
+def cuda_graph_actual(
+    architecture: Architecture,
+    settings: BudgetSettings,
+    capability: int,
+    *,
+    release: str,
+    table: OverheadTable,
+) -> ByteInterval:
+    """What the capture really takes after the cache is allocated."""
+    captures = capture_sizes(settings, capability)
+    if not captures:
+        return ByteInterval.exact(0)
+    per_layer = table.term("graph_actual_kib", release)
+    return per_layer.times(captures * architecture.num_hidden_layers * 1024)
