@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.sources.architectures import read_architecture, read_quantization
-from generator.sources.safetensors_headers import read_checkpoint
+from generator.sources.safetensors_headers import aggregate, total_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from generator.models.checkpoint import Source
     from generator.sources.safetensors_headers import Tensor
+
+MAX_JSON_BYTES = 8000
+"""Model facts are a recorded answer of every generated repository: they stay short enough to read."""
+_TOTAL_BYTES_DIGITS = 20
 
 
 def parse_object(text: bytes, where: str) -> dict[str, Any]:
@@ -47,20 +51,22 @@ def assemble(
     license: str | None = None,  # noqa: A002 - ModelFacts' own name
     gated: bool | None = None,
 ) -> ModelFacts:
-    """Facts of one revision; `tensors` is None where no safetensors header is known."""
-    quantization = read_quantization(config, quant_config)
-    return ModelFacts(
+    """Facts of one revision, 8 kB of JSON at most; `tensors` is None where no safetensors header is known."""
+    facts = ModelFacts(
         id=id,
         revision=revision,
         source=source,
         architecture=read_architecture(config, quant_config),
-        checkpoint=Checkpoint(quantization=quantization)
-        if tensors is None
-        else read_checkpoint(tensors, quantization),
+        checkpoint=Checkpoint(quantization=read_quantization(config, quant_config)),
         license=license,
         gated=gated,
         custom_code=asks_for_code(config),
     )
+    if tensors is None:
+        return facts
+    groups = aggregate(tensors, MAX_JSON_BYTES - len(facts.model_dump_json()) - _TOTAL_BYTES_DIGITS)
+    stored = {"total_bytes": total_bytes(tensors), "tensors": groups}
+    return facts.model_copy(update={"checkpoint": facts.checkpoint.model_copy(update=stored)})
 
 
 def asks_for_code(config: Mapping[str, Any]) -> bool:

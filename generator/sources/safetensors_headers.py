@@ -13,21 +13,21 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import SourceError, UnknownFactError
-from generator.models.checkpoint import Checkpoint, TensorGroup
+from generator.models.checkpoint import TensorGroup
 from generator.models.dtype import DType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from generator.models.quantization import Quantization
-
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit on a header."""
+_COARSEST = 4
+_MAX_DIMENSIONS = 32
+_MAX_SIZE = 2**48
+"""Far above any tensor, far below what makes a product of hostile sizes slow."""
 INDEX_FILE = "model.safetensors.index.json"
 _SINGLE_FILE = "model.safetensors"
-_GROUPS_JSON_BYTES = 6000
-"""Room for tensor groups inside the 8 kB that recorded model facts may take."""
 _LEAVES = re.compile(
     r"weight|bias|(weight|input|activation|[kv])_(global_)?scale(_inv|_2|_second)?|weight_(packed|shape|zero_point|g_idx)"
     r"|qweight|qzeros|scales?|g_idx|zero_point|absmax|quant_map|quant_state"
@@ -105,29 +105,22 @@ def shard_names(files: Iterable[str], index: Mapping[str, Any] | None) -> tuple[
     return tuple(sorted(converted or root))
 
 
-def read_checkpoint(tensors: Sequence[Tensor], quantization: Quantization | None) -> Checkpoint:
-    """Checkpoint of all shards' tensors: total bytes, and groups that fit the recorded model facts."""
-    return Checkpoint(
-        quantization=quantization,
-        total_bytes=sum(tensor.stored_bytes for tensor in tensors),
-        tensors=aggregate(tensors),
-    )
+def total_bytes(tensors: Iterable[Tensor]) -> int:
+    """Bytes of all the tensors as they are stored."""
+    return sum(tensor.stored_bytes for tensor in tensors)
 
 
-def aggregate(tensors: Iterable[Tensor]) -> tuple[TensorGroup, ...]:
-    """Tensors by module class, dtype and layers, as finely as 6 kB of JSON can hold; elements sum exactly."""
-    kept = tuple(tensors)
-    for coarseness in range(4):
-        groups = _group(kept, coarseness)
-        if sum(len(group.model_dump_json()) + 1 for group in groups) <= _GROUPS_JSON_BYTES:
-            return groups
-    by_dtype: dict[DType, list[Tensor]] = defaultdict(list)
-    for tensor in kept:
-        by_dtype[tensor.dtype].append(tensor)
-    return tuple(
-        TensorGroup(module="all", dtype=dtype, elements=sum(t.elements for t in same), tensors=len(same))
-        for dtype, same in sorted(by_dtype.items())
+def aggregate(tensors: Sequence[Tensor], room_bytes: int) -> tuple[TensorGroup, ...]:
+    """Tensors by module class, dtype and layers, as finely as `room_bytes` of JSON hold; sums stay exact.
+
+    With too little room the classes lose detail: parameters, then modules, then blocks; the coarsest
+    has one group a dtype.
+    """
+    levels = (_group(tensors, coarseness) for coarseness in range(_COARSEST))
+    fitting = (
+        groups for groups in levels if sum(len(group.model_dump_json()) + 1 for group in groups) <= room_bytes
     )
+    return next(fitting, None) or _by_dtype(tensors)
 
 
 def _tensor(name: str, entry: Any, where: str) -> Tensor:
@@ -142,7 +135,9 @@ def _tensor(name: str, entry: Any, where: str) -> Tensor:
             f"{where} stores {name[:80]!r} as {dtype[:20]!r}; known: {', '.join(sorted(DType))}."
             " Choose a checkpoint in one of these."
         )
-    if any(type(size) is not int or size < 0 for size in shape):
+    if len(shape) > _MAX_DIMENSIONS or any(
+        type(size) is not int or not 0 <= size < _MAX_SIZE for size in shape
+    ):
         raise _broken(where, f"its entry {name[:80]!r} has an impossible shape")
     tensor = Tensor(name, DType(dtype), math.prod(shape), end - begin)
     if begin < 0 or tensor.dtype.bytes_for(tensor.elements) != tensor.stored_bytes:
@@ -177,6 +172,18 @@ def _coarse(module: str, coarseness: int) -> str:
     if coarseness and _LEAVES.fullmatch(parts[-1]):
         parts = parts[:-1]
     return ".".join(parts if coarseness < 2 else parts[: 6 - coarseness])  # noqa: PLR2004
+
+
+def _by_dtype(tensors: Iterable[Tensor]) -> tuple[TensorGroup, ...]:
+    elements: Counter[DType] = Counter()
+    counts: Counter[DType] = Counter()
+    for tensor in tensors:
+        elements[tensor.dtype] += tensor.elements
+        counts[tensor.dtype] += 1
+    return tuple(
+        TensorGroup(module="all", dtype=dtype, elements=elements[dtype], tensors=counts[dtype])
+        for dtype in sorted(elements)
+    )
 
 
 def _group(tensors: Iterable[Tensor], coarseness: int) -> tuple[TensorGroup, ...]:
