@@ -15,7 +15,7 @@ GeneratorError                  1   unexpected: a bug
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 INTERRUPTED = 130
 
@@ -33,9 +33,14 @@ class RequestError(GeneratorError):
 
 
 class ConflictError(GeneratorError):
-    """An update left conflicts in the tree."""
+    """An update left conflicts in the tree; `files` names them, `report` is the update's own report."""
 
     status = 3
+
+    def __init__(self, message: str, *, files: tuple[str, ...] = (), report: Any = None) -> None:
+        super().__init__(message)
+        self.files = files
+        self.report = report
 
 
 class SourceError(GeneratorError):

@@ -1,0 +1,142 @@
+"""generate(): render a new deployment repository and commit it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from generator import copier_ext, workflow
+from generator.errors import RenderError, RequestError
+from generator.models.plan import Plan
+from generator.models.value import Value
+from generator.rendering import copier_driver, repository, store
+from generator.rendering.git import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.request import Request
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+class Generated(Value):
+    """A new deployment repository."""
+
+    path: Path
+    commit: str | None
+    """Id of its first commit; None where none was asked for."""
+    template: str
+    """Version of the template, or `worktree`."""
+    files: tuple[str, ...]
+    """Every file, relative to `path`."""
+    plan: Plan
+
+
+def generate(
+    request: Request,
+    destination: Path,
+    *,
+    artefacts: Sequence[str] | None = None,
+    service: str | None = None,
+    template: str | None = None,
+    offline: bool = False,
+    commit: bool = True,
+    facts: ModelFacts | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    packaged: Path = store.PACKAGED,
+    checkout: Path = _CHECKOUT,
+) -> Generated:
+    """Plan `request` and render it into a new or empty `destination`; a failure leaves nothing behind.
+
+    `template` is a released version or `worktree`; None is the newest that this package ships. With `commit`
+    the files become a git repository with one commit. `facts` are used where the caller has them already.
+
+    Raises:
+        RequestError: the destination is taken, or the request contradicts itself.
+        InfeasiblePlanError: the model does not fit.
+        RenderError: Copier or git refused.
+    """
+    place = _vacant(destination)
+    wanted = concrete(request)
+    known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
+    plan = workflow.plan_for(wanted, known)
+    copier_ext.refuse_unfit(plan)
+    answers = wanted.model_dump(mode="json") | {"model_facts": copier_ext.facts_answer(wanted, known)}
+    answers |= {
+        name: value for name, value in (("service", service), ("artefacts", artefacts)) if value is not None
+    }
+    with isolated(), TemporaryDirectory(prefix=".vllm-wizard-", dir=_scratch(place)) as scratch:
+        made = Path(scratch) / "made" / place.name
+        used = _render(made, answers, template, packaged, checkout)
+        files = tuple(sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()))
+        title = f"Deploy {wanted.model} on {wanted.gpus * wanted.nodes} x {wanted.gpu}"
+        first = (
+            repository.create(made, f"{title}\n\nRendered by vllm-wizard, template {used}.")
+            if commit
+            else None
+        )
+        _move(made, place)
+    return Generated(path=place, commit=first, template=used, files=files, plan=plan)
+
+
+def concrete(request: Request) -> Request:
+    """The request with this machine's GPU for `auto`, and the newest vLLM release for an empty `vllm`.
+
+    What a repository records means the same on every machine.
+    """
+    stated: dict[str, str] = {}
+    if request.gpu == "auto":
+        stated["gpu"] = str(workflow.detected_hardware()["gpu"])
+    if not request.vllm:
+        stated["vllm"] = copier_ext.newest_release()
+    return request.model_copy(update=stated)
+
+
+def _vacant(destination: Path) -> Path:
+    """The absolute destination, which does not exist or is an empty directory."""
+    place = destination.expanduser().absolute()
+    try:
+        taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
+    except OSError as error:
+        raise RequestError(f"{destination} cannot be read: {error.strerror}") from error
+    if taken:
+        raise RequestError(
+            f"{destination} exists and is not empty: name a new directory, or `vllm-wizard update` it"
+        )
+    return place
+
+
+def _scratch(place: Path) -> Path:
+    """The nearest existing directory of the destination: a move from there stays on one file system."""
+    return next(folder for folder in (place, *place.parents) if folder.is_dir())
+
+
+def _render(
+    made: Path, answers: dict[str, object], template: str | None, packaged: Path, checkout: Path
+) -> str:
+    """Render the template into `made`; its version."""
+    if template == store.WORKTREE:
+        source = store.copy_worktree(checkout, made.parents[1])
+        copier_driver.copy(source, made, answers, ref=None)
+        return template
+    source = store.ensure(packaged)
+    ref = template or store.newest(str(packaged))
+    store.refuse_untrusted(source, frozenset({ref}), packaged)
+    copier_driver.copy(source, made, answers, ref=ref)
+    return ref
+
+
+def _move(made: Path, place: Path) -> None:
+    """Put the finished tree into its place; what was made of it is taken back if that fails."""
+    try:
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made.rename(place)
+            return
+        for entry in sorted(made.iterdir()):
+            entry.rename(place / entry.name)
+    except OSError as error:
+        raise RenderError(f"{place} cannot be written: {error.strerror}") from error

@@ -1,0 +1,44 @@
+"""Released templates: make one, list them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generator.rendering import releases, store
+from generator.rendering.git import isolated
+
+if TYPE_CHECKING:
+    from generator.rendering.releases import Release
+
+_CHECKOUT = Path(__file__).parents[2]
+
+
+def release(
+    version: str,
+    *,
+    when: str,
+    notes: str = "",
+    recut: bool = False,
+    checkout: Path = _CHECKOUT,
+    bundle: Path = store.PACKAGED,
+) -> Release:
+    """Append the checkout's template to the packaged bundle; the same input gives the same commit.
+
+    Raises:
+        RequestError: the version is taken, malformed, or not the newest; nothing changed; `when` is no day.
+    """
+    with isolated():
+        return releases.release(
+            version, checkout=checkout, bundle=bundle, when=when, notes=notes, recut=recut
+        )
+
+
+def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
+    """Every release that this machine's store holds, oldest first; the store is brought up to date first.
+
+    Raises:
+        RenderError: a released tag was moved, or there is no release.
+    """
+    with isolated():
+        return releases.releases(store.ensure(packaged))

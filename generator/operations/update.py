@@ -1,0 +1,172 @@
+"""update(): change answers of a deployment, plan again, and merge the result with the user's edits."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from generator import copier_ext, workflow
+from generator.errors import ConflictError, RenderError, RequestError
+from generator.models.plan import PlanRecord
+from generator.models.request import Request
+from generator.models.value import Value
+from generator.operations.generate import concrete
+from generator.rendering import copier_driver, repository, store
+from generator.rendering.answers import INPUTS, Answers, read
+from generator.rendering.git import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_ABSENT = None
+
+
+class Change(Value):
+    """One name whose value an update changed; None where there was or is none."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class UpdateReport(Value):
+    """What an update did to a deployment; the changes are in its tree, not committed."""
+
+    path: Path
+    template_before: str
+    template_after: str
+    answers: tuple[Change, ...]
+    engine: tuple[Change, ...]
+    """Engine arguments that changed."""
+    plan_before: PlanRecord
+    plan_after: PlanRecord
+    files: repository.Changes
+
+
+def update(
+    root: Path,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    upgrade: bool = False,
+    ref: str | None = None,
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    packaged: Path = store.PACKAGED,
+) -> UpdateReport:
+    """Apply changed answers to the deployment at `root`; `upgrade` also moves it to a newer template (`ref`).
+
+    The tree is left as it was unless the update ends, with or without conflicts.
+
+    Raises:
+        RequestError: `root` is no deployment, or an answer is unknown or out of its range.
+        RenderError: the repository is not ready, or Copier or git refused.
+        ConflictError: the user's edits and the new plan meet on the same lines; carries files and report.
+    """
+    place = root.expanduser().absolute()
+    with isolated():
+        before = read(place)
+        repository.refuse_unready(place)
+        data = _changed(before, changes or {}, offline=offline, progress=progress)
+        target = _target(before, packaged, upgrade=upgrade, ref=ref)
+        try:
+            copier_driver.update(place, data, source=before.source, ref=target)
+            after = read_updated(place, before)
+            _refuse_drift(before, after, data)
+            report = _report(place, before, after)
+        except BaseException:
+            repository.restore(place)
+            raise
+    conflicts = report.files.conflicts
+    if conflicts:
+        names = ", ".join(conflicts)
+        raise ConflictError(f"conflicts in {names}: resolve and commit them", files=conflicts, report=report)
+    return report
+
+
+def _changed(
+    before: Answers, changes: Mapping[str, Any], *, offline: bool, progress: Callable[[int, int], None] | None
+) -> dict[str, Any]:
+    """The answers that differ from the recorded ones, and another model's facts where one is asked for."""
+    unknown = sorted(changes.keys() - set(INPUTS))
+    if unknown:
+        near = get_close_matches(unknown[0], INPUTS, n=3)
+        raise RequestError(
+            f"{unknown[0]} is no answer of a deployment; the nearest are {', '.join(near) or 'none'}"
+        )
+    request = _request(before.inputs | dict(changes))
+    wanted = dict(changes) | {k: v for k, v in request.model_dump(mode="json").items() if k in changes}
+    data = {name: value for name, value in wanted.items() if before.values.get(name) != value}
+    if data.keys() & set(copier_ext.FACT_INPUTS):
+        facts = workflow.facts_for(request, offline=offline, progress=progress)
+        data["model_facts"] = copier_ext.facts_answer(request, facts)
+    return data
+
+
+def _request(answers: Mapping[str, Any]) -> Request:
+    try:
+        request = Request.model_validate({k: v for k, v in answers.items() if k in Request.model_fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+    return concrete(request)
+
+
+def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) -> str | None:
+    """The version to move to, None for the pinned one; every version involved is known and harmless."""
+    if before.source == store.STORE:
+        store.ensure(packaged)
+    target = (ref or store.newest(before.source)) if upgrade else None
+    store.refuse_untrusted(before.source, frozenset({before.template, target or before.template}), packaged)
+    return target
+
+
+def read_updated(place: Path, before: Answers) -> Answers:
+    """The answers after an update; the answers file itself is never merged."""
+    try:
+        return read(place)
+    except RequestError as error:
+        raise RenderError(f"template {before.template} rendered no answers file") from error
+
+
+def _refuse_drift(before: Answers, after: Answers, data: Mapping[str, Any]) -> None:
+    """Return only where exactly the asked answers changed: Copier replaces a dropped choice without a word.
+
+    Raises:
+        RequestError: the template has no such question.
+        RenderError: an answer changed that nobody asked to change.
+    """
+    for name, value in after.inputs.items():
+        asked = data.get(name, before.values.get(name, value))
+        if value != asked:
+            raise RenderError(
+                f"template {after.template} would turn {name} from {asked!r} into {value!r}: nothing changed;"
+                f" say what {name} should be"
+            )
+    lost = [name for name in (*before.inputs, *data) if name not in after.values]
+    if lost:
+        raise RequestError(
+            f"template {after.template} does not ask for {lost[0]}: nothing was changed; try --upgrade"
+        )
+
+
+def _report(place: Path, before: Answers, after: Answers) -> UpdateReport:
+    return UpdateReport(
+        path=place,
+        template_before=before.template,
+        template_after=after.template,
+        answers=differences(before.inputs, after.inputs),
+        engine=differences(before.plan.engine, after.plan.engine),
+        plan_before=before.plan,
+        plan_after=after.plan,
+        files=repository.changes(place),
+    )
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Names whose values differ, in the order of `after`, then those that are gone."""
+    names = dict.fromkeys([*after, *before])
+    pairs = ((name, before.get(name, _ABSENT), after.get(name, _ABSENT)) for name in names)
+    return tuple(Change(name=name, before=old, after=new) for name, old, new in pairs if old != new)

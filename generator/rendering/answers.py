@@ -1,0 +1,80 @@
+"""`.copier-answers.yml`: the one truth of a deployment, read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
+
+from generator.errors import RenderError, RequestError
+from generator.models.plan import PlanRecord
+from generator.models.request import Request
+from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANSWERS_FILE = ".copier-answers.yml"
+INPUTS = (*Request.model_fields, "service", "artefacts")
+"""Answers that are the user's; the rest is computed from them."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Answers(Value):
+    """What a deployment's repository records."""
+
+    source: str
+    """Where its template comes from (`_src_path`)."""
+    template: str
+    """The template's version (`_commit`)."""
+    values: dict[str, Any]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The user's own answers, in the order of the questions."""
+        return {name: self.values[name] for name in INPUTS if name in self.values}
+
+    @property
+    def plan(self) -> PlanRecord:
+        """The recorded plan.
+
+        Raises:
+            RenderError: it is missing, or a newer version of this package wrote it.
+        """
+        try:
+            return PlanRecord.model_validate(self.values.get("plan"))
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"])) or "plan"
+            raise RenderError(
+                f"{ANSWERS_FILE}: this vllm-wizard cannot read the recorded plan ({where}): install the"
+                " version that wrote it, or a newer one"
+            ) from error
+
+
+def read(root: Path) -> Answers:
+    """The answers recorded in `root`.
+
+    Raises:
+        RequestError: `root` holds no deployment.
+        RenderError: the file is broken, or names no released template.
+    """
+    path = root / ANSWERS_FILE
+    try:
+        content = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RequestError(
+            f"{root} has no {ANSWERS_FILE}: name a repository that `vllm-wizard generate` made"
+        ) from error
+    except (OSError, yaml.YAMLError) as error:
+        raise RenderError(
+            f"{path} cannot be read: restore it with `git checkout HEAD -- {ANSWERS_FILE}`"
+        ) from error
+    if not isinstance(content, dict) or "_src_path" not in content:
+        raise RenderError(f"{path} names no template: restore it with `git checkout HEAD -- {ANSWERS_FILE}`")
+    if not content.get("_commit"):
+        raise RenderError(
+            f"{root} was rendered from a working tree, where no update can start: generate it from a release"
+        )
+    values = {name: value for name, value in content.items() if not name.startswith("_")}
+    return Answers(source=str(content["_src_path"]), template=str(content["_commit"]), values=values)

@@ -1,0 +1,85 @@
+"""git(): one git process at a time, in an environment that the caller's own git cannot bend."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from generator.errors import RenderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_BENDS = frozenset(
+    f"GIT_{name}"
+    for name in (
+        "DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES",
+        "NAMESPACE", "PREFIX", "CONFIG", "CONFIG_PARAMETERS", "GRAFT_FILE", "IMPLICIT_WORK_TREE",
+        "NO_REPLACE_OBJECTS", "REPLACE_REF_BASE", "SHALLOW_FILE", "EXTERNAL_DIFF", "DIFF_OPTS",
+        "LITERAL_PATHSPECS", "GLOB_PATHSPECS", "NOGLOB_PATHSPECS", "ICASE_PATHSPECS", "DEFAULT_HASH",
+    )
+)  # fmt: skip
+"""Variables that git exports to hooks or that change what it reads (`git rev-parse --local-env-vars`)."""
+_SETTINGS = {"status.showUntrackedFiles": "all", "core.hooksPath": os.devnull, "advice.detachedHead": "false"}
+"""Without the first, Copier overwrites a conflicting edit; with a failing hook, it cannot even copy."""
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """An environment where git finds its repository by directory, runs no hook and shows untracked files.
+
+    Credentials, proxies, identities and the caller's own `GIT_CONFIG_COUNT` entries stay.
+    """
+    before = dict(os.environ)
+    for name in _BENDS & before.keys():
+        del os.environ[name]
+    os.environ.update(_appended(before))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def git(
+    *arguments: str, at: Path, accept: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None
+) -> str:
+    """What git printed, run in directory `at`.
+
+    Raises:
+        RenderError: git is missing, or ended with a status outside `accept`; carries its last line.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - the words are ours
+            ["git", *arguments],  # noqa: S607 - the git that Copier runs too
+            cwd=at,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env=os.environ | (env or {}),
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise RenderError("git was not found: install git and run this again") from error
+    if done.returncode not in accept:
+        raise RenderError(f"git {arguments[0]}: {last_line(done.stderr) or done.returncode}")
+    return done.stdout
+
+
+def last_line(text: str) -> str:
+    """The last line of `text` that says anything."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _appended(environment: Mapping[str, str]) -> dict[str, str]:
+    """`_SETTINGS` behind the configuration entries that the environment already holds."""
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    start = int(count) if count.isdecimal() else 0
+    entries = {"GIT_CONFIG_COUNT": str(start + len(_SETTINGS))}
+    for index, (key, value) in enumerate(_SETTINGS.items(), start):
+        entries |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return entries

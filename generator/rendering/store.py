@@ -1,0 +1,148 @@
+"""The bundle of released templates: from the installed package to the place that every machine knows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from packaging.version import InvalidVersion, Version
+
+from generator.errors import RenderError, RequestError
+from generator.rendering import trust
+from generator.rendering.git import git
+
+STORE = "~/.local/share/vllm-wizard/templates.bundle"
+"""Recorded literally, so that a teammate's machine resolves it too; the shell's `~` and Copier's are one."""
+PACKAGED = Path(__file__).parents[1] / "_data" / "templates.bundle"
+WORKTREE = "worktree"
+_IGNORED = shutil.ignore_patterns("__pycache__", "*.py[co]", ".DS_Store", "*~", "*.swp")
+
+
+def ensure(packaged: Path = PACKAGED) -> str:
+    """The store's address, once it holds at least what this package ships, unless it holds a newer history.
+
+    Raises:
+        RenderError: this package ships no release, or a released tag of the store was moved.
+    """
+    shipped = tags(str(packaged))
+    place = Path(STORE).expanduser()
+    held = _held(place)
+    moved = sorted(tag for tag in shipped.keys() & held.keys() if shipped[tag] != held[tag])
+    if moved:
+        raise RenderError(
+            f"template {moved[0]} in {STORE} is not the released one: move that file away and run this again"
+        )
+    if not shipped.keys() <= held.keys() and held.keys() <= shipped.keys():
+        _place(packaged, place)
+    return STORE
+
+
+def newest(source: str) -> str:
+    """The newest release of a template source; prereleases are left out.
+
+    Raises:
+        RenderError: it has none, or cannot be reached.
+    """
+    released = [tag for tag in tags(source) if _is_release(tag)]
+    if not released:
+        raise RenderError(f"{source} has no released template")
+    return max(released, key=Version)
+
+
+def tags(source: str) -> dict[str, str]:
+    """Commit of every tag of a bundle or a git remote.
+
+    Raises:
+        RenderError: the source cannot be read.
+    """
+    place = Path(source).expanduser() if source.startswith("~") else Path(source)
+    if place.suffix == ".bundle":
+        if not place.is_file():
+            raise RenderError(f"{source} does not exist: run `vllm-wizard template sync`")
+        listing = git("bundle", "list-heads", str(place), at=Path("/"))
+    else:
+        listing = git("ls-remote", "--tags", "--", source.removeprefix("git+"), at=Path("/"))
+    heads = (line.split(maxsplit=1) for line in listing.splitlines())
+    pairs = [(name.removeprefix("refs/tags/"), sha) for sha, name in heads if name.startswith("refs/tags/")]
+    peeled = {name.removesuffix("^{}"): sha for name, sha in pairs if name.endswith("^{}")}
+    return {name: sha for name, sha in pairs if not name.endswith("^{}")} | peeled
+
+
+def refuse_untrusted(source: str, refs: frozenset[str], packaged: Path = PACKAGED) -> None:
+    """Return only where rendering these versions runs no code but this package's.
+
+    A version of the store whose commit is the one that this package ships needs no second look.
+
+    Raises:
+        RenderError: a version is unknown, or would run more.
+    """
+    known = tags(source)
+    unknown = sorted(refs - known.keys())
+    if unknown and source == STORE:
+        raise RequestError(
+            f"template {unknown[0]} is not among {', '.join(sorted(known, key=_order))}: run"
+            " `vllm-wizard template sync`, or install the vllm-wizard that brought it"
+        )
+    shipped = tags(str(packaged)) if source == STORE else {}
+    foreign = frozenset(ref for ref in refs if ref not in shipped or shipped[ref] != known[ref])
+    if foreign:
+        trust.refuse_foreign(source, foreign)
+
+
+def copy_worktree(checkout: Path, scratch: Path) -> str:
+    """A clean copy of the checkout's template under `scratch`, whose address is recorded like the store's.
+
+    Raises:
+        RequestError: `checkout` is an installed package, not a development checkout.
+    """
+    place = scratch / ".local" / "share" / "vllm-wizard" / WORKTREE
+    copy_template(checkout, place)
+    return str(place)
+
+
+def copy_template(checkout: Path, place: Path) -> None:
+    """Put the checkout's copier.yml and templates/ into the directory `place`.
+
+    Raises:
+        RequestError: `checkout` has none.
+        RenderError: it would run more than this package's planner.
+    """
+    config = checkout / trust.CONFIG
+    if not config.is_file() or not (checkout / "templates").is_dir():
+        raise RequestError("only a development checkout has a template of its own: name a released one")
+    trust.refuse_foreign_config(config.read_text(encoding="utf-8"), str(config))
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(config, place / trust.CONFIG)
+    shutil.copytree(checkout / "templates", place / "templates", ignore=_IGNORED)
+
+
+def _held(place: Path) -> dict[str, str]:
+    """Tags of the store; none where it is absent or unreadable."""
+    try:
+        return tags(str(place))
+    except RenderError:
+        return {}
+
+
+def _place(packaged: Path, place: Path) -> None:
+    """Copy the bundle in one step, so that a reader meets the old or the new one."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=place.parent, prefix=".templates-", delete=False) as copy:
+            copy.write(packaged.read_bytes())
+        Path(copy.name).chmod(0o644)
+        Path(copy.name).replace(place)
+    except OSError as error:
+        raise RenderError(f"{STORE} cannot be written: {error.strerror}") from error
+
+
+def _is_release(tag: str) -> bool:
+    try:
+        return not Version(tag).is_prerelease
+    except InvalidVersion:
+        return False
+
+
+def _order(tag: str) -> Version:
+    return Version(tag) if _is_release(tag) else Version("0")
