@@ -1,0 +1,200 @@
+"""The templates: what they may contain, and what recorded answers make of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from itertools import pairwise
+from typing import get_args
+
+import pytest
+import yaml
+from fixtures.rendered import ANSWERS, SETTINGS, TEMPLATES, files, render
+from jinja2 import Environment, meta, nodes
+from jinja2_ansible_filters import AnsibleCoreFiltersExtension
+
+from generator.models.request import Artefact
+from generator.sources.profile import load_profile
+
+ALWAYS = {
+    ".copier-answers.yml", ".env.example", ".gitattributes", ".gitignore", ".yamllint", "Makefile",
+    "README.md", "RUNBOOK.md", "SECURITY.md", "docs/NOTES.md", "serve.yaml",
+    "scripts/pin-image.sh", "scripts/smoke.sh", "scripts/wait-ready.sh",
+}  # fmt: skip
+CHART = {
+    "deploy/values.local.yaml", "deploy/chart/.helmignore", "deploy/chart/Chart.yaml",
+    "deploy/chart/files/nginx.conf", "deploy/chart/values.schema.json", "deploy/chart/values.yaml",
+    "deploy/chart/templates/NOTES.txt", "deploy/chart/templates/_helpers.tpl",
+    "deploy/chart/templates/configmap.yaml", "deploy/chart/templates/deployment.yaml",
+    "deploy/chart/templates/service.yaml",
+}  # fmt: skip
+OWN_FILES = {
+    ("single", "command"): {"scripts/serve.sh", "scripts/docker-run.sh"},
+    ("single", "profile"): {"profile.yaml"},
+    ("single", "compose"): {"compose.yaml", "compose.override.yaml.example", "gateway/nginx.conf"},
+    ("single", "kubernetes"): CHART,
+    ("two_nodes", "command"): {"scripts/serve.sh", "scripts/docker-run.sh"},
+    ("two_nodes", "compose"): {
+        "compose.multinode.yaml", "compose.override.yaml.example", "gateway/nginx.conf"
+    },
+    ("two_nodes", "kubernetes"): set(),
+}  # fmt: skip
+
+_PATHS = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*") if path.is_file())
+_SOURCES = {path: (TEMPLATES / path).read_text(encoding="utf-8") for path in _PATHS}
+_JINJA = {path: text for path, text in _SOURCES.items() if path.endswith(".jinja")}
+_ENVIRONMENT = Environment(extensions=[AnsibleCoreFiltersExtension], autoescape=False)
+_ARITHMETIC = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Neg)
+
+
+@pytest.fixture(scope="module", params=ANSWERS)
+def sample(request, tmp_path_factory):
+    """Each recorded deployment: its answers and its rendered repository."""
+    answers = ANSWERS[request.param]
+    return answers, render(answers, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A local model whose path holds spaces, quotes, `$`, `#` and braces."""
+    return ANSWERS["local"], render(ANSWERS["local"], tmp_path_factory.mktemp("hostile"))
+
+
+def test_copier_runs_nothing_but_the_planner():
+    """A render executes no code but the installed package's."""
+    assert SETTINGS["_jinja_extensions"] == ["generator.copier_ext.PlannerV1"]
+    assert not {"_tasks", "_migrations", "_external_data"} & SETTINGS.keys()
+    assert "!include" not in (TEMPLATES.parent / "copier.yml").read_text(encoding="utf-8")
+
+
+def test_templates_compute_nothing():
+    """Neither arithmetic nor a call beyond `items()` of a mapping and `dict` of the answers."""
+    for path, text in {name: name for name in _PATHS}.items() | _JINJA.items():
+        tree = _ENVIRONMENT.parse(text)
+        called = [call.node for call in tree.find_all(nodes.Call)]
+        names = {node.attr if isinstance(node, nodes.Getattr) else node.name for node in called}
+        assert not list(tree.find_all(_ARITHMETIC)), path
+        assert names <= {"items", "dict"}, path
+
+
+def test_templates_read_answers_only():
+    known = SETTINGS.keys() | {"_copier_answers", "_copier_conf", "dict"}
+    for path, text in _JINJA.items():
+        own = {"listen", "resolver", "upstream"} if path.startswith("_partials/") else set()
+        assert meta.find_undeclared_variables(_ENVIRONMENT.parse(text)) - own <= known, path
+
+
+def test_every_artefact_has_its_entry_and_its_choice():
+    entries = set(re.findall(r"'([a-z]+)' in artefacts", "\n".join(_PATHS)))
+    assert entries == set(SETTINGS["artefacts"]["choices"].values()) == set(get_args(Artefact))
+
+
+def test_names_are_valid_on_windows():
+    assert not [path for path in _PATHS if re.search(r'[<>:"|?*\\]', path)]
+
+
+@pytest.mark.parametrize(("name", "artefact"), OWN_FILES)
+def test_an_artefact_renders_its_own_files_only(name, artefact, tmp_path):
+    repository = render(ANSWERS[name] | {"artefacts": [artefact]}, tmp_path)
+    assert files(repository) == ALWAYS | OWN_FILES[name, artefact]
+
+
+def test_answers_are_recorded_in_the_planners_order(sample):
+    """A mapping that came back sorted would reorder serve.yaml at the first update."""
+    answers, repository = sample
+    recorded = yaml.safe_load((repository / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert recorded.items() >= answers.items()
+    assert list(recorded["plan"]["serve"]) == list(answers["plan"]["serve"])
+
+
+def test_serve_yaml_is_the_plans_mapping(sample):
+    answers, repository = sample
+    text = (repository / "serve.yaml").read_text(encoding="utf-8")
+    assert list(yaml.safe_load(text).items()) == list(answers["plan"]["serve"].items())
+
+
+def test_keys_of_serve_yaml_are_kept_apart_for_merging(sample):
+    """A blank line between two keys is what keeps an edit of one from conflicting with the other."""
+    _, repository = sample
+    lines = (repository / "serve.yaml").read_text(encoding="utf-8").splitlines()
+    keys = [number for number, line in enumerate(lines) if re.match(r"[a-z]", line)]
+    assert all("" in lines[first:second] for first, second in pairwise(keys))
+
+
+def test_profile_gives_the_answers_back(sample):
+    answers, repository = sample
+    profile = load_profile(repository / "profile.yaml")
+    assert not profile.warnings
+    assert {"overrides": {}} | profile.answers == {
+        name: value for name, value in answers.items() if name not in ("model_facts", "plan", "measured")
+    }
+
+
+def test_scripts_are_executable(sample):
+    _, repository = sample
+    assert all(os.access(path, os.X_OK) for path in (repository / "scripts").glob("*.sh"))
+
+
+def test_nothing_ends_without_a_newline_or_with_a_blank_line(sample):
+    _, repository = sample
+    texts = {path: path.read_text(encoding="utf-8") for path in repository.rglob("*") if path.is_file()}
+    assert not [path for path, text in texts.items() if not text.endswith("\n") or text.endswith("\n\n")]
+
+
+def test_no_image_is_the_latest(sample):
+    _, repository = sample
+    texts = [path.read_text(encoding="utf-8") for path in repository.rglob("*.yaml")]
+    assert not [text for text in texts if ":latest" in text]
+
+
+def test_the_key_reaches_no_file(sample):
+    """Every mention is a reference: the shell's, Compose's or Kubernetes'."""
+    _, repository = sample
+    assert "VLLM_API_KEY=\n" in (repository / ".env.example").read_text(encoding="utf-8")
+    assert "api-key" not in (repository / "serve.yaml").read_text(encoding="utf-8")
+
+
+def test_a_local_path_stays_one_value_in_yaml(hostile):
+    answers, repository = hostile
+    compose = yaml.safe_load((repository / "compose.yaml").read_text(encoding="utf-8"))
+    mount = compose["services"]["vllm"]["volumes"][-1]
+    assert mount["source"] == answers["model"].replace("$", "$$")
+    assert mount["read_only"] is True
+    values = yaml.safe_load((repository / "deploy/chart/values.yaml").read_text(encoding="utf-8"))
+    assert values["modelVolume"]["hostPath"]["path"] == answers["model"]
+
+
+@pytest.mark.parametrize(
+    ("script", "program", "position"), [("serve.sh", "vllm", 1), ("docker-run.sh", "docker", None)]
+)
+def test_a_local_path_stays_one_word_in_the_shell(hostile, tmp_path, script, program, position):
+    answers, repository = hostile
+    stub = tmp_path / program
+    stub.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
+    stub.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "VLLM_API_KEY": "k"}
+    done = subprocess.run(
+        ["bash", repository / "scripts" / script], capture_output=True, text=True, check=True, env=environment
+    )
+    words = done.stdout.splitlines()
+    expected = answers["model"] if position else f"type=bind,readonly,target=/model,source={answers['model']}"
+    assert expected in words
+    assert position is None or words[position] == expected
+    assert "k" not in words, "the key must not be on a command line"
+
+
+def test_compose_waits_as_long_as_the_plan_says(sample):
+    answers, repository = sample
+    name, service = ("compose.yaml", "vllm") if answers["nodes"] == 1 else ("compose.multinode.yaml", "head")
+    compose = yaml.safe_load((repository / name).read_text(encoding="utf-8"))
+    runtime = answers["plan"]["runtime"]
+    assert compose["services"][service]["healthcheck"]["start_period"] == f"{runtime['startup_s']}s"
+    assert compose["services"][service]["stop_grace_period"] == f"{runtime['grace_period_s']}s"
+    assert runtime["grace_period_s"] > answers["plan"]["serve"]["shutdown-timeout"]
+
+
+def test_two_nodes_say_why_there_is_no_chart(tmp_path):
+    repository = render(ANSWERS["two_nodes"], tmp_path)
+    assert "LeaderWorkerSet" in (repository / "README.md").read_text(encoding="utf-8")
+    assert not (repository / "deploy").exists()
