@@ -79,6 +79,8 @@ class MLA(Value):
     v_head_dim: int
     output_gate: bool = False
     """True where a projection of `num_attention_heads * v_head_dim` gates the output (Kimi-K3)."""
+    per_layer: int = 1
+    """Attention blocks of this shape in one decoder layer: 2 in LongCat-Flash."""
 
 
 class Indexer(Value):
@@ -168,6 +170,8 @@ class KimiDeltaAttention(Value):
     num_heads: int
     head_dim: int
     conv_kernel: int
+    gate_lower_bound: float | None = None
+    """Bound of the decay gate; fast kernels ask for one."""
     full_rank_gate: bool = False
     """True where the output gate is one full projection instead of a low-rank pair (Kimi-K3)."""
     state_dtype: str | None = None
@@ -198,6 +202,14 @@ class Parallel(Value):
     state_space: Mamba2
 
 
+class SelfAndCross(Value):
+    """A decoder layer's self-attention, then its attention to an encoder (Whisper)."""
+
+    kind: Literal["self_and_cross"] = "self_and_cross"
+    self_attention: FullAttention
+    cross_attention: CrossAttention
+
+
 Mixer = Annotated[
     FullAttention
     | SlidingWindow
@@ -213,7 +225,8 @@ Mixer = Annotated[
     | KimiDeltaAttention
     | LinearAttention
     | ShortConv
-    | Parallel,
+    | Parallel
+    | SelfAndCross,
     Field(discriminator="kind"),
 ]
 """The union of every kind; an unknown kind is an error, never full attention."""

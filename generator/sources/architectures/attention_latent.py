@@ -91,8 +91,9 @@ def compressed_mixers(config: Config) -> Mixers:
 
 
 def longcat_mixers(config: Config) -> Mixers:
-    """LongCat-Flash: each decoder layer holds two attention layers (vLLM 0.32 models/longcat_flash.py)."""
-    return tuple(mla(config) for _ in range(2 * int(config["num_layers"])))
+    """LongCat-Flash: each decoder layer holds two attention blocks (vLLM 0.32 longcat_flash.py)."""
+    twice = mla(config).model_copy(update={"per_layer": 2})
+    return (twice,) * int(config.get("num_layers") or config["num_hidden_layers"])
 
 
 LATENT: dict[str, Callable[[Config], Mixers]] = {

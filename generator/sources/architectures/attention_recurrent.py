@@ -73,6 +73,7 @@ def kimi_linear_mixers(config: Config) -> Mixers:
         num_heads=linear["num_heads"],
         head_dim=linear["head_dim"],
         conv_kernel=linear.get("short_conv_kernel_size", 4),
+        gate_lower_bound=linear.get("gate_lower_bound"),
         full_rank_gate=bool(linear.get("use_full_rank_gate")),
     )
     latent = mla(config)
