@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from generator.models.attention import Mixer
 from generator.models.feed_forward import FeedForward
+from generator.models.matrix import Matrix
 from generator.models.value import Value
 
 
@@ -18,7 +19,11 @@ class Layer(Value):
     mixer: Mixer | None = None
     feed_forward: FeedForward | None = None
     norms: int = 2
-    """RMS norms of `hidden_size` in the layer."""
+    """Norms of `hidden_size` in the layer."""
+    extra: tuple[Matrix, ...] = ()
+    """Tensors that neither the mixer nor the feed-forward block implies."""
+    mixer_name: str = "self_attn"
+    """The mixer's name below its layer, as the checkpoint spells it."""
 
 
 class LayerRun(Value):
@@ -26,6 +31,19 @@ class LayerRun(Value):
 
     kind: int
     count: int
+
+
+class Tower(Value):
+    """An encoder beside the decoder (vision, audio) with its projector: `count` equal blocks and the rest."""
+
+    name: str
+    count: int = 0
+    block: tuple[Matrix, ...] = ()
+    """Tensors of one block."""
+    outer: tuple[Matrix, ...] = ()
+    """Tensors outside the blocks: patch and position embeddings, norms, projector."""
+    every_stage: bool = False
+    """True where each pipeline stage builds the tower, not the first alone."""
 
 
 class Architecture(Value):
@@ -44,6 +62,20 @@ class Architecture(Value):
     """Layers in order as `kind*count` words: `0*5 1 0*5 1`."""
     dtype: str = "bfloat16"
     """The checkpoint's own computing dtype, as vLLM's `dtype=auto` reads it."""
+    norm_bias: bool = False
+    """True where norms have biases (LayerNorm)."""
+    lm_head: bool = True
+    """False where no logits are computed from a head (embedding and reward models)."""
+    lm_head_bias: bool = False
+    layers_name: str = "model.layers"
+    """Where the decoder layers lie, as quantization lists spell it once tower prefixes are dropped."""
+    extra: tuple[Matrix, ...] = ()
+    """Tensors of the decoder outside its layers, beyond embedding, final norm and head."""
+    towers: tuple[Tower, ...] = ()
+    drafts: tuple[Layer, ...] = ()
+    """Multi-token-prediction layers of the checkpoint, loaded only for speculative decoding."""
+    generic: bool = False
+    """True where no reader knows the family and standard fields alone were read."""
 
     @cached_property
     def runs(self) -> tuple[LayerRun, ...]:

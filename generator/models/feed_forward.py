@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from generator.models.dtype import DType
 from generator.models.value import Value
 
 
@@ -16,6 +17,8 @@ class Dense(Value):
     intermediate_size: int
     gated: bool = True
     bias: bool = False
+    name: str = "mlp"
+    """The block's name below its layer, as the checkpoint spells it."""
 
 
 class MoE(Value):
@@ -27,9 +30,25 @@ class MoE(Value):
     moe_intermediate_size: int
     gated: bool = True
     bias: bool = False
+    """True where the experts' projections have biases (gpt-oss)."""
     shared_expert_intermediate_size: int = 0
+    """Width of all shared experts together; 0 for none."""
     shared_expert_gate: bool = False
     router_bias: bool = False
+    """True where the router has a bias of its own (gpt-oss)."""
+    correction_bias: bool = False
+    """True where float32 biases correct the routing scores (DeepSeek-V3)."""
+    router_dtype: DType | None = None
+    """The router's own number format; None for the model's."""
+    expert_hidden_size: int | None = None
+    """Width that the experts see, where projections go down to it and back (Nemotron-3 Super, Kimi-K3)."""
+    latent_norm: bool = False
+    """True where a norm follows the projection down to `expert_hidden_size`."""
+    name: str = "mlp"
+    experts_name: str = "experts"
+    shared_name: str = "shared_experts"
+    router_name: str = "gate"
 
 
 FeedForward = Annotated[Dense | MoE, Field(discriminator="kind")]
+"""The union of every kind; a layer may also have none."""

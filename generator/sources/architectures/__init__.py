@@ -1,1 +1,6 @@
-"""config.json -> Architecture, one reader a family."""
+"""config.json -> Architecture and Quantization, one reader a family."""
+
+from generator.sources.architectures.quantization import read_quantization
+from generator.sources.architectures.reader import read_architecture
+
+__all__ = ["read_architecture", "read_quantization"]

@@ -1,0 +1,106 @@
+"""Every tensor of a model as values: `modules` lists what vLLM builds, unsharded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from generator.models.matrix import Matrix
+from generator.models.value import Value
+from generator.planning.weights.feed_forwards import feed_forward_matrices
+from generator.planning.weights.mixers import mixer_matrices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.architecture import Architecture, Layer, Tower
+
+Place = Literal["layer", "first", "last", "every"]
+"""Pipeline stages that hold a module: its layer's, the first, the last, or each of them."""
+
+
+class WeightModule(Value):
+    """One matrix and where it lies: in `layers` of the decoder, or once on a stage that `place` names."""
+
+    name: str
+    """Full name; `{L}` stands for the layer's number."""
+    matrix: Matrix
+    place: Place = "layer"
+    layers: tuple[int, ...] = ()
+    """Decoder layers that hold the matrix, in order."""
+    count: int = 1
+    """Equal modules outside the decoder, such as a tower's blocks."""
+
+
+@lru_cache(maxsize=64)
+def modules(architecture: Architecture, drafts: int = 0) -> tuple[WeightModule, ...]:
+    """Every tensor of the model, `drafts` of its multi-token-prediction layers included, unsharded."""
+    return (
+        *_embedding(architecture),
+        *_decoder(architecture),
+        *_towers(architecture),
+        *_drafts(architecture, drafts),
+    )
+
+
+def layer_matrices(layer: Layer, architecture: Architecture) -> tuple[Matrix, ...]:
+    """Tensors of one decoder layer, unsharded."""
+    hidden = architecture.hidden_size
+    norms = Matrix(
+        name="norms", rows=hidden, copies=layer.norms, bias=architecture.norm_bias, part="other", linear=False
+    )
+    return (
+        *mixer_matrices(layer.mixer, layer.mixer_name, hidden),
+        *feed_forward_matrices(layer.feed_forward, hidden),
+        *layer.extra,
+        norms,
+    )
+
+
+def _decoder(architecture: Architecture) -> Iterator[WeightModule]:
+    held: dict[int, list[int]] = defaultdict(list)
+    start = 0
+    for run in architecture.runs:
+        held[run.kind] += range(start, start + run.count)
+        start += run.count
+    for kind, layers in held.items():
+        for matrix in layer_matrices(architecture.layer_kinds[kind], architecture):
+            name = f"{architecture.layers_name}.{{L}}.{matrix.name}"
+            yield WeightModule(name=name, matrix=matrix, layers=tuple(layers))
+
+
+def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
+    """Embedding on the first stage, and on the last where the head is tied; norm and head on the last."""
+    hidden, vocab = architecture.hidden_size, architecture.vocab_size
+    embed = Matrix(name="embed_tokens", rows=vocab, columns=hidden, shard="vocab", part="embed", linear=False)
+    norm = Matrix(name="norm", rows=hidden, bias=architecture.norm_bias, part="other", linear=False)
+    yield WeightModule(name="model.embed_tokens", matrix=embed, place="first")
+    yield WeightModule(name="model.norm", matrix=norm, place="last")
+    for matrix in architecture.extra:
+        yield WeightModule(name=f"model.{matrix.name}", matrix=matrix, place="first")
+    if architecture.lm_head and not architecture.tie_word_embeddings:
+        head = Matrix(
+            name="lm_head", rows=vocab, columns=hidden, shard="vocab", part="lm_head",
+            bias=architecture.lm_head_bias,
+        )  # fmt: skip
+        yield WeightModule(name="lm_head", matrix=head, place="last")
+
+
+def _towers(architecture: Architecture) -> Iterator[WeightModule]:
+    for tower in architecture.towers:
+        place: Place = "every" if tower.every_stage else "first"
+        for matrix, count in _tower_matrices(tower):
+            yield WeightModule(name=f"{tower.name}.{matrix.name}", matrix=matrix, place=place, count=count)
+
+
+def _tower_matrices(tower: Tower) -> Iterator[tuple[Matrix, int]]:
+    yield from ((matrix, tower.count) for matrix in tower.block)
+    yield from ((matrix, 1) for matrix in tower.outer)
+
+
+def _drafts(architecture: Architecture, count: int) -> Iterator[WeightModule]:
+    for number, layer in enumerate(architecture.drafts[:count], start=architecture.num_hidden_layers):
+        for matrix in layer_matrices(layer, architecture):
+            name = f"{architecture.layers_name}.{number}.{matrix.name}"
+            yield WeightModule(name=name, matrix=matrix, place="last")

@@ -1,0 +1,172 @@
+"""Tensors of a token mixer with heads or latents, by the split that vLLM's layers make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.models.attention import (
+    MLA,
+    ChunkedLocal,
+    CompressedMLA,
+    CrossAttention,
+    EncoderOnly,
+    FullAttention,
+    Indexer,
+    Mixer,
+    Parallel,
+    SlidingWindow,
+    SparseMLA,
+)
+from generator.models.dtype import DType
+from generator.models.matrix import Matrix, Part, Shard
+from generator.planning.weights.states import state_matrices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Heads = FullAttention | SlidingWindow | ChunkedLocal | EncoderOnly | CrossAttention
+
+
+def mixer_matrices(mixer: Mixer | None, name: str, hidden_size: int) -> tuple[Matrix, ...]:
+    """Tensors of one mixer called `name` in a layer `hidden_size` wide, unsharded."""
+    return tuple(
+        matrix.model_copy(update={"name": f"{name}.{matrix.name}"})
+        for matrix in _matrices(mixer, hidden_size)
+    )
+
+
+def _matrices(mixer: Mixer | None, hidden_size: int) -> Iterable[Matrix]:
+    if isinstance(mixer, Parallel):
+        return (*_heads(mixer.attention, hidden_size), *state_matrices(mixer.state_space, hidden_size))
+    if isinstance(mixer, MLA):
+        return _latent(mixer, hidden_size)
+    if isinstance(mixer, CompressedMLA):
+        return _compressed(mixer, hidden_size)
+    if isinstance(mixer, _Heads):
+        return _heads(mixer, hidden_size)
+    return state_matrices(mixer, hidden_size)
+
+
+def _matrix(
+    name: str,
+    rows: int,
+    columns: int,
+    shard: Shard = "replicated",
+    units: int | None = None,
+    *,
+    bias: bool = False,
+) -> Matrix:
+    return Matrix(
+        name=name, rows=rows, columns=columns, shard=shard, units=units, bias=bias, part="attention"
+    )
+
+
+def vector(name: str, rows: int, shard: Shard = "replicated", dtype: DType | None = None) -> Matrix:
+    """A norm, a bias or a state of the mixer: `rows` numbers that stay unquantized."""
+    part: Part = "attention"
+    return Matrix(name=name, rows=rows, shard=shard, dtype=dtype, part=part, linear=False)
+
+
+def _heads(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
+    """Query, key, value and output projections; KV heads repeat at TP above their count (vLLM linear.py:1051)."""
+    q, kv = mixer.num_attention_heads, mixer.num_key_value_heads
+    queries = q * mixer.head_dim * (2 if mixer.output_gate else 1)
+    values = () if mixer.k_eq_v else (
+        _matrix("v_proj", kv * mixer.head_dim_v, hidden_size, "column", kv, bias=mixer.qkv_bias),
+    )  # fmt: skip
+    return (
+        _matrix("q_proj", queries, hidden_size, "column", q, bias=mixer.qkv_bias),
+        _matrix("k_proj", kv * mixer.head_dim, hidden_size, "column", kv, bias=mixer.qkv_bias),
+        *values,
+        _matrix("o_proj", hidden_size, q * mixer.head_dim_v, "row", q, bias=mixer.output_bias),
+        *((vector("q_norm", mixer.head_dim), vector("k_norm", mixer.head_dim)) if mixer.qk_norm else ()),
+        *((vector("sinks", q, "column"),) if mixer.sinks else ()),
+    )
+
+
+def _latent(mixer: MLA, hidden_size: int) -> tuple[Matrix, ...]:
+    """Latent attention: the projections down are on every rank, those up are split by head (vLLM layers/mla.py)."""
+    heads = mixer.num_attention_heads
+    queries = heads * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim)
+    rank = mixer.q_lora_rank
+    down = mixer.kv_lora_rank + mixer.qk_rope_head_dim
+    up = heads * (mixer.qk_nope_head_dim + mixer.v_head_dim)
+    values = heads * mixer.v_head_dim
+    return (
+        *_queries(rank, queries, hidden_size, heads),
+        _matrix("kv_a_proj_with_mqa", down, hidden_size),
+        vector("kv_a_layernorm", mixer.kv_lora_rank),
+        _matrix("kv_b_proj", up, mixer.kv_lora_rank, "column", heads),
+        _matrix("o_proj", hidden_size, values, "row", heads),
+        *((_matrix("g_proj", values, hidden_size, "column", heads),) if mixer.output_gate else ()),
+        *_indexer(mixer, hidden_size),
+    )
+
+
+def _queries(rank: int | None, queries: int, hidden_size: int, heads: int) -> tuple[Matrix, ...]:
+    if rank is None:
+        return (_matrix("q_proj", queries, hidden_size, "column", heads),)
+    return (
+        _matrix("q_a_proj", rank, hidden_size),
+        vector("q_a_layernorm", rank),
+        _matrix("q_b_proj", queries, rank, "column", heads),
+    )
+
+
+def _indexer(mixer: MLA, hidden_size: int) -> tuple[Matrix, ...]:
+    indexer = mixer.indexer if isinstance(mixer, SparseMLA) else None
+    if indexer is None:
+        return ()
+    size, heads = indexer.index_head_dim, indexer.index_n_heads
+    return (
+        _matrix("indexer.wq_b", heads * size, mixer.q_lora_rank or hidden_size),
+        _matrix("indexer.wk", size, hidden_size),
+        _matrix("indexer.weights_proj", heads, hidden_size),
+        vector("indexer.k_norm", 2 * size, dtype=DType.F32),
+    )
+
+
+def _compressed(mixer: CompressedMLA, hidden_size: int) -> tuple[Matrix, ...]:
+    """DeepSeek-V4: low-rank queries and outputs, one key-value latent, compressors where a ratio asks for them."""
+    heads, size = mixer.num_attention_heads, mixer.head_dim
+    return (
+        _matrix("wq_a", mixer.q_lora_rank, hidden_size),
+        _matrix("wq_b", heads * size, mixer.q_lora_rank, "column", heads),
+        _matrix("wkv", size, hidden_size),
+        _matrix("wo_a", mixer.o_groups * mixer.o_lora_rank, heads * size // mixer.o_groups, "column"),
+        _matrix("wo_b", hidden_size, mixer.o_groups * mixer.o_lora_rank, "row"),
+        vector("q_norm", mixer.q_lora_rank),
+        vector("kv_norm", size),
+        vector("attn_sink", heads, dtype=DType.F32),
+        *_compressor("compressor", size, mixer.compress_ratio, hidden_size),
+        *_compressed_indexer(mixer.indexer, mixer, hidden_size),
+    )
+
+
+def _compressor(name: str, size: int, ratio: int, hidden_size: int) -> tuple[Matrix, ...]:
+    """Projections that pool `ratio` tokens into one latent; a ratio of 4 overlaps two windows."""
+    if not ratio:
+        return ()
+    width = size * (2 if ratio == _OVERLAPPED else 1)
+    return (
+        _matrix(f"{name}.wkv", width, hidden_size),
+        _matrix(f"{name}.wgate", width, hidden_size),
+        vector(f"{name}.ape", ratio * width, dtype=DType.F32),
+        vector(f"{name}.norm", size),
+    )
+
+
+_OVERLAPPED = 4
+
+
+def _compressed_indexer(
+    indexer: Indexer | None, mixer: CompressedMLA, hidden_size: int
+) -> tuple[Matrix, ...]:
+    if indexer is None:
+        return ()
+    size, heads = indexer.index_head_dim, indexer.index_n_heads
+    return (
+        _matrix("indexer.wq_b", heads * size, mixer.q_lora_rank),
+        _matrix("indexer.weights_proj", heads, hidden_size),
+        *_compressor("indexer.compressor", size, mixer.compress_ratio, hidden_size),
+    )

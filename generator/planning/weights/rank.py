@@ -1,0 +1,149 @@
+"""Weights of one rank: bytes of the worst rank of each pipeline stage, by part and by number format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.models.dtype import DType
+from generator.models.matrix import Part
+from generator.models.parallelism import Layout
+from generator.models.value import Value
+from generator.planning.weights.expansion import WeightModule, modules
+from generator.planning.weights.formats import Stored, stored_formats
+from generator.planning.weights.sharding import rank_shape, stage_layers
+from generator.planning.weights.storage import stored_bytes
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.quantization import Quantization
+
+DTYPES = {
+    "bfloat16": DType.BF16,
+    "float16": DType.F16,
+    "float32": DType.F32,
+    "half": DType.F16,
+    "float": DType.F32,
+}
+"""vLLM's names of computing dtypes."""
+
+
+class StageWeights(Value):
+    """Parameters of the worst rank of one pipeline stage, as vLLM creates them, in bytes."""
+
+    first_layer: int
+    end_layer: int
+    by_part: dict[Part, int]
+    by_dtype: dict[DType, int]
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all parameters of the rank."""
+        return sum(self.by_part.values())
+
+    @property
+    def expert_bytes(self) -> int:
+        """Bytes of the routed experts, of which a step reads those that its tokens chose."""
+        return self.by_part.get("experts", 0)
+
+    @property
+    def always_read_bytes(self) -> int:
+        """Bytes that every decode step reads: all but routed experts, towers and the embedding's other rows.
+
+        A tied embedding is read as the head.
+        """
+        unread = sum(self.by_part.get(part, 0) for part in ("experts", "vision", "embed"))
+        return self.total_bytes - unread
+
+
+class RankWeights(Value):
+    """Parameters of every pipeline stage's worst rank."""
+
+    stages: tuple[StageWeights, ...]
+
+    @property
+    def worst_stage(self) -> int:
+        """Index of the stage that holds the most bytes, the first of equals."""
+        totals = [stage.total_bytes for stage in self.stages]
+        return totals.index(max(totals))
+
+    @property
+    def worst(self) -> StageWeights:
+        """The stage that holds the most bytes."""
+        return self.stages[self.worst_stage]
+
+
+class _Entry(NamedTuple):
+    module: WeightModule
+    stored: Stored
+
+
+def rank_weights(
+    architecture: Architecture,
+    quantization: Quantization | None = None,
+    layout: Layout = Layout(),  # noqa: B008 - an immutable default
+    *,
+    dtype: str | None = None,
+    drafts: int = 0,
+    language_model_only: bool = False,
+) -> RankWeights:
+    """Parameter bytes of the worst rank of every pipeline stage of `layout`.
+
+    Args:
+        architecture: the model's shapes.
+        quantization: how the checkpoint stores them; None for unquantized.
+        layout: parallel sizes.
+        dtype: vLLM's `dtype` once resolved; None for the checkpoint's own.
+        drafts: multi-token-prediction layers to load beside the model.
+        language_model_only: whether towers are left out.
+    """
+    own = DTYPES[dtype or architecture.dtype]
+    bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
+    by_part: list[Counter[Part]] = [Counter() for _ in bounds]
+    by_dtype: list[Counter[DType]] = [Counter() for _ in bounds]
+    for module, stored in _entries(architecture, quantization, drafts):
+        matrix = module.matrix
+        if language_model_only and matrix.part == "vision":
+            continue
+        sizes = stored_bytes(matrix, rank_shape(matrix, layout), stored.form, own)
+        total = sum(size for _, size in sizes)
+        for stage, count in _stages(module, stored, bounds):
+            by_part[stage][matrix.part] += total * count
+            for number_format, size in sizes:
+                by_dtype[stage][number_format] += size * count
+    return RankWeights(
+        stages=tuple(
+            StageWeights.model_construct(
+                first_layer=first, end_layer=end, by_part=dict(by_part[i]), by_dtype=dict(by_dtype[i])
+            )
+            for i, (first, end) in enumerate(bounds)
+        )
+    )
+
+
+@lru_cache(maxsize=64)
+def _entries(
+    architecture: Architecture, quantization: Quantization | None, drafts: int
+) -> tuple[_Entry, ...]:
+    return tuple(
+        _Entry(module, stored)
+        for module in modules(architecture, drafts)
+        for stored in stored_formats(module, quantization)
+    )
+
+
+def _stages(
+    module: WeightModule, stored: Stored, bounds: tuple[tuple[int, int], ...]
+) -> list[tuple[int, int]]:
+    """Stages that hold the module, each with how often."""
+    last = len(bounds) - 1
+    if module.place == "layer":
+        if not last:
+            return [(0, len(stored.layers))]
+        return [
+            (i, sum(first <= layer < end for layer in stored.layers)) for i, (first, end) in enumerate(bounds)
+        ]
+    if module.place == "every":
+        return [(i, module.count) for i in range(last + 1)]
+    return [(0 if module.place == "first" else last, module.count)]

@@ -1,0 +1,153 @@
+"""Feed-forward blocks by field names: dense networks, mixtures of experts, and which layers have which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.models.dtype import DType
+from generator.models.feed_forward import Dense, FeedForward, MoE
+from generator.sources.architectures.fields import first, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Config = Mapping[str, Any]
+
+EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts", "num_routed_experts")
+ACTIVATED = (
+    "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_top_k", "moe_k", "moe_num_active_experts",
+)  # fmt: skip
+
+
+class MixtureTraits(NamedTuple):
+    """What a family's vLLM class fixes about its experts and config.json does not say."""
+
+    name: str = "mlp"
+    experts_name: str = "experts"
+    shared_name: str = "shared_experts"
+    router_name: str = "gate"
+    shared_gate: bool = False
+    gated: bool = True
+    bias: bool = False
+    router_bias: bool = False
+    correction_bias: bool = False
+    router_dtype: DType | None = None
+
+
+def layer_count(text: Config) -> int:
+    """Decoder layers."""
+    return integer(text, "num_hidden_layers", "n_layer", "num_layers", "n_layers")
+
+
+def dense(text: Config, *, gated: bool = True, bias: bool = False, name: str = "mlp") -> Dense:
+    """One dense network by standard field names; non-gated ones default to four times the width."""
+    hidden = first(text, "hidden_size", "n_embd", "d_model")
+    four = 4 * int(hidden) if hidden and not gated else None
+    inner = integer(
+        text,
+        "intermediate_size",
+        "ffn_hidden_size",
+        "n_inner",
+        "ffn_dim",
+        "ffn_intermediate_size",
+        default=four,
+    )
+    return Dense(intermediate_size=inner, gated=gated, bias=bias, name=name)
+
+
+def has_experts(text: Config) -> bool:
+    """Whether the config declares routed experts."""
+    count = first(text, *EXPERTS)
+    return bool(count[0] if isinstance(count, list) else count) and integer(text, *EXPERTS) > 1
+
+
+def mixture(text: Config, traits: MixtureTraits = MixtureTraits()) -> MoE:  # noqa: B008 - an immutable default
+    """Routed experts by the field names of the families that vLLM serves."""
+    width = integer(
+        text, "moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "intermediate_size"
+    )
+    corrected = traits.correction_bias or text.get("topk_method") == "noaux_tc"
+    return MoE(
+        num_experts=integer(text, *EXPERTS),
+        num_experts_per_tok=integer(text, *ACTIVATED),
+        moe_intermediate_size=width,
+        gated=traits.gated,
+        bias=traits.bias,
+        shared_expert_intermediate_size=_shared_width(text, width),
+        shared_expert_gate=traits.shared_gate,
+        router_bias=traits.router_bias,
+        correction_bias=corrected,
+        router_dtype=traits.router_dtype,
+        name=traits.name,
+        experts_name=traits.experts_name,
+        shared_name=traits.shared_name,
+        router_name=traits.router_name,
+    )
+
+
+def _shared_width(text: Config, width: int) -> int:
+    """Width of all shared experts together."""
+    named = first(
+        text,
+        "shared_expert_intermediate_size",
+        "moe_shared_expert_intermediate_size",
+        "shared_intermediate_size",
+    )
+    count = first(
+        text,
+        "n_shared_experts",
+        "num_shared_experts",
+        "moe_num_shared_experts",
+        "num_experts_shared",
+        "num_shared_expert",
+    )
+    if isinstance(count, list):
+        count = count[0]
+    if named:
+        return int(named) * (int(count) if count else 1)
+    return width * int(count or 0)
+
+
+def sparse_layers(text: Config) -> tuple[bool, ...]:
+    """Whether each layer has experts: first dense layers, strides and lists as the families name them."""
+    count = layer_count(text)
+    listed = text.get("moe_layers") or text.get("moe_layers_enum")
+    if isinstance(listed, str):
+        listed = [int(word) for word in listed.split(",") if word]
+    if isinstance(listed, list):
+        return tuple(i in set(listed) for i in range(count))
+    words = text.get("mlp_layer_types")
+    if isinstance(words, list) and words:
+        return tuple(word == "sparse" for word in words[:count])
+    frequency = text.get("moe_layer_freq")
+    if isinstance(frequency, list):
+        return tuple(bool(word) for word in frequency[:count])
+    return tuple(_is_sparse(text, i) for i in range(count))
+
+
+def _is_sparse(text: Config, layer: int) -> bool:
+    start = int(first(text, "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index") or 0)
+    end = int(first(text, "moe_layer_end_index") or -1)
+    step = int(first(text, "decoder_sparse_step", "moe_layer_interval", "moe_layer_freq") or 1)
+    if layer < start or (end >= 0 and layer > end) or layer in (text.get("mlp_only_layers") or ()):
+        return False
+    if text.get("decoder_sparse_step") is not None or text.get("moe_layer_interval") is not None:
+        return (layer + 1) % step == 0
+    return layer % step == 0
+
+
+def feed_forwards(
+    text: Config,
+    traits: MixtureTraits = MixtureTraits(),
+    *,
+    bias: bool = False,  # noqa: B008
+) -> tuple[FeedForward, ...]:
+    """One block a layer: experts where the layer is sparse, else one dense network."""
+    if not has_experts(text):
+        return (dense(text, bias=bias),) * layer_count(text)
+    experts = mixture(text, traits)
+    sparse = sparse_layers(text)
+    if all(sparse):
+        return (experts,) * len(sparse)
+    plain = dense(text, bias=bias)
+    return tuple(experts if is_sparse else plain for is_sparse in sparse)

@@ -1,0 +1,96 @@
+"""From layers to an Architecture: equal layers share a kind, and everything outside them is added."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.models.architecture import Architecture, Layer, Tower
+from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from generator.models.attention import Mixer
+    from generator.models.feed_forward import FeedForward
+    from generator.models.matrix import Matrix
+
+    Config = Mapping[str, Any]
+
+
+class Decoder(NamedTuple):
+    """What a family's reader finds: the layers, and the family's own ways outside them."""
+
+    layers: tuple[Layer, ...]
+    drafts: tuple[Layer, ...] = ()
+    extra: tuple[Matrix, ...] = ()
+    tied: bool = False
+    """Whether the head is tied where config.json does not say."""
+    norm_bias: bool = False
+    lm_head: bool = True
+    lm_head_bias: bool = False
+    head_every_stage: bool = False
+    layers_name: str = "model.layers"
+
+
+def stack(
+    mixers: Sequence[Mixer | None],
+    feed_forwards: Sequence[FeedForward | None],
+    *,
+    norms: int = 2,
+    extra: tuple[Matrix, ...] = (),
+    mixer_name: str = "self_attn",
+) -> tuple[Layer, ...]:
+    """Layers from one mixer and one feed-forward block each."""
+    return tuple(
+        Layer(mixer=mixer, feed_forward=block, norms=norms, extra=extra, mixer_name=mixer_name)
+        for mixer, block in zip(mixers, feed_forwards, strict=True)
+    )
+
+
+def assemble(
+    config: Config, decoder: Decoder, towers: tuple[Tower, ...] = (), *, generic: bool = False
+) -> Architecture:
+    """The Architecture of config.json with the layers and towers that its readers found."""
+    text = text_config(config)
+    kinds = tuple(dict.fromkeys(decoder.layers))
+    numbers = [kinds.index(layer) for layer in decoder.layers]
+    return Architecture(
+        model_type=str(config.get("model_type", "")),
+        architecture=class_name(config),
+        hidden_size=integer(text, "hidden_size", "n_embd", "d_model"),
+        vocab_size=integer(text, "vocab_size", "padded_vocab_size", default=config.get("vocab_size")),
+        max_position_embeddings=max_length(config),
+        tie_word_embeddings=_tied(config, text, default=decoder.tied),
+        layer_kinds=kinds,
+        layer_pattern=pattern(numbers),
+        dtype=dtype(config),
+        norm_bias=decoder.norm_bias,
+        lm_head=decoder.lm_head,
+        lm_head_bias=decoder.lm_head_bias,
+        layers_name=decoder.layers_name,
+        extra=decoder.extra,
+        towers=towers,
+        drafts=decoder.drafts,
+        generic=generic,
+    )
+
+
+def pattern(numbers: Sequence[int]) -> str:
+    """Kinds in order as `kind*count` words."""
+    runs = ((kind, len(list(group))) for kind, group in groupby(numbers))
+    return " ".join(f"{kind}*{count}" if count > 1 else str(kind) for kind, count in runs)
+
+
+def class_name(config: Config) -> str:
+    """The class that config.json names, empty where it names none."""
+    names = config.get("architectures") or text_config(config).get("architectures") or ()
+    return str(names[0]) if names else ""
+
+
+def _tied(config: Config, text: Config, *, default: bool) -> bool:
+    """Whether the head is the embedding: the decoder's own word wins, then the outer one."""
+    word = first(text, "tie_word_embeddings")
+    if word is None:
+        word = first(config, "tie_word_embeddings")
+    return default if word is None else bool(word)

@@ -1,0 +1,90 @@
+"""Families whose layers differ in mixer or have a mixer alone: Mamba hybrids, gated delta nets, Kimi-Linear."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.architecture import Layer
+from generator.models.attention import FullAttention
+from generator.models.feed_forward import Dense, FeedForward, MoE
+from generator.models.matrix import Matrix
+from generator.sources.architectures.attention import draft_count, mixers
+from generator.sources.architectures.blocks import (
+    MixtureTraits,
+    dense,
+    feed_forwards,
+    has_experts,
+    layer_count,
+    mixture,
+)
+from generator.sources.architectures.decoder import Decoder, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+
+_QWEN_NEXT = MixtureTraits(shared_name="shared_expert", shared_gate=True)
+
+
+def gated_delta_decoder(text: Config) -> Decoder:
+    """Qwen3-Next and Qwen3.5: gated delta nets and full attention, dense or with a gated shared expert."""
+    blocks = feed_forwards(text, _QWEN_NEXT) if has_experts(text) else (dense(text),) * layer_count(text)
+    layers = tuple(
+        Layer(
+            mixer=mixer,
+            feed_forward=block,
+            mixer_name="self_attn" if isinstance(mixer, FullAttention) else "linear_attn",
+        )
+        for mixer, block in zip(mixers(text), blocks, strict=True)
+    )
+    hidden = int(text["hidden_size"])
+    joined = Matrix(name="fc", rows=hidden, columns=2 * hidden, shard="column", part="dense")
+    attention = [layer for layer in layers if isinstance(layer.mixer, FullAttention)]
+    count = draft_count(text) or (1 if text.get("model_type") == "qwen3_next" else 0)
+    drafts = tuple(attention[-1].model_copy(update={"norms": 5, "extra": (joined,)}) for _ in range(count))
+    return Decoder(layers=layers, drafts=drafts)
+
+
+def nemotron_h_decoder(text: Config) -> Decoder:
+    """Nemotron-H: each layer is one mixer or one feed-forward block (model_executor/models/nemotron_h.py)."""
+    letters = text.get("hybrid_override_pattern") or "".join(
+        {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}.get(word, "?")
+        for word in text.get("layers_block_type") or ()
+    )
+    blocks: dict[str, FeedForward | None] = {"-": None, "E": None}
+    if "-" in letters:
+        blocks["-"] = dense(text, gated=False, bias=bool(text.get("mlp_bias")), name="mixer")
+    if "E" in letters:
+        blocks["E"] = _nemotron_experts(text)
+    layers = stack(mixers(text), tuple(blocks.get(letter) for letter in letters), norms=1, mixer_name="mixer")
+    return Decoder(layers=layers, drafts=_nemotron_drafts(text, layers))
+
+
+def _nemotron_experts(text: Config) -> MoE:
+    block = mixture(text, MixtureTraits(name="mixer", gated=False, correction_bias=True))
+    return block.model_copy(update={"expert_hidden_size": text.get("moe_latent_size")})
+
+
+def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """Draft layers by `mtp_hybrid_override_pattern`, joined like DeepSeek's."""
+    pattern = str(text.get("mtp_hybrid_override_pattern") or "")
+    hidden = int(text["hidden_size"])
+    joined = Matrix(name="eh_proj", rows=hidden, columns=2 * hidden, shard="column", part="dense")
+    found: list[Layer] = []
+    for letter in pattern * draft_count(text):
+        wanted = {"*": FullAttention, "E": MoE, "-": Dense}[letter]
+        like = next(layer for layer in layers if isinstance(layer.mixer or layer.feed_forward, wanted))
+        found.append(like)
+    if found:
+        found[0] = found[0].model_copy(update={"norms": 3, "extra": (joined,)})
+    return tuple(found)
+
+
+HYBRID: dict[str, Callable[[Config], Decoder]] = {
+    **dict.fromkeys(
+        ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_decoder
+    ),
+    "nemotron_h": nemotron_h_decoder,
+}  # fmt: skip
+"""Readers by `model_type` of the text config."""

@@ -1,0 +1,98 @@
+"""Families of mixtures of experts with ordinary or latent attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.architecture import Layer
+from generator.models.dtype import DType
+from generator.models.feed_forward import Dense, MoE
+from generator.models.matrix import Matrix
+from generator.sources.architectures.attention import draft_mixers, mixers
+from generator.sources.architectures.blocks import MixtureTraits, dense, feed_forwards, layer_count, mixture
+from generator.sources.architectures.decoder import Decoder, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+
+TRAITS: dict[str, MixtureTraits] = {
+    "mixtral": MixtureTraits(name="block_sparse_moe"),
+    "phimoe": MixtureTraits(name="block_sparse_moe"),
+    "granitemoe": MixtureTraits(name="block_sparse_moe", router_name="router.layer"),
+    "granitemoeshared": MixtureTraits(name="block_sparse_moe", router_name="router.layer"),
+    "qwen2_moe": MixtureTraits(shared_name="shared_expert", shared_gate=True),
+    "qwen3_moe": MixtureTraits(), "qwen3_vl_moe_text": MixtureTraits(), "qwen3_omni_moe_text": MixtureTraits(),
+    "olmoe": MixtureTraits(), "dots1": MixtureTraits(correction_bias=True),
+    "glm4_moe": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
+    "glm4v_moe_text": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
+    "minimax_m2": MixtureTraits(name="block_sparse_moe", correction_bias=True, router_dtype=DType.F32),
+    "gpt_oss": MixtureTraits(bias=True, router_bias=True, router_name="router"),
+    "ernie4_5_moe": MixtureTraits(correction_bias=True),
+    "hunyuan_v1_moe": MixtureTraits(shared_name="shared_mlp"),
+    "deepseek": MixtureTraits(), "deepseek_v2": MixtureTraits(), "deepseek_v3": MixtureTraits(),
+    "deepseek_v32": MixtureTraits(), "kimi_k2": MixtureTraits(), "axk1": MixtureTraits(),
+    "glm4_moe_lite": MixtureTraits(correction_bias=True), "glm_moe_dsa": MixtureTraits(correction_bias=True),
+}  # fmt: skip
+"""What each vLLM class of mixtures fixes (vLLM 0.32 model_executor/models)."""
+
+
+def moe_decoder(text: Config) -> Decoder:
+    """Layers of a mixture of experts, with its multi-token-prediction layers."""
+    traits = TRAITS.get(str(text.get("model_type", "")), MixtureTraits())
+    blocks = feed_forwards(text, traits, bias=bool(text.get("mlp_bias") or text.get("use_bias")))
+    layers = stack(mixers(text), blocks)
+    return Decoder(layers=layers, drafts=drafts(text, layers), norm_bias=text.get("model_type") == "phimoe")
+
+
+def drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """Multi-token-prediction layers: a decoder layer each, with a projection of state and embedding joined."""
+    hidden = int(text["hidden_size"])
+    joined = Matrix(name="eh_proj", rows=hidden, columns=2 * hidden, part="dense", linear=False)
+    return tuple(
+        Layer(mixer=mixer, feed_forward=layers[-1].feed_forward, norms=5, extra=(joined,))
+        for mixer in draft_mixers(text)
+    )
+
+
+def llama4_decoder(text: Config) -> Decoder:
+    """Llama 4: experts every `interleave_moe_layer_step` layers (model_executor/models/llama4.py)."""
+    step = int(text.get("interleave_moe_layer_step") or 1)
+    listed = text.get("moe_layers")
+    sparse = set(listed) if listed else {i for i in range(layer_count(text)) if step and (i + 1) % step == 0}
+    experts = mixture(
+        {**text, "shared_expert_intermediate_size": text["intermediate_size"], "moe_intermediate_size": None},
+        MixtureTraits(name="feed_forward", shared_name="shared_expert", router_name="router"),
+    )
+    plain = Dense(
+        intermediate_size=int(text.get("intermediate_size_mlp") or text["intermediate_size"]),
+        name="feed_forward",
+    )
+    blocks = tuple(experts if i in sparse else plain for i in range(layer_count(text)))
+    return Decoder(layers=stack(mixers(text), blocks))
+
+
+def gemma4_decoder(text: Config) -> Decoder:
+    """Gemma 4: a dense network and experts side by side (model_executor/models/gemma4.py)."""
+    if not text.get("enable_moe_block") and not text.get("num_experts"):
+        return Decoder(layers=stack(mixers(text), (dense(text),) * layer_count(text), norms=4), tied=True)
+    traits = MixtureTraits(name="", shared_name="mlp", router_name="router.proj")
+    inner = int(text["intermediate_size"])
+    block = mixture({**text, "shared_expert_intermediate_size": inner}, traits)
+    hidden = int(text["hidden_size"])
+    scales = Matrix(name="router.scale", rows=hidden + block.num_experts, part="other", linear=False)
+    layers = stack(mixers(text), (block,) * layer_count(text), norms=7, extra=(scales,))
+    return Decoder(layers=layers, tied=True)
+
+
+def bare(block: MoE) -> MoE:
+    """The block without its shared experts."""
+    return block.model_copy(update={"shared_expert_intermediate_size": 0})
+
+
+MOE: dict[str, Callable[[Config], Decoder]] = {
+    **dict.fromkeys(TRAITS, moe_decoder),
+    "llama4_text": llama4_decoder, "llama4": llama4_decoder, "gemma4_text": gemma4_decoder, "gemma4": gemma4_decoder,
+}  # fmt: skip
+"""Readers by `model_type` of the text config."""

@@ -1,0 +1,37 @@
+"""The readers by family, and the choice between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.sources.architectures.attention import is_generic
+from generator.sources.architectures.blocks import has_experts
+from generator.sources.architectures.decoder import Decoder, assemble
+from generator.sources.architectures.dense import DENSE, dense_decoder
+from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.hybrid import HYBRID
+from generator.sources.architectures.moe import MOE, moe_decoder
+from generator.sources.architectures.multimodal import read_towers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from generator.models.architecture import Architecture
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {**DENSE, **MOE, **HYBRID}
+
+
+def read_architecture(
+    config: Mapping[str, Any], hf_quant_config: Mapping[str, Any] | None = None
+) -> Architecture:  # noqa: ARG001
+    """The shapes that config.json declares, as vLLM's class for them builds them.
+
+    Raises:
+        UnsupportedArchitectureError: the config declares what no reader knows, or lacks a shape.
+    """
+    text = {"model_type": config.get("model_type"), **text_config(config)}
+    reader = _READERS.get(str(text.get("model_type", "")))
+    generic = reader is None or is_generic(text)
+    if reader is None:
+        reader = moe_decoder if has_experts(text) else dense_decoder
+    return assemble(config, reader(text), read_towers(config), generic=generic)
