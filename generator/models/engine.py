@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
+
+from generator.errors import RequestError
 from generator.models.value import Value
 
-FlagType = Literal["bool", "int", "float", "str", "json", "list"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
+
+_DECIMAL: dict[str, int] = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_AUTO = -1
 
 
 class Flag(Value):
@@ -16,10 +29,54 @@ class Flag(Value):
     name: str
     """The argument's name with underscores: `max_model_len`."""
     type: FlagType
+    """`unknown` where the release's dump does not say; then every value passes."""
     choices: tuple[str, ...] = ()
     default: Any = None
     negation: str | None = None
-    """The spelling that turns a boolean off: `no-enable-prefix-caching`."""
+    """The spelling that turns a boolean off, where it is not `no-` before the name."""
+    switch: bool = False
+    """True for a boolean that can only be turned on."""
+    human_readable: bool = False
+    """True for an integer that also takes `32k` (32,000) and `32K` (32,768)."""
+    auto: bool = False
+    """True for an integer that also takes `auto`, which is -1."""
+    items: Literal["str", "int"] = "str"
+    """Type of a list's elements."""
+    text: bool = False
+    """True for a JSON object that may also be a plain word."""
+
+    def read(self, value: Any) -> Any:
+        """`value` as vLLM would read it: `32k` as 32000, anything else unchanged.
+
+        Raises:
+            RequestError: the flag takes no such value.
+        """
+        plain = self._number(value) if self.type == "int" else value
+        if not _ACCEPTS[self.type](self, plain):
+            raise RequestError(f"{self.option} takes {self._wanted}, not {value!r}")
+        chosen = plain if isinstance(plain, list | tuple) else (plain,)
+        if self.choices and not all(str(one) in self.choices for one in chosen):
+            raise RequestError(f"{self.option} takes one of {', '.join(self.choices)}, not {value!r}")
+        return plain
+
+    @property
+    def option(self) -> str:
+        """The flag as it is typed: `--max-model-len`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def _wanted(self) -> str:
+        wanted = _WANTED[self.type]
+        if self.switch:
+            wanted = "true only; leave it out to keep it off"
+        if self.human_readable:
+            wanted = "a whole number (also as 32k or 32K)"
+        return f"{wanted} or auto" if self.auto else wanted
+
+    def _number(self, value: Any) -> Any:
+        if self.auto and value in ("auto", _AUTO):
+            return _AUTO
+        return human_readable_int(value) if self.human_readable and isinstance(value, str) else value
 
 
 class Engine(Value):
@@ -30,9 +87,122 @@ class Engine(Value):
     """Image tag of the release: `vllm/vllm-openai:v0.33.0`."""
     flags: tuple[Flag, ...]
     default_gpu_memory_utilization: float
+    kv_cache_dtypes: tuple[str, ...] = ()
+    """Values of `kv_cache_dtype`; 0.33 checks them after parsing."""
+    quantization_methods: tuple[str, ...] = ()
+    """Values of `quantization`; vLLM checks them after parsing."""
+    elsewhere: dict[str, str] = Field(default_factory=dict)
+    """Releases by the name of a flag that this release lacks: `0.19.1 to 0.27.1`."""
     source: str
 
     @cached_property
     def by_name(self) -> dict[str, Flag]:
         """Flags by argument name."""
         return {flag.name: flag for flag in self.flags}
+
+    def flag(self, name: str) -> Flag:
+        """The flag of exactly this name, dashes or underscores; vLLM's own prefix matching is not followed.
+
+        Raises:
+            RequestError: the release lacks it.
+        """
+        underscored = name.removeprefix("--").replace("-", "_")
+        if underscored not in self.by_name:
+            raise RequestError(f"vLLM {self.version} has no argument {name!r}; {self._hint(underscored)}")
+        return self.by_name[underscored]
+
+    def check(self, name: str, value: Any) -> Any:
+        """`value` of the argument `name` as this release reads it; None leaves the argument to vLLM.
+
+        Raises:
+            RequestError: the release lacks the flag, or takes no such value.
+        """
+        flag = self.flag(name)
+        if value is None:
+            return None
+        read = flag.read(value)
+        known = self._checked_later.get(flag.name, ())
+        if known and read not in known:
+            raise RequestError(
+                f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}"
+            )
+        return read
+
+    @property
+    def _checked_later(self) -> dict[str, tuple[str, ...]]:
+        """Arguments that the parser takes as free text and the engine refuses later."""
+        return {"kv_cache_dtype": self.kv_cache_dtypes, "quantization": self.quantization_methods}
+
+    def _hint(self, name: str) -> str:
+        if name in self.elsewhere:
+            return f"vLLM {self.elsewhere[name]} has it: remove it or pin that release (--vllm)"
+        opposite = _opposite(name)
+        if opposite in self.by_name:
+            return f"set {opposite} instead"
+        close = get_close_matches(name, self.by_name, n=3)
+        return f"nearest: {', '.join(close)}" if close else "remove it"
+
+
+def human_readable_int(text: str) -> int:
+    """The integer that vLLM reads in `text`: "32k" is 32000, "32K" is 32768, "1.5m" is 1500000.
+
+    vLLM 0.32 utils/argparse_utils.py:29; a fraction of a binary unit is refused there too.
+
+    Raises:
+        RequestError: `text` is no such number.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)([kKmMgGtT]?)\s*", text)
+    whole, _, fraction = found[1].partition(".") if found else ("", "", "")
+    unit = found[2] if found else ""
+    if not found or (fraction and unit not in _DECIMAL):
+        raise RequestError(f"{text!r} is not a whole number such as 32768, 32k or 32K")
+    if unit in _DECIMAL:
+        scale: int = 10 ** len(fraction)
+        return int(whole + fraction) * _DECIMAL[unit] // scale
+    return int(whole) * _BINARY.get(unit, 1)
+
+
+def _opposite(name: str) -> str:
+    for prefix, other in (("no_", ""), ("disable_", "enable_"), ("enable_", "disable_")):
+        if name.startswith(prefix):
+            return other + name.removeprefix(prefix)
+    return ""
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_json(flag: Flag, value: Any) -> bool:
+    if not isinstance(value, str) or flag.text:
+        return isinstance(value, dict | list | str)
+    try:
+        return isinstance(json.loads(value), dict | list)
+    except json.JSONDecodeError:
+        return False
+
+
+def _is_list(flag: Flag, value: Any) -> bool:
+    elements = value if isinstance(value, list | tuple) else (value,)
+    wanted: Callable[[Any], bool] = _is_int if flag.items == "int" else lambda one: isinstance(one, str)
+    return bool(elements) and all(map(wanted, elements))
+
+
+_ACCEPTS: dict[FlagType, Callable[[Flag, Any], bool]] = {
+    "bool": lambda flag, value: value is True or (value is False and not flag.switch),
+    "int": lambda _, value: _is_int(value),
+    "float": lambda _, value: _is_int(value) or isinstance(value, float),
+    "str": lambda _, value: isinstance(value, str),
+    "json": _is_json,
+    "list": _is_list,
+    "unknown": lambda *_: True,
+}
+_WANTED: dict[FlagType, str] = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "json": "a JSON object",
+    "list": "a list",
+    "unknown": "any value",
+}

@@ -1,0 +1,186 @@
+"""vLLM releases: one file a release in `engines/`, written as its differences from the next newer one."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from generator.catalogue.engine_dump import EngineDump, flags_of
+from generator.catalogue.loader import Row, Source, Words, read, row, table
+from generator.errors import UnknownFactError
+from generator.models.engine import Engine, Flag, FlagType
+from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+DEFAULT_VERSION = "0.33.0"
+_IMAGE = "vllm/vllm-openai:v{version}"
+_OWN_RELEASE = "the release's own parser"
+
+
+class FlagRow(Row):
+    """One flag of a release; its name is the row's key. Columns are `Flag`'s, defaults left out."""
+
+    type: FlagType
+    choices: Words = ()
+    default: Any = None
+    switch: bool = False
+    human_readable: bool = False
+    auto: bool = False
+    items: Literal["str", "int"] = "str"
+    text: bool = False
+
+
+class EngineTable(Row):
+    """One file of `engines/`: everything that differs from the release named by `base`."""
+
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    base: str | None = None
+    source: Source
+    kv_cache_dtypes: Words | None = None
+    quantization_methods: Words | None = None
+    removed: Words = ()
+    """Flags of `base` that this release lacks."""
+    flags: dict[str, FlagRow]
+    """Flags that `base` lacks or has otherwise; without a base: all."""
+
+
+class FlagChange(Value):
+    """One flag that two releases have, but not alike."""
+
+    before: Flag
+    after: Flag
+
+
+class EngineDifference(Value):
+    """What a configuration of one release meets in another."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[FlagChange, ...]
+
+
+def known_versions() -> tuple[str, ...]:
+    """Releases of the tables, oldest first."""
+    names = (file.name.removesuffix(".toml") for file in table("engines").iterdir())
+    return tuple(sorted((name for name in names if name[:1].isdigit()), key=_order))
+
+
+def engine(version: str = "") -> Engine:
+    """The release `version` ("0.33", "0.33.0" or "v0.33.0"; empty for the default release).
+
+    A version without its last number is the newest such release.
+
+    Raises:
+        UnknownFactError: no table has it; the known releases are named.
+    """
+    asked = version.strip().removeprefix("v") or DEFAULT_VERSION
+    known = known_versions()
+    same_minor = [name for name in known if name.rpartition(".")[0] == asked]
+    if asked not in known and not same_minor:
+        raise UnknownFactError(f"no table for vLLM {version!r}; known releases: {', '.join(known)}")
+    return _engine(asked if asked in known else same_minor[-1])
+
+
+def engine_from_dump(dump: EngineDump) -> Engine:
+    """A release that the tables lack, from what `dump_engine.py` printed of its own parser."""
+    flags = flags_of(dump)
+    return Engine(
+        version=dump.version,
+        image=_IMAGE.format(version=dump.version),
+        flags=flags,
+        default_gpu_memory_utilization=_utilization(flags),
+        kv_cache_dtypes=dump.kv_cache_dtypes,
+        quantization_methods=dump.quantization_methods,
+        elsewhere=_elsewhere(frozenset(flag.name for flag in flags)),
+        source=f"{_OWN_RELEASE}, on {dump.platform}",
+    )
+
+
+def compare(before: Engine, after: Engine) -> EngineDifference:
+    """Flags that moving from `before` to `after` adds, removes or changes (type, choices, default)."""
+    old, new = before.by_name, after.by_name
+    return EngineDifference(
+        added=tuple(sorted(new.keys() - old.keys())),
+        removed=tuple(sorted(old.keys() - new.keys())),
+        changed=tuple(
+            FlagChange(before=old[name], after=new[name])
+            for name in sorted(old.keys() & new.keys())
+            if old[name] != new[name]
+        ),
+    )
+
+
+def read_table(file: Traversable) -> EngineTable:
+    """One release's file, checked.
+
+    Raises:
+        GeneratorError: a key is missing, unknown or of another type.
+    """
+    return row(file, "release", read(file), EngineTable)
+
+
+@cache
+def _engine(version: str) -> Engine:
+    own = _table(version)
+    rows = _flag_rows(version)
+    flags = tuple(_flag(name, rows[name]) for name in sorted(rows))
+    return Engine(
+        version=version,
+        image=_IMAGE.format(version=version),
+        flags=flags,
+        default_gpu_memory_utilization=_utilization(flags),
+        kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),
+        quantization_methods=_inherited(version, "quantization_methods"),
+        elsewhere=_elsewhere(frozenset(rows)),
+        source=own.source,
+    )
+
+
+@cache
+def _table(version: str) -> EngineTable:
+    return read_table(table("engines", f"{version}.toml"))
+
+
+@cache
+def _flag_rows(version: str) -> dict[str, FlagRow]:
+    own = _table(version)
+    inherited = _flag_rows(own.base) if own.base else {}
+    return {name: flag for name, flag in inherited.items() if name not in own.removed} | own.flags
+
+
+def _inherited(version: str, column: Literal["kv_cache_dtypes", "quantization_methods"]) -> tuple[str, ...]:
+    own = _table(version)
+    stated: tuple[str, ...] | None = getattr(own, column)
+    if stated is not None:
+        return stated
+    return _inherited(own.base, column) if own.base else ()
+
+
+def _flag(name: str, flag: FlagRow) -> Flag:
+    return Flag.model_construct(name=name, negation=None, **dict(flag))
+
+
+def _utilization(flags: tuple[Flag, ...]) -> float:
+    default = next(flag.default for flag in flags if flag.name == "gpu_memory_utilization")
+    return float(default)
+
+
+def _elsewhere(names: frozenset[str]) -> dict[str, str]:
+    """First and last known release of every flag that is not in `names`."""
+    having: dict[str, list[str]] = {}
+    for version in known_versions():
+        for name in _flag_rows(version).keys() - names:
+            having.setdefault(name, []).append(version)
+    return {name: _range(versions) for name, versions in sorted(having.items())}
+
+
+def _range(versions: list[str]) -> str:
+    return versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
