@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
 _PATH = re.compile(r"^(~|\.{0,2}[/\\])|^\.{1,2}$")
-_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 def model_facts(
@@ -80,7 +79,7 @@ def _embedded(model: str, revision: str | None) -> ModelFacts:
         facts = embedded_model(model)
     except UnknownFactError as error:
         raise SourceError(str(error)) from error
-    if revision is not None and not _same_revision(revision, facts.revision):
+    if revision not in {None, facts.revision}:
         embedded = f"at revision {facts.revision}" if facts.revision else "without a revision"
         raise SourceError(
             f"{model} is embedded {embedded}, not at {revision!r}: drop --revision, or reach the Hub."
@@ -93,11 +92,6 @@ def _find_embedded(model: str) -> ModelFacts | None:
         return embedded_model(model)
     except UnknownFactError:
         return None
-
-
-def _same_revision(asked: str, embedded: str | None) -> bool:
-    """True where `asked` is the embedded commit or an unambiguous beginning of it."""
-    return embedded is not None and bool(_COMMIT.fullmatch(asked)) and embedded.startswith(asked)
 
 
 def _clause(error: Exception) -> str:

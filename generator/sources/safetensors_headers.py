@@ -17,7 +17,7 @@ from generator.models.checkpoint import TensorGroup
 from generator.models.dtype import DType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
@@ -43,6 +43,16 @@ class Tensor(NamedTuple):
     dtype: DType
     elements: int
     stored_bytes: int
+
+
+class Cell(NamedTuple):
+    """The tensors of one module class and dtype in one layer; `layer` is None outside the decoder."""
+
+    module: str
+    dtype: DType
+    layer: int | None
+    elements: int
+    tensors: int
 
 
 class Module(NamedTuple):
@@ -110,17 +120,18 @@ def total_bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.stored_bytes for tensor in tensors)
 
 
-def aggregate(tensors: Sequence[Tensor], room_bytes: int) -> tuple[TensorGroup, ...]:
+def aggregate(tensors: Iterable[Tensor], room_bytes: int) -> tuple[TensorGroup, ...]:
     """Tensors by module class, dtype and layers, as finely as `room_bytes` of JSON hold; sums stay exact.
 
     With too little room the classes lose detail: parameters, then modules, then blocks; the coarsest
     has one group a dtype.
     """
-    levels = (_group(tensors, coarseness) for coarseness in range(_COARSEST))
+    cells = _cells(tensors)
+    levels = (_group(cells, coarseness) for coarseness in range(_COARSEST))
     fitting = (
         groups for groups in levels if sum(len(group.model_dump_json()) + 1 for group in groups) <= room_bytes
     )
-    return next(fitting, None) or _by_dtype(tensors)
+    return next(fitting, None) or _by_dtype(cells)
 
 
 def _tensor(name: str, entry: Any, where: str) -> Tensor:
@@ -174,31 +185,45 @@ def _coarse(module: str, coarseness: int) -> str:
     return ".".join(parts if coarseness < 2 else parts[: 6 - coarseness])  # noqa: PLR2004
 
 
-def _by_dtype(tensors: Iterable[Tensor]) -> tuple[TensorGroup, ...]:
-    elements: Counter[DType] = Counter()
-    counts: Counter[DType] = Counter()
-    for tensor in tensors:
-        elements[tensor.dtype] += tensor.elements
-        counts[tensor.dtype] += 1
-    return tuple(
-        TensorGroup(module="all", dtype=dtype, elements=elements[dtype], tensors=counts[dtype])
-        for dtype in sorted(elements)
-    )
-
-
-def _group(tensors: Iterable[Tensor], coarseness: int) -> tuple[TensorGroup, ...]:
-    """Groups at one level of detail, in the order of their names."""
+def _cells(tensors: Iterable[Tensor]) -> tuple[Cell, ...]:
+    """Tensors of one module class, dtype and layer, summed up."""
     elements: Counter[tuple[str, DType, int | None]] = Counter()
     counts: Counter[tuple[str, DType, int | None]] = Counter()
     for tensor in tensors:
         module, layer = _split(tensor.name)
-        key = (_coarse(module, coarseness), tensor.dtype, layer)
-        elements[key] += tensor.elements
-        counts[key] += 1
+        elements[module, tensor.dtype, layer] += tensor.elements
+        counts[module, tensor.dtype, layer] += 1
+    return tuple(Cell(*key, elements[key], counts[key]) for key in elements)
+
+
+def _by_dtype(cells: Iterable[Cell]) -> tuple[TensorGroup, ...]:
+    merged = _cells_by(cells, lambda cell: ("all", cell.dtype, None))
+    return tuple(
+        TensorGroup(module=cell.module, dtype=cell.dtype, elements=cell.elements, tensors=cell.tensors)
+        for cell in sorted(merged)
+    )
+
+
+def _group(cells: Iterable[Cell], coarseness: int) -> tuple[TensorGroup, ...]:
+    """Groups at one level of detail, in the order of their names."""
+    merged = _cells_by(cells, lambda cell: (_coarse(cell.module, coarseness), cell.dtype, cell.layer))
     alike: dict[Module, list[int | None]] = defaultdict(list)
-    for (module, dtype, layer), size in elements.items():
-        alike[Module(module, dtype, size, counts[module, dtype, layer])].append(layer)
+    for cell in merged:
+        alike[Module(cell.module, cell.dtype, cell.elements, cell.tensors)].append(cell.layer)
     return tuple(_tensor_group(key, layers) for key, layers in sorted(alike.items()))
+
+
+def _cells_by(
+    cells: Iterable[Cell], key: Callable[[Cell], tuple[str, DType, int | None]]
+) -> tuple[Cell, ...]:
+    """Cells of one key summed up into one."""
+    same: dict[tuple[str, DType, int | None], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        same[key(cell)].append(cell)
+    return tuple(
+        Cell(*name, sum(cell.elements for cell in group), sum(cell.tensors for cell in group))
+        for name, group in same.items()
+    )
 
 
 def _tensor_group(key: Module, layers: Sequence[int | None]) -> TensorGroup:

@@ -109,13 +109,6 @@ def test_another_revision_than_the_embedded_one_is_refused(hub, revision):
         model_facts(EMBEDDED, revision=revision, source="embedded")
 
 
-def test_the_embedded_revision_may_be_asked_for_by_its_beginning(hub):
-    commit = model_facts(EMBEDDED, source="embedded").revision
-    if commit is None:
-        pytest.skip("this model is embedded without a revision")
-    assert model_facts(EMBEDDED, revision=commit[:8], source="embedded").revision == commit
-
-
 def test_the_client_is_not_imported_until_the_hub_is_asked():
     """Its import takes longer than a plan."""
     code = "import sys, generator.sources.facts; sys.exit('huggingface_hub' in sys.modules)"

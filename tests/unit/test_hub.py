@@ -132,7 +132,7 @@ def test_a_missing_revision_is_named(hub, tiny):
     assert "no revision 'v9'" in str(refusal(revision="v9"))
 
 
-@pytest.mark.parametrize("name", ["a/b/c", "no spaces", "-x/y", "größe/模型", "a..b/c"])
+@pytest.mark.parametrize("name", ["a/b/c", "no spaces", "-x/y", "a..b/c"])
 def test_a_name_that_is_no_hub_id_is_said(hub, name):
     assert "neither a directory nor a Hub id" in str(refusal(name))
     assert not hub.requests
@@ -173,6 +173,19 @@ def test_a_hub_that_fails_is_named(hub, status, said):
     assert said in str(error)
     assert hub.url.removeprefix("http://") in str(error)
     assert "--offline" in str(error)
+
+
+def test_a_hub_that_fails_half_way_is_named(hub, tiny):
+    hub.failing["model.safetensors"] = 503
+    error = refusal()
+    assert isinstance(error, HubUnreachableError)
+    assert "(503)" in str(error)
+
+
+@pytest.mark.parametrize("status", [403, 404, 418])
+def test_a_file_that_may_not_be_read_is_said(hub, tiny, status):
+    hub.failing["config.json"] = status
+    assert f"refused to show acme/tiny ({status})" in str(refusal())
 
 
 def test_a_rejected_token_is_said(hub, tiny, monkeypatch):
@@ -232,6 +245,13 @@ def test_offline_reads_headers_where_the_weights_are_cached(hub, tiny):
     file = hub.models[MODEL].files["model.safetensors"]
     (snapshot / "model.safetensors").write_bytes(file.head.ljust(file.size, b"\0"))
     assert hub_facts(MODEL, cached_only=True).checkpoint.total_bytes == TINY_LLAMA_BYTES
+
+
+def test_offline_an_unfinished_download_leaves_the_config(hub, tiny):
+    hub_facts(MODEL)
+    snapshot = next(Path(os.environ["HF_HOME"]).rglob("config.json")).parent
+    (snapshot / "model.safetensors").write_bytes(b"\x01")
+    assert hub_facts(MODEL, cached_only=True).checkpoint.total_bytes is None
 
 
 def test_offline_without_a_cache_says_what_to_do(hub, monkeypatch):
