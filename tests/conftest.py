@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(
-    str(Path(__file__).parent)
-)  # the suite also runs against an installed wheel, outside the root
+# Not the repository's root: the suite also runs against an installed wheel.
+sys.path.append(str(Path(__file__).parent))
 
 from fixtures.hub_server import serving
 
