@@ -1,8 +1,8 @@
 """config.json -> one token mixer a decoder layer, as vLLM's model classes build them.
 
 `mixers` takes the text config. A `model_type` that vLLM has a class for is read by that class's rules; another
-one is read as generic when it declares standard fields only, and refused by name when it declares anything
-else about attention. Nothing falls back silently to full attention.
+is read as generic when it declares standard fields only, and refused by name when it declares anything else
+about attention. Nothing falls back silently to full attention.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import EncoderOnly
+from generator.models.attention import EncoderOnly, FullAttention, SlidingWindow
 from generator.sources.architectures.attention_latent import LATENT, latent_drafts
 from generator.sources.architectures.attention_recurrent import RECURRENT
 from generator.sources.architectures.attention_softmax import SOFTMAX, heads, softmax_mixers
@@ -28,22 +28,28 @@ ENCODERS = frozenset({"bert", "roberta", "xlm-roberta", "modernbert", "nomic_ber
 """Model types whose every layer is bidirectional: vLLM keeps no cache for them."""
 
 _MARKERS = frozenset({
-    "attn", "compress", "compressed", "conv", "delta", "gdn", "hybrid", "indexed", "indexer", "kda", "latent",
-    "lightning", "linear", "lora", "mamba", "mla", "recurrent", "retention", "rwkv", "shared", "sparse", "ssm",
-    "state", "swa", "topk", "xlstm",
+    "attention", "attentions", "attn", "compress", "compressed", "conv", "delta", "gdn", "hybrid", "index",
+    "indexed", "indexer", "kda", "latent", "lightning", "linear", "lora", "mamba", "mla", "recurrent",
+    "retention", "rwkv", "sparse", "ssm", "state", "swa", "xlstm",
 })  # fmt: skip
 """Words in a field's name that say: attention of a kind that standard fields do not describe."""
 
 _HARMLESS = frozenset({
-    "attn_implementation", "attn_pdrop", "index_topk", "linear_bias", "n_shared_experts", "num_shared_experts",
-    "resid_pdrop", "sep_token_id", "shared_expert_intermediate_size", "shared_intermediate_size", "topk_group",
-    "topk_method", "moe_topk", "norm_topk_prob", "router_topk", "attn_logit_softcapping", "output_router_logits",
-    "num_experts_shared", "shared_expert_gate", "moe_shared_expert_intermediate_size", "attn_qkv_bias",
-    "decoder_sparse_step", "moe_num_shared_experts", "shared_head_dim", "attn_temperature_tuning",
-}) - {"index_topk"}  # fmt: skip
+    "attention_bias", "attention_out_bias", "attention_dropout", "attention_probs_dropout_prob",
+    "attention_qkv_bias", "attn_implementation", "attn_pdrop", "attn_qkv_bias", "attn_logit_softcapping",
+    "attn_temperature_tuning", "decoder_sparse_step", "linear_bias", "num_attention_heads",
+    "num_attention_groups", "output_attentions", "output_hidden_states", "use_attention_bias",
+    "attention_multiplier", "attention_chunk_size", "query_pre_attn_scalar", "add_cross_attention",
+    "cross_attention_hidden_size", "attention_type", "clip_qkv", "_attn_implementation",
+})  # fmt: skip
 """Fields that hold one of those words and yet say nothing about the cache."""
 
 _READERS: dict[str, Reader] = {**SOFTMAX, **LATENT, **RECURRENT}
+
+_PREFIX_LM = frozenset({"bagel", "gemma3", "molmo2", "moondream3", "paligemma"})
+"""Multimodal model types whose images are attended to both ways (vLLM 0.32 model_arch_config_convertor.py)."""
+
+_DRAFT_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
 def mixers(config: Config) -> Mixers:
@@ -54,7 +60,8 @@ def mixers(config: Config) -> Mixers:
     """
     model_type = str(config.get("model_type", ""))
     if model_type in ENCODERS or config.get("is_causal") is False:
-        return tuple(EncoderOnly(**heads(config).model_dump()) for _ in range(layer_count(config)))
+        shape = EncoderOnly(**heads(config).model_dump(exclude={"kind"}))
+        return (shape,) * layer_count(config)
     reader = _READERS.get(model_type)
     if reader is None:
         refuse_unknown_markers(config)
@@ -78,24 +85,21 @@ def draft_mixers(config: Config) -> Mixers:
         return ()
     if str(config.get("model_type", "")) in LATENT:
         return latent_drafts(config, count)
-    attention = [
-        mixer
-        for mixer in mixers(config)
-        if mixer is not None and "num_attention_heads" in mixer.model_fields_set
-    ]
-    return tuple(attention[-1] for _ in range(count)) if attention else ()
+    kept = [one for one in mixers(config) if isinstance(one, FullAttention | SlidingWindow)]
+    return (kept[-1],) * count if kept else ()
 
 
 def draft_count(config: Config) -> int:
     """Multi-token-prediction layers that the checkpoint carries."""
-    for key in ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules"):
-        if config.get(key):
-            return int(config[key])
-    return 0
+    return next((int(config[key]) for key in _DRAFT_COUNTS if config.get(key)), 0)
 
 
 def layer_count(config: Config) -> int:
-    """Decoder layers."""
+    """Decoder layers.
+
+    Raises:
+        UnsupportedArchitectureError: the config does not say how many.
+    """
     for key in ("num_hidden_layers", "n_layer", "num_layers", "n_layers"):
         if config.get(key):
             return int(config[key])
@@ -108,7 +112,7 @@ def refuse_unknown_markers(config: Config) -> None:
     """Refuse, by name, a config that no reader knows and that says more about attention than standard fields.
 
     Raises:
-        UnsupportedArchitectureError: a field or a `layer_types` word is not a standard one.
+        UnsupportedArchitectureError: a field is not a standard one.
     """
     odd = sorted(
         key
@@ -117,6 +121,49 @@ def refuse_unknown_markers(config: Config) -> None:
     )
     if odd:
         raise UnsupportedArchitectureError(
-            f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache cannot be "
-            "derived from standard fields; pick a model of a known family or measure it"
+            f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache cannot "
+            "be derived from standard fields; pick a model of a known family or measure it"
         )
+
+
+def is_prefix_lm(config: Config, text: Config) -> bool:
+    """Whether image tokens attend both ways in this model, whose whole config.json is `config`."""
+    if config.get("is_mm_prefix_lm") is not None:
+        return bool(config["is_mm_prefix_lm"])
+    if config is not text and text.get("use_bidirectional_attention") == "vision":
+        return True
+    return config.get("model_type") in _PREFIX_LM or bool(config.get("vision_n_layers"))
+
+
+def is_softcapped(text: Config) -> bool:
+    """Whether attention scores are capped; Transformers' Gemma2Config fills the cap in where it is absent."""
+    return bool(text.get("attn_logit_softcapping", text.get("model_type") == "gemma2"))
+
+
+def checkpoint_cache_dtype(config: Config, hf_quant_config: Config | None = None) -> str | None:
+    """vLLM's name of the cache dtype that a checkpoint's own quantization asks for; None for none.
+
+    ModelOpt states it (vLLM 0.32 utils/torch_utils.py: get_kv_cache_quant_algo_string); any scheme of
+    compressed-tensors turns the cache into FP8 (model_executor/layers/attention/attention.py:255).
+    """
+    declared = config.get("quantization_config") or hf_quant_config or {}
+    inner = declared.get("quantization")
+    inner = inner if isinstance(inner, dict) else declared
+    producer = (declared.get("producer") or {}).get("name")
+    method = str(declared.get("quant_method") or ("modelopt" if producer == "modelopt" else ""))
+    if method.replace("_", "-") == "compressed-tensors":
+        return "fp8" if declared.get("kv_cache_scheme") else None
+    if not method.startswith("modelopt"):
+        return None
+    keys = ("kv_cache_scheme", "kv_cache_quant_algo")
+    return _modelopt_cache(next((part[key] for key in keys for part in (inner, declared) if part.get(key)), None))
+
+
+def _modelopt_cache(scheme: Any) -> str | None:
+    if isinstance(scheme, dict):
+        if scheme.get("type") != "float":
+            return None
+        if scheme.get("num_bits") == 8 and scheme.get("dynamic") is False:  # noqa: PLR2004 - FP8
+            return "fp8_e4m3"
+        return "nvfp4" if scheme.get("num_bits") == 4 else None  # noqa: PLR2004 - FP4
+    return {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}.get(str(scheme).lower())

@@ -38,8 +38,7 @@ def latent_mixers(config: Config) -> Mixers:
 def latent_drafts(config: Config, count: int) -> Mixers:
     """Mixers of `count` draft layers: like the target's, always with an indexer of their own."""
     if "compress_ratios" in config:
-        first = int(config["num_hidden_layers"])
-        return tuple(_compressed(config, first + i) for i in range(count))
+        return (_compressed(config, None),) * count
     return tuple(_latent(config, None) for _ in range(count))
 
 
@@ -69,9 +68,9 @@ def _reuses_topk(config: Config, layer: int) -> bool:
     return max(layer - offset + 1, 0) % frequency != 0
 
 
-def _compressed(config: Config, layer: int) -> CompressedMLA:
-    """Attention of one DeepSeek-V4 layer; its ratio is the layer's entry of `compress_ratios`."""
-    ratio = int(config["compress_ratios"][layer])
+def _compressed(config: Config, layer: int | None) -> CompressedMLA:
+    """Attention of one DeepSeek-V4 layer by its entry of `compress_ratios`; a draft layer (None) has none."""
+    ratio = 0 if layer is None else int(config["compress_ratios"][layer])
     return CompressedMLA(
         num_attention_heads=config["num_attention_heads"],
         head_dim=config["head_dim"],

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.models.architecture import Architecture, Layer, Tower
+from generator.sources.architectures.attention import is_prefix_lm, is_softcapped
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def assemble(
         extra=decoder.extra,
         towers=towers,
         drafts=decoder.drafts,
+        prefix_lm=is_prefix_lm(config, text),
+        attn_logit_softcapping=is_softcapped(text),
         generic=generic,
     )
 

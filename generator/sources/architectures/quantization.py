@@ -4,15 +4,179 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import UnknownFactError
+from generator.models.quantization import Format, Quantization, QuantRule
+from generator.sources.architectures.compressed_tensors import read_compressed_tensors
+from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
+from generator.sources.architectures.patterns import ALL, EXPERTS, HEADS, module_patterns
+from generator.sources.architectures.weight_formats import (
+    INT8_CHANNEL,
+    MXFP4_EXPERTS,
+    NVFP4,
+    fp8,
+    packed_integers,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from generator.models.quantization import Quantization
+    Config = Mapping[str, Any]
 
 
-def read_quantization(
-    config: Mapping[str, Any], hf_quant_config: Mapping[str, Any] | None = None
-) -> Quantization | None:
-    """The scheme that config.json or ModelOpt's hf_quant_config.json declares; None where unquantized."""
-    del config, hf_quant_config
+def read_quantization(config: Config, hf_quant_config: Config | None = None) -> Quantization | None:
+    """The scheme that config.json or ModelOpt's hf_quant_config.json declares; None where unquantized.
+
+    vLLM reads hf_quant_config.json only where config.json declares nothing and the producer is ModelOpt
+    (vLLM 0.32 transformers_utils/model_arch_config_convertor.py:263).
+
+    Raises:
+        UnknownFactError: the method is one that no rule here knows.
+    """
+    declared = _declared(config)
+    if declared is None and hf_quant_config is not None and is_modelopt(hf_quant_config):
+        declared = {"quant_method": "modelopt", **hf_quant_config}
+    method = str((declared or {}).get("quant_method") or "").lower().replace("compressed_tensors", "compressed-tensors")
+    if declared is None or not method:
+        return None
+    if is_modelopt(declared) or method.startswith("modelopt"):
+        return read_modelopt(declared)
+    if method == "fp8" and str(text_config(config).get("model_type")) == "deepseek_v4":
+        return _deepseek_v4(declared, config)
+    reader = _READERS.get(method)
+    if reader is None:
+        raise UnknownFactError(
+            f"quantization method {method!r} is not known; known: {', '.join(sorted(_READERS))}, modelopt"
+        )
+    return reader(declared)
+
+
+def _declared(config: Config) -> Config | None:
+    for part in (config, text_config(config)):
+        found = part.get("quantization_config") or part.get("compression_config")
+        if isinstance(found, dict):
+            return found
     return None
+
+
+def _everything(form: Format) -> tuple[QuantRule, ...]:
+    """All matrices but embeddings and head in one format: methods of linear layers leave the head alone."""
+    return (QuantRule(targets=HEADS), QuantRule(targets=ALL, format=form))
+
+
+def _fp8(declared: Config) -> Quantization:
+    """FP8 by tensor or by block (vLLM 0.32 layers/quantization/fp8.py)."""
+    form = fp8(declared.get("weight_block_size"), static=declared.get("activation_scheme") == "static")
+    ignored = declared.get("ignored_layers") or declared.get("modules_to_not_convert") or ()
+    return Quantization(
+        method="fp8", bits=8, group_size=form.scale_columns or None,
+        ignored_modules=module_patterns(ignored), rules=_everything(form),
+    )  # fmt: skip
+
+
+def _deepseek_v4(declared: Config, config: Config) -> Quantization:
+    """DeepSeek-V4: FP8 blocks with power-of-two scales, experts in MXFP4, NVFP4 or FP8.
+
+    vLLM 0.32 models/deepseek_v4/quant_config.py.
+    """
+    four_bit = str(config.get("expert_dtype", "fp4")) == "fp4"
+    nvfp4 = str(declared.get("moe_quant_algo") or "").upper() == "NVFP4"
+    blocks = fp8(declared.get("weight_block_size"), power_of_two=four_bit)
+    experts = NVFP4 if nvfp4 else (MXFP4_EXPERTS if four_bit else blocks)
+    ignored = declared.get("ignored_layers") or declared.get("modules_to_not_convert") or ()
+    return Quantization(
+        method="deepseek_v4_fp8", bits=8, group_size=128, ignored_modules=module_patterns(ignored),
+        rules=(QuantRule(targets=EXPERTS, format=experts), *_everything(blocks)),
+    )  # fmt: skip
+
+
+def _awq(declared: Config) -> Quantization:
+    """AWQ: packed integers with a zero point a group; skipped modules are matched anywhere in the name."""
+    bits = int(declared.get("bits") or declared.get("w_bit") or 4)
+    group = int(declared.get("group_size") or declared.get("q_group_size") or 128)
+    skipped = tuple(f"*{name}*" for name in declared.get("modules_to_not_convert") or ())
+    form = packed_integers(bits, group, zero_points=True)
+    return Quantization(
+        method="awq", bits=bits, group_size=group, ignored_modules=module_patterns(skipped),
+        rules=_everything(form),
+    )  # fmt: skip
+
+
+def _gptq(declared: Config) -> Quantization:
+    """GPTQ: packed integers; `dynamic` names modules by expression, a leading `-:` leaves them alone."""
+    bits, group = int(declared.get("bits", 4)), int(declared.get("group_size", 128))
+    form = packed_integers(bits, group, zero_points=True, group_index=bool(declared.get("desc_act")))
+    rules: list[QuantRule] = []
+    for pattern, override in (declared.get("dynamic") or {}).items():
+        target = (f"re:.*{pattern.removeprefix('-:').removeprefix('+:')}",)
+        if pattern.startswith("-:"):
+            rules.append(QuantRule(targets=target))
+        elif override:
+            own = packed_integers(
+                int(override.get("bits", bits)), int(override.get("group_size", group)), zero_points=True
+            )
+            rules.append(QuantRule(targets=target, format=own))
+    everything = _everything(form)
+    return Quantization(
+        method="gptq", bits=bits, group_size=group if group > 0 else None,
+        ignored_modules=module_patterns(declared.get("modules_in_block_to_quantize") and () or ()),
+        rules=(*rules, *(everything[1:] if declared.get("lm_head") else everything)),
+    )  # fmt: skip
+
+
+def _auto_round(declared: Config) -> Quantization:
+    """AutoRound: GPTQ's or AWQ's packing, with per-module bits in `extra_config`."""
+    bits, group = int(declared.get("bits", 4)), int(declared.get("group_size", 128))
+    form = packed_integers(bits, group, zero_points=True)
+    blocks = declared.get("block_name_to_quantize") or ""
+    named = blocks.split(",") if isinstance(blocks, str) else blocks
+    plain = tuple(
+        name for name, own in (declared.get("extra_config") or {}).items() if int(own.get("bits", bits)) > 8  # noqa: PLR2004
+    )
+    targets = tuple(f"{name.strip()}.*" for name in named if name.strip())
+    return Quantization(
+        method="inc", bits=bits, group_size=group, ignored_modules=module_patterns(plain),
+        rules=(QuantRule(targets=HEADS), QuantRule(targets=module_patterns(targets) or ALL, format=form)),
+    )  # fmt: skip
+
+
+def _mxfp4(declared: Config) -> Quantization:
+    """MXFP4: routed experts only (vLLM 0.32 layers/quantization/mxfp4.py)."""
+    ignored = module_patterns(declared.get("modules_to_not_convert") or ())
+    return Quantization(
+        method="mxfp4", bits=4, group_size=32, ignored_modules=tuple(name for name in ignored if "expert" in name),
+        rules=(QuantRule(targets=EXPERTS, format=MXFP4_EXPERTS),),
+    )  # fmt: skip
+
+
+def _bitsandbytes(declared: Config) -> Quantization:
+    """bitsandbytes: 4 or 8 bits without stored scales; releases after 0.27.1 no longer load it."""
+    bits = 8 if declared.get("load_in_8bit") else 4
+    form = packed_integers(bits, 64, scales_bits=8)
+    skipped = tuple(f"*{name}*" for name in declared.get("llm_int8_skip_modules") or ())
+    return Quantization(
+        method="bitsandbytes", bits=bits, group_size=64, ignored_modules=module_patterns(skipped),
+        rules=_everything(form),
+    )  # fmt: skip
+
+
+def _experts_int8(declared: Config) -> Quantization:
+    """Experts in INT8 by channel."""
+    del declared
+    return Quantization(method="experts_int8", bits=8, rules=(QuantRule(targets=EXPERTS, format=INT8_CHANNEL),))
+
+
+def _fbgemm_fp8(declared: Config) -> Quantization:
+    """FBGEMM FP8: one scale a channel."""
+    form = fp8([1, 0])
+    ignored = declared.get("modules_to_not_convert") or ()
+    return Quantization(method="fbgemm_fp8", bits=8, ignored_modules=module_patterns(ignored), rules=_everything(form))
+
+
+_READERS: dict[str, Callable[[Config], Quantization]] = {
+    "fp8": _fp8, "awq": _awq, "awq_marlin": _awq, "auto_awq": _awq, "gptq": _gptq, "gptq_marlin": _gptq,
+    "auto_gptq": _gptq, "auto-round": _auto_round, "inc": _auto_round, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4,
+    "bitsandbytes": _bitsandbytes, "experts_int8": _experts_int8, "fbgemm_fp8": _fbgemm_fp8,
+    "compressed-tensors": read_compressed_tensors,
+}  # fmt: skip
+"""Readers by `quant_method`."""

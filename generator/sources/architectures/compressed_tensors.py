@@ -1,0 +1,97 @@
+"""compressed-tensors checkpoints: groups of targets, each with a scheme (vLLM 0.32 layers/quantization/compressed_tensors)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import UnknownFactError
+from generator.models.quantization import Format, Quantization, QuantRule
+from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
+from generator.sources.architectures.weight_formats import (
+    FP8_TENSOR,
+    INT8_CHANNEL,
+    MXFP4,
+    MXFP4_EXPERTS,
+    MXFP8,
+    NVFP4,
+    fp8,
+    packed_integers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Config = Mapping[str, Any]
+
+_EVERY_LINEAR = frozenset({"Linear", "LinearBase", "FusedMoE", "RoutedExperts"})
+
+
+def read_compressed_tensors(declared: Config) -> Quantization:
+    """The groups as rules; targets are names, `re:` expressions or the class of every linear layer."""
+    groups = list((declared.get("config_groups") or {}).values())
+    if not groups:
+        raise UnknownFactError("compressed-tensors config without config_groups; its formats cannot be known")
+    rules = tuple(rule for group in groups for rule in _rules(group, str(declared.get("format") or "")))
+    weights = groups[0].get("weights") or {}
+    bits = int(weights.get("num_bits") or 8)
+    if str(rules[-1].format and rules[-1].format.kernel) == "mxfp4" and len(groups) == 1:
+        method = "mxfp4"
+    else:
+        method = "compressed-tensors"
+    return Quantization(
+        method=method, bits=bits, group_size=weights.get("group_size"),
+        ignored_modules=module_patterns(declared.get("ignore") or ()), rules=rules,
+        kv_cache_dtype=_kv_cache_dtype(declared.get("kv_cache_scheme")),
+    )  # fmt: skip
+
+
+def _rules(group: Config, outer_format: str) -> tuple[QuantRule, ...]:
+    form = _format(group, str(group.get("format") or outer_format))
+    names = [name for name in group.get("targets") or () if name not in _EVERY_LINEAR]
+    everything = len(names) < len(group.get("targets") or ())
+    rules = [QuantRule(targets=module_patterns(names), format=form)] if names else []
+    if everything:
+        # Only a target that names the head quantizes it: the class targets mean linear layers.
+        rules += [QuantRule(targets=HEADS), QuantRule(targets=ALL, format=form)]
+    if form == MXFP4:
+        experts = QuantRule(targets=("*.experts*",), format=MXFP4_EXPERTS)
+        rules.insert(0, experts)
+    return tuple(rules)
+
+
+def _format(group: Config, name: str) -> Format:
+    weights = group.get("weights") or {}
+    activations = group.get("input_activations")
+    bits, kind = int(weights.get("num_bits") or 8), str(weights.get("type") or "int")
+    strategy, size = str(weights.get("strategy") or "tensor"), weights.get("group_size")
+    if kind == "float" and bits == 4:  # noqa: PLR2004
+        return NVFP4 if size == 16 or name.startswith("nvfp4") else MXFP4  # noqa: PLR2004
+    if kind == "float":
+        return _float8(strategy, size, weights.get("block_structure"), static=_is_static(activations))
+    if bits == 8 and activations is not None:  # noqa: PLR2004
+        return INT8_CHANNEL
+    symmetric = bool(weights.get("symmetric", True))
+    group_index = weights.get("actorder") == "group"
+    return packed_integers(
+        bits, int(size or 0), zero_points=not symmetric, group_index=group_index
+    )
+
+
+def _float8(strategy: str, size: int | None, block: list[int] | None, *, static: bool) -> Format:
+    if strategy == "block" and block:
+        return fp8(block)
+    if strategy == "group" and size == 32:  # noqa: PLR2004
+        return MXFP8
+    if strategy == "channel":
+        return fp8([1, 0])
+    return FP8_TENSOR if static else fp8()
+
+
+def _is_static(activations: Config | None) -> bool:
+    return activations is not None and not activations.get("dynamic")
+
+
+def _kv_cache_dtype(scheme: Config | None) -> str | None:
+    if not scheme:
+        return None
+    return "fp8_e4m3" if scheme.get("type") == "float" and scheme.get("num_bits") == 8 else None  # noqa: PLR2004

@@ -1,0 +1,83 @@
+"""ModelOpt checkpoints: FP8, NVFP4 and mixed precision, with exclusion lists (vLLM 0.32 layers/quantization/modelopt.py)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import UnknownFactError
+from generator.models.quantization import Format, Quantization, QuantRule
+from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
+from generator.sources.architectures.weight_formats import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4, fp8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Config = Mapping[str, Any]
+
+_FORMATS: dict[str, Format] = {
+    "FP8": FP8_TENSOR, "FP8_PER_CHANNEL_PER_TOKEN": FP8_CHANNEL, "FP8_PB_WO": fp8([128, 128]),
+    "NVFP4": NVFP4, "W4A16_NVFP4": NVFP4.model_copy(update={"scalars": 1}), "NVFP4_AWQ": NVFP4, "MXFP8": MXFP8,
+}  # fmt: skip
+_METHODS = {"FP8": "modelopt", "NVFP4": "modelopt_fp4", "MXFP8": "modelopt_mxfp8", "MIXED_PRECISION": "modelopt_mixed"}
+_HEAD_METHODS = "MIXED_PRECISION"
+
+
+def is_modelopt(declared: Config) -> bool:
+    """Whether ModelOpt wrote the config and vLLM can tell: it goes by the producer's name."""
+    method = str(declared.get("quant_method") or "")
+    return (declared.get("producer") or {}).get("name") == "modelopt" and method in {"", "modelopt"}
+
+
+def read_modelopt(declared: Config) -> Quantization | None:
+    """The scheme of a ModelOpt config, its own `quantization` part or the flat form of config.json.
+
+    Raises:
+        UnknownFactError: the algorithm is one that vLLM does not load.
+    """
+    inner = declared.get("quantization")
+    part = inner if isinstance(inner, dict) else declared
+    algorithm = str(part.get("quant_algo") or "").upper()
+    if not declared.get("quant_method") and not isinstance(inner, dict):
+        return None
+    if algorithm == "MIXED_PRECISION":
+        rules = _mixed(part.get("quantized_layers") or {})
+    elif algorithm in _FORMATS:
+        rules = (QuantRule(targets=HEADS), QuantRule(targets=ALL, format=_FORMATS[algorithm]))
+    else:
+        raise UnknownFactError(
+            f"ModelOpt algorithm {algorithm!r} is not known; known: {', '.join(_FORMATS)}, MIXED_PRECISION"
+        )
+    eight = algorithm.startswith(("FP8", "MXFP8"))
+    return Quantization(
+        method=_METHODS.get(algorithm, "modelopt"), bits=8 if eight else 4, group_size=None if eight else 16,
+        ignored_modules=excluded(part.get("exclude_modules") or part.get("ignore") or ()), rules=rules,
+        kv_cache_dtype=_kv_cache_dtype(part),
+    )  # fmt: skip
+
+
+def excluded(names: Iterable[str]) -> tuple[str, ...]:
+    """Exclusions: exact names, globs, and names found inside a module's own (modelopt.py:187)."""
+    return module_patterns(name if "*" in name or name == "lm_head" else f"{name}*" for name in names)
+
+
+def _mixed(layers: Mapping[str, Mapping[str, Any]]) -> tuple[QuantRule, ...]:
+    """One rule a format over the modules that `quantized_layers` names; a block means its experts too."""
+    named: dict[Format, list[str]] = defaultdict(list)
+    for name, own in layers.items():
+        algorithm = str(own.get("quant_algo") or "").upper()
+        if algorithm not in _FORMATS:
+            raise UnknownFactError(f"ModelOpt algorithm {algorithm!r} of {name} is not known")
+        named[_FORMATS[algorithm]].append(name)
+    return tuple(QuantRule(targets=module_patterns(names), format=form) for form, names in named.items())
+
+
+def _kv_cache_dtype(part: Config) -> str | None:
+    """`fp8_e4m3` where the checkpoint asks for an FP8 cache, `nvfp4` for an NVFP4 one."""
+    algorithm = part.get("kv_cache_quant_algo")
+    scheme = part.get("kv_cache_scheme")
+    if algorithm is None and isinstance(scheme, dict):
+        algorithm = "FP8" if scheme.get("type") == "float" and scheme.get("num_bits") == 8 else None  # noqa: PLR2004
+    if isinstance(scheme, str) and algorithm is None:
+        algorithm = scheme
+    return {"FP8": "fp8_e4m3", "NVFP4": "nvfp4"}.get(str(algorithm).upper()) if algorithm else None
