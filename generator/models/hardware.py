@@ -29,6 +29,8 @@ class GPU(Value):
     nvml_names: tuple[str, ...] = ()
     memory_bytes: int
     """Total memory as NVML reports it."""
+    cuda_total_bytes: int | None = None
+    """Total memory as CUDA reports it, where a start on this machine logged it; None to derive it."""
     capability: int
     """CUDA compute capability as major * 10 + minor: 90 for an H100."""
     bandwidth_bytes_per_s: int | None = None

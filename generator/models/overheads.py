@@ -87,15 +87,6 @@ class OverheadTable(Value):
         return next((self._reserves[name] for name in nvml_names if name in self._reserves), None)
 
 
-class EncoderShape(Value):
-    """A vision encoder, for the profiling pass over its largest input."""
-
-    hidden_size: int
-    intermediate_size: int
-    patches_per_token: int
-    """Encoder patches that become one token of the language model."""
-
-
 class BudgetSettings(Value):
     """The engine arguments that decide memory, resolved (vLLM's defaults filled in)."""
 
@@ -106,5 +97,7 @@ class BudgetSettings(Value):
     enforce_eager: bool = False
     dtype_bytes: int = 2
     num_speculative_tokens: int = 0
+    samples: bool = True
+    """False where the engine serves embeddings and computes no logits (`runner=pooling`)."""
     encoder_tokens: int = 0
     """Tokens of the largest multimodal input that vLLM profiles the encoder with; 0 without one."""

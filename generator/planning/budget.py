@@ -14,7 +14,7 @@ from generator.units import GIB, MIB
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.hardware import GPU
-    from generator.models.overheads import BudgetSettings, EncoderShape, OverheadTable
+    from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
     from generator.models.plan import OOMRisk, Verdict
 
@@ -30,7 +30,6 @@ def budget(
     release: str,
     table: OverheadTable,
     headroom_bytes: int = 0,
-    encoder: EncoderShape | None = None,
     last_stage: bool = True,
     worst_rank: str = "every rank is alike",
 ) -> MemoryBudget:
@@ -53,7 +52,6 @@ def budget(
         settings,
         release=release,
         table=table,
-        encoder=encoder,
         last_stage=last_stage,
     )
     graphs = overhead.cuda_graph_estimate(
@@ -101,13 +99,8 @@ def _requested(total: ByteInterval, utilization: float) -> ByteInterval:
 
 
 def _with_load_extras(weights: ByteInterval, *, release: str, table: OverheadTable) -> ByteInterval:
-    """Parameters and what loading adds to them: alignment, repacked copies and scales, rotary tables."""
-    extra = table.term("load_extra_fraction", release)
-    return ByteInterval(
-        expected=weights.expected + round(extra.expected * weights.expected),
-        low=weights.low + round(extra.low * weights.low),
-        high=weights.high + round(extra.high * weights.high),
-    )
+    """Parameters and what loading adds to them: rotary tables, scales and the allocator's rounding."""
+    return weights + table.term("load_extra_mib", release).times(MIB)
 
 
 def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: OverheadTable) -> str:

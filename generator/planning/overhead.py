@@ -14,9 +14,9 @@ from generator.models.overheads import release_key
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture, Layer
+    from generator.models.architecture import Architecture, Layer, Tower
     from generator.models.hardware import GPU
-    from generator.models.overheads import BudgetSettings, EncoderShape, OverheadTable
+    from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
 
 Runner = Literal["v1", "v2"]
@@ -27,6 +27,9 @@ _V2_DENSE = (0, 25)
 _V2_ALL = (0, 32)
 """vLLM 0.32 config/vllm.py:703: V2 for every model; 0.27.1 still logs gpu_model_runner.py (V1) for MoE."""
 _BLACKWELL_DATACENTER = range(100, 110)
+_LARGEST_INPUT_TOKENS = 16384
+_RESERVE_SPREAD = 48 * MIB
+"""Drivers differ by this much on the same product (RTX PRO 6000: 94.97 and 95.01 GiB)."""
 
 
 def model_runner(architecture: Architecture, release: str) -> Runner:
@@ -46,19 +49,17 @@ def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:
     NVML's total less what the driver keeps (nvidia-smi -q: `FB Memory Usage`, `Reserved`): 479 of 81,559 MiB
     on an H100.
     """
+    if gpu.cuda_total_bytes is not None or gpu.unified_memory:
+        return ByteInterval.exact(gpu.cuda_total_bytes or gpu.memory_bytes)
     known = table.reserved_bytes((gpu.name, *gpu.nvml_names))
-    term = table.term("device_reserved_mib", table.calibrated_since)
-    if gpu.unified_memory:
-        return ByteInterval.exact(gpu.memory_bytes)
     if known is not None:
-        slack = round(term.rows and 48 * MIB)
         total = gpu.memory_bytes - known
-        return ByteInterval(expected=total, low=total - slack, high=min(gpu.memory_bytes, total + slack))
-    reserved = term.times(MIB)
+        return ByteInterval(expected=total, low=total - _RESERVE_SPREAD, high=total + _RESERVE_SPREAD)
+    reserved = table.term("device_reserved_mib", table.calibrated_since).times(MIB)
     return ByteInterval(
         expected=gpu.memory_bytes - reserved.expected,
         low=gpu.memory_bytes - reserved.high,
-        high=gpu.memory_bytes - max(reserved.low, 0),
+        high=gpu.memory_bytes - reserved.low,
     )
 
 
@@ -82,7 +83,6 @@ def activation_peak(
     *,
     release: str,
     table: OverheadTable,
-    encoder: EncoderShape | None = None,
     last_stage: bool = True,
 ) -> ByteInterval:
     """Highest memory of the profiling pass above what stays: the largest of its three phases.
@@ -91,17 +91,27 @@ def activation_peak(
     (vLLM 0.32 v1/worker/gpu/model_runner.py:991-1021).
     """
     phases = [table.term("token_factor", release).times(token_bytes(architecture, layout, settings))]
-    if last_stage:
-        rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
+    if last_stage and settings.samples:
         runner = model_runner(architecture, release)
-        phases.append(table.term(f"sampler_{runner}", release).times(rows * architecture.vocab_size))
-    if encoder is not None and settings.encoder_tokens:
-        phases.append(table.term("encoder_factor", release).times(encoder_bytes(encoder, settings)))
+        phases.append(table.term(f"sampler_{runner}", release).times(logits(architecture, settings, runner)))
+    if architecture.towers and settings.encoder_tokens:
+        phases.append(table.term("encoder_factor", release).times(encoder_bytes(architecture, settings)))
     return ByteInterval(
         expected=max(phase.expected for phase in phases),
         low=max(phase.low for phase in phases),
         high=max(phase.high for phase in phases),
     )
+
+
+def logits(architecture: Architecture, settings: BudgetSettings, runner: Runner) -> int:
+    """Logits that the sampler is profiled with: a row of the vocabulary for each sequence.
+
+    With speculation V1 also runs its rejection sampler, over one draft token more a sequence (vLLM 0.32
+    v1/worker/gpu_model_runner.py:5998).
+    """
+    rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
+    drafted = 2 if runner == "v1" and settings.num_speculative_tokens else 1
+    return rows * drafted * architecture.vocab_size
 
 
 def token_bytes(architecture: Architecture, layout: Layout, settings: BudgetSettings) -> int:
@@ -137,10 +147,41 @@ def _expert_elements(hidden_size: int, block: MoE, layout: Layout) -> int:
     return block.num_experts_per_tok * (max(up, hidden_size) + inner) + shared
 
 
-def encoder_bytes(encoder: EncoderShape, settings: BudgetSettings) -> int:
-    """Bytes of one encoder layer over the patches of the largest input: ten of width, three of the MLP."""
-    patches = settings.encoder_tokens * encoder.patches_per_token
-    return patches * (10 * encoder.hidden_size + 3 * encoder.intermediate_size) * settings.dtype_bytes
+def encoder_tokens(architecture: Architecture, max_num_batched_tokens: int) -> int:
+    """Tokens of the multimodal input that vLLM profiles the encoder with; 0 for a model without one.
+
+    The encoder budget is `max_num_batched_tokens`, or the largest single input where that is more (vLLM 0.32
+    multimodal/encoder_budget.py); encoders that merge patches take images of any resolution, 16,384 tokens at
+    most in the models that vLLM logs (startup_logs.csv, encoder_cache_budget_tokens).
+    """
+    if not architecture.towers:
+        return 0
+    merges = any(patches_per_token(tower) > 1 for tower in architecture.towers)
+    return max(max_num_batched_tokens, _LARGEST_INPUT_TOKENS if merges else 0)
+
+
+def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
+    """Bytes of one encoder block over the patches of the largest input, of the widest tower.
+
+    Every output of the block's matrices, and a second copy of each: rotated, normalised or transposed.
+    """
+    widest = max(
+        (_patch_elements(tower) * patches_per_token(tower) for tower in architecture.towers), default=0
+    )
+    return settings.encoder_tokens * widest * settings.dtype_bytes
+
+
+def _patch_elements(tower: Tower) -> int:
+    return 2 * sum(matrix.rows * matrix.copies for matrix in tower.block if matrix.linear)
+
+
+def patches_per_token(tower: Tower) -> int:
+    """Patches that the projector joins into one token: its input width over the blocks' width."""
+    width = min((matrix.columns for matrix in tower.block if matrix.linear), default=0)
+    joined = [
+        matrix.columns for matrix in tower.outer if matrix.linear and width and not matrix.columns % width
+    ]
+    return max(joined, default=width or 1) // (width or 1)
 
 
 def persistent_buffers(

@@ -1,0 +1,260 @@
+"""Memory plans against public startup logs: `bootlogs.*`, the worst rows with an explanation each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import mean, median, quantiles
+from typing import TYPE_CHECKING
+
+from generator.catalogue.overheads import overheads
+from generator.errors import GeneratorError
+from generator.planning.budget import budget, verdict
+from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.weights import rank_weights
+from generator.units import GIB
+from tests.accuracy.explanations import explanation
+from tests.accuracy.startup_rows import Case, cases, every_row, is_stock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from generator.models.overheads import OverheadTable
+    from generator.models.plan import MemoryBudget, OOMRisk, Verdict
+    from generator.planning.kv_cache import CacheLayout
+
+ENOUGH_FOR_P90 = 40
+_LOGGED_DIGIT = GIB // 100
+"""Logs round to a hundredth of a GiB."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One start with its plan; a figure is None where the row does not log it."""
+
+    case: Case
+    memory: MemoryBudget
+    cache: CacheLayout
+    verdict: Verdict
+    risk: OOMRisk
+
+    @property
+    def weights_error(self) -> float | None:
+        """Error of loaded weights, relative to what was loaded."""
+        load = self.case.figure("model_load_gib")
+        return None if load is None else self.memory.weights_bytes.expected / (load * GIB) - 1
+
+    @property
+    def available(self) -> float | None:
+        """Cache memory as logged, in bytes, where the row states the utilization that it had."""
+        logged = self.case.figure("avail_kv_gib")
+        return logged * GIB if logged is not None and self.case.utilization_stated else None
+
+    @property
+    def kv_error(self) -> float | None:
+        """Error of available cache memory in bytes: planned less logged."""
+        return (
+            None if self.available is None else self.memory.kv_cache_available_bytes.expected - self.available
+        )
+
+    @property
+    def inside(self) -> bool | None:
+        """Whether the logged memory lies in the stated interval."""
+        if self.available is None:
+            return None
+        stated = self.memory.kv_cache_available_bytes
+        return stated.low - _LOGGED_DIGIT <= self.available <= stated.high + _LOGGED_DIGIT
+
+    @property
+    def width(self) -> float:
+        """Width of the interval relative to the GPU."""
+        stated = self.memory.kv_cache_available_bytes
+        return (stated.high - stated.low) / self.memory.gpu_total_bytes.expected
+
+    @property
+    def concurrency_error(self) -> float | None:
+        """Error of the concurrency that vLLM logs, relative to it."""
+        length, logged = self.case.figure("concurrency_len"), self.case.figure("concurrency_x")
+        if not length or not logged or not self.case.utilization_stated:
+            return None
+        engines = self.case.layout.data_parallel_size if "TOTAL over" in self.case.row["notes"] else 1
+        planned = self.cache.max_concurrency(
+            max(0, self.memory.kv_cache_available_bytes.expected), int(length)
+        )
+        return engines * planned / logged - 1
+
+
+def plan(case: Case, table: OverheadTable) -> Scored:
+    """The planner's budget and verdict for a start.
+
+    Raises:
+        GeneratorError: the planner refuses the model or the arguments.
+    """
+    row, settings = case.row, case.settings
+    drafts = len(case.architecture.drafts) if "mtp" in row["speculative"] else 0
+    weights = rank_weights(
+        case.architecture,
+        case.quantization,
+        case.layout,
+        dtype=row["dtype"] or None,
+        drafts=drafts,
+        language_model_only=case.text_only,
+    )
+    memory = budget(
+        weights_bytes=weights.worst.total_bytes,
+        architecture=case.architecture,
+        layout=case.layout,
+        settings=settings,
+        gpu=case.gpu,
+        link=case.link,
+        release=case.release,
+        table=table,
+    )
+    cache = cache_layout(case.architecture, case.layout, _cache_settings(case))
+    needed = max(cache.min_bytes_to_start(settings.max_model_len), default=0)
+    result, risk = verdict(memory, needed)
+    free = case.figure("initial_free_gib")
+    if free is not None and free * GIB < memory.requested_bytes.expected - _LOGGED_DIGIT:
+        result, risk = "does_not_fit", "HIGH"
+    return Scored(case=case, memory=memory, cache=cache, verdict=result, risk=risk)
+
+
+def _cache_settings(case: Case) -> CacheSettings:
+    row, settings = case.row, case.settings
+    asked = row["kv_cache_dtype"].partition("->")
+    caching = {"True": True, "False": False}.get(row["prefix_caching"])
+    return CacheSettings(
+        release=case.release,
+        capability=case.gpu.capability,
+        max_num_batched_tokens=settings.max_num_batched_tokens,
+        max_num_seqs=settings.max_num_seqs,
+        max_model_len=settings.max_model_len,
+        dtype=row["dtype"] or "auto",
+        kv_cache_dtype=asked[0] or "auto",
+        checkpoint_kv_cache_dtype=_checkpoint_dtype(case, asked[2]),
+        enable_prefix_caching=caching,
+        speculative_method="mtp" if "mtp" in row["speculative"] else None,
+        num_speculative_tokens=settings.num_speculative_tokens if "mtp" in row["speculative"] else 0,
+        language_model_only=case.text_only,
+    )
+
+
+def _checkpoint_dtype(case: Case, logged: str) -> str | None:
+    if logged:
+        return logged.replace("float8_e4m3fn", "fp8_e4m3")
+    return case.quantization.kv_cache_dtype if case.quantization else None
+
+
+def scores(truth: Path, configs: Path) -> tuple[list[Scored], list[str]]:
+    """Every stock start with its plan, and the rows that could not be asked, each with the reason."""
+    table = overheads()
+    planned, left_out = [], []
+    for row, found in cases([row for row in every_row(truth) if is_stock(row)], configs):
+        if isinstance(found, str):
+            left_out.append(f"{row['id']} {row['model']}: {found}")
+            continue
+        try:
+            planned.append(plan(found, table))
+        except GeneratorError as error:
+            left_out.append(f"{row['id']} {row['model']}: {error}")
+    return planned, left_out
+
+
+def report(truth: Path, configs: Path, *, worst: int = 8) -> list[str]:
+    """Lines of the report: one metric each, then the worst rows with an explanation each."""
+    planned, left_out = scores(truth, configs)
+    return [
+        *_metrics(planned),
+        f"rows of stock releases on discrete GPUs without a plan: {len(left_out)}",
+        *(f"  {line}" for line in left_out),
+        *_worst("loaded weights", planned, "weights_error", worst),
+        *_worst("available cache memory, of requested", planned, "kv_share", worst),
+        *_worst("concurrency", planned, "concurrency_error", worst),
+        *(_outside(planned)),
+        *(_verdicts(planned)),
+    ]
+
+
+def relative(one: Scored, name: str) -> float | None:
+    """One of the relative errors by name."""
+    if name == "kv_share":
+        return None if one.kv_error is None else one.kv_error / one.memory.requested_bytes.expected
+    if name == "pool_share":
+        return None if one.kv_error is None or not one.available else one.kv_error / one.available
+    value: float | None = getattr(one, name)
+    return value
+
+
+def errors(planned: list[Scored], name: str) -> list[float]:
+    """Absolute relative errors of the rows that log the figure."""
+    return [abs(value) for one in planned if (value := relative(one, name)) is not None]
+
+
+def _metrics(planned: list[Scored]) -> list[str]:
+    ran = [one for one in planned if one.case.ran]
+    failed = [one for one in planned if not one.case.ran]
+    inside = [one.inside for one in planned if one.inside is not None]
+    widths = [one.width for one in planned if one.inside is not None]
+    return [
+        *_spread("weights", errors(planned, "weights_error")),
+        *_spread("kv", errors(planned, "kv_share")),
+        _line("kv_pool_median", median, errors(planned, "pool_share")),
+        _line("concurrency_median", median, errors(planned, "concurrency_error")),
+        _line("in_interval", mean, inside),
+        _line("interval_width", mean, widths),
+        _line("failures_caught", mean, [one.verdict != "fits" for one in failed]),
+        _line("false_refusals", mean, [one.verdict == "does_not_fit" for one in ran]),
+        _line("high_risk_on_ok", mean, [one.risk == "HIGH" for one in ran]),
+    ]
+
+
+def _spread(name: str, found: list[float]) -> list[str]:
+    """Median and 90th percentile; the worst row stands in where the rows are too few for one."""
+    few = " (too few rows: see the worst)" if len(found) < ENOUGH_FOR_P90 else ""
+    top = quantiles(found, n=10, method="inclusive")[-1] if len(found) > 1 else max(found, default=0.0)
+    return [_line(f"{name}_median", median, found), f"bootlogs.{name}_p90 {top:.4f} rows={len(found)}{few}"]
+
+
+def _line(name: str, statistic: object, found: list[float] | list[bool]) -> str:
+    value = statistic(found) if found and callable(statistic) else 0.0
+    return f"bootlogs.{name} {value:.4f} rows={len(found)}"
+
+
+def _worst(title: str, planned: list[Scored], name: str, worst: int) -> list[str]:
+    rated = [(value, one) for one in planned if (value := relative(one, name)) is not None]
+    rated.sort(key=lambda pair: -abs(pair[0]))
+    return [
+        f"worst rows, {title}:",
+        *(f"  {value:+.3f} {_label(one)}: {explanation(one)}" for value, one in rated[:worst]),
+    ]
+
+
+def _outside(planned: list[Scored]) -> list[str]:
+    return [
+        "rows outside the interval:",
+        *(f"  {_label(one)} {_interval(one)}: {explanation(one)}" for one in planned if one.inside is False),
+    ]
+
+
+def _verdicts(planned: list[Scored]) -> list[str]:
+    odd = [one for one in planned if one.case.ran == (one.verdict == "does_not_fit") or one.risk == "HIGH"]
+    return [
+        "verdicts other than fits:",
+        *(
+            f"  {_label(one)} {one.verdict} ({'ran' if one.case.ran else 'failed'}) {_interval(one)}"
+            for one in odd
+        ),
+    ]
+
+
+def _interval(one: Scored) -> str:
+    stated = one.memory.kv_cache_available_bytes
+    logged = f"{one.available / GIB:.2f}" if one.available is not None else "none"
+    need = max(one.cache.min_bytes_to_start(one.case.settings.max_model_len), default=0)
+    planned = f"{stated.expected / GIB:.2f} [{stated.low / GIB:.2f}, {stated.high / GIB:.2f}]"
+    return f"logged {logged}, planned {planned}, one request {need / GIB:.2f} GiB"
+
+
+def _label(one: Scored) -> str:
+    row = one.case.row
+    ranks = f"tp{one.case.layout.tensor_parallel_size}"
+    return f"{one.case.id} {row['model']} {ranks} vLLM {one.case.release} {row['gpu']}"

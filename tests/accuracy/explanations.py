@@ -1,0 +1,58 @@
+"""Why a start may differ from its plan: what its log leaves unsaid, what the table was not calibrated for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.units import GIB
+from tests.accuracy.requantized import is_requantized
+
+if TYPE_CHECKING:
+    from tests.accuracy.bootlogs import Scored
+
+
+def explanation(one: Scored) -> str:
+    """Reasons that apply to the row, the heaviest first."""
+    reasons = (_weights(one), _sequences(one), _encoder(one), _collectives(one), _graphs(one), _limits(one))
+    return "; ".join(reason for reason in reasons if reason) or "no input is missing: run-to-run spread"
+
+
+def _weights(one: Scored) -> str:
+    if is_requantized(one.case.row):
+        return "requantized checkpoint: its layers' formats are the producer's usual scheme, not read"
+    return ""
+
+
+def _sequences(one: Scored) -> str:
+    """The sampler's share of the peak where nobody says how many sequences it was profiled with."""
+    case = one.case
+    if case.row["max_num_seqs"] or not case.settings.samples:
+        return ""
+    share = case.settings.max_num_seqs * case.architecture.vocab_size * 4 / GIB
+    assumed = f"vLLM's default {case.settings.max_num_seqs} assumed ({share:.2f} GiB a copy of the logits)"
+    return f"max_num_seqs not stated, {assumed}"
+
+
+def _encoder(one: Scored) -> str:
+    case = one.case
+    if not case.settings.encoder_tokens or not case.architecture.towers:
+        return ""
+    logged = "" if case.row["encoder_cache_budget_tokens"] else ", budget not logged"
+    return f"encoder profiled with {case.settings.encoder_tokens} tokens{logged}"
+
+
+def _collectives(one: Scored) -> str:
+    return f"collectives of {one.case.world} ranks over {one.case.link}" if one.case.world > 1 else ""
+
+
+def _graphs(one: Scored) -> str:
+    case = one.case
+    if not one.memory.cuda_graph_bytes.high:
+        return ""
+    logged = case.figure("cudagraph_est_gib")
+    planned = f"{one.memory.cuda_graph_bytes.expected / GIB:.2f} GiB planned"
+    return f"graph estimate: {planned}, " + ("not logged" if logged is None else f"{logged} logged")
+
+
+def _limits(one: Scored) -> str:
+    return one.memory.calibration.partition("; ")[2]

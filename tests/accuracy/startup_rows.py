@@ -1,0 +1,236 @@
+"""Rows of startup_logs.csv as cases for the planner: what the row states, vLLM's defaults elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from generator.catalogue.gpus import find_gpu
+from generator.errors import GeneratorError
+from generator.models.hardware import Cluster
+from generator.models.overheads import BudgetSettings, release_key
+from generator.models.parallelism import Layout
+from generator.planning.overhead import encoder_tokens
+from generator.sources.architectures import read_architecture, read_quantization
+from generator.units import GIB, gib
+from tests.accuracy.requantized import quantization_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from generator.models.architecture import Architecture
+    from generator.models.hardware import GPU
+    from generator.models.quantization import Quantization
+
+Row = dict[str, str]
+
+_RELEASE = re.compile(r"0\.\d+(\.\d+)*")
+_NOT_DISCRETE = re.compile(r"GB10|GH200|AMD|MIG")
+_GPUS = (
+    ("H100 NVL", "H100-NVL-94GB"),
+    ("H100 PCIe", "H100-PCIE-80GB"),
+    ("H100", "H100-SXM-80GB"),
+    ("H200", "H200-SXM-141GB"),
+    ("H20", "H20-96GB"),
+    ("A100 40GB", "A100-SXM-40GB"),
+    ("A100-SXM4-40GB", "A100-SXM-40GB"),
+    ("A100", "A100-SXM-80GB"),
+    ("GB200", "GB200-186GB"),
+    ("B200", "B200-180GB"),
+    ("32 GB Blackwell", "RTX-5090-32GB"),
+    ("RTX PRO 6000 Blackwell Server", "RTX-PRO-6000-Server-96GB"),
+    ("RTX PRO 6000", "RTX-PRO-6000-96GB"),
+    ("4090 D", "RTX-4090-D-24GB"),
+    ("GH200", "GH200-96GB"),
+)
+"""A word of the row's GPU column and the catalogue's spelling, first match; other cards by their own name."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One start: what the planner is told, and what vLLM logged."""
+
+    row: Mapping[str, str]
+    release: str
+    gpu: GPU
+    layout: Layout
+    settings: BudgetSettings
+    architecture: Architecture
+    quantization: Quantization | None
+    utilization_stated: bool
+
+    @property
+    def id(self) -> str:
+        """The row's identifier."""
+        return self.row["id"]
+
+    def figure(self, column: str) -> float | None:
+        """A logged figure; the least of the ranks where they differ."""
+        values = [float(word) for word in self.row[column].split("|") if word]
+        return min(values) if values else None
+
+    @property
+    def ran(self) -> bool:
+        """True where memory did not stop the start."""
+        return self.row["outcome"] != "fail"
+
+    @property
+    def text_only(self) -> bool:
+        """True where the row starts without its encoders."""
+        flags = self.row["other_flags"].replace("-", "_")
+        return "language_model_only" in flags or _no_images(self.row["mm_limits"])
+
+    @property
+    def stock(self) -> bool:
+        """True for a release as published."""
+        return bool(_RELEASE.fullmatch(self.row["vllm_version"]))
+
+    @property
+    def discrete(self) -> bool:
+        """True for an NVIDIA GPU with memory of its own."""
+        return not _NOT_DISCRETE.search(self.row["gpu"])
+
+    @property
+    def world(self) -> int:
+        """Ranks of one replica."""
+        return self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size
+
+    @property
+    def link(self) -> Literal["nvlink", "pcie"]:
+        """The link between the GPUs, by the product's own."""
+        return Cluster(gpu=self.gpu, gpus_per_node=self.layout.ranks).link
+
+
+def is_stock(row: Mapping[str, str]) -> bool:
+    """True for a release as published, on a GPU with memory of its own."""
+    return bool(_RELEASE.fullmatch(row["vllm_version"])) and not _NOT_DISCRETE.search(row["gpu"])
+
+
+def every_row(truth: Path) -> list[Row]:
+    """Rows of the file in its order."""
+    with truth.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cases(rows: list[Row], configs: Path) -> Iterator[tuple[Row, Case | str]]:
+    """Each row with its case, or with the reason why the planner cannot be asked."""
+    for row in rows:
+        if not row["config_file"]:
+            yield row, "no config.json"
+            continue
+        try:
+            yield row, case(row, configs)
+        except GeneratorError as error:
+            yield row, f"{type(error).__name__}: {error}"
+
+
+def case(
+    row: Mapping[str, str], configs: Path, architecture: Architecture | None = None, release: str = ""
+) -> Case:
+    """The row as the planner is asked about it.
+
+    `architecture` stands in where no config.json is at hand, `release` for a build between releases.
+
+    Raises:
+        GeneratorError: the catalogue or a reader refuses the row's GPU or model.
+    """
+    quantization = None
+    if architecture is None:
+        config, quant_config = _config(row, configs)
+        architecture = read_architecture(config, quant_config)
+        quantization = read_quantization(config, quant_config)
+    gpu = _gpu(row)
+    release = release or row["vllm_version"]
+    utilization = _number(row["gpu_memory_utilization"])
+    return Case(
+        row=row,
+        release=release,
+        gpu=gpu,
+        layout=_layout(row),
+        settings=_settings(row, gpu, release, architecture, utilization),
+        architecture=architecture,
+        quantization=quantization,
+        utilization_stated=utilization is not None,
+    )
+
+
+def _config(row: Mapping[str, str], configs: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    config = _json(configs / row["config_file"] / "config.json")
+    side = configs / row["config_file"] / "hf_quant_config.json"
+    quant_config = _json(side) if side.exists() else None
+    other = quantization_config(row, config)
+    if other is None:
+        return config, quant_config
+    return config | {"quantization_config": other}, None
+
+
+@cache
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _gpu(row: Mapping[str, str]) -> GPU:
+    """The catalogue's GPU, with the total that CUDA sees where the row logs it; WSL2 shows NVML's total."""
+    product = row["gpu"].removeprefix("NVIDIA ").removeprefix("GeForce ")
+    name = next((ours for word, ours in _GPUS if word in product), row["gpu"])
+    gpu = find_gpu(name)
+    logged = row["gpu_total_gib_logged"]
+    if "WSL" in row["gpu"] + row["gpu_source"] or logged:
+        total = gib(logged) if logged else gpu.memory_bytes
+        return gpu.model_copy(update={"cuda_total_bytes": total})
+    return gpu
+
+
+def _layout(row: Mapping[str, str]) -> Layout:
+    return Layout(
+        tensor_parallel_size=int(row["tp"] or 1),
+        pipeline_parallel_size=int(row["pp"] or 1),
+        data_parallel_size=int(row["dp"] or 1),
+        enable_expert_parallel=row["ep"] == "True",
+        decode_context_parallel_size=int(row["dcp"] or 1),
+    )
+
+
+def _settings(
+    row: Mapping[str, str], gpu: GPU, release: str, architecture: Architecture, utilization: float | None
+) -> BudgetSettings:
+    tokens, sequences = _defaults(gpu)
+    tokens = int(row["max_num_batched_tokens"] or tokens)
+    logged = int(row["encoder_cache_budget_tokens"] or 0)
+    speculative = re.search(r"num_speculative_tokens': (\d+)|[xn]=?(\d+)\b", row["speculative"])
+    return BudgetSettings(
+        gpu_memory_utilization=utilization or (0.9 if release_key(release) < (0, 20) else 0.92),
+        max_model_len=int(row["max_model_len"] or architecture.max_position_embeddings),
+        max_num_seqs=min(int(row["max_num_seqs"] or sequences), tokens),
+        max_num_batched_tokens=tokens,
+        enforce_eager=row["enforce_eager"] == "True",
+        num_speculative_tokens=int(next(filter(None, speculative.groups()))) if speculative else 0,
+        encoder_tokens=0 if _no_images(row["mm_limits"]) else logged or encoder_tokens(architecture, tokens),
+        samples=row["other_flags"] != "runner=pooling",
+    )
+
+
+def _defaults(gpu: GPU) -> tuple[int, int]:
+    """Batched tokens and sequences that vLLM's server takes (reference/memory.md section 3.3)."""
+    if gpu.memory_bytes >= 160 * GIB:
+        return 16384, 1024
+    if gpu.memory_bytes >= 70 * GIB and "A100" not in gpu.name:
+        return 8192, 1024
+    return 2048, 256
+
+
+def _no_images(limits: str) -> bool:
+    return bool(re.search(r"image'?:? 0", limits))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
