@@ -11,6 +11,7 @@ from generator.errors import RenderError, RequestError
 from generator.models.plan import Plan
 from generator.models.value import Value
 from generator.rendering import copier_driver, repository, store
+from generator.rendering.answers import checked_naming
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
@@ -60,14 +61,13 @@ def generate(
         RenderError: Copier or git refused.
     """
     place = _vacant(destination)
+    naming = checked_naming({"service": service, "artefacts": artefacts})
     wanted = concrete(request)
     known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
     plan = workflow.plan_for(wanted, known)
     copier_ext.refuse_unfit(plan)
     answers = wanted.model_dump(mode="json") | {"model_facts": copier_ext.facts_answer(wanted, known)}
-    answers |= {
-        name: value for name, value in (("service", service), ("artefacts", artefacts)) if value is not None
-    }
+    answers |= naming
     with isolated(), TemporaryDirectory(prefix=".vllm-wizard-", dir=_scratch(place)) as scratch:
         made = Path(scratch) / "made" / place.name
         used = _render(made, answers, template, packaged, checkout)

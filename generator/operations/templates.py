@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from generator.rendering import releases, store
 from generator.rendering.git import isolated
+from generator.rendering.questions import questions as asked_questions
 
 if TYPE_CHECKING:
+    from generator.rendering.questions import Question
     from generator.rendering.releases import Release
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -34,6 +36,12 @@ def release(
         )
 
 
+def is_released(checkout: Path = _CHECKOUT, bundle: Path = store.PACKAGED) -> bool:
+    """True where the checkout's template is the newest release, so that nothing unreleased can ship."""
+    with isolated():
+        return releases.is_released(checkout, bundle)
+
+
 def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
     """Every release that this machine's store holds, oldest first; the store is brought up to date first.
 
@@ -42,3 +50,14 @@ def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
     """
     with isolated():
         return releases.releases(store.ensure(packaged))
+
+
+def questions(
+    template: str | None = None, *, packaged: Path = store.PACKAGED, checkout: Path = _CHECKOUT
+) -> tuple[Question, ...]:
+    """The questions that a person is asked, in order, of a released template or of the checkout's.
+
+    Raises:
+        RequestError: there is no such template.
+    """
+    return asked_questions(template, packaged=packaged, checkout=checkout)

@@ -15,7 +15,7 @@ from generator.models.request import Request
 from generator.models.value import Value
 from generator.operations.generate import concrete
 from generator.rendering import copier_driver, repository, store
-from generator.rendering.answers import INPUTS, Answers, read
+from generator.rendering.answers import INPUTS, Answers, checked_naming, read
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def _changed(
             f"{unknown[0]} is no answer of a deployment; the nearest are {', '.join(near) or 'none'}"
         )
     request = _request(before.inputs | dict(changes))
-    wanted = dict(changes) | {k: v for k, v in request.model_dump(mode="json").items() if k in changes}
+    wanted = {k: v for k, v in request.model_dump(mode="json").items() if k in changes} | checked_naming(
+        changes
+    )
     data = {name: value for name, value in wanted.items() if before.values.get(name) != value}
     if data.keys() & set(copier_ext.FACT_INPUTS):
         facts = workflow.facts_for(request, offline=offline, progress=progress)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 from pydantic import ValidationError
 
 from generator.errors import RenderError, RequestError
 from generator.models.plan import PlanRecord
-from generator.models.request import Request
+from generator.models.request import Artefact, Request
 from generator.models.value import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 ANSWERS_FILE = ".copier-answers.yml"
 INPUTS = (*Request.model_fields, "service", "artefacts")
 """Answers that are the user's; the rest is computed from them."""
+SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
+"""A Kubernetes name with room for the suffixes of what belongs to it; copier.yml's validator has the same."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -50,6 +54,32 @@ class Answers(Value):
                 f"{ANSWERS_FILE}: this vllm-wizard cannot read the recorded plan ({where}): install the"
                 " version that wrote it, or a newer one"
             ) from error
+
+
+def checked_naming(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """`service` and `artefacts` of `stated`, the latter in the order of the question's choices.
+
+    Raises:
+        RequestError: the service is no name, or an artefact is unknown.
+    """
+    service, artefacts = stated.get("service"), stated.get("artefacts")
+    found: dict[str, Any] = {}
+    if service is not None:
+        if not SERVICE.fullmatch(str(service)):
+            raise RequestError(
+                f"service {service!r}: write at most 52 lower-case letters, digits and dashes, a letter first"
+            )
+        if service == "vllm":
+            raise RequestError(
+                "service 'vllm': Kubernetes would set VLLM_PORT, which vLLM reads: choose another"
+            )
+        found["service"] = str(service)
+    if artefacts is not None:
+        unknown = [name for name in artefacts if name not in get_args(Artefact)]
+        if unknown:
+            raise RequestError(f"artefact {unknown[0]!r} is none of {', '.join(get_args(Artefact))}")
+        found["artefacts"] = [name for name in get_args(Artefact) if name in artefacts]
+    return found
 
 
 def read(root: Path) -> Answers:

@@ -75,6 +75,16 @@ def release(
     return Release(version=version, commit=commit, date=when, notes=notes)
 
 
+def is_released(checkout: Path, bundle: Path) -> bool:
+    """True where the checkout's template is, byte for byte, the newest release of the bundle."""
+    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+        history = Path(scratch) / "history"
+        if not _open(bundle, history):
+            return False
+        _replace_tree(history, checkout)
+        return not git("status", "--porcelain", at=history)
+
+
 def releases(source: str) -> tuple[Release, ...]:
     """Every release of a template source, oldest first.
 

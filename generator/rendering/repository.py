@@ -74,7 +74,7 @@ def restore(root: Path) -> None:
     tracked = set(git("ls-files", "-z", "--", ".", at=root).split("\0"))
     for name in added:
         if name not in tracked:
-            (root / name).unlink(missing_ok=True)
+            _remove(root / name, root)
 
 
 def create(root: Path, message: str) -> str:
@@ -84,6 +84,15 @@ def create(root: Path, message: str) -> str:
     words = ("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message)
     git(*(() if _has_identity(root) else _FALLBACK_IDENTITY), *words, at=root)
     return git("rev-parse", "HEAD", at=root).strip()
+
+
+def _remove(path: Path, root: Path) -> None:
+    """Remove a file and the directories below `root` that it leaves empty."""
+    path.unlink(missing_ok=True)
+    for folder in path.parents:
+        if folder == root or any(folder.iterdir()):
+            return
+        folder.rmdir()
 
 
 def _has_identity(root: Path) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from generator.errors import RenderError
 from generator.rendering.git import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONFIG = "copier.yml"
 _OURS = re.compile(r"generator\.copier_ext\.PlannerV[0-9]+")
@@ -24,12 +28,29 @@ def refuse_foreign(source: str, refs: frozenset[str]) -> None:
     Raises:
         RenderError: it needs more, or cannot be read.
     """
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        history = Path(scratch)
-        location = str(Path(source).expanduser()) if source.startswith("~") else source
-        git("clone", "--quiet", "--bare", "--", location.removeprefix("git+"), "history.git", at=history)
+    with _history(source) as history:
         for ref in sorted(refs):
-            refuse_foreign_config(_config(history / "history.git", ref), f"template {ref} of {source}")
+            refuse_foreign_config(_config(history, ref), f"template {ref} of {source}")
+
+
+def config_at(source: str, ref: str) -> str:
+    """The text of copier.yml of the template at `ref`.
+
+    Raises:
+        RenderError: the template cannot be read.
+    """
+    with _history(source) as history:
+        return _config(history, ref)
+
+
+@contextmanager
+def _history(source: str) -> Iterator[Path]:
+    """A bare copy of the template's history."""
+    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+        folder = Path(scratch)
+        location = str(Path(source).expanduser()) if source.startswith("~") else source
+        git("clone", "--quiet", "--bare", "--", location.removeprefix("git+"), "history.git", at=folder)
+        yield folder / "history.git"
 
 
 def refuse_foreign_config(config: str, name: str) -> None:

@@ -1,0 +1,81 @@
+"""The template's own questions, for whoever asks them instead of Copier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+from jinja2_ansible_filters import AnsibleCoreFiltersExtension
+
+from generator.copier_ext import PlannerV1
+from generator.models.value import Value
+from generator.rendering import store, trust
+from generator.rendering.git import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Question(Value):
+    """One question of copier.yml that a person is asked."""
+
+    name: str
+    help: str
+    type: str
+    choices: tuple[tuple[str, Any], ...] = ()
+    """Label and value of each choice; empty for free text."""
+    multiselect: bool = False
+    default: Any = None
+    placeholder: str = ""
+    validator: str = ""
+
+    def default_for(self, answers: Mapping[str, Any]) -> Any:
+        """The default, computed from the answers so far where it depends on them."""
+        if isinstance(self.default, str) and ("{{" in self.default or "{%" in self.default):
+            return _rendered(self.default, answers)
+        return self.default
+
+    def problem(self, value: Any, answers: Mapping[str, Any]) -> str:
+        """What is wrong with `value` as an answer; empty where nothing is."""
+        return _rendered(self.validator, {**answers, self.name: value}) if self.validator else ""
+
+
+def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[Question, ...]:
+    """The questions that a person is asked, in order, of a released template or of the checkout's.
+
+    Raises:
+        RequestError: there is no such template.
+    """
+    if template == store.WORKTREE:
+        text = (checkout / trust.CONFIG).read_text(encoding="utf-8")
+    else:
+        with isolated():
+            source = store.ensure(packaged)
+            text = trust.config_at(source, template or store.newest(str(packaged)))
+    config = yaml.safe_load(text)
+    asked = ((name, spec) for name, spec in config.items() if not name.startswith("_") and _is_asked(spec))
+    return tuple(_question(name, spec) for name, spec in asked)
+
+
+def _is_asked(spec: dict[str, Any]) -> bool:
+    return spec.get("ask", True) is True and spec.get("when", True) is True
+
+
+def _question(name: str, spec: dict[str, Any]) -> Question:
+    listed = spec.get("choices") or []
+    pairs = listed.items() if isinstance(listed, dict) else ((str(choice), choice) for choice in listed)
+    kept = {
+        key: spec[key]
+        for key in ("help", "type", "multiselect", "default", "placeholder", "validator")
+        if key in spec
+    }
+    return Question(name=name, choices=tuple(pairs), **kept)
+
+
+def _rendered(text: str, answers: Mapping[str, Any]) -> str:
+    environment = Environment(  # noqa: S701 - plain text, no HTML
+        extensions=[AnsibleCoreFiltersExtension, PlannerV1], undefined=StrictUndefined
+    )
+    return environment.from_string(text).render({"UNSET": "", **answers}).strip()

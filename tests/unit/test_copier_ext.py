@@ -1,0 +1,110 @@
+"""PlannerV1: what a template gets from the planner, and what it is told when there is nothing to get."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from copier.errors import UserMessageError
+from jinja2 import Environment
+
+from generator import copier_ext
+from generator.catalogue.models import embedded_ids, embedded_model
+from generator.errors import RequestError, UnknownFactError
+from generator.models.plan import PlanRecord
+from generator.models.request import Request
+from generator.workflow import digest_of
+
+MODEL = "Qwen/Qwen3-8B"
+INPUTS = {"model": MODEL, "source": "embedded", "gpu": "A100-SXM-80GB", "vllm": "0.33.0"}
+
+
+@pytest.fixture(scope="module")
+def door():
+    return Environment(extensions=[copier_ext.PlannerV1], autoescape=True).globals
+
+
+def test_facts_say_what_was_asked_for(door):
+    """An input that an older template lacks takes its default."""
+    facts = door["vllm_facts"]({"model": MODEL, "source": "embedded"})
+    assert facts["asked"] == {"model": MODEL, "revision": "", "source": "embedded", "replan": 0}
+    assert copier_ext.facts_of(facts) == embedded_model(MODEL)
+
+
+def test_a_plan_is_the_record_of_its_inputs(door):
+    facts = door["vllm_facts"]({"model": MODEL, "source": "embedded"})
+    plan = door["vllm_plan"](INPUTS | {"facts": "a digest"}, facts)
+    assert plan["inputs"] == INPUTS | {"facts": "a digest"}
+    assert plan["digest"] == digest_of(plan)
+    assert PlanRecord.model_validate(plan).serve == plan["serve"]
+    assert plan == json.loads(json.dumps(plan))
+
+
+@pytest.mark.parametrize("model", embedded_ids())
+def test_recorded_facts_are_small_and_come_back_whole(model):
+    facts = embedded_model(model)
+    recorded = copier_ext.facts_answer(Request(model=model), facts)
+    assert copier_ext.facts_of(json.loads(json.dumps(recorded))) == facts
+    assert len(json.dumps(recorded)) <= 8_000
+
+
+def test_facts_of_an_older_package_are_read():
+    """What 1.0.0 recorded of a model, fields that came later absent."""
+    recorded = {
+        "asked": {"model": "a/b", "revision": "", "source": "auto", "replan": 0},
+        "id": "a/b", "revision": None, "source": "embedded",
+        "architecture": {
+            "model_type": "llama", "architecture": "LlamaForCausalLM", "hidden_size": 64, "vocab_size": 10,
+            "max_position_embeddings": 128, "tie_word_embeddings": True, "layer_pattern": "0*2",
+            "layer_kinds": [
+                {
+                    "mixer": {
+                        "kind": "full", "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+                        "head_dim_v": 16,
+                    },
+                    "feed_forward": {"kind": "dense", "intermediate_size": 128},
+                }
+            ],
+        },
+        "checkpoint": {},
+    }  # fmt: skip
+    assert copier_ext.facts_of(recorded).architecture.num_hidden_layers == 2
+
+
+def test_unreadable_facts_name_the_field():
+    with pytest.raises(RequestError, match="architecture"):
+        copier_ext.facts_of({"id": "a/b", "revision": None, "source": "hub", "checkpoint": {}})
+
+
+def test_an_error_is_one_line_and_keeps_its_cause(door):
+    facts = door["vllm_facts"]({"model": MODEL, "source": "embedded"})
+    with pytest.raises(UserMessageError, match="H1000") as told:
+        door["vllm_plan"](INPUTS | {"gpu": "H1000"}, facts)
+    assert "\n" not in str(told.value)
+    assert isinstance(told.value.__cause__, UnknownFactError)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"gpus": 0}, "gpus"), ({"invented_later": 1}, "newer vllm-wizard"), ({"model": ""}, "model")],
+)
+def test_inputs_that_make_no_request_are_named(door, change, said):
+    facts = door["vllm_facts"]({"model": MODEL, "source": "embedded"})
+    with pytest.raises(UserMessageError, match=said):
+        door["vllm_plan"](INPUTS | change, facts)
+
+
+def test_an_older_package_tells_a_newer_template_to_upgrade():
+    with pytest.raises(UserMessageError, match="newer vllm-wizard"):
+        copier_ext.PlannerV99  # noqa: B018 - the access is the point
+    with pytest.raises(AttributeError):
+        copier_ext.nothing  # noqa: B018
+
+
+def test_a_new_deployment_is_pinned_to_a_release(door):
+    assert door["vllm_release"]() == "0.33.0"
+
+
+def test_the_gpu_of_a_machine_without_one_is_left_open(door):
+    """Copier then asks, or says that the question is required."""
+    assert door["vllm_gpu"]() is None
