@@ -74,6 +74,10 @@ class Architecture(Value):
     towers: tuple[Tower, ...] = ()
     drafts: tuple[Layer, ...] = ()
     """Multi-token-prediction layers of the checkpoint, loaded only for speculative decoding."""
+    prefix_lm: bool = False
+    """True where image tokens attend to each other both ways, which some attention backends cannot do."""
+    attn_logit_softcapping: bool = False
+    """True where attention scores are capped (Gemma 2)."""
     generic: bool = False
     """True where no reader knows the family and standard fields alone were read."""
 

@@ -141,22 +141,25 @@ def is_softcapped(text: Config) -> bool:
 
 
 def checkpoint_cache_dtype(config: Config, hf_quant_config: Config | None = None) -> str | None:
-    """vLLM's name of the cache dtype that a checkpoint's own quantization asks for; None for none.
+    """VLLM's name of the cache dtype that a checkpoint's own quantization asks for; None for none.
 
     ModelOpt states it (vLLM 0.32 utils/torch_utils.py: get_kv_cache_quant_algo_string); any scheme of
     compressed-tensors turns the cache into FP8 (model_executor/layers/attention/attention.py:255).
     """
     declared = config.get("quantization_config") or hf_quant_config or {}
-    inner = declared.get("quantization")
-    inner = inner if isinstance(inner, dict) else declared
-    producer = (declared.get("producer") or {}).get("name")
-    method = str(declared.get("quant_method") or ("modelopt" if producer == "modelopt" else ""))
+    nested = declared.get("quantization")
+    inner = nested if isinstance(nested, dict) else declared
+    # Without a quant_method, ModelOpt's own file counts only in its nested form (model_arch_config_convertor.py).
+    by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt" and isinstance(nested, dict)
+    method = str(declared.get("quant_method") or ("modelopt" if by_modelopt else ""))
     if method.replace("_", "-") == "compressed-tensors":
         return "fp8" if declared.get("kv_cache_scheme") else None
     if not method.startswith("modelopt"):
         return None
     keys = ("kv_cache_scheme", "kv_cache_quant_algo")
-    return _modelopt_cache(next((part[key] for key in keys for part in (inner, declared) if part.get(key)), None))
+    return _modelopt_cache(
+        next((part[key] for key in keys for part in (inner, declared) if part.get(key)), None)
+    )
 
 
 def _modelopt_cache(scheme: Any) -> str | None:

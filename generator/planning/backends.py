@@ -1,0 +1,367 @@
+"""Attention backends: which one vLLM picks for a layer, by capability and cache dtype, and the blocks it takes.
+
+The order is vLLM 0.32 platforms/cuda.py:83; what each accepts is v1/attention/backends/*.py. A backend is picked
+when it is the first whose `refusal` is None.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError
+from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_BLOCK_SIZE = 16
+"""Tokens of a block where the backend takes it (vLLM 0.32 config/cache.py: DEFAULT_BLOCK_SIZE)."""
+
+_PLAIN = ("auto", "float16", "bfloat16")
+_FP8 = (*_PLAIN, "fp8", "fp8_e4m3")
+_TURBOQUANT = ("turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc")
+_HALF = ("float16", "bfloat16")
+
+SM80, SM89, SM90, SM100 = 80, 89, 90, 100
+_HOPPER, _BLACKWELL, _THOR, _CONSUMER = 9, 10, 11, 12
+_FA4_PAGE = 128
+_FA4_FP8_PAGE = 64
+_FA4_HEAD, _FA_HEAD, _FA4_MAX_HEAD = 256, 256, 512
+
+
+class AttentionQuery(Value):
+    """What one kind of layer asks of a backend."""
+
+    capability: int
+    dtype: str
+    kv_cache_dtype: str
+    head_size: int
+    num_heads: int
+    """Query heads of one rank."""
+    num_kv_heads: int
+    """Key and value heads of one rank."""
+    block_size: int | None = None
+    """`--block-size`, or None where vLLM chooses."""
+    mla: bool = False
+    sparse: bool = False
+    sink: bool = False
+    sliding_window: bool = False
+    mm_prefix: bool = False
+    """Image tokens attend both ways."""
+    softcap: bool = False
+    dcp: bool = False
+    qk_nope_head_dim: int = 0
+    qk_rope_head_dim: int = 0
+    kv_lora_rank: int = 0
+    v_head_dim: int = 0
+    index_topk: int | None = None
+    model_head_size: int = 0
+    """vLLM's one head size of the model, which block sizes are chosen by."""
+
+    @property
+    def major(self) -> int:
+        """Major compute capability."""
+        return self.capability // 10
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the cache is quantized."""
+        return self.kv_cache_dtype not in {*_PLAIN, "float32"}
+
+
+class Backend(Value):
+    """One attention backend; empty sets mean no limit."""
+
+    name: str
+    kv_cache_dtypes: frozenset[str] = frozenset()
+    dtypes: frozenset[str] = frozenset(_HALF)
+    majors: frozenset[int] = frozenset()
+    min_capability: int = 0
+    max_capability: int = 10**9
+    head_sizes: frozenset[int] = frozenset()
+    block_multiple: int | None = None
+    """Blocks are any multiple of it."""
+    block_sizes: tuple[int, ...] = ()
+    """Blocks that kernels take as they are; larger ones are split into the largest."""
+    mla: bool = False
+    sparse: bool = False
+    sink: bool = False
+    mm_prefix: bool = False
+    dcp: bool = True
+
+    def supports_block(self, block_size: int) -> bool:
+        """Whether the kernels can walk blocks of `block_size` tokens (v1/attention/backend.py:113)."""
+        sizes = self.block_sizes or ((self.block_multiple,) if self.block_multiple else (1,))
+        return any(block_size % size == 0 for size in sizes)
+
+    @property
+    def smallest_block(self) -> int:
+        """Smallest block of its kernels."""
+        return min(self.block_sizes, default=self.block_multiple or 1)
+
+
+def _backend(name: str, kv: tuple[str, ...], **more: object) -> Backend:
+    return Backend.model_validate({"name": name, "kv_cache_dtypes": frozenset(kv), **more})
+
+
+FLASH_ATTN = _backend("FLASH_ATTN", _FP8, min_capability=SM80, block_multiple=16, sink=True, mm_prefix=True)
+FLASHINFER = _backend(
+    "FLASHINFER", (*_FP8, "fp8_e5m2", "nvfp4", "nvfp4_4over6"), min_capability=SM80, max_capability=121,
+    head_sizes=frozenset({64, 128, 256, 512}), block_sizes=(16, 32, 64), sink=True,
+)  # fmt: skip
+TRITON_ATTN = _backend(
+    "TRITON_ATTN",
+    (*_FP8, "fp8_e5m2", "int4_per_token_head", "int8_per_token_head", "fp8_per_token_head"),
+    dtypes=frozenset({*_HALF, "float32"}), block_multiple=16, sink=True, mm_prefix=True, dcp=False,
+)  # fmt: skip
+FLEX_ATTENTION = _backend(
+    "FLEX_ATTENTION",
+    _PLAIN,
+    dtypes=frozenset({*_HALF, "float32"}),
+    block_multiple=16,
+    mm_prefix=True,
+    dcp=False,
+)
+TURBOQUANT = _backend("TURBOQUANT", _TURBOQUANT, block_sizes=(16, 32, 64, 128), dcp=False)
+TRITON_FLASH_ATTN = _backend(
+    "TRITON_FLASH_ATTN", _FP8, majors=frozenset({_HOPPER}), head_sizes=frozenset({256, 512}), block_multiple=16,
+    sink=True, mm_prefix=True, dcp=False,
+)  # fmt: skip
+TRITON_FLASHINFER = _backend(
+    "TRITON_FLASHINFER", (*_FP8, "fp8_e5m2"), majors=frozenset({_BLACKWELL}), head_sizes=frozenset({256, 512}),
+    block_sizes=(64,), sink=True, mm_prefix=True, dcp=False,
+)  # fmt: skip
+
+_MLA = {"mla": True}
+_SPARSE = {"mla": True, "sparse": True}
+FLASH_ATTN_MLA = _backend("FLASH_ATTN_MLA", _PLAIN, majors=frozenset({_HOPPER}), block_multiple=16, **_MLA)
+FLASHMLA = _backend("FLASHMLA", _FP8, majors=frozenset({_HOPPER}), block_sizes=(64,), **_MLA)
+FLASHINFER_MLA = _backend(
+    "FLASHINFER_MLA", _FP8, majors=frozenset({_BLACKWELL}), block_sizes=(32, 64), **_MLA
+)
+CUTLASS_MLA = _backend("CUTLASS_MLA", _FP8, majors=frozenset({_BLACKWELL}), block_sizes=(128,), **_MLA)
+TRITON_MLA = _backend("TRITON_MLA", _FP8, block_multiple=16, **_MLA)
+FLASH_ATTN_MLA_SPARSE = _backend(
+    "FLASH_ATTN_MLA_SPARSE", _PLAIN, majors=frozenset({_HOPPER}), block_multiple=64, dcp=False, **_SPARSE
+)
+FLASHMLA_SPARSE = _backend(
+    "FLASHMLA_SPARSE", ("auto", "bfloat16", "fp8_ds_mla", "fp8", "nvfp4_ds_mla"), dtypes=frozenset({"bfloat16"}),
+    majors=frozenset({_HOPPER, _BLACKWELL}), head_sizes=frozenset({512, 576}), block_multiple=64, **_SPARSE,
+)  # fmt: skip
+FLASHINFER_MLA_SPARSE = _backend(
+    "FLASHINFER_MLA_SPARSE", _FP8, majors=frozenset({_BLACKWELL}), head_sizes=frozenset({512, 576}),
+    block_multiple=32, **_SPARSE,
+)  # fmt: skip
+FLASHINFER_MLA_SPARSE_SM90 = _backend(
+    "FLASHINFER_MLA_SPARSE_SM90", ("auto", "bfloat16", "fp8", "fp8_e4m3"), dtypes=frozenset({"bfloat16"}),
+    majors=frozenset({_HOPPER}), head_sizes=frozenset({512, 576}), block_multiple=64, **_SPARSE,
+)  # fmt: skip
+FLASHINFER_MLA_SPARSE_SM120 = _backend(
+    "FLASHINFER_MLA_SPARSE_SM120", ("auto", "fp8", "fp8_e4m3", "fp8_ds_mla"), dtypes=frozenset({"bfloat16"}),
+    majors=frozenset({_CONSUMER}), head_sizes=frozenset({512, 576}), block_multiple=64, **_SPARSE,
+)  # fmt: skip
+
+
+def attention_backend(query: AttentionQuery) -> Backend:
+    """The backend that vLLM gives a layer.
+
+    Raises:
+        RequestError: no backend takes the layer, in vLLM's order with each one's reason.
+    """
+    reasons = []
+    for backend in _priorities(query):
+        reason = refusal(backend, query)
+        if reason is None:
+            return narrowed(backend, query)
+        reasons.append(f"{backend.name}: {reason}")
+    raise RequestError(
+        f"no attention backend of vLLM takes a {query.kv_cache_dtype} cache here ({'; '.join(reasons)}); "
+        "leave --kv-cache-dtype at auto"
+    )
+
+
+def _priorities(query: AttentionQuery) -> tuple[Backend, ...]:
+    """Backends in vLLM's order of preference (platforms/cuda.py:83)."""
+    if query.mla:
+        return _mla_priorities(query)
+    if query.major == _BLACKWELL:
+        first = (TRITON_FLASHINFER,) if query.mm_prefix else ()
+        return (*first, FLASHINFER, FLASH_ATTN, TRITON_ATTN, FLEX_ATTENTION, TURBOQUANT)
+    first = (TRITON_FLASH_ATTN,) if query.major == _HOPPER and query.mm_prefix else ()
+    return (*first, FLASH_ATTN, FLASHINFER, TRITON_ATTN, FLEX_ATTENTION, TURBOQUANT)
+
+
+def _mla_priorities(query: AttentionQuery) -> tuple[Backend, ...]:
+    if query.major == _BLACKWELL:
+        few_heads = query.num_heads <= 16  # noqa: PLR2004 - platforms/cuda.py:110
+        flashinfer_first = query.quantized or few_heads
+        sparse = (FLASHINFER_MLA_SPARSE, FLASHMLA_SPARSE)
+        return (
+            FLASHINFER_MLA, CUTLASS_MLA, FLASH_ATTN_MLA, FLASHMLA, TRITON_MLA,
+            *(sparse if flashinfer_first else reversed(sparse)),
+        )  # fmt: skip
+    if query.major == _CONSUMER:
+        return (TRITON_MLA, FLASHINFER_MLA_SPARSE_SM120)
+    tail = (FLASH_ATTN_MLA_SPARSE, FLASHMLA_SPARSE)
+    rope_free = query.head_size == 512  # noqa: PLR2004 - platforms/cuda.py:146
+    sparse_tail = (FLASHINFER_MLA_SPARSE_SM90, *tail) if rope_free else (*tail, FLASHINFER_MLA_SPARSE_SM90)
+    return (FLASH_ATTN_MLA, FLASHMLA, FLASHINFER_MLA, TRITON_MLA, *sparse_tail)
+
+
+def refusal(backend: Backend, query: AttentionQuery) -> str | None:
+    """Why the backend does not take the layer; None where it does (v1/attention/backend.py:264)."""
+    own = _OWN_RULES.get(backend.name)
+    return _common_refusal(backend, query) or (own(query) if own else None)
+
+
+def _common_refusal(backend: Backend, query: AttentionQuery) -> str | None:
+    checks = (
+        ("head_size not supported", backend.head_sizes and query.head_size not in backend.head_sizes),
+        ("dtype not supported", query.dtype not in backend.dtypes),
+        ("kv_cache_dtype not supported", query.kv_cache_dtype not in backend.kv_cache_dtypes),
+        ("block_size not supported", query.block_size and not backend.supports_block(query.block_size)),
+        ("image prefixes not supported", query.mm_prefix and not backend.mm_prefix),
+        ("MLA not supported" if query.mla else "non-MLA not supported", query.mla != backend.mla),
+        ("attention sinks not supported", query.sink and not backend.sink),
+        (
+            "sparse not supported" if query.sparse else "non-sparse not supported",
+            query.sparse != backend.sparse,
+        ),
+        ("compute capability not supported", not _capable(backend, query)),
+        ("DCP not supported", query.dcp and not backend.dcp),
+    )
+    return next((reason for reason, refused in checks if refused), None)
+
+
+def _capable(backend: Backend, query: AttentionQuery) -> bool:
+    in_range = backend.min_capability <= query.capability <= backend.max_capability
+    return in_range and (not backend.majors or query.major in backend.majors)
+
+
+def flash_attn_version(query: AttentionQuery, *, head_size: int | None = None) -> int:
+    """FlashAttention's version for heads of `head_size` (v1/attention/backends/fa_utils.py:74)."""
+    size = query.head_size if head_size is None else head_size
+    if query.major == _HOPPER:
+        return 4 if size > _FA_HEAD else 3
+    if query.major != _BLACKWELL:
+        return 2
+    if size == _FA4_HEAD:
+        blocked = query.block_size is not None and query.block_size % _FA4_PAGE
+        plain = not (
+            query.sink or query.softcap or query.quantized or query.mm_prefix or query.dcp or blocked
+        )
+        return 4 if plain else 2
+    return 4 if size <= _FA4_PAGE else 2
+
+
+def _flash_attn(query: AttentionQuery) -> str | None:
+    if query.head_size % 8 or query.head_size > (_FA4_MAX_HEAD if _has_fa4(query) else _FA_HEAD):
+        return "head_size not supported"
+    if query.sink and query.major not in {_HOPPER, _BLACKWELL}:
+        return "attention sinks not supported"
+    if query.quantized and not _flash_attn_takes_fp8(query):
+        return "FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100"
+    if query.mm_prefix and query.quantized and query.capability == SM90:
+        return "SM90 FP8 KV with image prefixes requires Triton"
+    if query.mm_prefix and flash_attn_version(query) != 4:  # noqa: PLR2004 - FlashAttention 4
+        return "image prefixes need FlashAttention 4"
+    return None
+
+
+def _has_fa4(query: AttentionQuery) -> bool:
+    return query.major in {_HOPPER, _BLACKWELL, _THOR}
+
+
+def _flash_attn_takes_fp8(query: AttentionQuery) -> bool:
+    version = flash_attn_version(query)
+    if query.major == _HOPPER:
+        return version == 3 or query.head_size == _FA4_MAX_HEAD  # noqa: PLR2004 - FlashAttention 3
+    return query.major == _BLACKWELL and version == 4  # noqa: PLR2004 - FlashAttention 4
+
+
+def _triton_flash_attn(query: AttentionQuery) -> str | None:
+    return _flash_attn(query.model_copy(update={"mm_prefix": False}))
+
+
+def _flashinfer(query: AttentionQuery) -> str | None:
+    if query.sink and query.major not in {_BLACKWELL, _CONSUMER} and query.capability != SM90:
+        return "attention sinks not supported"
+    if query.kv_cache_dtype == "nvfp4_4over6" and query.major != _BLACKWELL:
+        return "kv_cache_dtype not supported"
+    if query.kv_cache_dtype == "nvfp4" and query.major != _BLACKWELL:
+        if query.head_size == 64:  # noqa: PLR2004 - flashinfer.py:559
+            return "NVFP4 cache with head_size 64"
+        return "NVFP4 cache with attention sinks" if query.sink else None
+    return None
+
+
+def _triton(query: AttentionQuery) -> str | None:
+    return "head_size not supported" if query.head_size < 32 else None  # noqa: PLR2004 - triton_attn.py:356
+
+
+def _flashinfer_mla(query: AttentionQuery) -> str | None:
+    return None if query.qk_nope_head_dim in {64, 128, 192} else "qk_nope_head_dim not in [64, 128, 192]"
+
+
+def _flashinfer_mla_sparse(query: AttentionQuery) -> str | None:
+    if query.qk_rope_head_dim == 0:
+        fits = (query.qk_nope_head_dim, query.kv_lora_rank) == (256, 512)
+        return None if fits else "rope-free MLA requires qk_nope_head_dim=256 and kv_lora_rank=512"
+    return None if query.qk_nope_head_dim in {128, 192} else "qk_nope_head_dim not in [128, 192]"
+
+
+def _flashmla_sparse(query: AttentionQuery) -> str | None:
+    if query.head_size == 512 and (query.qk_rope_head_dim or query.major != _HOPPER):  # noqa: PLR2004
+        return "head_size 512 only for rope-free models on SM90"
+    if query.kv_cache_dtype == "nvfp4_ds_mla" and query.major != _BLACKWELL:
+        return "nvfp4_ds_mla only on SM100"
+    return None
+
+
+def _flashinfer_sm90(query: AttentionQuery) -> str | None:
+    if query.kv_lora_rank != 512 or query.qk_rope_head_dim not in {0, 64}:  # noqa: PLR2004
+        return "requires kv_lora_rank=512 and qk_rope_head_dim in (0, 64)"
+    return None
+
+
+def _flashinfer_sm120(query: AttentionQuery) -> str | None:
+    return None if query.index_topk == 2048 else "requires index_topk=2048"  # noqa: PLR2004
+
+
+_OWN_RULES: dict[str, Callable[[AttentionQuery], str | None]] = {
+    "FLASH_ATTN": _flash_attn,
+    "TRITON_FLASH_ATTN": _triton_flash_attn,
+    "FLASHINFER": _flashinfer,
+    "TRITON_FLASHINFER": _flashinfer,
+    "TRITON_ATTN": _triton,
+    "FLASHINFER_MLA": _flashinfer_mla,
+    "FLASHINFER_MLA_SPARSE": _flashinfer_mla_sparse,
+    "FLASHMLA_SPARSE": _flashmla_sparse,
+    "FLASHINFER_MLA_SPARSE_SM90": _flashinfer_sm90,
+    "FLASHINFER_MLA_SPARSE_SM120": _flashinfer_sm120,
+}
+
+
+def narrowed(backend: Backend, query: AttentionQuery) -> Backend:
+    """The backend with the block sizes that its kernels take for this model on this GPU."""
+    if backend.name in {"FLASH_ATTN", "TRITON_FLASH_ATTN"}:
+        size = _flash_attn_block(query)
+        return (
+            backend.model_copy(update={"block_multiple": None, "block_sizes": (size,)}) if size else backend
+        )
+    if backend.name == "FLASHINFER" and query.major == _BLACKWELL and query.num_heads > query.num_kv_heads:
+        return backend.model_copy(update={"block_sizes": (16, 32, 64, 128, 256, 512, 1024)})
+    return backend
+
+
+def _flash_attn_block(query: AttentionQuery) -> int | None:
+    """The one block size of FlashAttention 4's special kernels, by the layer's head size; None elsewhere."""
+    if (
+        query.major == _HOPPER
+        and query.head_size == _FA4_MAX_HEAD
+        and query.kv_cache_dtype in {"fp8", "fp8_e4m3"}
+    ):
+        return _FA4_FP8_PAGE
+    if query.major == _BLACKWELL and query.head_size == _FA4_HEAD and flash_attn_version(query) == 4:  # noqa: PLR2004
+        return _FA4_PAGE
+    return None

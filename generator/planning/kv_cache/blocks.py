@@ -1,0 +1,142 @@
+"""Block sizes: the tokens of a block that every backend of a model takes, raised to hold a state in hybrids.
+
+vLLM 0.32 platforms/interface.py:700-1100.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import lcm
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.errors import RequestError
+from generator.models.attention import MLA, CompressedMLA, Parallel, SparseMLA
+from generator.planning.backends import DEFAULT_BLOCK_SIZE, TURBOQUANT, narrowed
+from generator.planning.kv_cache import packing
+from generator.planning.kv_cache.selection import COMPRESSED, INDEXER, model_heads
+from generator.planning.kv_cache.settings import RECURRENT, is_hybrid, mamba_cache_mode, mixers_of
+from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
+from generator.planning.kv_cache.states import checkpoint_alignment, state_of
+from generator.units import ceil_div, round_up
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from generator.planning.backends import Backend
+    from generator.planning.kv_cache.selection import Context, Served
+    from generator.planning.kv_cache.states import StateMixer
+
+_MLA_HYBRID_BLOCK = 128
+"""Blocks of MLA beside states are multiples of it (platforms/interface.py:1075)."""
+
+
+class Blocks(NamedTuple):
+    """Block sizes of a model."""
+
+    attention: int
+    """Tokens of a block of full attention."""
+    state_page: int | None = None
+    """Bytes that a state is padded to, None where there is none or it fits exactly."""
+
+
+def block_sizes(ctx: Context, served: Sequence[Served]) -> Blocks:
+    """The block size that vLLM settles on, and the padding that follows from it."""
+    backends = model_backends(ctx, served)
+    if not backends:
+        return Blocks(ctx.settings.block_size or DEFAULT_BLOCK_SIZE)
+    block = ctx.settings.block_size or preferred(backends)
+    page = None
+    if is_hybrid(ctx.architecture):
+        block, page = _hybrid(ctx, backends, block)
+    if ctx.skipped:
+        block = _mixed_dtypes(ctx, backends[0], block, page or 0)
+    return Blocks(block, page)
+
+
+def model_backends(ctx: Context, served: Sequence[Served]) -> tuple[Backend, ...]:
+    """Distinct backends of the layers that keep tokens, in layer order, as vLLM sees the whole model's heads."""
+    size = model_heads(ctx)[1]
+    found: dict[str, Backend] = {}
+    for one in served:
+        if isinstance(one.mixer, CompressedMLA):
+            found |= {backend.name: backend for backend in COMPRESSED}
+            continue
+        if isinstance(one.mixer, SparseMLA) and one.mixer.indexer:
+            found.setdefault(INDEXER.name, INDEXER)
+        whole = one.query.model_copy(update={"head_size": size, "block_size": None})
+        found.setdefault(one.backend.name, narrowed(one.backend, whole))
+    return tuple(found.values())
+
+
+def preferred(backends: Sequence[Backend]) -> int:
+    """Smallest block size that every backend takes; 16 where they all do.
+
+    Raises:
+        RequestError: they share none.
+    """
+    if all(backend.supports_block(DEFAULT_BLOCK_SIZE) for backend in backends):
+        return DEFAULT_BLOCK_SIZE
+    if len(backends) == 1:
+        return backends[0].smallest_block
+    sizes = [backend.block_sizes or (backend.block_multiple or 1,) for backend in backends]
+    for size in sorted({lcm(*chosen) for chosen in product(*sizes)}):
+        if all(backend.supports_block(size) for backend in backends):
+            return size
+    names = ", ".join(backend.name for backend in backends)
+    raise RequestError(f"attention backends {names} share no block size; leave --block-size to vLLM")
+
+
+def _hybrid(ctx: Context, backends: Sequence[Backend], block: int) -> tuple[int, int | None]:
+    """The block whose page holds a state, and the padding of the state's page to it.
+
+    The block grows in whole kernel blocks (platforms/interface.py:939); the attention page is the model's.
+    """
+    mixers = state_mixers(ctx)
+    state = max(state_of(m, tp=ctx.tp, dtype=ctx.dtype, settings=ctx.settings).size_bytes for m in mixers)
+    token = _token_bytes(ctx, backends[0])
+    step = max(backends[0].smallest_block, block)
+    if any(isinstance(mixer, MLA) for mixer in mixers_of(ctx.architecture)):
+        step = max(step, _MLA_HYBRID_BLOCK)
+    if mamba_cache_mode(ctx.architecture, ctx.settings) == "align":
+        step = lcm(step, *(checkpoint_alignment(mixer, ctx.settings) for mixer in mixers))
+    needed = step * ceil_div(state, step * token)
+    block = max(block, round_up(needed, lcm(*(backend.smallest_block for backend in backends))))
+    page = block * token
+    return block, page if page != state else None
+
+
+def state_mixers(ctx: Context) -> tuple[StateMixer, ...]:
+    """The distinct mixers that keep a state."""
+    found = [m.state_space if isinstance(m, Parallel) else m for m in mixers_of(ctx.architecture)]
+    return tuple(mixer for mixer in found if isinstance(mixer, RECURRENT) and not isinstance(mixer, Parallel))
+
+
+def _token_bytes(ctx: Context, backend: Backend) -> int:
+    """Bytes of one token in one attention layer, by the heads that vLLM states for the whole model."""
+    heads, size = model_heads(ctx)
+    dtype = packing.storage_dtype(ctx.kv_cache_dtype, ctx.dtype)
+    if any(isinstance(mixer, MLA) for mixer in mixers_of(ctx.architecture)):
+        return size * DTYPE_BYTES[dtype]
+    quant = packing.quant_mode(ctx.kv_cache_dtype)
+    owner = TURBOQUANT if quant.startswith("turboquant_") else backend
+    plain = FullAttentionSpec(
+        block_size=1, num_kv_heads=heads, head_size=size, head_size_v=size, dtype=dtype, quant=quant
+    )
+    return packing.packed(plain, owner, ctx.settings.capability).page_size_bytes
+
+
+def _mixed_dtypes(ctx: Context, backend: Backend, block: int, state_page: int) -> int:
+    """The block whose quantized page covers an unquantized layer's smallest one (interface.py:800)."""
+    heads, size = model_heads(ctx)
+    dtype = packing.storage_dtype(ctx.kv_cache_dtype, ctx.dtype)
+    shape = {"block_size": 1, "num_kv_heads": heads, "head_size": size, "head_size_v": size}
+    quantized = FullAttentionSpec.model_validate({
+        **shape, "dtype": dtype, "quant": packing.quant_mode(ctx.kv_cache_dtype),
+    })  # fmt: skip
+    token = packing.packed(quantized, backend, ctx.settings.capability).page_size_bytes
+    plain = FullAttentionSpec.model_validate({**shape, "dtype": ctx.dtype}).page_size_bytes
+    if plain == token:
+        return block
+    step = max(backend.smallest_block, block)
+    needed = max(plain * backend.smallest_block, state_page)
+    return max(block, step * ceil_div(needed, step * token))

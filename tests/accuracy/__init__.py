@@ -1,0 +1,1 @@
+"""Scores of the planner against what vLLM itself says: `python -m tests.accuracy kv|weights|bootlogs|benchmarks`."""
