@@ -1,0 +1,57 @@
+"""What vLLM asks of a GPU and of a checkpoint for each quantization method."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from generator.models.value import Value
+
+Arithmetic = Literal["int8", "fp8", "fp4"]
+Online = Literal["linear", "experts"]
+
+
+class QuantizationMethod(Value):
+    """One quantization method of vLLM."""
+
+    name: str
+    aliases: tuple[str, ...] = Field((), strict=False)
+    """Other names that vLLM or a config.json uses for it."""
+    minimum_capability: int
+    """Oldest compute capability that vLLM starts the method on, as major * 10 + minor."""
+    older: dict[str, int] = Field(default_factory=dict)
+    """Another minimum capability, by the last release that had it."""
+    arithmetic: Arithmetic | None = None
+    """Format that the matrices are multiplied in where the GPU has it; None for 16 bits always."""
+    native_capability: int | None = None
+    """Oldest compute capability with that arithmetic; below it the weights are unpacked to 16 bits."""
+    schemes: dict[str, int] = Field(default_factory=dict)
+    """Minimum capability of each scheme, where the method has several."""
+    online: tuple[Online, ...] = Field((), strict=False)
+    """What is quantized while loading an unquantized checkpoint; empty where vLLM cannot."""
+    online_since: str = "0.0.0"
+    """First release that can, where earlier ones knew the method for checkpoints only."""
+    online_bits: int | None = None
+    """Bits of a weight after that."""
+    deprecated: bool = False
+    """True where vLLM also needs --allow-deprecated-quantization."""
+    source: str
+
+    def minimum_for(self, version: str) -> int:
+        """Oldest compute capability that release `version` ("0.26.0") starts the method on."""
+        release = _order(version)
+        bounds = sorted((_order(last), capability) for last, capability in self.older.items())
+        return next((capability for last, capability in bounds if release <= last), self.minimum_capability)
+
+    def is_online_in(self, version: str) -> bool:
+        """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
+        return bool(self.online) and _order(version) >= _order(self.online_since)
+
+    def is_native_on(self, capability: int) -> bool:
+        """Whether a GPU of this compute capability multiplies in the method's own format."""
+        return self.native_capability is not None and capability >= self.native_capability
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))

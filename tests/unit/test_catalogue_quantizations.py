@@ -1,0 +1,114 @@
+"""quantizations.toml: every row is sourced, every name finds its row, and vLLM's own minima hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.engines import engine, known_versions
+from generator.catalogue.quantizations import (
+    all_quantizations,
+    find_quantization,
+    online_quantizations,
+    releases_with,
+)
+from generator.errors import UnknownFactError
+
+METHODS = all_quantizations()
+each_method = pytest.mark.parametrize("method", METHODS, ids=[method.name for method in METHODS])
+
+NOT_FOR_NVIDIA = {"cpu_awq"}
+
+
+@each_method
+def test_every_spelling_finds_its_row(method):
+    for spelling in (method.name, *method.aliases):
+        assert find_quantization(spelling.upper()) is method
+
+
+@each_method
+def test_a_row_is_consistent(method):
+    assert ".py" in method.source
+    assert (method.arithmetic is None) == (method.native_capability is None)
+    assert bool(method.online) == (method.online_bits is not None)
+    assert method.native_capability is None or method.native_capability >= 89
+
+
+@pytest.mark.parametrize("version", known_versions())
+def test_every_method_of_every_release_has_a_row(version):
+    for name in set(engine(version).quantization_methods) - NOT_FOR_NVIDIA:
+        assert find_quantization(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "capability"),
+    [  # get_min_capability of vLLM 0.32.0 (reference: model_executor/layers/quantization)
+        ("auto_gptq", 60),
+        ("inc", 60),
+        ("moe_wna16", 70),
+        ("auto_awq", 75),
+        ("fp8", 75),
+        ("humming", 75),
+        ("modelopt_fp4", 75),
+        ("torchao", 75),
+        ("online", 75),
+        ("experts_int8", 80),
+        ("modelopt", 80),
+        ("modelopt_mxfp8", 80),
+        ("gpt_oss_mxfp4", 80),
+        ("fp_quant", 100),
+    ],
+)
+def test_the_minimum_capability_is_vllm_s(name, capability):
+    assert find_quantization(name).minimum_for("0.32.0") == capability
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "capability"),
+    [  # get_min_capability in those releases' own trees
+        ("modelopt", "0.26.0", 89),
+        ("modelopt", "0.27.1", 80),
+        ("mxfp8", "0.19.1", 100),
+        ("mxfp8", "0.20.2", 75),
+        ("mxfp8", "0.24.0", 80),
+        ("modelopt_mixed", "0.23.0", 89),
+        ("modelopt_mixed", "0.24.0", 75),
+    ],
+)
+def test_older_releases_had_other_minima(name, version, capability):
+    assert find_quantization(name).minimum_for(version) == capability
+
+
+def test_a_t4_does_not_start_modelopt_fp8_as_vllm_says():
+    """refusals.json: "The quantization method modelopt is not supported ... Minimum capability: 80"."""
+    assert find_quantization("modelopt").minimum_for("0.32.0") > 75
+
+
+def test_eight_bit_arithmetic_needs_ada_and_awq_has_none():
+    assert find_quantization("fp8").is_native_on(89)
+    assert not find_quantization("fp8").is_native_on(86)
+    assert not find_quantization("awq").is_native_on(120)
+
+
+def test_only_what_vllm_can_do_while_loading_is_online():
+    online = {method.name for method in online_quantizations("0.33")}
+    assert {"fp8", "fp8_per_tensor", "fp8_per_block", "mxfp8", "experts_int8", "nvfp4_per_token"} <= online
+    assert not online & {"awq", "gptq", "compressed-tensors", "modelopt", "bitsandbytes"}
+    assert "mxfp4" in online
+    assert "mxfp4" not in {method.name for method in online_quantizations("0.27.1")}
+    assert {method.name for method in online_quantizations("0.19.1")} == {"fp8", "mxfp8", "experts_int8"}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("bitsandbytes", "0.19.1", "0.27.1"), ("gguf", "0.19.1", "0.23.0"), ("awq", "0.19.1", "0.33.0")],
+)
+def test_the_releases_of_a_method_are_known(name, first, last):
+    releases = releases_with(name)
+    assert (releases[0], releases[-1]) == (first, last)
+
+
+def test_an_unknown_method_names_the_nearest():
+    with pytest.raises(
+        UnknownFactError, match="unknown quantization 'fp8_per_tenser'; nearest: fp8_per_tensor"
+    ):
+        find_quantization("fp8_per_tenser")
