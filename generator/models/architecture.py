@@ -42,8 +42,6 @@ class Tower(Value):
     """Tensors of one block."""
     outer: tuple[Matrix, ...] = ()
     """Tensors outside the blocks: patch and position embeddings, norms, projector."""
-    every_stage: bool = False
-    """True where each pipeline stage builds the tower, not the first alone."""
 
 
 class Architecture(Value):
@@ -78,6 +76,10 @@ class Architecture(Value):
     """True where image tokens attend to each other both ways, which some attention backends cannot do."""
     attn_logit_softcapping: bool = False
     """True where attention scores are capped (Gemma 2)."""
+    embed_every_stage: bool = False
+    """True where vLLM's class builds the embedding on each pipeline stage, not on the first alone."""
+    head_every_stage: bool = False
+    """True where vLLM's class builds the head on each pipeline stage, not on the last alone."""
     generic: bool = False
     """True where no reader knows the family and standard fields alone were read."""
 

@@ -34,6 +34,8 @@ class MoE(Value):
     shared_expert_intermediate_size: int = 0
     """Width of all shared experts together; 0 for none."""
     shared_expert_gate: bool = False
+    activation: str = "silu"
+    """Activation by Transformers' name; `swigluoai` for gpt-oss's."""
     router_bias: bool = False
     """True where the router has a bias of its own (gpt-oss)."""
     correction_bias: bool = False

@@ -35,6 +35,10 @@ class Matrix(Value):
     """Routed experts that hold the tensors, 0 outside experts; they follow expert parallelism."""
     activated: int = 0
     """Of the experts, those that one token uses."""
+    activation: str = ""
+    """The experts' activation function, on which the kernel that pads their shapes depends."""
+    undivided: int = 0
+    """Heads that the ranks must divide, or the matrix stays whole; 0 for no such condition."""
 
     @property
     def parameters(self) -> int:

@@ -27,7 +27,7 @@ class Format(Value):
     """True where each column carries its group's number (GPTQ with activation order)."""
     scalars: int = 0
     """float32 scalars beside the scales: global and input scales."""
-    kernel: Literal["", "mxfp4"] = ""
+    kernel: Literal["", "mxfp4", "gpt_oss_mxfp4"] = ""
     """Names the kernels whose padding the stored shape follows; empty for none."""
 
 

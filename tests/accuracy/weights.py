@@ -11,6 +11,9 @@ from generator.models.parallelism import Layout
 from generator.planning.weights import RankWeights, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
+CAPABILITIES = {"T4": 75, "A100-80": 80, "L4": 89, "L40S": 89, "H100": 90, "B200": 100, "RTX5090": 120}
+"""Compute capability of the GPUs that records name."""
+
 TIGHT = 0.005
 """The error that 95 % of the records must stay within."""
 
@@ -53,6 +56,7 @@ def planned(record: dict[str, Any], directory: Path) -> RankWeights:
             enable_expert_parallel=record["ep"],
         ),
         dtype=record["dtype"].removeprefix("torch."),
+        capability=CAPABILITIES[record["gpu"]],
         drafts=len(architecture.drafts) if speculative.get("method") == "mtp" else 0,
         language_model_only=bool(record["engine_args"].get("language_model_only")),
     )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture, Layer, Tower
 
-Place = Literal["layer", "first", "last", "every"]
-"""Pipeline stages that hold a module: its layer's, the first, the last, or each of them."""
+Place = Literal["layer", "first", "last", "ends", "every"]
+"""Pipeline stages that hold a module: its layer's, the first, the last, both of them, or all."""
 
 
 class WeightModule(Value):
@@ -71,11 +71,17 @@ def _decoder(architecture: Architecture) -> Iterator[WeightModule]:
 
 
 def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
-    """Embedding on the first stage, and on the last where the head is tied; norm and head on the last."""
+    """Embedding on the first stage, and on the last where the head is tied; norm and head on the last.
+
+    Some of vLLM's classes build embedding or head without asking for the stage.
+    """
     hidden, vocab = architecture.hidden_size, architecture.vocab_size
     embed = Matrix(name="embed_tokens", rows=vocab, columns=hidden, shard="vocab", part="embed", linear=False)
     norm = Matrix(name="norm", rows=hidden, bias=architecture.norm_bias, part="other", linear=False)
-    yield WeightModule(name="model.embed_tokens", matrix=embed, place="first")
+    ends: Place = "ends" if architecture.tie_word_embeddings else "first"
+    yield WeightModule(
+        name="model.embed_tokens", matrix=embed, place="every" if architecture.embed_every_stage else ends
+    )
     yield WeightModule(name="model.norm", matrix=norm, place="last")
     for matrix in architecture.extra:
         yield WeightModule(name=f"model.{matrix.name}", matrix=matrix, place="first")
@@ -84,14 +90,16 @@ def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
             name="lm_head", rows=vocab, columns=hidden, shard="vocab", part="lm_head",
             bias=architecture.lm_head_bias,
         )  # fmt: skip
-        yield WeightModule(name="lm_head", matrix=head, place="last")
+        yield WeightModule(
+            name="lm_head", matrix=head, place="every" if architecture.head_every_stage else "last"
+        )
 
 
 def _towers(architecture: Architecture) -> Iterator[WeightModule]:
+    """Towers, which every pipeline stage builds (vLLM 0.32: no multimodal class asks for the stage)."""
     for tower in architecture.towers:
-        place: Place = "every" if tower.every_stage else "first"
         for matrix, count in _tower_matrices(tower):
-            yield WeightModule(name=f"{tower.name}.{matrix.name}", matrix=matrix, place=place, count=count)
+            yield WeightModule(name=f"{tower.name}.{matrix.name}", matrix=matrix, place="every", count=count)
 
 
 def _tower_matrices(tower: Tower) -> Iterator[tuple[Matrix, int]]:

@@ -50,7 +50,13 @@ def _experts(block: MoE, hidden_size: int) -> tuple[Matrix, ...]:
     width = block.expert_hidden_size or hidden_size
     name = f"{block.name}.{block.experts_name}"
     experts = tuple(
-        matrix.model_copy(update={"experts": block.num_experts, "activated": block.num_experts_per_tok})
+        matrix.model_copy(
+            update={
+                "experts": block.num_experts,
+                "activated": block.num_experts_per_tok,
+                "activation": block.activation,
+            }
+        )
         for matrix in projections(
             name, block.moe_intermediate_size, width, gated=block.gated, bias=block.bias, part="experts"
         )

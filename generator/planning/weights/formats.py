@@ -36,6 +36,8 @@ def stored_formats(module: WeightModule, quantization: Quantization | None) -> t
 def _names(module: WeightModule, layer: int) -> tuple[str, ...]:
     """Names by which lists may mean the module: its own, and for experts the block's and the first expert's."""
     name = module.name.replace("{L}", str(layer))
+    if module.matrix.part == "vision":
+        return (name, f"model.{name}")
     if not module.matrix.experts:
         return (name,)
     block, _, projection = name.rpartition(".")

@@ -12,6 +12,7 @@ from generator.models.parallelism import Layout
 from generator.models.value import Value
 from generator.planning.weights.expansion import WeightModule, modules
 from generator.planning.weights.formats import Stored, stored_formats
+from generator.planning.weights.padding import padded_shape, refined_block
 from generator.planning.weights.sharding import rank_shape, stage_layers
 from generator.planning.weights.storage import stored_bytes
 
@@ -85,6 +86,7 @@ def rank_weights(
     layout: Layout = Layout(),  # noqa: B008 - an immutable default
     *,
     dtype: str | None = None,
+    capability: int | None = None,
     drafts: int = 0,
     language_model_only: bool = False,
 ) -> RankWeights:
@@ -95,6 +97,7 @@ def rank_weights(
         quantization: how the checkpoint stores them; None for unquantized.
         layout: parallel sizes.
         dtype: vLLM's `dtype` once resolved; None for the checkpoint's own.
+        capability: the GPU's compute capability, which decides the kernels that pad experts; None to pad none.
         drafts: multi-token-prediction layers to load beside the model.
         language_model_only: whether towers are left out.
     """
@@ -106,7 +109,9 @@ def rank_weights(
         matrix = module.matrix
         if language_model_only and matrix.part == "vision":
             continue
-        sizes = stored_bytes(matrix, rank_shape(matrix, layout), stored.form, own)
+        shape = padded_shape(matrix, rank_shape(matrix, layout), stored.form, capability)
+        form = refined_block(shape, stored.form) if stored.form and matrix.experts else stored.form
+        sizes = stored_bytes(matrix, shape, form, own)
         total = sum(size for _, size in sizes)
         for stage, count in _stages(module, stored, bounds):
             by_part[stage][matrix.part] += total * count
@@ -146,4 +151,6 @@ def _stages(
         ]
     if module.place == "every":
         return [(i, module.count) for i in range(last + 1)]
+    if module.place == "ends":
+        return [(stage, module.count) for stage in {0, last}]
     return [(0 if module.place == "first" else last, module.count)]

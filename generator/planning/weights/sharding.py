@@ -30,6 +30,8 @@ def rank_shape(matrix: Matrix, layout: Layout) -> Shape:
     data-parallel ranks too (fused_moe/config.py:1109).
     """
     ways = layout.tensor_parallel_size
+    if matrix.undivided % ways:
+        ways = 1
     copies = matrix.copies
     if matrix.experts:
         copies *= ceil_div(matrix.experts, layout.expert_parallel_size)

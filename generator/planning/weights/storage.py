@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.dtype import DType
-from generator.units import ceil_div, round_up
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix
@@ -22,8 +22,6 @@ def stored_bytes(matrix: Matrix, shape: Shape, form: Format | None, dtype: DType
         own = matrix.dtype or dtype
         elements = shape.rows * shape.columns + (shape.rows if matrix.bias else 0)
         return ((own, own.bytes_for(elements) * shape.copies),)
-    if form.kernel == "mxfp4":
-        shape = _padded(matrix, shape)
     weights = ceil_div(shape.rows * shape.columns * form.bits, 8)
     parts = [(form.weights, weights), *_scales(form, shape, dtype)]
     if matrix.bias:
@@ -33,7 +31,7 @@ def stored_bytes(matrix: Matrix, shape: Shape, form: Format | None, dtype: DType
 
 def _scales(form: Format, shape: Shape, dtype: DType) -> list[tuple[DType, int]]:
     """Scales over the grid of the format, with zero points, group numbers and scalars where it has them."""
-    grid = _cells(shape.rows, form.scale_rows) * _cells(shape.columns, form.scale_columns)
+    grid = _cells(shape, form)
     scales = dtype if form.scales == "model" else form.scales
     parts = [(scales, scales.bytes_for(grid))]
     if form.zero_points:
@@ -45,16 +43,10 @@ def _scales(form: Format, shape: Shape, dtype: DType) -> list[tuple[DType, int]]
     return parts
 
 
-def _cells(size: int, share: int) -> int:
-    return ceil_div(size, share) if share else 1
-
-
-def _padded(matrix: Matrix, shape: Shape) -> Shape:
-    """Experts padded as MXFP4 kernels want: intermediate to 128, hidden to 256.
-
-    vLLM 0.32 fused_moe/oracle/mxfp4.py:844-852 (Marlin and TRT-LLM kernels, those of SM90 and SM100).
-    """
-    inner, outer = 128, 256
-    if matrix.shard == "row":
-        return shape._replace(rows=round_up(shape.rows, outer), columns=round_up(shape.columns, inner))
-    return shape._replace(rows=round_up(shape.rows, inner), columns=round_up(shape.columns, outer))
+def _cells(shape: Shape, form: Format) -> int:
+    """Scales of the grid: blocks that are cut off count whole, groups along a row that are cut off do not."""
+    rows, columns = form.scale_rows, form.scale_columns
+    down = ceil_div(shape.rows, rows) if rows else 1
+    if not columns:
+        return down
+    return down * (shape.columns // columns if rows == 1 else ceil_div(shape.columns, columns))

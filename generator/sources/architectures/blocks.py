@@ -32,6 +32,7 @@ class MixtureTraits(NamedTuple):
     router_bias: bool = False
     correction_bias: bool = False
     router_dtype: DType | None = None
+    activation: str = ""
 
 
 def layer_count(text: Config) -> int:
@@ -75,6 +76,7 @@ def mixture(text: Config, traits: MixtureTraits = MixtureTraits()) -> MoE:  # no
         bias=traits.bias,
         shared_expert_intermediate_size=_shared_width(text, width),
         shared_expert_gate=traits.shared_gate,
+        activation=traits.activation or str(first(text, "hidden_act", "mlp_hidden_act", "hidden_activation") or "silu"),
         router_bias=traits.router_bias,
         correction_bias=corrected,
         router_dtype=traits.router_dtype,
@@ -140,7 +142,7 @@ def feed_forwards(
     text: Config,
     traits: MixtureTraits = MixtureTraits(),
     *,
-    bias: bool = False,  # noqa: B008
+    bias: bool = False,
 ) -> tuple[FeedForward, ...]:
     """One block a layer: experts where the layer is sparse, else one dense network."""
     if not has_experts(text):

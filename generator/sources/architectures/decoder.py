@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     Config = Mapping[str, Any]
 
 
+EMBED_EVERY_STAGE = frozenset({
+    "cohere", "cohere2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n_text", "gemma4", "gemma4_text",
+    "granitemoe", "granitemoeshared", "granitemoehybrid", "hy_v3", "jamba", "lfm2", "lfm2_moe", "minicpm", "mixtral",
+    "nemotron_h", "olmoe", "opt", "orion", "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text",
+    "qwen3_omni_moe_text", "qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "stablelm",
+    "zamba2",
+})  # fmt: skip
+"""Model types whose vLLM class builds the embedding without asking for the stage (vLLM 0.32 model_executor/models)."""
+
+HEAD_EVERY_STAGE = frozenset({
+    "bloom", "dbrx", "falcon", "gpt2", "gptj", "gpt_oss", "granitemoe", "granitemoeshared", "granitemoehybrid",
+    "hy_v3", "jamba", "mamba", "mamba2", "minicpm", "mixtral", "nemotron_h", "olmoe", "opt", "orion", "phi4mm",
+    "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_next", "stablelm",
+    "zamba2",
+})  # fmt: skip
+"""Model types whose vLLM class builds the head without asking for the stage."""
+
+
 class Decoder(NamedTuple):
     """What a family's reader finds: the layers, and the family's own ways outside them."""
 
@@ -30,7 +48,6 @@ class Decoder(NamedTuple):
     norm_bias: bool = False
     lm_head: bool = True
     lm_head_bias: bool = False
-    head_every_stage: bool = False
     layers_name: str = "model.layers"
 
 
@@ -69,6 +86,8 @@ def assemble(
         norm_bias=decoder.norm_bias,
         lm_head=decoder.lm_head,
         lm_head_bias=decoder.lm_head_bias,
+        embed_every_stage=text.get("model_type") in EMBED_EVERY_STAGE,
+        head_every_stage=text.get("model_type") in HEAD_EVERY_STAGE,
         layers_name=decoder.layers_name,
         extra=decoder.extra,
         towers=towers,

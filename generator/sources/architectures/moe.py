@@ -28,7 +28,7 @@ TRAITS: dict[str, MixtureTraits] = {
     "glm4_moe": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
     "glm4v_moe_text": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
     "minimax_m2": MixtureTraits(name="block_sparse_moe", correction_bias=True, router_dtype=DType.F32),
-    "gpt_oss": MixtureTraits(bias=True, router_bias=True, router_name="router"),
+    "gpt_oss": MixtureTraits(bias=True, router_bias=True, router_name="router", activation="swigluoai"),
     "ernie4_5_moe": MixtureTraits(correction_bias=True),
     "hunyuan_v1_moe": MixtureTraits(shared_name="shared_mlp"),
     "deepseek": MixtureTraits(), "deepseek_v2": MixtureTraits(), "deepseek_v3": MixtureTraits(),

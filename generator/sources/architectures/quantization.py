@@ -12,6 +12,7 @@ from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
 from generator.sources.architectures.patterns import ALL, EXPERTS, HEADS, module_patterns
 from generator.sources.architectures.weight_formats import (
     INT8_CHANNEL,
+    GPT_OSS_EXPERTS,
     MXFP4_EXPERTS,
     NVFP4,
     fp8,
@@ -119,7 +120,7 @@ def _gptq(declared: Config) -> Quantization:
     everything = _everything(form)
     return Quantization(
         method="gptq", bits=bits, group_size=group if group > 0 else None,
-        ignored_modules=module_patterns(declared.get("modules_in_block_to_quantize") and () or ()),
+        ignored_modules=module_patterns((declared.get("modules_in_block_to_quantize") and ()) or ()),
         rules=(*rules, *(everything[1:] if declared.get("lm_head") else everything)),
     )  # fmt: skip
 
@@ -141,11 +142,11 @@ def _auto_round(declared: Config) -> Quantization:
 
 
 def _mxfp4(declared: Config) -> Quantization:
-    """MXFP4: routed experts only (vLLM 0.32 layers/quantization/mxfp4.py)."""
+    """MXFP4 as gpt-oss declares it: routed experts only (vLLM 0.32 layers/quantization/mxfp4.py)."""
     ignored = module_patterns(declared.get("modules_to_not_convert") or ())
     return Quantization(
         method="mxfp4", bits=4, group_size=32, ignored_modules=tuple(name for name in ignored if "expert" in name),
-        rules=(QuantRule(targets=EXPERTS, format=MXFP4_EXPERTS),),
+        rules=(QuantRule(targets=EXPERTS, format=GPT_OSS_EXPERTS),),
     )  # fmt: skip
 
 

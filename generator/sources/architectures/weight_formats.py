@@ -21,6 +21,9 @@ MXFP4 = Format(weights=DType.U8, bits=4, scales=DType.U8, scale_rows=1, scale_co
 MXFP4_EXPERTS = MXFP4.model_copy(update={"kernel": "mxfp4"})
 """MXFP4 experts, whose shape is padded as the kernel wants (fused_moe/oracle/mxfp4.py)."""
 
+GPT_OSS_EXPERTS = MXFP4.model_copy(update={"kernel": "gpt_oss_mxfp4"})
+"""gpt-oss's experts, which have kernels of their own."""
+
 MXFP8 = Format(weights=DType.F8_E4M3, bits=8, scales=DType.U8, scale_rows=1, scale_columns=32)
 """MXFP8: blocks of 32 with power-of-two scales."""
 
