@@ -1,4 +1,4 @@
-"""Released templates: make one, list them."""
+"""Released templates: make one, list them, put them where Copier finds them."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ def is_released(checkout: Path = _CHECKOUT, bundle: Path = store.PACKAGED) -> bo
     """True where the checkout's template is the newest release, so that nothing unreleased can ship."""
     with isolated():
         return releases.is_released(checkout, bundle)
+
+
+def sync(packaged: Path = store.PACKAGED) -> str:
+    """Address of this machine's store, once it holds every release that this package ships.
+
+    Raises:
+        RenderError: a released tag was moved, or there is no release.
+    """
+    with isolated():
+        return store.ensure(packaged)
 
 
 def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:

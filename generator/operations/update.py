@@ -56,7 +56,7 @@ def update(
     progress: Callable[[int, int], None] | None = None,
     packaged: Path = store.PACKAGED,
 ) -> UpdateReport:
-    """Apply changed answers to the deployment at `root`; `upgrade` also moves it to a newer template (`ref`).
+    """Apply changed answers to the deployment at `root`; `upgrade` or `ref` also move it to a newer template.
 
     The tree is left as it was unless the update ends, with or without conflicts.
 
@@ -120,7 +120,7 @@ def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) 
     """The version to move to, None for the pinned one; every version involved is known and harmless."""
     if before.source == store.STORE:
         store.ensure(packaged)
-    target = (ref or store.newest(before.source)) if upgrade else None
+    target = ref or (store.newest(before.source) if upgrade else None)
     store.refuse_untrusted(before.source, frozenset({before.template, target or before.template}), packaged)
     return target
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
 
+import pexpect
 import pytest
 import yaml
 from fixtures.deployments import (
@@ -36,7 +38,7 @@ from generator.errors import (
 from generator.operations import templates
 from generator.operations.generate import generate
 from generator.operations.update import update
-from generator.rendering.store import STORE
+from generator.rendering import store
 
 ANSWERS = ".copier-answers.yml"
 
@@ -70,7 +72,7 @@ def test_a_deployment_is_one_clean_commit(generated):
 
 def test_what_is_recorded_means_the_same_on_every_machine(generated):
     recorded = answers_of(generated.path)
-    assert recorded["_src_path"] == STORE
+    assert recorded["_src_path"] == store.STORE
     assert recorded["_commit"] == "1.0.0"
     assert (recorded["gpu"], recorded["vllm"], recorded["service"]) == (GPU, "0.33.0", "qwen3-8b")
     assert recorded["plan"]["engine"] == generated.plan.engine
@@ -154,12 +156,14 @@ def test_plain_copier_copies_the_same_tree(generated, tmp_path):
         f"-d{name}={value}"
         for name, value in request_for().model_dump(include={"model", "source", "gpu"}).items()
     ]
-    bare_copier("copy", "--trust", "--defaults", "-r", "1.0.0", *data, STORE, str(tmp_path / "bare"))
+    bare_copier("copy", "--trust", "--defaults", "-r", "1.0.0", *data, store.STORE, str(tmp_path / "bare"))
     assert tree(tmp_path / "bare") == tree(generated.path)
 
 
 def test_plain_copier_without_trust_is_refused(tmp_path):
-    done = bare_copier("copy", "--defaults", f"-dmodel={MODEL}", STORE, str(tmp_path / "bare"), ok=False)
+    done = bare_copier(
+        "copy", "--defaults", f"-dmodel={MODEL}", store.STORE, str(tmp_path / "bare"), ok=False
+    )
     assert "unsafe" in done.stderr
     assert not (tmp_path / "bare").exists()
 
@@ -375,7 +379,7 @@ def test_a_choice_that_a_template_drops_is_reported(deployment, bundle, tmp_path
         with pytest.raises(RenderError, match="workload"):
             update(deployment, {}, upgrade=True, packaged=packaged)
     finally:
-        Path(STORE).expanduser().unlink()
+        Path(store.STORE).expanduser().unlink()
     assert tree(deployment) == before
     assert git(deployment, "status", "--porcelain") == ""
 
@@ -394,7 +398,7 @@ def test_a_template_that_would_run_code_is_refused(deployment, bundle, tmp_path)
 def test_a_teammates_machine_has_the_store_after_one_update(deployment, bundle, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "teammate"))
     assert not update(deployment, {}, packaged=bundle).files.any
-    assert Path(STORE).expanduser().is_file()
+    assert Path(store.STORE).expanduser().is_file()
 
 
 def test_a_deployment_below_the_root_of_a_repository(generated, bundle, tmp_path):
@@ -425,3 +429,36 @@ def test_a_template_newer_than_this_package_says_so(bundle, tmp_path, name):
     with pytest.raises((RenderError, RequestError), match="newer vllm-wizard"):
         generate(request_for(), tmp_path / "new", template="worktree", checkout=newer)
     assert not (tmp_path / "new").exists()
+
+
+def test_plain_copier_says_in_one_line_what_the_planner_refuses(bundle, tmp_path):
+    """No GPU here and none named, an unknown one, and a model that does not fit."""
+    store.ensure(bundle)
+    words = ("copy", "--trust", "--defaults", "-r", "1.0.0", "-dsource=embedded")
+    large = "-dmodel=meta-llama/Llama-3.1-70B-Instruct"
+    for data in ([f"-dmodel={MODEL}"], [f"-dmodel={MODEL}", "-dgpu=H1000"], [large, "-dgpu=T4-16GB"]):
+        done = bare_copier(*words, *data, store.STORE, str(tmp_path / "bare"), ok=False)
+        assert done.returncode == 1
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        assert not (tmp_path / "bare").exists()
+
+
+def test_plain_copier_asks_a_person_seven_questions(bundle, tmp_path):
+    """On a terminal; facts, plan and expert questions are not asked, and the GPU has no default here."""
+    store.ensure(bundle)
+    words = ["-m", "copier", "copy", "--trust", "-r", "1.0.0", store.STORE, str(tmp_path / "asked")]
+    terminal = pexpect.spawn(sys.executable, words, timeout=60, encoding="utf-8", dimensions=(50, 200))
+    answers = (
+        ("Hugging Face model id", MODEL), ("GPU by catalogue", GPU), ("GPUs of one node", ""),
+        ("Workload preset", ""), ("Requests in flight", ""), ("Name of the service", ""),
+        ("What to render", ""),
+    )  # fmt: skip
+    for question, answer in answers:
+        terminal.expect_exact(question)
+        terminal.send(f"{answer}\r")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    recorded = answers_of(tmp_path / "asked")
+    assert (recorded["model"], recorded["gpu"], recorded["service"]) == (MODEL, GPU, "qwen3-8b")
+    assert recorded["artefacts"] == ["command", "profile", "compose"]
