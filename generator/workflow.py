@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from generator import __version__
@@ -16,7 +17,7 @@ from generator.models.plan import PlanRecord
 from generator.planning.planner import Tables, make_plan
 from generator.presenting.record import plan_record
 from generator.sources.facts import model_facts
-from generator.units import gib
+from generator.units import GIB, gib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +92,17 @@ def detected_hardware() -> dict[str, Any]:
     """
     from generator.sources.nvml import detect  # noqa: PLC0415 - start-up time
 
-    return detect().answers(gpu_by_nvml)
+    system = detect()
+    if not system.is_uniform:
+        names = ", ".join(dict.fromkeys(gpu.name for gpu in system.gpus))
+        raise HardwareDetectionError(f"this machine has GPUs of different kinds ({names}): name one, --gpu and --gpus")
+    first = system.gpus[0]
+    busy = any(gpu.processes for gpu in system.gpus)
+    return {
+        "gpu": gpu_by_nvml(first.name, first.memory_total_bytes).name,
+        "gpus": len(system.gpus),
+        **({"reserve_gb": ceil(system.reserved_bytes / GIB * 10) / 10} if busy else {}),
+    }
 
 
 def detected_gpu() -> str | None:

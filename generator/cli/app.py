@@ -68,11 +68,9 @@ def run() -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - keeps the interpreter's last flush quiet
         return 0
-    except Exception as error:  # noqa: BLE001 - the boundary: a bug is one line, and a traceback only when asked for
+    except Exception as error:
         if os.environ.get("VLLM_WIZARD_DEBUG"):
             raise
         name = type(error).__name__
-        console.error(
-            f"unexpected {name}: {error}; this is a bug: run again with VLLM_WIZARD_DEBUG=1 and report it"
-        )
+        console.error(f"unexpected {name}: {error}; this is a bug: run again with VLLM_WIZARD_DEBUG=1 and report it")
         return _UNEXPECTED

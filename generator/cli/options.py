@@ -1,4 +1,4 @@
-"""Command-line options: one field of `Request` is one option; engine flags are sugar that writes `overrides`."""
+"""Command-line options: one field of `Request` is one option; engine flags write `overrides`."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def request_from(answers: dict[str, Any]) -> Request:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise RequestError(
-            f"--{field.replace('_', '-')}: {first['msg'].lower()}, got {first['input']!r}"
-        ) from error
+        raise RequestError(f"--{field.replace('_', '-')}: {first['msg'].lower()}, got {first['input']!r}") from error
 
 
 def _parameters() -> Iterable[inspect.Parameter]:
@@ -91,11 +89,7 @@ def _parameters() -> Iterable[inspect.Parameter]:
         for name in names:
             field = Request.model_fields[name]
             flags = (f"--{name.replace('_', '-')}", *((_SHORT[name],) if name in _SHORT else ()))
-            default = (
-                ""
-                if field.is_required() or field.default in ("", 0, False)
-                else f" [default: {field.default}]"
-            )
+            default = "" if field.is_required() or field.default in ("", 0, False) else f" [default: {field.default}]"
             yield _parameter(name, _option_type(name), flags, f"{field.description}{default}", panel)
     for name, (flags, kind, text) in _ENGINE.items():
         yield _parameter(name, kind, flags, text, "Engine (your choice; the planner works around it)")
@@ -125,9 +119,7 @@ def _option_type(name: str) -> Any:
 def _stated(given: dict[str, Any]) -> Stated:
     profile = load_profile(given["profile"]) if given["profile"] else None
     answers = dict(profile.answers) if profile else {}
-    flags = {
-        name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)
-    }
+    flags = {name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)}
     answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
     engine = {name: value for name, value in flags.items() if name in _ENGINE}
     engine |= dict(map(_assignment, flags.get("set_", ())))

@@ -20,12 +20,8 @@ def plan(
     *,
     stated: Stated,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Print the reason of every engine value.")
-    ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Use embedded models and the cache only.")
-    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print the reason of every engine value.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Use embedded models and the cache only.")] = False,
 ) -> None:
     """Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.
 
@@ -40,6 +36,4 @@ def plan(
     else:
         report.show_plan(made, explain=explain)
     if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
-        raise InfeasiblePlanError(
-            report.shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes
-        )
+        raise InfeasiblePlanError(report.shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import memory_rows, memory_shares
+from generator.presenting.speed import speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
+    from generator.operations.update import UpdateReport
     from generator.sources.nvml import DetectedSystem
 
 _VERDICTS = {
@@ -65,12 +67,18 @@ def show_system(system: DetectedSystem) -> None:
         table.add_row(
             str(gpu.index),
             gpu.name,
-            gib_text(gpu.memory_total_bytes),
-            gib_text(gpu.memory_used_bytes),
+            _memory_word(gpu.memory_total_bytes),
+            _memory_word(gpu.memory_used_bytes),
             f"{gpu.capability // 10}.{gpu.capability % 10}",
         )
     console.show(f"driver {system.driver_version}, CUDA {system.cuda_version}")
     console.show(table)
+    for text in system.notes:
+        console.warn(text)
+
+
+def _memory_word(value: int | None) -> str:
+    return "shared with the CPU" if value is None else gib_text(value)
 
 
 def _headline(plan: Plan) -> tuple[str, str]:
@@ -80,11 +88,10 @@ def _headline(plan: Plan) -> tuple[str, str]:
     model = plan.model
     revision = f" @ {model.revision[:12]}" if model.revision else ""
     embedded = ", embedded facts" if model.source == "embedded" else ""
-    return (
-        f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded}) on "
-        f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}",
-        f"[bold {colour}]{word}[/bold {colour}] {meaning}; OOM risk {plan.feasibility.oom_risk}",
-    )
+    what = f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
+    where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}"
+    verdict = f"[bold {colour}]{word}[/bold {colour}] {meaning}"
+    return f"{what} on {where}", f"{verdict}; OOM risk {plan.feasibility.oom_risk}"
 
 
 def _memory(plan: Plan) -> tuple[str, ...]:
@@ -104,15 +111,16 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     if plan.kv_cache is None:
         return ("[bold]KV cache[/bold]  no room for one",)
     cache, load = plan.kv_cache, plan.inputs.load
+    tokens, longest = tokens_text(cache.capacity_tokens), tokens_text(cache.at_max_model_len)
+    room = f"{times_text(cache.max_concurrency)} requests of {longest} tokens"
+    shape = f"{tokens_text(load.prompt_tokens)} + {tokens_text(load.gen_tokens)} tokens"
     lines = [
-        f"[bold]KV cache[/bold]  {tokens_text(cache.capacity_tokens)} tokens in {cache.num_blocks:,} blocks; "
-        f"{times_text(cache.max_concurrency)} requests of {tokens_text(cache.at_max_model_len)} tokens",
-        f"[bold]Workload[/bold]  {load.concurrency} requests of {tokens_text(load.prompt_tokens)} + "
-        f"{tokens_text(load.gen_tokens)} tokens at once; room for "
-        f"{plan.feasibility.max_concurrency_at_context:,}",
+        f"[bold]KV cache[/bold]  {tokens} tokens in {cache.num_blocks:,} blocks: {room}",
+        f"[bold]Workload[/bold]  {load.concurrency} requests of {shape} at once;"
+        f" room for {plan.feasibility.max_concurrency_at_context:,}",
     ]
     if plan.estimate:
-        lines.append(f"[bold]Speed[/bold]     {plan.display_speed}")
+        lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")
     return tuple(lines)
 
 
@@ -139,3 +147,28 @@ def _wrapped(command: tuple[str, ...]) -> str:
         else:
             lines[-1] += f" {shlex.quote(word)}"
     return " \\\n".join(lines)
+
+
+def show_update(done: UpdateReport) -> None:
+    """Print what an update changed: answers, engine values, files; nothing where nothing changed."""
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    if done.template_before != done.template_after:
+        console.show(f"template {done.template_before} -> [bold]{done.template_after}[/bold]")
+    for title, changes in (("answers", done.answers), ("engine", done.engine)):
+        for change in changes:
+            old, new = escape(_word(change.before)), escape(_word(change.after))
+            console.show(f"{title:<8} {change.name}: [dim]{old}[/dim] -> [bold]{new}[/bold]")
+    if done.plan_before.summary != done.plan_after.summary:
+        console.show(f"plan     {escape(done.plan_after.summary)}")
+    for kind in ("added", "changed", "deleted", "conflicts"):
+        for name in getattr(done.files, kind):
+            console.show(f"{kind:<8} {escape(name)}")
+    if not (done.files.added or done.files.changed or done.files.deleted or done.files.conflicts):
+        console.show("nothing to change")
+    else:
+        console.show("\nNext: git diff, then commit")
+
+
+def _word(value: object) -> str:
+    return "unset" if value is None else str(value)

@@ -1,0 +1,111 @@
+"""`vllm-wizard generate`: a new deployment repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from generator.cli import console, report
+from generator.cli.options import request_from, with_request_options
+from generator.errors import HardwareDetectionError, InfeasiblePlanError, RequestError
+from generator.models.request import Artefact, Request
+from generator.workflow import detected_hardware, facts_for, plan_for
+
+if TYPE_CHECKING:
+    from generator.cli.options import Stated
+    from generator.models.plan import Plan
+    from generator.operations.generate import Generated
+
+_EMIT = {"k8s": "kubernetes"}
+_SHOWN = 24
+
+
+@with_request_options
+def generate(
+    *,
+    stated: Stated,
+    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The new directory.")],
+    emit: Annotated[str, typer.Option("--emit", help="Of command,profile,compose,kubernetes (k8s).")] = "",
+    service: Annotated[str, typer.Option("--service", help="Name of the deployment.")] = "",
+    template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+) -> None:
+    """Generate a deployment repository: prove the plan, render it, commit it.
+
+    Example: vllm-wizard generate --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --output-dir qwen3-8b
+    """
+    for warning in stated.warnings:
+        console.warn(warning)
+    answers = dict(stated.answers)
+    answers |= {"artefacts": _artefacts(emit)} if emit else {}
+    answers |= {"service": service} if service else {}
+    asks = console.interactive() and not yes
+    answers = _asked(answers, template or None) if asks else _detected(answers)
+    request = request_from({name: value for name, value in answers.items() if name in Request.model_fields})
+    facts = facts_for(request, offline=offline, progress=console.progress())
+    plan = plan_for(request, facts)
+    _refuse_unfit(plan)
+    if asks:
+        report.show_plan(plan, explain=False)
+        _confirm(output_dir)
+    from generator.operations.generate import generate as render  # noqa: PLC0415 - start-up time
+
+    made = render(
+        request,
+        output_dir,
+        artefacts=answers.get("artefacts"),
+        service=answers.get("service"),
+        template=template or None,
+        facts=facts,
+    )
+    _show(made)
+
+
+def _asked(answers: dict[str, Any], template: str | None) -> dict[str, Any]:
+    from generator.cli import prompts  # noqa: PLC0415 - start-up time
+    from generator.operations.templates import questions  # noqa: PLC0415
+
+    return prompts.ask(questions(template), answers)
+
+
+def _detected(answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers with this machine's GPUs where no GPU is named."""
+    if answers.get("gpu", "auto") != "auto":
+        return answers
+    try:
+        return {**detected_hardware(), **{name: value for name, value in answers.items() if name != "gpu"}}
+    except HardwareDetectionError as error:
+        raise HardwareDetectionError(f"{error}; or name the GPU: --gpu H100 --gpus 1") from error
+
+
+def _artefacts(emit: str) -> list[str]:
+    wanted = [_EMIT.get(word, word) for word in (part.strip() for part in emit.split(",")) if word]
+    unknown = [word for word in wanted if word not in get_args(Artefact)]
+    if unknown:
+        raise RequestError(f"--emit {unknown[0]}: choose of {', '.join(get_args(Artefact))}, with commas between")
+    return wanted
+
+
+def _refuse_unfit(plan: Plan) -> None:
+    if plan.feasibility.verdict == "does_not_fit":
+        report.show_plan(plan, explain=False)
+        raise InfeasiblePlanError(report.shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
+
+
+def _confirm(output_dir: Path) -> None:
+    from generator.cli import prompts  # noqa: PLC0415 - start-up time
+
+    if not prompts.confirm(f"Generate {output_dir}?"):
+        raise KeyboardInterrupt
+
+
+def _show(made: Generated) -> None:
+    console.show(f"[green]generated[/green] {made.path} (template {made.template}, commit {made.commit or 'none'})")
+    for name in made.files[:_SHOWN]:
+        console.show(f"  {name}")
+    if len(made.files) > _SHOWN:
+        console.show(f"  and {len(made.files) - _SHOWN} more")
+    console.show(f"\nNext: cd {made.path} && make help, then read README.md")

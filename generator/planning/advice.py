@@ -1,0 +1,97 @@
+"""Advice: what a colleague would add to the plan; one function each, its docstring is the text.
+
+A function that returns True lets its docstring speak, `{name}` filled from what it returns with it.
+"""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import TYPE_CHECKING
+
+from generator.models.feed_forward import MoE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
+
+    Figures = dict[str, object]
+    Advisory = Callable[[Case, Candidate], Figures | None]
+
+
+def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
+    """What could be done better, a sentence each."""
+    return _said((embedded_facts, idle_gpus, no_nvlink, custom_gpu), case, chosen)
+
+
+def warnings(case: Case, chosen: Candidate) -> tuple[str, ...]:
+    """What may go wrong, a sentence each."""
+    return _said((tight_fit, overloaded, uncalibrated, remote_code, unified_memory), case, chosen)
+
+
+def embedded_facts(case: Case, _: Candidate) -> Figures | None:
+    """Model facts are embedded, from config.json alone: plan again with the Hub to pin a revision."""
+    return {} if case.facts.source == "embedded" else None
+
+
+def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
+    """{idle} of {total} GPUs stay idle: no layout that vLLM accepts uses them all."""
+    idle = case.cluster.total_gpus - chosen.layout.ranks
+    return {"idle": idle, "total": case.cluster.total_gpus} if idle else None
+
+
+def no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
+    """The {tp} GPUs of a tensor-parallel group talk over PCIe: NVLink, or fewer GPUs a group, is faster."""
+    tensor = chosen.layout.tensor_parallel_size
+    return {"tp": tensor} if tensor > 1 and case.cluster.link == "pcie" else None
+
+
+def custom_gpu(case: Case, _: Candidate) -> Figures | None:
+    """The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it."""
+    return {} if case.gpu.name.startswith("custom") else None
+
+
+def tight_fit(_: Case, chosen: Candidate) -> Figures | None:
+    """Fits at the expected values only: a start may fail by {missing} MiB; lower the context or add GPUs."""
+    if chosen.verdict != "tight":
+        return None
+    low = chosen.memory.kv_cache_available_bytes.low
+    return {"missing": (max(chosen.needed_bytes) - low) >> 20}
+
+
+def overloaded(_: Case, chosen: Candidate) -> Figures | None:
+    """Room for {room} requests of the workload's length at once, {asked} are asked for: the rest wait."""
+    if chosen.verdict == "does_not_fit" or chosen.carries_load:
+        return None
+    asked = chosen.load.concurrency * chosen.layout.data_parallel_size
+    return {"room": chosen.concurrency, "asked": asked}
+
+
+def uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
+    """Overheads of vLLM {release} are {limits}."""
+    *_, found, limits = chosen.memory.calibration.partition("not calibrated for ")
+    return {"release": case.release, "limits": f"not calibrated for {limits}"} if found else None
+
+
+def remote_code(case: Case, _: Candidate) -> Figures | None:
+    """The repository brings its own code, which vLLM refuses to run without --trust-remote-code."""
+    asked = case.facts.custom_code and case.architecture.generic
+    return {} if asked and not case.request.trust_remote_code else None
+
+
+def unified_memory(case: Case, _: Candidate) -> Figures | None:
+    """The CPU shares this memory: page cache and other programs move the budget by gibibytes."""
+    return {} if case.gpu.unified_memory else None
+
+
+def is_moe(case: Case) -> bool:
+    """Whether any layer routes tokens to experts."""
+    return any(isinstance(layer.feed_forward, MoE) for layer in case.architecture.layer_kinds)
+
+
+def _said(sentences: tuple[Advisory, ...], case: Case, chosen: Candidate) -> tuple[str, ...]:
+    pairs = ((sentence, sentence(case, chosen)) for sentence in sentences)
+    return tuple(
+        cleandoc(sentence.__doc__ or "").format(**figures) for sentence, figures in pairs if figures is not None
+    )

@@ -1,0 +1,253 @@
+"""Candidate: one layout worked out: limits, memory of every stage, cache, verdict."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.models.overheads import BudgetSettings
+from generator.models.parallelism import Layout
+from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
+from generator.models.value import Value
+from generator.models.workload import Workload
+from generator.planning import budget as budgets
+from generator.planning import limits, overhead
+from generator.planning.case import Case, Limits
+from generator.planning.defaults import scheduler_defaults
+from generator.planning.kv_cache.layout import CacheLayout, cache_layout
+from generator.planning.kv_cache.settings import model_dtype
+from generator.planning.weights import RankWeights, rank_weights
+from generator.units import gib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DTYPE_BYTES = {"float32": 4}
+_LEAN_TOKENS = 2048
+_VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
+
+
+class Candidate(Value):
+    """One layout with its limits and what they cost; the stages in order."""
+
+    layout: Layout
+    cache: CacheLayout
+    weights: RankWeights
+    stages: tuple[MemoryBudget, ...]
+    sequences: Decision
+    tokens: Decision
+    context: Decision
+    utilization: Decision
+    load: Workload
+    """The workload of one engine replica."""
+    verdict: Verdict
+    oom_risk: OOMRisk
+
+    @property
+    def worst_stage(self) -> int:
+        """Index of the stage whose pool holds the fewest blocks."""
+        blocks = [
+            stage.kv_cache_available_bytes.expected / max(1, size)
+            for stage, size in zip(self.stages, self.cache.bytes_per_block, strict=True)
+        ]
+        return blocks.index(min(blocks))
+
+    @property
+    def memory(self) -> MemoryBudget:
+        """Budget of the worst stage."""
+        return self.stages[self.worst_stage]
+
+    @cached_property
+    def expected_bytes(self) -> tuple[int, ...]:
+        """Expected cache memory of every stage."""
+        return tuple(stage.kv_cache_available_bytes.expected for stage in self.stages)
+
+    @cached_property
+    def needed_bytes(self) -> tuple[int, ...]:
+        """Cache bytes that one request of the chosen context takes on every stage, the least to start."""
+        return self.cache.min_bytes_to_start(int(self.context.value))
+
+    @property
+    def headroom_bytes(self) -> int:
+        """Expected cache memory beyond the least to start, on the tightest stage; negative where short."""
+        pairs = zip(self.expected_bytes, self.needed_bytes, strict=True)
+        return min(have - need for have, need in pairs)
+
+    @property
+    def concurrency(self) -> int:
+        """Requests of the workload that all engines' pools hold at once."""
+        length = min(self.load.request_tokens, int(self.context.value))
+        one = self.cache.max_concurrency(tuple(max(0, have) for have in self.expected_bytes), length)
+        return int(min(one, 1_000_000)) * self.layout.data_parallel_size
+
+    @property
+    def carries_load(self) -> bool:
+        """Whether the workload's concurrent requests all fit and are all admitted."""
+        return self.verdict != "does_not_fit" and self.concurrency >= self.load.concurrency
+
+
+class _Attempt(NamedTuple):
+    sequences: Decision
+    tokens: Decision
+
+
+def evaluate(case: Case, layout: Layout) -> Candidate:
+    """The layout at the most generous limits that fit; at the leanest where none does.
+
+    Raises:
+        RequestError: vLLM would refuse the layout or a value.
+    """
+    weights = rank_weights(
+        case.architecture,
+        case.quantization,
+        layout,
+        drafts=case.drafts,
+        language_model_only=bool(case.fixed.get("language_model_only")),
+    )
+    best: Candidate | None = None
+    for attempt in _attempts(case, layout):
+        made = _worked_out(case, layout, weights, attempt)
+        if made.verdict == "fits" and made.carries_load:
+            return made
+        if best is None or _rank(made) < _rank(best):
+            best = made
+    assert best is not None  # noqa: S101 - there is always one attempt
+    return best
+
+
+def replica_load(load: Workload, layout: Layout) -> Workload:
+    """The workload of one data-parallel replica: its share of the requests in flight."""
+    share = -(-load.concurrency // layout.data_parallel_size)
+    return load.model_copy(update={"concurrency": share})
+
+
+def _rank(candidate: Candidate) -> tuple[int, bool]:
+    return _VERDICTS.index(candidate.verdict), not candidate.carries_load
+
+
+def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
+    """Limits from comfortable to lean; the user's own stay."""
+    context = case.fixed.get("max_model_len") or case.model_context
+    mode = case.fixed.get("performance_mode")
+    defaults = scheduler_defaults(case.gpu, release=case.release, max_model_len=context, performance_mode=mode)
+    load = replica_load(case.request.load, layout)
+    seen = set()
+    lean = load.model_copy(update={"batching_mode": "latency"})
+    for shape, tokens in (
+        (load, defaults.max_num_batched_tokens),
+        (load, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
+        (lean, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
+    ):
+        sequences = _own(case, "max_num_seqs") or limits.sequence_limit(shape, defaults.max_num_seqs)
+        chosen = _own(case, "max_num_batched_tokens") or limits.token_limit(
+            load, tokens, int(sequences.value), defaults.max_num_batched_tokens
+        )
+        attempt = _Attempt(sequences, chosen)
+        if (sequences.value, chosen.value) not in seen:
+            seen.add((sequences.value, chosen.value))
+            yield attempt
+
+
+def _own(case: Case, field: str) -> Decision | None:
+    if field not in case.fixed:
+        return None
+    return Decision(field=field, value=case.fixed[field], reason="you set it")
+
+
+def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Attempt) -> Candidate:
+    load = replica_load(case.request.load, layout)
+    sizes = Limits(int(attempt.sequences.value), int(attempt.tokens.value))
+    settings = case.cache_settings(sizes)
+    cache = cache_layout(case.architecture, layout, settings)
+    memory = _memory_settings(case, sizes, utilization=1.0)
+    utilization = _utilization(case, layout, memory)
+    memory = memory.model_copy(update={"gpu_memory_utilization": float(utilization.value)})
+    stages = tuple(_stage(case, layout, weights, memory, stage) for stage in range(len(weights.stages)))
+    context = _context(case, load, cache, stages, sizes)
+    verdict, risk = _verdict(stages, cache.min_bytes_to_start(int(context.value)))
+    return Candidate(
+        layout=layout,
+        cache=cache,
+        weights=weights,
+        stages=stages,
+        sequences=attempt.sequences,
+        tokens=attempt.tokens,
+        context=context,
+        utilization=utilization,
+        load=load,
+        verdict=verdict,
+        oom_risk=risk,
+    )
+
+
+def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSettings:
+    dtype = model_dtype(case.architecture, case.cache_settings(sizes))
+    drafts = case.fixed.get("speculative_config") or {}
+    return BudgetSettings(
+        gpu_memory_utilization=utilization,
+        max_model_len=case.fixed.get("max_model_len") or case.model_context,
+        max_num_seqs=sizes.max_num_seqs,
+        max_num_batched_tokens=sizes.max_num_batched_tokens,
+        enforce_eager=bool(case.fixed.get("enforce_eager")),
+        dtype_bytes=_DTYPE_BYTES.get(dtype, 2),
+        num_speculative_tokens=drafts.get("num_speculative_tokens", 0),
+        encoder_tokens=overhead.encoder_tokens(case.architecture, sizes.max_num_batched_tokens)
+        if not case.fixed.get("language_model_only")
+        else 0,
+    )
+
+
+def _utilization(case: Case, layout: Layout, memory: BudgetSettings) -> Decision:
+    field = "gpu_memory_utilization"
+    if field in case.fixed:
+        return Decision(field=field, value=case.fixed[field], reason="you set it")
+    outside = budgets.outside_bytes(
+        case.architecture,
+        memory,
+        case.gpu,
+        layout,
+        release=case.release,
+        table=case.tables.overheads,
+    )
+    value = budgets.choose_utilization(
+        gpu=case.gpu,
+        outside=outside,
+        reserved_bytes=case.cluster.reserved_bytes,
+        table=case.tables.overheads,
+    )
+    return Decision(field=field, value=value, reason=limits.utilization_reason(outside.high, case.cluster))
+
+
+def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSettings, stage: int) -> MemoryBudget:
+    held = weights.stages[stage]
+    last = len(weights.stages) - 1
+    name = "every rank is alike" if not last else f"stage {stage + 1} of {last + 1}"
+    return budgets.budget(
+        weights_bytes=held.total_bytes,
+        architecture=case.architecture,
+        layout=layout,
+        settings=memory,
+        gpu=case.gpu,
+        link=case.cluster.link,
+        release=case.release,
+        table=case.tables.overheads,
+        headroom_bytes=gib(case.request.headroom_gb),
+        last_stage=stage == last,
+        worst_rank=name,
+    )
+
+
+def _context(
+    case: Case, load: Workload, cache: CacheLayout, stages: tuple[MemoryBudget, ...], sizes: Limits
+) -> Decision:
+    if "max_model_len" in case.fixed and case.fixed["max_model_len"] > 0:
+        return Decision(field="max_model_len", value=case.fixed["max_model_len"], reason="you set it")
+    low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
+    expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
+    return limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)
+
+
+def _verdict(stages: tuple[MemoryBudget, ...], needed: tuple[int, ...]) -> tuple[Verdict, OOMRisk]:
+    """The verdict on the worst stage."""
+    found = [budgets.verdict(stage, need) for stage, need in zip(stages, needed, strict=True)]
+    return max(found, key=lambda pair: (_VERDICTS.index(pair[0]), ("LOW", "MEDIUM", "HIGH").index(pair[1])))

@@ -1,0 +1,120 @@
+"""Case: all that one plan is made from, checked and ready; the planner looks nothing up."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from generator.models.checkpoint import ModelFacts
+from generator.models.engine import Engine
+from generator.models.hardware import GPU, Cluster
+from generator.models.overheads import OverheadTable
+from generator.models.request import Request
+from generator.models.value import Value
+from generator.planning.kv_cache.settings import CacheSettings
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.quantization import Quantization
+
+
+class Tables(Value):
+    """The tables that a plan is proven against."""
+
+    engine: Engine
+    overheads: OverheadTable
+    gpus: tuple[GPU, ...] = ()
+    """GPUs that repairs may propose."""
+    planner: str = ""
+    """Version of this package."""
+
+
+class Limits(NamedTuple):
+    """The two sizes of a batch that decide memory."""
+
+    max_num_seqs: int
+    max_num_batched_tokens: int
+
+
+class Case(Value):
+    """One request with its facts, GPUs and tables, and the user's engine values as the release reads them."""
+
+    request: Request
+    facts: ModelFacts
+    cluster: Cluster
+    tables: Tables
+    fixed: dict[str, Any]
+    """The user's engine values, checked; those that are left to vLLM are not in it."""
+    left_to_vllm: frozenset[str]
+    """Arguments that the user wants vLLM to decide."""
+
+    @classmethod
+    def of(cls, request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Self:
+        """The case of a request.
+
+        Raises:
+            RequestError: the release lacks an argument that the user sets, or refuses its value.
+        """
+        checked = {
+            tables.engine.flag(name).name: tables.engine.check(name, value) for name, value in request.overrides.items()
+        }
+        return cls(
+            request=request,
+            facts=facts,
+            cluster=cluster,
+            tables=tables,
+            fixed={name: value for name, value in checked.items() if value is not None},
+            left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
+        )
+
+    @property
+    def architecture(self) -> Architecture:
+        """The model's shapes."""
+        return self.facts.architecture
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """The checkpoint's own quantization."""
+        return self.facts.checkpoint.quantization
+
+    @property
+    def release(self) -> str:
+        """The vLLM release."""
+        return self.tables.engine.version
+
+    @property
+    def gpu(self) -> GPU:
+        """The GPU of every rank."""
+        return self.cluster.gpu
+
+    @cached_property
+    def model_context(self) -> int:
+        """The longest context that vLLM accepts for this model, in tokens."""
+        return self.architecture.max_position_embeddings
+
+    @property
+    def drafts(self) -> int:
+        """Multi-token-prediction layers that are loaded beside the model."""
+        speculation = self.fixed.get("speculative_config") or {}
+        return len(self.architecture.drafts) if speculation.get("method") == "mtp" else 0
+
+    def cache_settings(self, limits: Limits, max_model_len: int | None = None) -> CacheSettings:
+        """The engine values that decide the cache."""
+        names = CacheSettings.model_fields.keys() & self.fixed.keys()
+        drafts = self.fixed.get("speculative_config") or {}
+        given = {name: self.fixed[name] for name in names} | {
+            "release": self.release,
+            "capability": self.gpu.capability,
+            "max_num_seqs": limits.max_num_seqs,
+            "max_num_batched_tokens": limits.max_num_batched_tokens,
+            "max_model_len": max_model_len or self.fixed.get("max_model_len") or self.model_context,
+            "speculative_method": drafts.get("method"),
+            "num_speculative_tokens": drafts.get("num_speculative_tokens", 0),
+        }
+        quantization = self.quantization
+        if quantization is not None:
+            given |= {
+                "quantization": quantization.method,
+                "checkpoint_kv_cache_dtype": quantization.kv_cache_dtype,
+            }
+        return CacheSettings(**given)

@@ -1,0 +1,119 @@
+"""Limits of one engine, chosen from the workload and the budget; each choice carries its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.models.plan import Decision
+from generator.presenting.text import gib_text
+from generator.units import round_up
+
+if TYPE_CHECKING:
+    from generator.models.hardware import Cluster
+    from generator.models.workload import BatchingMode, Workload
+    from generator.planning.kv_cache.layout import CacheLayout
+
+    Pools = tuple[int, ...]
+    """Cache bytes of one rank of every pipeline stage."""
+
+_WAITING_ROOM: dict[BatchingMode, int] = {"latency": 1, "balanced": 2, "throughput": 4}
+"""Sequences admitted for each request that the workload keeps in flight."""
+_LATENCY_TOKENS = 2048
+"""Steps of at most this many prompt tokens keep the gaps between streamed tokens short."""
+_CONTEXT_STEP = 1024
+_SEQUENCE_STEP = 8
+"""CUDA graphs are captured for batches in steps of eight."""
+
+
+def sequence_limit(load: Workload, default: int) -> Decision:
+    """Sequences that one engine admits: the workload with room for a peak, at most vLLM's default."""
+    room = _WAITING_ROOM[load.batching_mode]
+    wanted = round_up(load.concurrency * room, _SEQUENCE_STEP)
+    times = f"{room} x " if room > 1 else ""
+    of = f"{times}{load.concurrency} requests in flight, in steps of {_SEQUENCE_STEP}"
+    if wanted > default:
+        return Decision(field="max_num_seqs", value=default, reason=f"vLLM's default for this GPU; {of} is more")
+    reason = f"{of}; each admitted sequence reserves memory (vLLM's default is {default})"
+    return Decision(field="max_num_seqs", value=wanted, reason=reason)
+
+
+def token_limit(load: Workload, wanted: int, sequences: int, default: int) -> Decision:
+    """Tokens of one step: `wanted`, fewer where latency counts, never fewer than sequences."""
+    value = min(wanted, _LATENCY_TOKENS) if load.batching_mode == "latency" else wanted
+    reason = "vLLM's default for this GPU"
+    if value < default:
+        why = "latency" if load.batching_mode == "latency" else "memory"
+        reason = f"short steps for the sake of {why}; vLLM's default is {default}"
+    if value < sequences:
+        value, reason = sequences, f"at least max_num_seqs ({sequences})"
+    return Decision(field="max_num_batched_tokens", value=value, reason=reason)
+
+
+def context_limit(
+    load: Workload, model_context: int, cache: CacheLayout, pools: tuple[Pools, Pools], sequences: int
+) -> Decision:
+    """Longest request: the model's own context if it and the workload fit together, else what does.
+
+    Tried in order: beside the rest of the workload at its mean length, then alone; in the low end of the pool,
+    then in the expected one. A context below the workload's own requests is no answer: then that length is
+    planned, and the verdict says that it does not fit.
+    """
+    least = min(load.request_tokens, model_context)
+    others = min(load.concurrency, sequences) - 1
+    for pool, end in zip(pools, ("even at the high end", "at the expected values"), strict=True):
+        for companions in dict.fromkeys((others, 0)):
+            value = longest_context(load, model_context, cache, pool, companions)
+            if value >= least:
+                reason = _context_reason(load, model_context, value, companions, end)
+                return Decision(field="max_model_len", value=value, reason=reason)
+    value = min(model_context, round_up(least, _CONTEXT_STEP))
+    return Decision(field="max_model_len", value=value, reason="one request of the workload, nothing more")
+
+
+def longest_context(load: Workload, model_context: int, cache: CacheLayout, pool: Pools, companions: int) -> int:
+    """Longest request, in steps of 1,024 tokens, beside `companions` mean requests; 0 where none fits."""
+    low, high = 0, -(-model_context // _CONTEXT_STEP)
+    while low < high:
+        middle = (low + high + 1) // 2
+        length = min(middle * _CONTEXT_STEP, model_context)
+        if fits(cache, pool, length, companions, min(load.request_tokens, length)):
+            low = middle
+        else:
+            high = middle - 1
+    return min(low * _CONTEXT_STEP, model_context)
+
+
+def longest_common_context(requests: int, model_context: int, cache: CacheLayout, pool: Pools) -> int:
+    """Longest length, up to the model's, that `requests` requests can all have at once; 0 where none."""
+    low, high = 0, model_context
+    while low < high:
+        middle = (low + high + 1) // 2
+        if cache.starts(pool, middle) and requests * cache.blocks_per_request(middle) <= cache.num_blocks(pool):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def fits(cache: CacheLayout, pool: Pools, length: int, companions: int, mean_length: int) -> bool:
+    """Whether one request of `length` tokens and `companions` of `mean_length` share the pool's blocks."""
+    if not cache.starts(pool, length):
+        return False
+    needed = cache.blocks_per_request(length) + companions * cache.blocks_per_request(mean_length)
+    return not companions or needed < cache.num_blocks(pool)
+
+
+def utilization_reason(outside_bytes: int, cluster: Cluster) -> str:
+    """Why the GPU's share is what it is."""
+    reserved = cluster.reserved_bytes
+    others = f" and {gib_text(reserved)} of other processes" if reserved else ""
+    shared = "; the CPU shares this memory" if cluster.gpu.unified_memory else ""
+    kept = f"leaves up to {gib_text(outside_bytes)} that vLLM does not budget (context, graphs, tables)"
+    return f"{kept}{others}{shared}"
+
+
+def _context_reason(load: Workload, model_context: int, value: int, companions: int, end: str) -> str:
+    beside = f" beside {companions} requests of {load.request_tokens:,} tokens" if companions else ""
+    if value == model_context:
+        return f"the model's own context; one such request fits{beside}, {end}"
+    return f"the longest that fits{beside}, {end}; the model's own is {model_context:,}"

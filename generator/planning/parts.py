@@ -1,0 +1,113 @@
+"""Parts of a plan that follow from the chosen candidate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, ModelSummary, Runtime
+from generator.planning.decisions import DRAIN_S
+from generator.planning.limits import longest_common_context
+from generator.planning.weights import modules, rank_weights
+from generator.units import GIB, MIB, ceil_div
+
+if TYPE_CHECKING:
+    from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
+
+_FIRST_READ_BYTES_PER_S = 200_000_000
+"""What a download, or a slow network disk, delivers; the first start waits for it."""
+_BOOT_S = 180
+"""Imports, compilation and graph capture of a first start; logged starts take 60 to 150 s of it."""
+_RING_BYTES = 10 * 16 * MIB + 24 * MIB
+"""One engine's broadcast ring and its group queue (vLLM 0.32 shm_broadcast.py:492)."""
+_QUEUE_BYTES = 10 * 24 * MIB
+"""Response queue of one local worker (vLLM 0.32 multiproc_executor.py:151)."""
+_SHM_FLOOR_BYTES = GIB
+_PRE_STOP_S, _MARGIN_S, _PULL_S, _PROBE_S = 15, 15, 600, 10
+
+
+def feasibility(case: Case, chosen: Candidate) -> Feasibility:
+    """The verdict with its figures; concurrency at the workload's request, context at its concurrency."""
+    room = chosen.headroom_bytes
+    pool = tuple(max(0, have) for have in chosen.expected_bytes)
+    return Feasibility(
+        verdict=chosen.verdict,
+        fits=chosen.verdict != "does_not_fit",
+        oom_risk=chosen.oom_risk,
+        headroom_bytes=max(0, room),
+        shortfall_bytes=max(0, -room),
+        max_concurrency_at_context=chosen.concurrency,
+        max_context_at_concurrency=longest_common_context(
+            chosen.load.concurrency, case.model_context, chosen.cache, pool
+        ),
+    )
+
+
+def kv_cache(chosen: Candidate) -> KVCacheReport | None:
+    """The allocator's answer at the expected memory; None where one request does not fit."""
+    if chosen.verdict == "does_not_fit":
+        return None
+    length, pool, cache = int(chosen.context.value), chosen.expected_bytes, chosen.cache
+    return KVCacheReport(
+        block_size_tokens=cache.block_size_tokens,
+        bytes_per_block=cache.bytes_per_block[chosen.worst_stage],
+        num_blocks=cache.num_blocks(pool),
+        groups=tuple(
+            CacheGroup(
+                kind=group.kind,
+                layers=group.layers,
+                block_size_tokens=group.block_size_tokens,
+                page_size_bytes=group.page_size_bytes,
+            )
+            for group in cache.groups
+        ),
+        capacity_tokens=cache.capacity_tokens(pool, length),
+        max_concurrency=cache.max_concurrency(pool, length),
+        at_max_model_len=length,
+    )
+
+
+def model_summary(case: Case) -> ModelSummary:
+    """The model's size and origin."""
+    facts = case.facts
+    held = [(one.matrix, len(one.layers) or one.count) for one in modules(case.architecture)]
+    return ModelSummary(
+        id=facts.id,
+        revision=facts.revision,
+        source=facts.source,
+        architecture=case.architecture.architecture,
+        parameters=sum(matrix.parameters * count for matrix, count in held),
+        active_parameters=sum(matrix.active_parameters * count for matrix, count in held),
+        checkpoint_bytes=stored_bytes(case),
+        license=facts.license,
+        gated=facts.gated,
+    )
+
+
+def stored_bytes(case: Case) -> int:
+    """Bytes of the checkpoint: the headers' sum, or the architecture's where no header was read."""
+    known = case.facts.checkpoint.total_bytes
+    return rank_weights(case.architecture, case.quantization).worst.total_bytes if known is None else known
+
+
+def runtime(case: Case, chosen: Candidate) -> Runtime:
+    """What the deployment needs around the engine."""
+    layout = chosen.layout
+    nodes = case.cluster.nodes
+    workers = ceil_div(layout.ranks, nodes)
+    startup = _BOOT_S + ceil_div(stored_bytes(case), _FIRST_READ_BYTES_PER_S)
+    shm = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
+    drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
+    return Runtime(
+        image=case.tables.engine.image,
+        startup_s=startup,
+        shm_bytes=shm,
+        host_ram_bytes=0,
+        drain_s=drain,
+        nodes=nodes,
+        gpus_per_node=workers,
+        shm_mib=ceil_div(shm, MIB),
+        startup_probes=ceil_div(startup, _PROBE_S),
+        progress_deadline_s=startup + _PULL_S,
+        grace_period_s=_PRE_STOP_S + drain + _MARGIN_S,
+    )

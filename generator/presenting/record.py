@@ -1,0 +1,79 @@
+"""plan_record(): what templates print of a plan, and no more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.plan import Display, PlanRecord
+from generator.models.vllm import VLLMConfig
+from generator.presenting.memory import memory_rows
+from generator.presenting.speed import speed_text
+from generator.presenting.text import plural, times_text, tokens_text
+
+if TYPE_CHECKING:
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.engine import Engine
+    from generator.models.plan import Plan
+
+_VERDICTS = {
+    "fits": "Fits, even at the high end of every estimate",
+    "tight": "Tight: fits at the expected values, not at the high end",
+    "does_not_fit": "Does not fit",
+}
+
+
+def plan_record(plan: Plan, facts: ModelFacts, inputs: dict[str, Any], engine: Engine) -> PlanRecord:
+    """The recorded part of a plan, its digest still empty."""
+    config = VLLMConfig(model=facts.id, arguments=plan.engine)
+    return PlanRecord(
+        planner=plan.planner,
+        inputs=inputs,
+        summary=summary(plan),
+        architecture=plan.model.architecture,
+        parameters=plan.model.parameters,
+        layout=plan.layout,
+        engine=plan.engine,
+        serve=config.serve_yaml(engine),
+        args=config.args(engine)[3:],
+        runtime=plan.runtime,
+        verdict=plan.feasibility.verdict,
+        decisions=plan.decisions,
+        warnings=plan.warnings,
+        display=_display(plan),
+    )
+
+
+def summary(plan: Plan) -> str:
+    """One line: model, GPUs, layout, limits."""
+    layout = plan.layout
+    sizes = [f"TP {layout.tensor_parallel_size}"]
+    sizes += [f"PP {layout.pipeline_parallel_size}"] if layout.pipeline_parallel_size > 1 else []
+    sizes += [f"DP {layout.data_parallel_size}"] if layout.data_parallel_size > 1 else []
+    sizes += ["EP"] if layout.enable_expert_parallel else []
+    where = f"{plural(layout.ranks, 'GPU')} ({plan.cluster.gpu.name})"
+    engine = plan.engine
+    limits = f"context {engine.get('max_model_len')}, {engine.get('max_num_seqs')} sequences"
+    return f"{plan.model.id} on {where}: {' x '.join(sizes)}, {limits}"
+
+
+def _display(plan: Plan) -> Display:
+    cluster, cache = plan.cluster, plan.kv_cache
+    nodes = f"{plural(cluster.nodes, 'node')} of " if cluster.nodes > 1 else ""
+    risk = f"; risk of running out of memory: {plan.feasibility.oom_risk}"
+    return Display(
+        verdict=_VERDICTS[plan.feasibility.verdict] + risk,
+        gpus=f"{nodes}{cluster.gpus_per_node} x {cluster.gpu.name}",
+        memory=memory_rows(plan.memory),
+        concurrency=_concurrency(plan),
+        context=f"{tokens_text(cache.at_max_model_len)} tokens" if cache else "none",
+        speed=speed_text(plan.estimate) if plan.estimate else "",
+    )
+
+
+def _concurrency(plan: Plan) -> str:
+    if plan.kv_cache is None:
+        return "none"
+    load = plan.inputs.load
+    longest = f"{times_text(plan.kv_cache.max_concurrency)} requests of full context"
+    mean = f"{plan.feasibility.max_concurrency_at_context:,} of {tokens_text(load.request_tokens)} tokens"
+    return f"{longest}; {mean}"
