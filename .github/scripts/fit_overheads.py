@@ -42,6 +42,8 @@ SHAPES = ROOT / "tests" / "accuracy" / "data" / "shapes.json"
 _RELEASE = re.compile(r"0\.[2-9]\d*(\.\d+)*|0\.1\d(\.\d+)*")
 ROUNDS = 6
 FEW = 8
+LEAST_SPREAD = 1.25
+"""A range is never narrower than this factor each way: few observations agree by chance."""
 FITTED = (
     "context_mib",
     "collectives_nvlink_mib",
@@ -128,9 +130,7 @@ def _phases(start: Case) -> dict[str, int]:
 def _peak(start: Case) -> tuple[str, int, bool]:
     """The phase that decides, its units, and whether it stands apart from the others."""
     units = _phases(start)
-    reference = REFERENCE | (
-        {"sampler_v1": REFERENCE_NO_SORT} if release_key(start.release) >= (0, 16) else {}
-    )
+    reference = REFERENCE | ({"sampler_v1": REFERENCE_NO_SORT} if release_key(start.release) >= (0, 16) else {})
     sizes = sorted(((reference[name] * count, name) for name, count in units.items()), reverse=True)
     apart = len(sizes) == 1 or sizes[0][0] > DOMINANT * sizes[1][0]
     return sizes[0][1], units[sizes[0][1]], apart
@@ -213,7 +213,12 @@ def settle(term: Term, listed: list[Seen]) -> Term:
     if len(sweeps) > FEW:
         deciles = quantiles(counted, n=10, method="inclusive")
         ends = [deciles[0], deciles[-1]]
-    figures = {"expected": median(counted), "low": ends[0], "high": ends[-1]}
+    middle = median(counted)
+    figures = {
+        "expected": middle,
+        "low": min(ends[0], middle / LEAST_SPREAD),
+        "high": max(ends[-1], middle * LEAST_SPREAD),
+    }
     rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
     return term.model_copy(update=rounded | {"rows": len(sweeps)})
 

@@ -9,7 +9,7 @@ from generator.models.interval import ByteInterval
 from generator.models.overheads import release_key
 from generator.models.plan import MemoryBudget
 from generator.planning import overhead
-from generator.units import GIB, MIB
+from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
     from generator.models.plan import OOMRisk, Verdict
+
+_BLOCK_TOKENS = 16
+"""The smallest block of every attention backend, which makes the longest block table."""
+_SMALL_HEADROOM = 50
 
 
 def budget(
@@ -54,9 +58,7 @@ def budget(
         table=table,
         last_stage=last_stage,
     )
-    graphs = overhead.cuda_graph_estimate(
-        architecture, settings, gpu.capability, release=release, table=table
-    )
+    graphs = overhead.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table)
     return MemoryBudget(
         gpu_total_bytes=total,
         requested_bytes=requested,
@@ -71,9 +73,7 @@ def budget(
     )
 
 
-def remainder(
-    requested: ByteInterval, needs: tuple[ByteInterval, ...], headroom_bytes: int = 0
-) -> ByteInterval:
+def remainder(requested: ByteInterval, needs: tuple[ByteInterval, ...], headroom_bytes: int = 0) -> ByteInterval:
     """What `needs` leave of `requested`: exact at the expected values, root of squares at both ends."""
     expected = requested.expected - sum(need.expected for need in needs) - headroom_bytes
     down = [requested.expected - requested.low, *(need.high - need.expected for need in needs)]
@@ -133,30 +133,56 @@ def outside_bytes(
 ) -> ByteInterval:
     """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
 
-    CUDA context and the first NCCL buffers come before vLLM's snapshot; block tables (two copies, 0.32
-    v1/worker/gpu/block_table.py:55) and graphs beyond the estimate come after its profile.
+    CUDA context and the first NCCL buffers come before vLLM's snapshot. After its profile come block tables
+    (two copies, 0.32 v1/worker/gpu/block_table.py:55), graphs beyond the estimate, the sampler's fp32 logits
+    (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's fragments.
     """
-    context = table.term("cuda_context_mib", release).times(MIB)
     world = layout.tensor_parallel_size * layout.pipeline_parallel_size
-    first_buffers = table.term("nccl_first_mib", release).times((world > 1) * MIB)
-    tables = ByteInterval.exact(2 * settings.max_num_seqs * settings.max_model_len // 16 * 4)
-    estimate = overhead.cuda_graph_estimate(
-        architecture, settings, gpu.capability, release=release, table=table
+    items = (
+        table.term("cuda_context_mib", release).times(MIB),
+        table.term("nccl_first_mib", release).times((world > 1) * MIB),
+        table.term("allocator_slack_mib", release).times(MIB),
+        _graphs_beyond_estimate(architecture, settings, gpu, release=release, table=table),
+        _sampling_copy(architecture, layout, settings, release=release, table=table),
     )
-    actual = overhead.cuda_graph_actual(architecture, settings, gpu.capability, release=release, table=table)
-    graphs = ByteInterval(
+    tables = 2 * settings.max_num_seqs * ceil_div(settings.max_model_len, _BLOCK_TOKENS) * 4
+    left = remainder(ByteInterval.exact(0), items)
+    return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
+
+
+def _graphs_beyond_estimate(
+    architecture: Architecture, settings: BudgetSettings, gpu: GPU, *, release: str, table: OverheadTable
+) -> ByteInterval:
+    estimate, actual = (
+        graphs(architecture, settings, gpu.capability, release=release, table=table)
+        for graphs in (overhead.cuda_graph_estimate, overhead.cuda_graph_actual)
+    )
+    return ByteInterval(
         expected=max(0, actual.expected - estimate.expected),
         low=0,
         high=max(0, actual.high - estimate.low),
     )
-    return context + first_buffers + tables + graphs
+
+
+def _sampling_copy(
+    architecture: Architecture,
+    layout: Layout,
+    settings: BudgetSettings,
+    *,
+    release: str,
+    table: OverheadTable,
+) -> ByteInterval:
+    """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller."""
+    copy = (4 + settings.dtype_bytes) * settings.max_num_seqs * architecture.vocab_size * settings.samples
+    peak = overhead.activation_peak(architecture, layout, settings, release=release, table=table)
+    return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(0, copy - peak.low))
 
 
 def verdict(memory: MemoryBudget, needed_bytes: int) -> tuple[Verdict, OOMRisk]:
     """The verdict on a cache of `needed_bytes`, and the risk of running out of memory.
 
-    fits: even at the low end of what is available; tight: at the expected value only (risk HIGH); a margin
-    above the low end of less than a tenth of the range is MEDIUM.
+    fits: even at the low end of what is available, with risk MEDIUM where less than 2 % of the GPU is left;
+    tight: at the expected value only (risk HIGH).
     """
     available = memory.kv_cache_available_bytes
     if available.expected < needed_bytes:
@@ -164,7 +190,7 @@ def verdict(memory: MemoryBudget, needed_bytes: int) -> tuple[Verdict, OOMRisk]:
     if available.low < needed_bytes:
         return "tight", "HIGH"
     margin = available.low - needed_bytes
-    return "fits", "MEDIUM" if margin < (available.expected - available.low) // 10 else "LOW"
+    return "fits", "MEDIUM" if margin < memory.gpu_total_bytes.expected // _SMALL_HEADROOM else "LOW"
 
 
 def choose_utilization(
@@ -185,7 +211,7 @@ def choose_utilization(
     if gpu.unified_memory:
         taken += table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high
     usable = max(0, total.low - taken)
-    return min(usable * 100 // total.low, 98) / 100
+    return usable * 100 // total.low / 100
 
 
 def free_memory_refusal(

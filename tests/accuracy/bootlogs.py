@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from tests.accuracy.explanations import explanation
 from tests.accuracy.startup_rows import Case, cases, every_row, is_stock
 
 if TYPE_CHECKING:
+    import argparse
     from pathlib import Path
 
     from generator.models.overheads import OverheadTable
@@ -52,9 +54,7 @@ class Scored:
     @property
     def kv_error(self) -> float | None:
         """Error of available cache memory in bytes: planned less logged."""
-        return (
-            None if self.available is None else self.memory.kv_cache_available_bytes.expected - self.available
-        )
+        return None if self.available is None else self.memory.kv_cache_available_bytes.expected - self.available
 
     @property
     def inside(self) -> bool | None:
@@ -77,9 +77,7 @@ class Scored:
         if not length or not logged or not self.case.utilization_stated:
             return None
         engines = self.case.layout.data_parallel_size if "TOTAL over" in self.case.row["notes"] else 1
-        planned = self.cache.max_concurrency(
-            max(0, self.memory.kv_cache_available_bytes.expected), int(length)
-        )
+        planned = self.cache.max_concurrency(max(0, self.memory.kv_cache_available_bytes.expected), int(length))
         return engines * planned / logged - 1
 
 
@@ -174,6 +172,12 @@ def report(truth: Path, configs: Path, *, worst: int = 8) -> list[str]:
     ]
 
 
+def run(options: argparse.Namespace) -> int:
+    """Print the report on the truth file of `options`."""
+    sys.stdout.write("\n".join(report(options.truth, options.configs, worst=options.worst)) + "\n")
+    return 0
+
+
 def relative(one: Scored, name: str) -> float | None:
     """One of the relative errors by name."""
     if name == "kv_share":
@@ -239,10 +243,7 @@ def _verdicts(planned: list[Scored]) -> list[str]:
     odd = [one for one in planned if one.case.ran == (one.verdict == "does_not_fit") or one.risk == "HIGH"]
     return [
         "verdicts other than fits:",
-        *(
-            f"  {_label(one)} {one.verdict} ({'ran' if one.case.ran else 'failed'}) {_interval(one)}"
-            for one in odd
-        ),
+        *(f"  {_label(one)} {one.verdict} ({'ran' if one.case.ran else 'failed'}) {_interval(one)}" for one in odd),
     ]
 
 

@@ -1,0 +1,197 @@
+"""Figures of the overhead mechanisms; expected numbers are vLLM's logs and constants, named at each test."""
+
+import pytest
+
+from generator.catalogue.gpus import custom_gpu, find_gpu
+from generator.catalogue.overheads import overheads
+from generator.errors import UnknownFactError
+from generator.models.architecture import Architecture, Layer, Tower
+from generator.models.feed_forward import Dense, MoE
+from generator.models.matrix import Matrix
+from generator.models.overheads import BudgetSettings, release_key
+from generator.models.parallelism import Layout
+from generator.planning import overhead
+from generator.units import GIB
+
+TABLE = overheads()
+
+
+def shape(hidden_size, block, vocab_size, layers, towers=()):
+    return Architecture(
+        model_type="shape",
+        architecture="shape",
+        hidden_size=hidden_size,
+        vocab_size=vocab_size,
+        max_position_embeddings=32768,
+        tie_word_embeddings=False,
+        layer_kinds=(Layer(feed_forward=block),),
+        layer_pattern=f"0*{layers}",
+        towers=towers,
+    )
+
+
+QWEN3_4B = shape(2560, Dense(intermediate_size=9728), 151936, 36)
+QWEN3_30B = shape(2048, MoE(num_experts=128, num_experts_per_tok=8, moe_intermediate_size=768), 151936, 48)
+
+
+def settings(**more):
+    return BudgetSettings(
+        **{
+            "gpu_memory_utilization": 0.9,
+            "max_model_len": 4096,
+            "max_num_seqs": 256,
+            "max_num_batched_tokens": 8192,
+        }
+        | more
+    )
+
+
+def gib(value):
+    return value.expected / GIB
+
+
+@pytest.mark.parametrize(
+    ("gpu", "logged"),
+    [
+        ("H100-SXM-80GB", 79.18),
+        ("A100-SXM-80GB", 79.25),
+        ("L40S-48GB", 44.39),
+        ("H200-SXM-141GB", 139.80),
+        ("B200-180GB", 178.35),
+        ("T4-16GB", 14.56),
+        ("RTX-5090-32GB", 31.40),
+    ],
+)
+def test_cuda_sees_less_than_nvml(gpu, logged):
+    """Totals as torch and vLLM log them (startup_logs.csv, gpus.csv)."""
+    assert gib(overhead.device_total(find_gpu(gpu), TABLE)) == pytest.approx(logged, abs=0.04)
+
+
+def test_a_card_without_a_measurement_has_a_range():
+    """Torch reports 23.52 to 23.64 GiB on 24 GB cards (out-of-memory messages of public issues)."""
+    total = overhead.device_total(find_gpu("RTX-4090-24GB"), TABLE)
+    assert total.low / GIB < 23.52
+    assert total.high / GIB > 23.64
+
+
+def test_a_measured_total_and_unified_memory_are_taken_as_they_are():
+    measured = find_gpu("L4-24GB").model_copy(update={"cuda_total_bytes": 22 * GIB})
+    assert overhead.device_total(measured, TABLE).low == 22 * GIB
+    assert overhead.device_total(find_gpu("GB10-128GB"), TABLE).low == find_gpu("GB10-128GB").memory_bytes
+    assert overhead.device_total(custom_gpu(24, "8.9"), TABLE).expected < 24 * GIB
+
+
+def test_the_forward_pass_decides_the_peak_where_few_sequences_sample():
+    """Qwen3-4B, 8192 tokens: 0.59 GiB logged by vLLM 0.12 (startup_logs.csv T223)."""
+    bytes_ = overhead.token_bytes(QWEN3_4B, Layout(), settings())
+    assert bytes_ / GIB == pytest.approx(0.59, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layout", "sequences", "release", "logged"),
+    [
+        (QWEN3_30B, Layout(tensor_parallel_size=2), 1024, "0.10.2", 5.58),
+        (QWEN3_30B, Layout(tensor_parallel_size=8), 256, "0.10.2", 1.40),
+    ],
+)
+def test_the_sampler_decides_the_peak_of_many_sequences(architecture, layout, sequences, release, logged):
+    """Peaks that vLLM logged for a vocabulary of 151,936 (startup_logs.csv T075, T211)."""
+    peak = overhead.activation_peak(
+        architecture, layout, settings(max_num_seqs=sequences), release=release, table=TABLE
+    )
+    assert gib(peak) == pytest.approx(logged, rel=0.04)
+
+
+def test_neither_an_embedding_server_nor_an_early_stage_samples():
+    many = settings(max_num_seqs=1024)
+    peaks = [
+        overhead.activation_peak(QWEN3_4B, Layout(), s, release="0.12.0", table=TABLE, last_stage=last)
+        for s, last in ((many, True), (many.model_copy(update={"samples": False}), True), (many, False))
+    ]
+    assert peaks[0].expected > peaks[1].expected == peaks[2].expected
+
+
+def test_speculation_doubles_the_rows_of_the_first_runner():
+    """One draft token for each sequence (vLLM 0.32 v1/worker/gpu_model_runner.py:5998)."""
+    drafted = settings(num_speculative_tokens=3)
+    assert overhead.logits(QWEN3_4B, drafted, "v1") == 2 * overhead.logits(QWEN3_4B, settings(), "v1")
+    assert overhead.logits(QWEN3_4B, drafted, "v2") == overhead.logits(QWEN3_4B, settings(), "v2")
+
+
+def test_the_second_runner_is_the_default_of_dense_models_first():
+    """Release notes of 0.25.0; 0.27.1 still logs gpu_model_runner.py for a mixture of experts (T209)."""
+    assert overhead.model_runner(QWEN3_4B, "0.24.0") == "v1"
+    assert overhead.model_runner(QWEN3_4B, "0.25.0") == "v2"
+    assert overhead.model_runner(QWEN3_30B, "0.27.1") == "v1"
+    assert overhead.model_runner(QWEN3_30B, "0.32.0") == "v2"
+
+
+@pytest.mark.parametrize(("vocab_size", "expected"), [(151936, 0.58), (262144, 1.0)])
+def test_penalty_counts_of_the_second_runner(vocab_size, expected):
+    """Counts of 0.58 GiB for 1024 x 151,936, 1.0 for 262k (vLLM 0.32 penalties.py:45), and a 32nd more."""
+    architecture = shape(2560, Dense(intermediate_size=9728), vocab_size, 36)
+    buffers = overhead.persistent_buffers(architecture, settings(max_num_seqs=1024), release="0.32.0")
+    assert gib(buffers) == pytest.approx(expected * 33 / 32, rel=0.01)
+    assert gib(overhead.persistent_buffers(architecture, settings(), release="0.12.0")) == 0
+
+
+@pytest.mark.parametrize(
+    ("sequences", "capability", "logged"), [(256, 90, 51), (1, 89, 2), (1024, 80, 51), (1024, 100, 83)]
+)
+def test_capture_sizes(sequences, capability, logged):
+    """Progress bars of public logs say 51/51 by default; the rest of the rule is 0.32 config/vllm.py:2292."""
+    assert overhead.capture_sizes(settings(max_num_seqs=sequences), capability) == logged
+
+
+def test_eager_engines_and_old_releases_reserve_nothing_for_graphs():
+    """An estimate is logged by vLLM 0.19.1 and not subtracted (startup_logs.csv T038)."""
+    estimates = [
+        overhead.cuda_graph_estimate(QWEN3_4B, settings(enforce_eager=eager), 90, release=release, table=TABLE)
+        for eager, release in ((True, "0.32.0"), (False, "0.19.1"), (False, "0.32.0"))
+    ]
+    assert [estimate.high > 0 for estimate in estimates] == [False, False, True]
+
+
+def test_more_ranks_grow_the_collectives():
+    worlds = [
+        overhead.non_torch(Layout(tensor_parallel_size=n), link="nvlink", release="0.12.0", table=TABLE)
+        for n in (1, 2, 8)
+    ]
+    assert worlds[0].expected < worlds[1].expected < worlds[2].expected
+
+
+def vit(hidden_size, intermediate_size, merge):
+    rows = {"qkv": 3 * hidden_size, "proj": hidden_size, "fc1": intermediate_size, "fc2": hidden_size}
+    block = tuple(
+        Matrix(name=name, rows=n, columns=intermediate_size if name == "fc2" else hidden_size, part="vision")
+        for name, n in rows.items()
+    )
+    width = merge * hidden_size
+    projector = Matrix(name="merger", rows=width, columns=width, part="vision")
+    return (Tower(name="visual", count=27, block=block, outer=(projector,)),)
+
+
+def test_an_encoder_is_profiled_with_its_largest_input():
+    """Qwen3-VL joins 4 patches a token and logs a budget of 16,384 tokens (startup_logs.csv T079)."""
+    qwen = shape(2048, Dense(intermediate_size=6144), 151936, 28, vit(1152, 4304, 4))
+    clip = shape(4096, Dense(intermediate_size=11008), 32064, 32, vit(1024, 4096, 1))
+    assert overhead.encoder_tokens(qwen, 8192) == 16384
+    assert overhead.encoder_tokens(clip, 2048) == 2048
+    assert overhead.encoder_tokens(QWEN3_4B, 2048) == 0
+    small, large = (settings(encoder_tokens=tokens, max_num_seqs=1) for tokens in (0, 16384))
+    peaks = [overhead.activation_peak(qwen, Layout(), s, release="0.20.0", table=TABLE) for s in (small, large)]
+    assert peaks[0].expected < peaks[1].expected
+
+
+def test_a_term_of_an_early_release_stands_until_the_next():
+    assert release_key("0.27.1") > release_key("0.9.2")
+    assert TABLE.term("sampler_v1", "0.13.0").expected > TABLE.term("sampler_v1", "0.17.1").expected
+    assert TABLE.term("sampler_v1", "0.6.0") == TABLE.term("sampler_v1", "0.8.5")
+    with pytest.raises(UnknownFactError, match="context_mib"):
+        TABLE.term("nosuch", "0.32.0")
+
+
+def test_every_coefficient_is_ordered_and_sourced():
+    for term in TABLE.terms:
+        assert term.low <= term.expected <= term.high, term.name
+        assert term.source
