@@ -81,16 +81,12 @@ def test_what_is_recorded_means_the_same_on_every_machine(generated):
 def test_the_newest_release_and_an_empty_directory_are_the_default(bundle, tmp_path):
     place = tmp_path / "here"
     place.mkdir()
-    made = generate(
-        request_for(vllm=""), place, packaged=bundle, commit=False, service="chat", artefacts=["command"]
-    )
+    made = generate(request_for(vllm=""), place, packaged=bundle, commit=False, service="chat", artefacts=["command"])
     assert (made.template, made.commit) == ("1.1.0", None)
     assert "SECURITY.md" in made.files
     assert "compose.yaml" not in made.files
     assert answers_of(place)["vllm"]
-    assert sorted(path.name for path in place.iterdir()) == sorted(
-        {name.split("/")[0] for name in made.files}
-    )
+    assert sorted(path.name for path in place.iterdir()) == sorted({name.split("/")[0] for name in made.files})
 
 
 @pytest.mark.parametrize("content", ["directory", "file"])
@@ -152,18 +148,13 @@ def test_a_checkout_renders_its_own_template(checkout, tmp_path):
 
 
 def test_plain_copier_copies_the_same_tree(generated, tmp_path):
-    data = [
-        f"-d{name}={value}"
-        for name, value in request_for().model_dump(include={"model", "source", "gpu"}).items()
-    ]
+    data = [f"-d{name}={value}" for name, value in request_for().model_dump(include={"model", "source", "gpu"}).items()]
     bare_copier("copy", "--trust", "--defaults", "-r", "1.0.0", *data, store.STORE, str(tmp_path / "bare"))
     assert tree(tmp_path / "bare") == tree(generated.path)
 
 
 def test_plain_copier_without_trust_is_refused(tmp_path):
-    done = bare_copier(
-        "copy", "--defaults", f"-dmodel={MODEL}", store.STORE, str(tmp_path / "bare"), ok=False
-    )
+    done = bare_copier("copy", "--defaults", f"-dmodel={MODEL}", store.STORE, str(tmp_path / "bare"), ok=False)
     assert "unsafe" in done.stderr
     assert not (tmp_path / "bare").exists()
 
@@ -175,12 +166,8 @@ def test_a_new_model_plans_everything_again(deployment, bundle, tmp_path):
     """The updated tree equals a fresh copy, whoever updates: this package or plain Copier."""
     bare = Path(shutil.copytree(deployment, tmp_path / "bare", symlinks=True))
     report = update(deployment, {"model": OTHER, "service": "llama"}, packaged=bundle)
-    fresh = generate(
-        request_for(model=OTHER), tmp_path / "fresh", template="1.0.0", service="llama", packaged=bundle
-    )
-    bare_copier(
-        "update", "--trust", "--defaults", "-r", ":current:", f"-dmodel={OTHER}", "-dservice=llama", at=bare
-    )
+    fresh = generate(request_for(model=OTHER), tmp_path / "fresh", template="1.0.0", service="llama", packaged=bundle)
+    bare_copier("update", "--trust", "--defaults", "-r", ":current:", f"-dmodel={OTHER}", "-dservice=llama", at=bare)
     assert tree(deployment) == tree(fresh.path) == tree(bare)
     assert {change.name for change in report.answers} == {"model", "service"}
     assert (report.template_before, report.template_after) == ("1.0.0", "1.0.0")
@@ -246,14 +233,10 @@ def test_an_older_planners_plan_stays_until_an_input_changes(deployment, bundle)
 def test_a_template_upgrade_needs_no_hub(bundle, tmp_path):
     """Facts are recorded: with the Hub down the template and the GPU change, and only a new model fails."""
     facts = embedded_model(MODEL)
-    made = generate(
-        request_for(source="hub"), tmp_path / "new", template="1.0.0", facts=facts, packaged=bundle
-    )
+    made = generate(request_for(source="hub"), tmp_path / "new", template="1.0.0", facts=facts, packaged=bundle)
     report = update(made.path, {"gpu": "H100-SXM-80GB"}, upgrade=True, packaged=bundle)
     assert (report.template_before, report.template_after) == ("1.0.0", "1.1.0")
-    fresh = generate(
-        request_for(source="hub", gpu="H100-SXM-80GB"), tmp_path / "fresh", facts=facts, packaged=bundle
-    )
+    fresh = generate(request_for(source="hub", gpu="H100-SXM-80GB"), tmp_path / "fresh", facts=facts, packaged=bundle)
     assert tree(made.path) == tree(fresh.path)
     commit(made.path)
     with pytest.raises(SourceError):
@@ -367,9 +350,7 @@ def test_a_choice_that_a_template_drops_is_reported(deployment, bundle, tmp_path
     narrower = write_checkout(tmp_path / "checkout", SMALL | {"NEW.md": "new\n"})
     config = narrower / "copier.yml"
     config.write_text(
-        config.read_text()
-        .replace("choices: [chat, rag,", "choices: [rag,")
-        .replace("default: chat", "default: rag")
+        config.read_text().replace("choices: [chat, rag,", "choices: [rag,").replace("default: chat", "default: rag")
     )
     packaged = tmp_path / "templates.bundle"
     shutil.copy(bundle, packaged)
@@ -420,11 +401,7 @@ def test_a_deployment_below_the_root_of_a_repository(generated, bundle, tmp_path
 def test_a_template_newer_than_this_package_says_so(bundle, tmp_path, name):
     newer = write_checkout(tmp_path / "checkout", SMALL)
     config = newer / "copier.yml"
-    change = (
-        ("PlannerV1", "PlannerV99")
-        if name == "PlannerV1"
-        else ("'measured': measured", "'unheard': measured")
-    )
+    change = ("PlannerV1", "PlannerV99") if name == "PlannerV1" else ("'measured': measured", "'unheard': measured")
     config.write_text(config.read_text().replace(*change))
     with pytest.raises((RenderError, RequestError), match="newer vllm-wizard"):
         generate(request_for(), tmp_path / "new", template="worktree", checkout=newer)
@@ -462,3 +439,30 @@ def test_plain_copier_asks_a_person_seven_questions(bundle, tmp_path):
     recorded = answers_of(tmp_path / "asked")
     assert (recorded["model"], recorded["gpu"], recorded["service"]) == (MODEL, GPU, "qwen3-8b")
     assert recorded["artefacts"] == ["command", "profile", "compose"]
+
+
+def test_a_team_remote_serves_the_same_history(deployment, bundle, checkout, tmp_path):
+    """Pinned to a team's remote, a deployment moves to the team's own build on top of a release."""
+    remote, work = tmp_path / "team.git", tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", "--bare", str(bundle), str(remote))
+    git(tmp_path, "clone", "--quiet", str(remote), str(work))
+    append(work / "templates/README.md.jinja", "Ask the platform team.\n")
+    commit(work)
+    git(work, "tag", "1.1.0.post1")
+    git(work, "push", "--quiet", "origin", "HEAD", "--tags")
+    edit_answers(deployment, lambda content: content.update(_src_path=str(remote)))
+    report = update(deployment, {"gpus": 2}, packaged=bundle, upgrade=True)
+    assert (report.template_before, report.template_after) == ("1.0.0", "1.1.0.post1")
+    assert (deployment / "README.md").read_text().endswith("Ask the platform team.\n")
+    assert answers_of(deployment)["_src_path"] == str(remote)
+
+
+def test_plain_copier_sees_newer_releases_and_trusts_the_store_by_settings(deployment, bundle, monkeypatch, tmp_path):
+    store.ensure(bundle)
+    assert bare_copier("check-update", "--quiet", at=deployment, ok=False).returncode == 2
+    settings = tmp_path / "settings.yml"
+    settings.write_text("trust: ['~/.local/share/vllm-wizard/']\n")
+    monkeypatch.setenv("COPIER_SETTINGS_PATH", str(settings))
+    bare_copier("update", "--defaults", "-r", "1.1.0", at=deployment)
+    assert answers_of(deployment)["_commit"] == "1.1.0"
+    bare_copier("check-update", "--quiet", at=deployment)
