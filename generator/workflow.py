@@ -13,7 +13,6 @@ from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
 from generator.catalogue.overheads import overheads
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
-from generator.models.plan import PlanRecord
 from generator.planning.planner import Tables, make_plan
 from generator.presenting.record import plan_record
 from generator.sources.facts import model_facts
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.hardware import GPU
-    from generator.models.plan import Plan
+    from generator.models.plan import Plan, PlanRecord
     from generator.models.request import Request
 
 

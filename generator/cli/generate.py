@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from generator.cli import console, report
-from generator.cli.options import request_from, with_request_options
+from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import HardwareDetectionError, InfeasiblePlanError, RequestError
 from generator.models.request import Artefact, Request
 from generator.workflow import detected_hardware, facts_for, plan_for
 
 if TYPE_CHECKING:
-    from generator.cli.options import Stated
     from generator.models.plan import Plan
     from generator.operations.generate import Generated
 

@@ -63,7 +63,7 @@ def with_request_options(command: Callable[..., None]) -> Callable[..., None]:
         rest = {name: value for name, value in given.items() if name not in names}
         command(stated=_stated(ours), **rest)
 
-    wrapper.__doc__ = command.__doc__
+    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
     wrapper.__signature__ = inspect.Signature([*offered, *own])  # type: ignore[attr-defined]
     return wrapper
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from generator.cli import console, report
-from generator.cli.options import request_from, with_request_options
+from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import InfeasiblePlanError
 from generator.workflow import facts_for, plan_for
-
-if TYPE_CHECKING:
-    from generator.cli.options import Stated
 
 
 @with_request_options

@@ -114,10 +114,10 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     tokens, longest = tokens_text(cache.capacity_tokens), tokens_text(cache.at_max_model_len)
     room = f"{times_text(cache.max_concurrency)} requests of {longest} tokens"
     shape = f"{tokens_text(load.prompt_tokens)} + {tokens_text(load.gen_tokens)} tokens"
+    asked = f"{load.concurrency} requests of {shape} at once; room for {plan.feasibility.max_concurrency_at_context:,}"
     lines = [
         f"[bold]KV cache[/bold]  {tokens} tokens in {cache.num_blocks:,} blocks: {room}",
-        f"[bold]Workload[/bold]  {load.concurrency} requests of {shape} at once;"
-        f" room for {plan.feasibility.max_concurrency_at_context:,}",
+        f"[bold]Workload[/bold]  {asked}",
     ]
     if plan.estimate:
         lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")

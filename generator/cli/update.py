@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from generator.cli import console, report
-from generator.cli.options import with_request_options
+from generator.cli.options import Stated, with_request_options
 from generator.errors import ConflictError
-
-if TYPE_CHECKING:
-    from generator.cli.options import Stated
 
 
 @with_request_options
