@@ -30,7 +30,7 @@ from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.overheads import OverheadTable, release_key  # noqa: E402
 from generator.planning import overhead  # noqa: E402
 from generator.units import GIB, MIB  # noqa: E402
-from tests.accuracy.startup_rows import Case, case, every_row  # noqa: E402
+from tests.accuracy.startup_rows import Case, case, every_row, read_model  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,8 @@ def observations(truth: Path, configs: Path) -> list[Case]:
         if (own is None and not row["config_file"]) or not named:
             continue
         try:
-            found.append(case(row, configs, own, named))
+            model = (own, None) if own else read_model(row, configs)
+            found.append(case(row, *model, named))
         except (GeneratorError, ValueError) as error:
             print(f"{row['id']} left out: {error}", file=sys.stderr)
     return found

@@ -142,7 +142,7 @@ def _checkpoint_dtype(case: Case, logged: str) -> str | None:
     return case.quantization.kv_cache_dtype if case.quantization else None
 
 
-def scores(truth: Path, configs: Path) -> tuple[list[Scored], list[str]]:
+def scores(truth: Path, configs: Path | None) -> tuple[list[Scored], list[str]]:
     """Every stock start with its plan, and the rows that could not be asked, each with the reason."""
     table = overheads()
     planned, left_out = [], []
@@ -157,11 +157,11 @@ def scores(truth: Path, configs: Path) -> tuple[list[Scored], list[str]]:
     return planned, left_out
 
 
-def report(truth: Path, configs: Path, *, worst: int = 8) -> list[str]:
+def report(truth: Path, configs: Path | None, *, worst: int = 8) -> list[str]:
     """Lines of the report: one metric each, then the worst rows with an explanation each."""
     planned, left_out = scores(truth, configs)
     return [
-        *_metrics(planned),
+        *metrics(planned),
         f"rows of stock releases on discrete GPUs without a plan: {len(left_out)}",
         *(f"  {line}" for line in left_out),
         *_worst("loaded weights", planned, "weights_error", worst),
@@ -193,7 +193,8 @@ def errors(planned: list[Scored], name: str) -> list[float]:
     return [abs(value) for one in planned if (value := relative(one, name)) is not None]
 
 
-def _metrics(planned: list[Scored]) -> list[str]:
+def metrics(planned: list[Scored]) -> list[str]:
+    """The `bootlogs.*` lines, each with the rows that it rests on."""
     ran = [one for one in planned if one.case.ran]
     failed = [one for one in planned if not one.case.ran]
     inside = [one.inside for one in planned if one.inside is not None]

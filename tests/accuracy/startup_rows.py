@@ -7,13 +7,16 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from generator.catalogue.gpus import find_gpu
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, SourceError
+from generator.models.architecture import Architecture
 from generator.models.hardware import Cluster
 from generator.models.overheads import BudgetSettings, release_key
 from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
 from generator.planning.overhead import encoder_tokens
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.units import GIB, gib
@@ -21,13 +24,12 @@ from tests.accuracy.requantized import quantization_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-    from generator.models.architecture import Architecture
     from generator.models.hardware import GPU
-    from generator.models.quantization import Quantization
 
 Row = dict[str, str]
+
+MODELS = Path(__file__).parent / "data" / "models.json"
 
 _RELEASE = re.compile(r"0\.\d+(\.\d+)*")
 _NOT_DISCRETE = re.compile(r"GB10|GH200|AMD|MIG")
@@ -117,33 +119,65 @@ def every_row(truth: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def cases(rows: list[Row], configs: Path) -> Iterator[tuple[Row, Case | str]]:
-    """Each row with its case, or with the reason why the planner cannot be asked."""
+def cases(rows: list[Row], configs: Path | None) -> Iterator[tuple[Row, Case | str]]:
+    """Each row with its case, or with the reason why the planner cannot be asked.
+
+    Without a folder of config.json files the models recorded from them in `data/models.json` serve.
+    """
+    recorded = {} if configs else _json(MODELS)
     for row in rows:
         if not row["config_file"]:
             yield row, "no config.json"
             continue
         try:
-            yield row, case(row, configs)
+            model = _recorded(recorded[row["id"]]) if row["id"] in recorded else read_model(row, configs)
+            yield row, case(row, *model)
         except GeneratorError as error:
             yield row, f"{type(error).__name__}: {error}"
 
 
-def case(
-    row: Mapping[str, str], configs: Path, architecture: Architecture | None = None, release: str = ""
-) -> Case:
-    """The row as the planner is asked about it.
+def record(truth: Path, configs: Path) -> None:
+    """Write what the readers make of every stock row's config.json to `data/models.json`."""
+    models = {}
+    for row in every_row(truth):
+        if is_stock(row) and row["config_file"]:
+            architecture, quantization = read_model(row, configs)
+            models[row["id"]] = {
+                "architecture": architecture.model_dump(mode="json"),
+                "quantization": quantization and quantization.model_dump(mode="json"),
+            }
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in models.items())
+    MODELS.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
-    `architecture` stands in where no config.json is at hand, `release` for a build between releases.
+
+def _recorded(model: dict[str, Any]) -> tuple[Architecture, Quantization | None]:
+    own = model["quantization"]
+    return Architecture.model_validate(model["architecture"]), own and Quantization.model_validate(own)
+
+
+def read_model(row: Mapping[str, str], configs: Path | None) -> tuple[Architecture, Quantization | None]:
+    """The row's model as the readers of the sources see it.
 
     Raises:
-        GeneratorError: the catalogue or a reader refuses the row's GPU or model.
+        GeneratorError: a reader refuses the model, or there is no folder to read from.
     """
-    quantization = None
-    if architecture is None:
-        config, quant_config = _config(row, configs)
-        architecture = read_architecture(config, quant_config)
-        quantization = read_quantization(config, quant_config)
+    if configs is None:
+        raise SourceError("no model is recorded for this row; give --configs")
+    config, quant_config = _config(row, configs)
+    return read_architecture(config, quant_config), read_quantization(config, quant_config)
+
+
+def case(
+    row: Mapping[str, str],
+    architecture: Architecture,
+    quantization: Quantization | None = None,
+    release: str = "",
+) -> Case:
+    """The row as the planner is asked about it; `release` stands in for a build between releases.
+
+    Raises:
+        GeneratorError: the catalogue does not know the row's GPU.
+    """
     gpu = _gpu(row)
     release = release or row["vllm_version"]
     utilization = _number(row["gpu_memory_utilization"])
