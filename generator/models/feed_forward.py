@@ -42,6 +42,8 @@ class MoE(Value):
     """True where float32 biases correct the routing scores (DeepSeek-V3)."""
     router_dtype: DType | None = None
     """The router's own number format; None for the model's."""
+    plain_routing: bool = False
+    """True where the routing is one that FlashInfer's fused kernels lack."""
     expert_hidden_size: int | None = None
     """Width that the experts see, where projections go down to it and back (Nemotron-3 Super, Kimi-K3)."""
     latent_norm: bool = False

@@ -36,7 +36,7 @@ class Matrix(Value):
     activated: int = 0
     """Of the experts, those that one token uses."""
     activation: str = ""
-    """The experts' activation function, on which the kernel that pads their shapes depends."""
+    """The experts' activation, on which the kernel that pads them depends; empty where no fused kernel routes so."""
     undivided: int = 0
     """Heads that the ranks must divide, or the matrix stays whole; 0 for no such condition."""
 

@@ -54,7 +54,7 @@ def _experts(block: MoE, hidden_size: int) -> tuple[Matrix, ...]:
             update={
                 "experts": block.num_experts,
                 "activated": block.num_experts_per_tok,
-                "activation": block.activation,
+                "activation": "" if block.plain_routing else block.activation,
             }
         )
         for matrix in projections(

@@ -61,6 +61,11 @@ def _matrix(
     )
 
 
+def _plain(name: str, rows: int, columns: int) -> Matrix:
+    """A projection that vLLM builds without the quantization config, on every rank."""
+    return Matrix(name=name, rows=rows, columns=columns, part="attention", linear=False)
+
+
 def vector(name: str, rows: int, shard: Shard = "replicated", dtype: DType | None = None) -> Matrix:
     """A norm, a bias or a state of the mixer: `rows` numbers that stay unquantized."""
     part: Part = "attention"
@@ -120,8 +125,8 @@ def _indexer(mixer: MLA, hidden_size: int) -> tuple[Matrix, ...]:
     size, heads = indexer.index_head_dim, indexer.index_n_heads
     return (
         _matrix("indexer.wq_b", heads * size, mixer.q_lora_rank or hidden_size),
-        _matrix("indexer.wk", size, hidden_size),
-        _matrix("indexer.weights_proj", heads, hidden_size),
+        _plain("indexer.wk", size, hidden_size),
+        _plain("indexer.weights_proj", heads, hidden_size),
         vector("indexer.k_norm", 2 * size, dtype=DType.F32),
     )
 
@@ -149,8 +154,8 @@ def _compressor(name: str, size: int, ratio: int, hidden_size: int) -> tuple[Mat
         return ()
     width = size * (2 if ratio == _OVERLAPPED else 1)
     return (
-        _matrix(f"{name}.wkv", width, hidden_size),
-        _matrix(f"{name}.wgate", width, hidden_size),
+        _plain(f"{name}.wkv", width, hidden_size),
+        _plain(f"{name}.wgate", width, hidden_size),
         vector(f"{name}.ape", ratio * width, dtype=DType.F32),
         vector(f"{name}.norm", size),
     )
@@ -167,6 +172,6 @@ def _compressed_indexer(
     size, heads = indexer.index_head_dim, indexer.index_n_heads
     return (
         _matrix("indexer.wq_b", heads * size, mixer.q_lora_rank),
-        _matrix("indexer.weights_proj", heads, hidden_size),
+        _plain("indexer.weights_proj", heads, hidden_size),
         *_compressor("indexer.compressor", size, mixer.compress_ratio, hidden_size),
     )

@@ -1,8 +1,8 @@
 """config.json -> one token mixer a decoder layer, as vLLM's model classes build them.
 
-`mixers` takes the text config. A `model_type` that vLLM has a class for is read by that class's rules; another
-is read as generic when it declares standard fields only, and refused by name when it declares anything else
-about attention. Nothing falls back silently to full attention.
+`mixers` takes the text config. A `model_type` that vLLM has a class for is read by that class's rules;
+another is read as generic when it declares standard fields only, and refused by name when it declares
+anything else about attention. Nothing falls back silently to full attention.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HARMLESS = frozenset({
 _READERS: dict[str, Reader] = {**SOFTMAX, **LATENT, **RECURRENT}
 
 _PREFIX_LM = frozenset({"bagel", "gemma3", "molmo2", "moondream3", "paligemma"})
-"""Multimodal model types whose images are attended to both ways (vLLM 0.32 model_arch_config_convertor.py)."""
+"""Multimodal model types whose images are attended to both ways (model_arch_config_convertor.py)."""
 
 _DRAFT_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
@@ -115,14 +115,12 @@ def refuse_unknown_markers(config: Config) -> None:
         UnsupportedArchitectureError: a field is not a standard one.
     """
     odd = sorted(
-        key
-        for key, value in config.items()
-        if value and key not in _HARMLESS and _MARKERS & set(key.split("_"))
+        key for key, value in config.items() if value and key not in _HARMLESS and _MARKERS & set(key.split("_"))
     )
     if odd:
         raise UnsupportedArchitectureError(
-            f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache cannot "
-            "be derived from standard fields; pick a model of a known family or measure it"
+            f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache "
+            "cannot be derived from standard fields; pick a model of a known family or measure it"
         )
 
 
@@ -149,7 +147,7 @@ def checkpoint_cache_dtype(config: Config, hf_quant_config: Config | None = None
     declared = config.get("quantization_config") or hf_quant_config or {}
     nested = declared.get("quantization")
     inner = nested if isinstance(nested, dict) else declared
-    # Without a quant_method, ModelOpt's own file counts only in its nested form (model_arch_config_convertor.py).
+    # Without a quant_method, ModelOpt's file counts in its nested form only (model_arch_config_convertor.py).
     by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt" and isinstance(nested, dict)
     method = str(declared.get("quant_method") or ("modelopt" if by_modelopt else ""))
     if method.replace("_", "-") == "compressed-tensors":
@@ -157,9 +155,7 @@ def checkpoint_cache_dtype(config: Config, hf_quant_config: Config | None = None
     if not method.startswith("modelopt"):
         return None
     keys = ("kv_cache_scheme", "kv_cache_quant_algo")
-    return _modelopt_cache(
-        next((part[key] for key in keys for part in (inner, declared) if part.get(key)), None)
-    )
+    return _modelopt_cache(next((part[key] for key in keys for part in (inner, declared) if part.get(key)), None))
 
 
 def _modelopt_cache(scheme: Any) -> str | None:
@@ -170,3 +166,16 @@ def _modelopt_cache(scheme: Any) -> str | None:
             return "fp8_e4m3"
         return "nvfp4" if scheme.get("num_bits") == 4 else None  # noqa: PLR2004 - FP4
     return {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}.get(str(scheme).lower())
+
+
+def modelopt_algorithm(config: Config, hf_quant_config: Config | None = None) -> str | None:
+    """ModelOpt's algorithm where neither file names a quant_method; None elsewhere.
+
+    vLLM 0.32 transformers_utils/model_arch_config_convertor.py:270.
+    """
+    declared = config.get("quantization_config") or hf_quant_config or {}
+    nested = declared.get("quantization")
+    by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt" and isinstance(nested, dict)
+    if declared.get("quant_method") or not by_modelopt:
+        return None
+    return str(nested.get("quant_algo") or "") or None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Mixers = tuple[Mixer | None, ...]
 
 _INDEXED_RATIO = 4
-"""The compression ratio whose layers pick tokens with an indexer (vLLM 0.32 models/deepseek_v4/attention.py)."""
+"""The compression ratio whose layers pick tokens with an indexer (models/deepseek_v4/attention.py)."""
 
 
 def mla(config: Config) -> MLA:
@@ -59,7 +59,7 @@ def _indexer(config: Config) -> Indexer:
 
 
 def _reuses_topk(config: Config, layer: int) -> bool:
-    """Whether the layer takes the tokens an earlier layer picked (vLLM 0.32 models/deepseek_v32/attention.py:167)."""
+    """Whether the layer takes the tokens that an earlier one picked (models/deepseek_v32/attention.py:167)."""
     pattern = config.get("index_topk_pattern")
     if pattern is not None:
         return layer < len(pattern) and pattern[layer] == "S"

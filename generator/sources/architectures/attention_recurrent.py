@@ -35,9 +35,7 @@ def _select(words: list[str], kinds: Mapping[str, Mixer | None], model_type: obj
     """
     for word in words:
         if word not in kinds:
-            raise UnsupportedArchitectureError(
-                f"model_type {model_type!r} declares a layer {word!r}, not known"
-            )
+            raise UnsupportedArchitectureError(f"model_type {model_type!r} declares a layer {word!r}, not known")
     return tuple(kinds[word] for word in words)
 
 
@@ -60,9 +58,7 @@ def gated_delta_mixers(config: Config) -> Mixers:
         state_dtype=config.get("mamba_ssm_dtype"),
     )
     gated = attention.model_copy(update={"output_gate": bool(config.get("attn_output_gate", True))})
-    return _select(
-        list(words), {"full_attention": gated, "linear_attention": delta}, config.get("model_type")
-    )
+    return _select(list(words), {"full_attention": gated, "linear_attention": delta}, config.get("model_type"))
 
 
 def kimi_linear_mixers(config: Config) -> Mixers:
@@ -77,9 +73,7 @@ def kimi_linear_mixers(config: Config) -> Mixers:
         full_rank_gate=bool(linear.get("use_full_rank_gate")),
     )
     latent = mla(config)
-    return tuple(
-        delta if layer in numbers else latent for layer in range(1, int(config["num_hidden_layers"]) + 1)
-    )
+    return tuple(delta if layer in numbers else latent for layer in range(1, int(config["num_hidden_layers"]) + 1))
 
 
 def nemotron_h_mixers(config: Config) -> Mixers:
@@ -154,9 +148,7 @@ def bamba_mixers(config: Config) -> Mixers:
 
 def falcon_h1_mixers(config: Config) -> Mixers:
     """Falcon-H1: attention and Mamba-2 side by side in every layer."""
-    both = Parallel(
-        attention=heads(config, Traits(output_bias="attention_bias")), state_space=_mamba2(config)
-    )
+    both = Parallel(attention=heads(config, Traits(output_bias="attention_bias")), state_space=_mamba2(config))
     return (both,) * int(config["num_hidden_layers"])
 
 
@@ -174,9 +166,7 @@ def jamba_mixers(config: Config) -> Mixers:
     )
     period, offset = int(config.get("attn_layer_period") or 8), int(config.get("attn_layer_offset", 4))
     attention = heads(config, Traits(qkv_bias=False))
-    return tuple(
-        attention if i % period == offset else mamba for i in range(int(config["num_hidden_layers"]))
-    )
+    return tuple(attention if i % period == offset else mamba for i in range(int(config["num_hidden_layers"])))
 
 
 def mamba1_mixers(config: Config) -> Mixers:
@@ -221,9 +211,7 @@ def lfm2_mixers(config: Config) -> Mixers:
 def minimax_text_mixers(config: Config) -> Mixers:
     """MiniMax-Text-01: `attn_type_list` says 0 for lightning attention, 1 for full attention."""
     count = int(config["num_hidden_layers"])
-    kinds = config.get("attn_type_list") or [
-        int(word == "full_attention") for word in config.get("layer_types") or ()
-    ]
+    kinds = config.get("attn_type_list") or [int(word == "full_attention") for word in config.get("layer_types") or ()]
     attention = heads(config, Traits(qkv_bias=False))
     linear = LinearAttention(num_heads=attention.num_attention_heads, head_dim=attention.head_dim)
     return tuple(attention if kinds[i] else linear for i in range(count))

@@ -147,9 +147,7 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
     count = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers") or 0
     window = _window(config, traits)
     words = config.get("layer_types")
-    pattern = int(
-        config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or traits.pattern
-    )
+    pattern = int(config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or traits.pattern)
     if not words and window and pattern:
         words = ["full_attention" if (i + 1) % pattern == 0 else "sliding_attention" for i in range(count)]
     if not words and window and config.get("use_sliding_window"):

@@ -77,6 +77,7 @@ def mixture(text: Config, traits: MixtureTraits = MixtureTraits()) -> MoE:  # no
         shared_expert_intermediate_size=_shared_width(text, width),
         shared_expert_gate=traits.shared_gate,
         activation=traits.activation or str(first(text, "hidden_act", "mlp_hidden_act", "hidden_activation") or "silu"),
+        plain_routing=_plain_routing(text, corrected=corrected),
         router_bias=traits.router_bias,
         correction_bias=corrected,
         router_dtype=traits.router_dtype,
@@ -85,6 +86,22 @@ def mixture(text: Config, traits: MixtureTraits = MixtureTraits()) -> MoE:  # no
         shared_name=traits.shared_name,
         router_name=traits.router_name,
     )
+
+
+_UNNORMALISED = frozenset({"qwen2_moe", "qwen3_moe", "olmoe", "deepseek", "deepseek_v2"})
+"""Model types whose Transformers config leaves `norm_topk_prob` off where config.json does not say."""
+
+
+def _plain_routing(text: Config, *, corrected: bool) -> bool:
+    """Whether the routing is a softmax over all experts without normalising, or biased without it.
+
+    vLLM 0.32 fused_moe/config.py:135 names the kinds, experts/trtllm_bf16_moe.py:246 those of the fused kernel.
+    """
+    named = text.get("norm_topk_prob")
+    model_type = str(text.get("model_type"))
+    normalised = model_type not in _UNNORMALISED if named is None else bool(named)
+    sigmoid = text.get("scoring_func") == "sigmoid" and not corrected
+    return model_type in {"phimoe", "gemma4_text"} or not (normalised or sigmoid)
 
 
 def _shared_width(text: Config, width: int) -> int:

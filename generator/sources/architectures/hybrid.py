@@ -81,10 +81,27 @@ def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ..
     return tuple(found)
 
 
+def kimi_linear_decoder(text: Config) -> Decoder:
+    """Kimi-Linear and Kimi-K3: delta attention and latent attention over experts (vLLM 0.32 models/kimi_k3)."""
+    traits = MixtureTraits(name="block_sparse_moe", correction_bias=True, activation=str(text.get("hidden_act") or "silu"))
+    blocks = tuple(
+        block.model_copy(update={
+            "expert_hidden_size": text.get("routed_expert_hidden_size"),
+            "latent_norm": bool(text.get("latent_moe_use_norm")),
+        }) if isinstance(block, MoE) else block
+        for block in feed_forwards(text, traits)
+    )  # fmt: skip
+    hidden = int(text["hidden_size"])
+    residual = Matrix(name="attn_res", rows=hidden, copies=4, part="other", linear=False)
+    extra = (residual,) if text.get("attn_res_block_size") else ()
+    outer = (residual.model_copy(update={"copies": 2}),) if extra else ()
+    return Decoder(layers=stack(mixers(text), blocks, extra=extra), extra=outer)
+
+
 HYBRID: dict[str, Callable[[Config], Decoder]] = {
     **dict.fromkeys(
         ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_decoder
     ),
-    "nemotron_h": nemotron_h_decoder,
+    "nemotron_h": nemotron_h_decoder, "kimi_linear": kimi_linear_decoder,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

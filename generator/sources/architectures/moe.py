@@ -86,11 +86,6 @@ def gemma4_decoder(text: Config) -> Decoder:
     return Decoder(layers=layers, tied=True)
 
 
-def bare(block: MoE) -> MoE:
-    """The block without its shared experts."""
-    return block.model_copy(update={"shared_expert_intermediate_size": 0})
-
-
 MOE: dict[str, Callable[[Config], Decoder]] = {
     **dict.fromkeys(TRAITS, moe_decoder),
     "llama4_text": llama4_decoder, "llama4": llama4_decoder, "gemma4_text": gemma4_decoder, "gemma4": gemma4_decoder,

@@ -10,6 +10,7 @@ from generator.sources.architectures.decoder import Decoder, assemble
 from generator.sources.architectures.dense import DENSE, dense_decoder
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.hybrid import HYBRID
+from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
 from generator.sources.architectures.multimodal import read_towers
 
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {**DENSE, **MOE, **HYBRID}
+_READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {**DENSE, **MOE, **HYBRID, **LATENT}
 
 
 def read_architecture(
     config: Mapping[str, Any], hf_quant_config: Mapping[str, Any] | None = None
-) -> Architecture:  # noqa: ARG001
+) -> Architecture:
     """The shapes that config.json declares, as vLLM's class for them builds them.
 
     Raises:
