@@ -42,6 +42,8 @@ class Tower(Value):
     """Tensors of one block."""
     outer: tuple[Matrix, ...] = ()
     """Tensors outside the blocks: patch and position embeddings, norms, projector."""
+    pooled_patches: int = 1
+    """Outputs of the blocks that pooling joins into one token before the projector (Gemma 3: 16, Gemma 4: 9)."""
 
 
 class Architecture(Value):

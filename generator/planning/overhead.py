@@ -116,9 +116,7 @@ def logits(architecture: Architecture, settings: BudgetSettings, runner: Runner)
 
 def token_bytes(architecture: Architecture, layout: Layout, settings: BudgetSettings) -> int:
     """Bytes of one forward pass over `max_num_batched_tokens` tokens, at the widest layer of a rank."""
-    widest = max(
-        (_layer_elements(architecture, layer, layout) for layer in architecture.layer_kinds), default=0
-    )
+    widest = max((_layer_elements(architecture, layer, layout) for layer in architecture.layer_kinds), default=0)
     return settings.max_num_batched_tokens * widest * settings.dtype_bytes
 
 
@@ -156,7 +154,7 @@ def encoder_tokens(architecture: Architecture, max_num_batched_tokens: int) -> i
     """
     if not architecture.towers:
         return 0
-    merges = any(patches_per_token(tower) > 1 for tower in architecture.towers)
+    merges = any(patches_per_token(tower) > tower.pooled_patches for tower in architecture.towers)
     return max(max_num_batched_tokens, _LARGEST_INPUT_TOKENS if merges else 0)
 
 
@@ -165,9 +163,7 @@ def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
 
     Every output of the block's matrices, and a second copy of each: rotated, normalised or transposed.
     """
-    widest = max(
-        (_patch_elements(tower) * patches_per_token(tower) for tower in architecture.towers), default=0
-    )
+    widest = max((_patch_elements(tower) * patches_per_token(tower) for tower in architecture.towers), default=0)
     return settings.encoder_tokens * widest * settings.dtype_bytes
 
 
@@ -176,12 +172,10 @@ def _patch_elements(tower: Tower) -> int:
 
 
 def patches_per_token(tower: Tower) -> int:
-    """Patches that the projector joins into one token: its input width over the blocks' width."""
+    """Patches that become one token: those that pooling joins, times the projector's width over the blocks'."""
     width = min((matrix.columns for matrix in tower.block if matrix.linear), default=0)
-    joined = [
-        matrix.columns for matrix in tower.outer if matrix.linear and width and not matrix.columns % width
-    ]
-    return max(joined, default=width or 1) // (width or 1)
+    joined = [matrix.columns for matrix in tower.outer if matrix.linear and width and not matrix.columns % width]
+    return tower.pooled_patches * (max(joined, default=width or 1) // (width or 1))
 
 
 def persistent_buffers(
