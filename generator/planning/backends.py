@@ -1,7 +1,6 @@
-"""Attention backends: which one vLLM picks for a layer, by capability and cache dtype, and the blocks it takes.
+"""Attention backends: which one vLLM picks for a layer, by capability and cache dtype, and its blocks.
 
-The order is vLLM 0.32 platforms/cuda.py:83; what each accepts is v1/attention/backends/*.py. A backend is picked
-when it is the first whose `refusal` is None.
+The order is vLLM 0.32 platforms/cuda.py:83. The first backend whose `refusal` is None is picked.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.value import Value
+from generator.planning import backend_rows as rows
+from generator.planning.backend_rows import BLACKWELL, CONSUMER, HOPPER, THOR, Backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,15 +18,9 @@ if TYPE_CHECKING:
 DEFAULT_BLOCK_SIZE = 16
 """Tokens of a block where the backend takes it (vLLM 0.32 config/cache.py: DEFAULT_BLOCK_SIZE)."""
 
-_PLAIN = ("auto", "float16", "bfloat16")
-_FP8 = (*_PLAIN, "fp8", "fp8_e4m3")
-_TURBOQUANT = ("turboquant_k8v4", "turboquant_4bit_nc", "turboquant_k3v4_nc", "turboquant_3bit_nc")
-_HALF = ("float16", "bfloat16")
-
-SM80, SM89, SM90, SM100 = 80, 89, 90, 100
-_HOPPER, _BLACKWELL, _THOR, _CONSUMER = 9, 10, 11, 12
-_FA4_PAGE = 128
-_FA4_FP8_PAGE = 64
+_PLAIN = frozenset({"auto", "float16", "bfloat16", "float32"})
+_SM90 = 90
+_FA4_PAGE, _FA4_FP8_PAGE = 128, 64
 _FA4_HEAD, _FA_HEAD, _FA4_MAX_HEAD = 256, 256, 512
 
 
@@ -66,100 +61,7 @@ class AttentionQuery(Value):
     @property
     def quantized(self) -> bool:
         """Whether the cache is quantized."""
-        return self.kv_cache_dtype not in {*_PLAIN, "float32"}
-
-
-class Backend(Value):
-    """One attention backend; empty sets mean no limit."""
-
-    name: str
-    kv_cache_dtypes: frozenset[str] = frozenset()
-    dtypes: frozenset[str] = frozenset(_HALF)
-    majors: frozenset[int] = frozenset()
-    min_capability: int = 0
-    max_capability: int = 10**9
-    head_sizes: frozenset[int] = frozenset()
-    block_multiple: int | None = None
-    """Blocks are any multiple of it."""
-    block_sizes: tuple[int, ...] = ()
-    """Blocks that kernels take as they are; larger ones are split into the largest."""
-    mla: bool = False
-    sparse: bool = False
-    sink: bool = False
-    mm_prefix: bool = False
-    dcp: bool = True
-
-    def supports_block(self, block_size: int) -> bool:
-        """Whether the kernels can walk blocks of `block_size` tokens (v1/attention/backend.py:113)."""
-        sizes = self.block_sizes or ((self.block_multiple,) if self.block_multiple else (1,))
-        return any(block_size % size == 0 for size in sizes)
-
-    @property
-    def smallest_block(self) -> int:
-        """Smallest block of its kernels."""
-        return min(self.block_sizes, default=self.block_multiple or 1)
-
-
-def _backend(name: str, kv: tuple[str, ...], **more: object) -> Backend:
-    return Backend.model_validate({"name": name, "kv_cache_dtypes": frozenset(kv), **more})
-
-
-FLASH_ATTN = _backend("FLASH_ATTN", _FP8, min_capability=SM80, block_multiple=16, sink=True, mm_prefix=True)
-FLASHINFER = _backend(
-    "FLASHINFER", (*_FP8, "fp8_e5m2", "nvfp4", "nvfp4_4over6"), min_capability=SM80, max_capability=121,
-    head_sizes=frozenset({64, 128, 256, 512}), block_sizes=(16, 32, 64), sink=True,
-)  # fmt: skip
-TRITON_ATTN = _backend(
-    "TRITON_ATTN",
-    (*_FP8, "fp8_e5m2", "int4_per_token_head", "int8_per_token_head", "fp8_per_token_head"),
-    dtypes=frozenset({*_HALF, "float32"}), block_multiple=16, sink=True, mm_prefix=True, dcp=False,
-)  # fmt: skip
-FLEX_ATTENTION = _backend(
-    "FLEX_ATTENTION",
-    _PLAIN,
-    dtypes=frozenset({*_HALF, "float32"}),
-    block_multiple=16,
-    mm_prefix=True,
-    dcp=False,
-)
-TURBOQUANT = _backend("TURBOQUANT", _TURBOQUANT, block_sizes=(16, 32, 64, 128), dcp=False)
-TRITON_FLASH_ATTN = _backend(
-    "TRITON_FLASH_ATTN", _FP8, majors=frozenset({_HOPPER}), head_sizes=frozenset({256, 512}), block_multiple=16,
-    sink=True, mm_prefix=True, dcp=False,
-)  # fmt: skip
-TRITON_FLASHINFER = _backend(
-    "TRITON_FLASHINFER", (*_FP8, "fp8_e5m2"), majors=frozenset({_BLACKWELL}), head_sizes=frozenset({256, 512}),
-    block_sizes=(64,), sink=True, mm_prefix=True, dcp=False,
-)  # fmt: skip
-
-_MLA = {"mla": True}
-_SPARSE = {"mla": True, "sparse": True}
-FLASH_ATTN_MLA = _backend("FLASH_ATTN_MLA", _PLAIN, majors=frozenset({_HOPPER}), block_multiple=16, **_MLA)
-FLASHMLA = _backend("FLASHMLA", _FP8, majors=frozenset({_HOPPER}), block_sizes=(64,), **_MLA)
-FLASHINFER_MLA = _backend(
-    "FLASHINFER_MLA", _FP8, majors=frozenset({_BLACKWELL}), block_sizes=(32, 64), **_MLA
-)
-CUTLASS_MLA = _backend("CUTLASS_MLA", _FP8, majors=frozenset({_BLACKWELL}), block_sizes=(128,), **_MLA)
-TRITON_MLA = _backend("TRITON_MLA", _FP8, block_multiple=16, **_MLA)
-FLASH_ATTN_MLA_SPARSE = _backend(
-    "FLASH_ATTN_MLA_SPARSE", _PLAIN, majors=frozenset({_HOPPER}), block_multiple=64, dcp=False, **_SPARSE
-)
-FLASHMLA_SPARSE = _backend(
-    "FLASHMLA_SPARSE", ("auto", "bfloat16", "fp8_ds_mla", "fp8", "nvfp4_ds_mla"), dtypes=frozenset({"bfloat16"}),
-    majors=frozenset({_HOPPER, _BLACKWELL}), head_sizes=frozenset({512, 576}), block_multiple=64, **_SPARSE,
-)  # fmt: skip
-FLASHINFER_MLA_SPARSE = _backend(
-    "FLASHINFER_MLA_SPARSE", _FP8, majors=frozenset({_BLACKWELL}), head_sizes=frozenset({512, 576}),
-    block_multiple=32, **_SPARSE,
-)  # fmt: skip
-FLASHINFER_MLA_SPARSE_SM90 = _backend(
-    "FLASHINFER_MLA_SPARSE_SM90", ("auto", "bfloat16", "fp8", "fp8_e4m3"), dtypes=frozenset({"bfloat16"}),
-    majors=frozenset({_HOPPER}), head_sizes=frozenset({512, 576}), block_multiple=64, **_SPARSE,
-)  # fmt: skip
-FLASHINFER_MLA_SPARSE_SM120 = _backend(
-    "FLASHINFER_MLA_SPARSE_SM120", ("auto", "fp8", "fp8_e4m3", "fp8_ds_mla"), dtypes=frozenset({"bfloat16"}),
-    majors=frozenset({_CONSUMER}), head_sizes=frozenset({512, 576}), block_multiple=64, **_SPARSE,
-)  # fmt: skip
+        return self.kv_cache_dtype not in _PLAIN
 
 
 def attention_backend(query: AttentionQuery) -> Backend:
@@ -184,28 +86,35 @@ def _priorities(query: AttentionQuery) -> tuple[Backend, ...]:
     """Backends in vLLM's order of preference (platforms/cuda.py:83)."""
     if query.mla:
         return _mla_priorities(query)
-    if query.major == _BLACKWELL:
-        first = (TRITON_FLASHINFER,) if query.mm_prefix else ()
-        return (*first, FLASHINFER, FLASH_ATTN, TRITON_ATTN, FLEX_ATTENTION, TURBOQUANT)
-    first = (TRITON_FLASH_ATTN,) if query.major == _HOPPER and query.mm_prefix else ()
-    return (*first, FLASH_ATTN, FLASHINFER, TRITON_ATTN, FLEX_ATTENTION, TURBOQUANT)
+    if query.major == BLACKWELL:
+        first = (rows.TRITON_FLASHINFER,) if query.mm_prefix else ()
+        return (
+            *first,
+            rows.FLASHINFER,
+            rows.FLASH_ATTN,
+            rows.TRITON_ATTN,
+            rows.FLEX_ATTENTION,
+            rows.TURBOQUANT,
+        )
+    first = (rows.TRITON_FLASH_ATTN,) if query.major == HOPPER and query.mm_prefix else ()
+    return (*first, rows.FLASH_ATTN, rows.FLASHINFER, rows.TRITON_ATTN, rows.FLEX_ATTENTION, rows.TURBOQUANT)
 
 
 def _mla_priorities(query: AttentionQuery) -> tuple[Backend, ...]:
-    if query.major == _BLACKWELL:
+    if query.major == BLACKWELL:
         few_heads = query.num_heads <= 16  # noqa: PLR2004 - platforms/cuda.py:110
         flashinfer_first = query.quantized or few_heads
-        sparse = (FLASHINFER_MLA_SPARSE, FLASHMLA_SPARSE)
+        sparse = (rows.FLASHINFER_MLA_SPARSE, rows.FLASHMLA_SPARSE)
         return (
-            FLASHINFER_MLA, CUTLASS_MLA, FLASH_ATTN_MLA, FLASHMLA, TRITON_MLA,
+            rows.FLASHINFER_MLA, rows.CUTLASS_MLA, rows.FLASH_ATTN_MLA, rows.FLASHMLA, rows.TRITON_MLA,
             *(sparse if flashinfer_first else reversed(sparse)),
         )  # fmt: skip
-    if query.major == _CONSUMER:
-        return (TRITON_MLA, FLASHINFER_MLA_SPARSE_SM120)
-    tail = (FLASH_ATTN_MLA_SPARSE, FLASHMLA_SPARSE)
+    if query.major == CONSUMER:
+        return (rows.TRITON_MLA, rows.FLASHINFER_MLA_SPARSE_SM120)
+    tail = (rows.FLASH_ATTN_MLA_SPARSE, rows.FLASHMLA_SPARSE)
     rope_free = query.head_size == 512  # noqa: PLR2004 - platforms/cuda.py:146
-    sparse_tail = (FLASHINFER_MLA_SPARSE_SM90, *tail) if rope_free else (*tail, FLASHINFER_MLA_SPARSE_SM90)
-    return (FLASH_ATTN_MLA, FLASHMLA, FLASHINFER_MLA, TRITON_MLA, *sparse_tail)
+    sparse_tail = (rows.FLASHINFER_MLA_SPARSE_SM90, *tail) if rope_free else (*tail, rows.FLASHINFER_MLA_SPARSE_SM90)
+    return (rows.FLASH_ATTN_MLA, rows.FLASHMLA, rows.FLASHINFER_MLA, rows.TRITON_MLA, *sparse_tail)
 
 
 def refusal(backend: Backend, query: AttentionQuery) -> str | None:
@@ -241,15 +150,13 @@ def _capable(backend: Backend, query: AttentionQuery) -> bool:
 def flash_attn_version(query: AttentionQuery, *, head_size: int | None = None) -> int:
     """FlashAttention's version for heads of `head_size` (v1/attention/backends/fa_utils.py:74)."""
     size = query.head_size if head_size is None else head_size
-    if query.major == _HOPPER:
+    if query.major == HOPPER:
         return 4 if size > _FA_HEAD else 3
-    if query.major != _BLACKWELL:
+    if query.major != BLACKWELL:
         return 2
     if size == _FA4_HEAD:
         blocked = query.block_size is not None and query.block_size % _FA4_PAGE
-        plain = not (
-            query.sink or query.softcap or query.quantized or query.mm_prefix or query.dcp or blocked
-        )
+        plain = not (query.sink or query.softcap or query.quantized or query.mm_prefix or query.dcp or blocked)
         return 4 if plain else 2
     return 4 if size <= _FA4_PAGE else 2
 
@@ -257,11 +164,11 @@ def flash_attn_version(query: AttentionQuery, *, head_size: int | None = None) -
 def _flash_attn(query: AttentionQuery) -> str | None:
     if query.head_size % 8 or query.head_size > (_FA4_MAX_HEAD if _has_fa4(query) else _FA_HEAD):
         return "head_size not supported"
-    if query.sink and query.major not in {_HOPPER, _BLACKWELL}:
+    if query.sink and query.major not in {HOPPER, BLACKWELL}:
         return "attention sinks not supported"
     if query.quantized and not _flash_attn_takes_fp8(query):
         return "FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100"
-    if query.mm_prefix and query.quantized and query.capability == SM90:
+    if query.mm_prefix and query.quantized and query.capability == _SM90:
         return "SM90 FP8 KV with image prefixes requires Triton"
     if query.mm_prefix and flash_attn_version(query) != 4:  # noqa: PLR2004 - FlashAttention 4
         return "image prefixes need FlashAttention 4"
@@ -269,14 +176,14 @@ def _flash_attn(query: AttentionQuery) -> str | None:
 
 
 def _has_fa4(query: AttentionQuery) -> bool:
-    return query.major in {_HOPPER, _BLACKWELL, _THOR}
+    return query.major in {HOPPER, BLACKWELL, THOR}
 
 
 def _flash_attn_takes_fp8(query: AttentionQuery) -> bool:
     version = flash_attn_version(query)
-    if query.major == _HOPPER:
+    if query.major == HOPPER:
         return version == 3 or query.head_size == _FA4_MAX_HEAD  # noqa: PLR2004 - FlashAttention 3
-    return query.major == _BLACKWELL and version == 4  # noqa: PLR2004 - FlashAttention 4
+    return query.major == BLACKWELL and version == 4  # noqa: PLR2004 - FlashAttention 4
 
 
 def _triton_flash_attn(query: AttentionQuery) -> str | None:
@@ -284,11 +191,11 @@ def _triton_flash_attn(query: AttentionQuery) -> str | None:
 
 
 def _flashinfer(query: AttentionQuery) -> str | None:
-    if query.sink and query.major not in {_BLACKWELL, _CONSUMER} and query.capability != SM90:
+    if query.sink and query.major not in {BLACKWELL, CONSUMER} and query.capability != _SM90:
         return "attention sinks not supported"
-    if query.kv_cache_dtype == "nvfp4_4over6" and query.major != _BLACKWELL:
+    if query.kv_cache_dtype == "nvfp4_4over6" and query.major != BLACKWELL:
         return "kv_cache_dtype not supported"
-    if query.kv_cache_dtype == "nvfp4" and query.major != _BLACKWELL:
+    if query.kv_cache_dtype == "nvfp4" and query.major != BLACKWELL:
         if query.head_size == 64:  # noqa: PLR2004 - flashinfer.py:559
             return "NVFP4 cache with head_size 64"
         return "NVFP4 cache with attention sinks" if query.sink else None
@@ -311,9 +218,9 @@ def _flashinfer_mla_sparse(query: AttentionQuery) -> str | None:
 
 
 def _flashmla_sparse(query: AttentionQuery) -> str | None:
-    if query.head_size == 512 and (query.qk_rope_head_dim or query.major != _HOPPER):  # noqa: PLR2004
+    if query.head_size == 512 and (query.qk_rope_head_dim or query.major != HOPPER):  # noqa: PLR2004
         return "head_size 512 only for rope-free models on SM90"
-    if query.kv_cache_dtype == "nvfp4_ds_mla" and query.major != _BLACKWELL:
+    if query.kv_cache_dtype == "nvfp4_ds_mla" and query.major != BLACKWELL:
         return "nvfp4_ds_mla only on SM100"
     return None
 
@@ -346,22 +253,16 @@ def narrowed(backend: Backend, query: AttentionQuery) -> Backend:
     """The backend with the block sizes that its kernels take for this model on this GPU."""
     if backend.name in {"FLASH_ATTN", "TRITON_FLASH_ATTN"}:
         size = _flash_attn_block(query)
-        return (
-            backend.model_copy(update={"block_multiple": None, "block_sizes": (size,)}) if size else backend
-        )
-    if backend.name == "FLASHINFER" and query.major == _BLACKWELL and query.num_heads > query.num_kv_heads:
+        return backend.model_copy(update={"block_multiple": None, "block_sizes": (size,)}) if size else backend
+    if backend.name == "FLASHINFER" and query.major == BLACKWELL and query.num_heads > query.num_kv_heads:
         return backend.model_copy(update={"block_sizes": (16, 32, 64, 128, 256, 512, 1024)})
     return backend
 
 
 def _flash_attn_block(query: AttentionQuery) -> int | None:
     """The one block size of FlashAttention 4's special kernels, by the layer's head size; None elsewhere."""
-    if (
-        query.major == _HOPPER
-        and query.head_size == _FA4_MAX_HEAD
-        and query.kv_cache_dtype in {"fp8", "fp8_e4m3"}
-    ):
+    if query.major == HOPPER and query.head_size == _FA4_MAX_HEAD and query.kv_cache_dtype in {"fp8", "fp8_e4m3"}:
         return _FA4_FP8_PAGE
-    if query.major == _BLACKWELL and query.head_size == _FA4_HEAD and flash_attn_version(query) == 4:  # noqa: PLR2004
+    if query.major == BLACKWELL and query.head_size == _FA4_HEAD and flash_attn_version(query) == 4:  # noqa: PLR2004
         return _FA4_PAGE
     return None

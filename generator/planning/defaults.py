@@ -17,7 +17,7 @@ _LARGE_BYTES, _MEDIUM_BYTES = 160 * GIB, 70 * GIB
 _GB10 = 121
 _GB10_IS_SMALL_SINCE = (0, 33)
 _A100 = 80
-"""Capability of the GPUs that vLLM keeps small by name ("a100"): all of SM80 with 70 GiB or more are A100s."""
+"""Capability of the GPUs that vLLM keeps small by name ("a100"), where NVML's name is not known."""
 
 
 class SchedulerDefaults(Value):

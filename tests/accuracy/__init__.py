@@ -1,1 +1,1 @@
-"""Scores of the planner against what vLLM itself says: `python -m tests.accuracy kv|weights|bootlogs|benchmarks`."""
+"""Scores of the planner against what vLLM itself says and measures: `python -m tests.accuracy NAME`."""

@@ -1,4 +1,7 @@
-"""`python -m tests.accuracy NAME --truth FILE --configs DIR`: one `name value` line a metric, then the worst rows."""
+"""`python -m tests.accuracy NAME --truth FILE --configs DIR`: one `name value` line a metric, the worst rows.
+
+Each score is a module beside this one with `report(truth, configs, *, worst) -> list[str]`.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,21 @@ SCORES = ("kv", "weights", "bootlogs", "benchmarks")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one score and print it; 0 where it ran."""
+    """Print the report of one score; 0 where it ran."""
     parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description=__doc__)
     parser.add_argument("score", choices=SCORES)
     parser.add_argument("--truth", type=Path, required=True, help="the truth file of that score")
     parser.add_argument("--configs", type=Path, help="folder of <org>--<model>/config.json")
-    parser.add_argument("--refusals", type=Path, help="refusals.json; beside the truth file when left out")
+    parser.add_argument("--refusals", type=Path, help="kv: refusals.json, beside the truth file when left out")
     parser.add_argument("--worst", type=int, default=20, help="worst rows to print")
     options = parser.parse_args(argv)
     if not options.truth.is_file():
         parser.error(f"no such file: {options.truth}")
     module = importlib.import_module(f"tests.accuracy.{options.score}")
-    return int(module.run(options) or 0)
+    more = {"refusals": options.refusals} if options.refusals and options.score == "kv" else {}
+    lines = module.report(options.truth, options.configs, worst=options.worst, **more)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import GeneratorError
 from generator.planning.kv_cache import cache_layout
-from tests.accuracy import refusals, truth
+from tests.accuracy import truth
+from tests.accuracy.refusals import refusal_lines
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -20,19 +20,21 @@ TOLERANCE = 0.001
 """Relative error that a concurrency may have."""
 
 
-def run(options: Namespace) -> int:
-    """Print the score of every record that has a config, then what differs."""
-    records = [r for r in truth.records(options.truth) if truth.has_config(r, options.configs)]
-    wrong = {i: differences(record, options.configs) for i, record in enumerate(records)}
-    unequal = [i for i, found in wrong.items() if set(found) - {"concurrency"}]
-    far = [i for i, found in wrong.items() if "concurrency" in found or "error" in found]
-    print(f"kv.equal {_share(len(records) - len(unequal), len(records))}")
-    print(f"kv.concurrency_ok {_share(len(records) - len(far), len(records))}")
-    _refusals(options)
-    print(f"kv.records {len(records)}")
-    print(f"kv.excluded {len(truth.records(options.truth)) - len(records)}")
-    _worst(records, wrong, options.worst)
-    return 0
+def report(truth_file: Path, configs: Path, *, worst: int = 20, refusals: Path | None = None) -> list[str]:
+    """The score of every record that has a config, one line a metric, then what differs."""
+    every = truth.records(truth_file)
+    records = [record for record in every if truth.has_config(record, configs)]
+    wrong = [differences(record, configs) for record in records]
+    unequal = sum(bool(set(found) - {"concurrency"}) for found in wrong)
+    far = sum(bool({"concurrency", "error"} & set(found)) for found in wrong)
+    return [
+        f"kv.equal {truth.share(len(records) - unequal, len(records))}",
+        f"kv.concurrency_ok {truth.share(len(records) - far, len(records))}",
+        *refusal_lines(refusals or truth_file.with_name("refusals.json"), configs),
+        f"kv.records {len(records)}",
+        f"kv.excluded {len(every) - len(records)}",
+        *_worst(records, wrong, worst),
+    ]
 
 
 def differences(record: truth.Record, configs: Path) -> dict[str, tuple[Any, Any]]:
@@ -52,9 +54,7 @@ def differences(record: truth.Record, configs: Path) -> dict[str, tuple[Any, Any
 def _checks(record: truth.Record, ours: CacheLayout) -> Iterable[tuple[str, tuple[Any, Any]]]:
     avail = record["avail_kv_bytes_per_gpu"]
     length = record["max_model_len"]
-    theirs = sorted(
-        (s["count"], s["type"], s["block_size"], s["page_size_bytes"]) for s in record["layer_specs"]
-    )
+    theirs = sorted((s["count"], s["type"], s["block_size"], s["page_size_bytes"]) for s in record["layer_specs"])
     yield "specs", (sorted(_merged(ours.specs)), sorted(_merged(theirs)))
     yield "groups", (len(ours.groups), record["num_groups"])
     yield "block_size", (ours.block_size_tokens, record["worker_block_size"])
@@ -86,32 +86,16 @@ def _far(record: truth.Record, ours: CacheLayout, avail: int) -> list[tuple[int,
     ]
 
 
-def _refusals(options: Namespace) -> None:
-    path = options.refusals or options.truth.with_name("refusals.json")
-    if not path.is_file():
-        return
-    rows = [r for r in truth.records(path) if truth.has_config(r, options.configs)]
-    missed = [(r, reason) for r in rows if (reason := refusals.missed(r, options.configs)) is not None]
-    print(f"kv.refusals_caught {_share(len(rows) - len(missed), len(rows))}")
-    print(f"kv.refusals {len(rows)}")
-    for row, reason in missed:
-        print(f"  missed {row['model']} {row['gpu']} tp={row['tp']} {row['engine_args']}: {reason}")
-
-
-def _worst(records: list[truth.Record], wrong: dict[int, dict[str, Any]], limit: int) -> None:
+def _worst(records: list[truth.Record], wrong: list[dict[str, tuple[Any, Any]]], limit: int) -> Iterable[str]:
+    """How often which figure differs by model, then the first rows in full."""
     by_model: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for i, found in wrong.items():
-        by_model[records[i]["model"]].update(found.keys())
+    for record, found in zip(records, wrong, strict=True):
+        by_model[record["model"]].update(found.keys())
     for name, figures in sorted(by_model.items(), key=lambda row: -sum(row[1].values())):
         if figures:
-            print(f"  {name}: {dict(figures)}")
-    for i in [i for i, found in wrong.items() if found][:limit]:
-        record = records[i]
-        parallel = f"tp={record['tp']} pp={record['pp']} dp={record['dp']} ep={record['ep']}"
-        print(f"  {record['model']} {record['vllm']} {record['gpu']} {parallel} {record['engine_args']}")
-        for figure, (ours, theirs) in wrong[i].items():
-            print(f"    {figure}: ours {ours}, vLLM {theirs}")
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.6f}" if whole else "nan"
+            yield f"  {name}: {dict(figures)}"
+    differing = [pair for pair in zip(records, wrong, strict=True) if pair[1]]
+    for record, found in differing[:limit]:
+        yield f"  {truth.label(record)}"
+        for figure, (ours, theirs) in found.items():
+            yield f"    {figure}: ours {ours}, vLLM {theirs}"

@@ -2,6 +2,75 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
 
-def missed(row, configs):
-    return "todo"
+from generator.catalogue.quantizations import find_quantization
+from generator.errors import GeneratorError
+from generator.planning.kv_cache import cache_layout
+from generator.planning.rules import Start, check_start
+from generator.sources.architectures.attention import modelopt_algorithm
+from tests.accuracy import truth
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REASONS = (
+    (
+        r"attention heads .* divisible by tensor parallel size",
+        r"attention heads .* divisible by tensor\s+parallel size",
+    ),
+    (r"FP8 KV cache is not supported by the Triton", r"FP8 KV cache is not supported by the Triton"),
+    (r"quantization method .* Minimum capability", r"quantization .* minimum capability"),
+    (r"max_model_len .* greater than the derived", r"max_model_len .* greater than the model's"),
+    (r"Decode context parallelism for GQA", r"decode context parallelism for GQA"),
+    (r"Unknown ModelOpt quant algo", r"knows no ModelOpt quant algo"),
+    (r"World size .* larger than the number of available", r"world size .* larger than .* available"),
+)
+"""What vLLM's words and ours have in common: a refusal for another reason does not count."""
+
+
+def refusal_lines(path: Path, configs: Path) -> list[str]:
+    """The share of refusals that ours shares, then the ones it misses; nothing where there is no such file."""
+    if not path.is_file():
+        return []
+    rows = [row for row in truth.records(path) if truth.has_config(row, configs)]
+    missed = [(row, why) for row in rows if (why := difference(row, configs))]
+    return [
+        f"kv.refusals_caught {truth.share(len(rows) - len(missed), len(rows))}",
+        f"kv.refusals {len(rows)}",
+        *(f"  missed {truth.label(row)}: {why}" for row, why in missed),
+    ]
+
+
+def difference(row: truth.Record, configs: Path) -> str:
+    """How ours differs from vLLM's refusal; empty where the reason is the same."""
+    try:
+        begin = start_of(row, configs)
+        check_start(begin)
+        cache_layout(begin.architecture, begin.layout, begin.settings)
+    except GeneratorError as error:
+        ours = str(error)
+    else:
+        return f"starts; vLLM: {row['error'][:120]}"
+    same = any(re.search(theirs, row["error"], re.DOTALL) and re.search(own, ours) for theirs, own in REASONS)
+    return "" if same else f"refused for {ours[:80]!r}; vLLM: {row['error'][:120]}"
+
+
+def start_of(row: truth.Record, configs: Path) -> Start:
+    """The start that a record stands for."""
+    found = truth.model(row["model"], configs)
+    card = truth.gpu(row)
+    method = row["engine_args"].get("quantization") or (found.quantization and found.quantization.method)
+    minimum = find_quantization(method).minimum_for(row["vllm"]) if method else None
+    return Start(
+        architecture=found.architecture,
+        layout=truth.layout(row),
+        settings=truth.settings(row, found),
+        gpus_per_node=truth.GPUS_PER_NODE,
+        gpu_name=card.name,
+        max_model_len=row["engine_args"].get("max_model_len"),
+        quantization=method,
+        quantization_minimum_capability=minimum,
+        modelopt_algorithm=modelopt_algorithm(found.config, found.hf_quant_config),
+    )

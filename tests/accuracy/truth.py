@@ -122,3 +122,14 @@ def settings(record: Record, found: Model) -> CacheSettings:
         num_speculative_tokens=speculation.get("num_speculative_tokens", 0),
         **{name: asked[name] for name in _PASSED if name in asked},
     )
+
+
+def share(part: int, whole: int) -> str:
+    """A fraction as the reports print it."""
+    return f"{part / whole:.6f}" if whole else "nan"
+
+
+def label(record: Record) -> str:
+    """Which row that is, in one line."""
+    parallel = f"tp={record['tp']} pp={record['pp']} dp={record['dp'] or 1} ep={record.get('ep', False)}"
+    return f"{record['model']} {record['vllm']} {record['gpu']} {parallel} {record['engine_args']}"

@@ -10,19 +10,20 @@ from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
-from generator.models.attention import MLA, CompressedMLA, Parallel, SparseMLA
-from generator.planning.backends import DEFAULT_BLOCK_SIZE, TURBOQUANT, narrowed
+from generator.models.attention import MLA, CompressedMLA, SparseMLA
+from generator.planning.backend_rows import TURBOQUANT
+from generator.planning.backends import DEFAULT_BLOCK_SIZE, narrowed
 from generator.planning.kv_cache import packing
 from generator.planning.kv_cache.selection import COMPRESSED, INDEXER, model_heads
-from generator.planning.kv_cache.settings import RECURRENT, is_hybrid, mamba_cache_mode, mixers_of
+from generator.planning.kv_cache.settings import is_hybrid, mamba_cache_mode, mixers_of
 from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
-from generator.planning.kv_cache.states import checkpoint_alignment, state_of
+from generator.planning.kv_cache.states import checkpoint_alignment, state_mixer, state_of
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from generator.planning.backends import Backend
+    from generator.planning.backend_rows import Backend
     from generator.planning.kv_cache.selection import Context, Served
     from generator.planning.kv_cache.states import StateMixer
 
@@ -54,7 +55,7 @@ def block_sizes(ctx: Context, served: Sequence[Served]) -> Blocks:
 
 
 def model_backends(ctx: Context, served: Sequence[Served]) -> tuple[Backend, ...]:
-    """Distinct backends of the layers that keep tokens, in layer order, as vLLM sees the whole model's heads."""
+    """Distinct backends of the layers that keep tokens, in layer order, by the whole model's heads."""
     size = model_heads(ctx)[1]
     found: dict[str, Backend] = {}
     for one in served:
@@ -107,8 +108,8 @@ def _hybrid(ctx: Context, backends: Sequence[Backend], block: int) -> tuple[int,
 
 def state_mixers(ctx: Context) -> tuple[StateMixer, ...]:
     """The distinct mixers that keep a state."""
-    found = [m.state_space if isinstance(m, Parallel) else m for m in mixers_of(ctx.architecture)]
-    return tuple(mixer for mixer in found if isinstance(mixer, RECURRENT) and not isinstance(mixer, Parallel))
+    found = (state_mixer(mixer) for mixer in mixers_of(ctx.architecture))
+    return tuple(mixer for mixer in found if mixer is not None)
 
 
 def _token_bytes(ctx: Context, backend: Backend) -> int:

@@ -1,7 +1,7 @@
 """Groups: layers that share one block table, as vLLM forms them.
 
-Every group draws blocks of one size in bytes from one pool, so pages are made equal first: bigger blocks where
-they divide, padding where they do not (vLLM 0.32 v1/core/kv_cache_utils.py:1292, 1362, 1860, 2196).
+Every group draws blocks of one size in bytes from one pool, so pages are made equal first: bigger blocks
+where they divide, padding where they do not (vLLM 0.32 v1/core/kv_cache_utils.py:1292, 1362, 1860, 2196).
 """
 
 from __future__ import annotations
@@ -180,11 +180,7 @@ def _packed(layers: Sequence[CacheLayer]) -> tuple[LayerGroup, ...]:
     """Groups of mixed pages, packed side by side in a block (v1/core/kv_cache_utils.py:1860)."""
     buckets = _buckets(layers)
     mixed = [bucket.repeats for bucket in buckets if bucket.balanced and len(bucket.by_page) > 1]
-    repeats = (
-        _approximate_gcd([bucket.repeats for bucket in buckets if bucket.balanced], max(mixed))
-        if mixed
-        else None
-    )
+    repeats = _approximate_gcd([bucket.repeats for bucket in buckets if bucket.balanced], max(mixed)) if mixed else None
     numbers = [_number_of_groups(bucket, repeats) for bucket in buckets]
     anchor = max(
         bucket.widest_bytes(len(bucket.layers) if _is_state(bucket, repeats) else number)

@@ -10,7 +10,6 @@ from generator.models.attention import (
     CompressedMLA,
     CrossAttention,
     Indexer,
-    Parallel,
     SlidingWindow,
     SparseMLA,
 )
@@ -20,7 +19,7 @@ from generator.planning.kv_cache.blocks import Blocks, block_sizes
 from generator.planning.kv_cache.compressed import compressed_specs
 from generator.planning.kv_cache.grouping import CacheLayer
 from generator.planning.kv_cache.selection import INDEXER, rank_kv_heads, serve
-from generator.planning.kv_cache.settings import RECURRENT, mamba_cache_mode
+from generator.planning.kv_cache.settings import mamba_cache_mode
 from generator.planning.kv_cache.specs import (
     AttentionSpec,
     ChunkedLocalAttentionSpec,
@@ -31,7 +30,7 @@ from generator.planning.kv_cache.specs import (
     MLAAttentionSpec,
     SlidingWindowSpec,
 )
-from generator.planning.kv_cache.states import checkpoint_blocks, state_of
+from generator.planning.kv_cache.states import checkpoint_blocks, state_mixer, state_of
 from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
@@ -67,12 +66,10 @@ def cache_layers(ctx: Context) -> CacheLayers:
     specs = {key: _specs(kinds[key.kind], found, ctx, blocks) for key, found in served.items()}
     layers = _placed(keys, specs, ctx)
     last = ctx.layout.pipeline_parallel_size - 1
-    known: dict[Mixer, tuple[KVCacheSpec, ...]] = {
-        kinds[key.kind]: specs[key] for key in specs if kinds[key.kind]
-    }
+    known = {kinds[key.kind]: found for key, found in specs.items()}
     for mixer in drafts:
-        found = known.get(mixer) or _specs(mixer, serve(mixer, ctx), ctx, blocks)
-        layers += [CacheLayer(spec, last) for spec in found]
+        own = known.get(mixer) or _specs(mixer, serve(mixer, ctx), ctx, blocks)
+        layers += [CacheLayer(spec, last) for spec in own]
     return CacheLayers(tuple(layers), blocks, tuple(dict.fromkeys(one.backend.name for one in flat)))
 
 
@@ -98,9 +95,7 @@ def _placed(keys: list[Key], specs: dict[Key, tuple[KVCacheSpec, ...]], ctx: Con
     return layers
 
 
-def _specs(
-    mixer: Mixer | None, served: tuple[Served, ...], ctx: Context, blocks: Blocks
-) -> tuple[KVCacheSpec, ...]:
+def _specs(mixer: Mixer | None, served: tuple[Served, ...], ctx: Context, blocks: Blocks) -> tuple[KVCacheSpec, ...]:
     """Every cache of one decoder layer, in vLLM's order of registration."""
     specs: list[KVCacheSpec] = []
     for one in served:
@@ -111,8 +106,9 @@ def _specs(
                 specs += _latent(one, one.mixer, ctx, blocks) * one.mixer.per_layer
             case _:
                 specs.append(_softmax(one, one.mixer, ctx, blocks))
-    if isinstance(mixer, RECURRENT):
-        specs.append(_state(mixer.state_space if isinstance(mixer, Parallel) else mixer, ctx, blocks))
+    state = state_mixer(mixer)
+    if state is not None:
+        specs.append(_state(state, ctx, blocks))
     return tuple(specs)
 
 
@@ -129,9 +125,7 @@ def _softmax(one: Served, mixer: Softmax, ctx: Context, blocks: Blocks) -> Atten
     spec: AttentionSpec
     match mixer:
         case SlidingWindow():
-            fields["block_size"] = _window_block(
-                backend.block_sizes, backend.block_multiple, blocks.attention
-            )
+            fields["block_size"] = _window_block(backend.block_sizes, backend.block_multiple, blocks.attention)
             spec = SlidingWindowSpec(**fields, sliding_window=mixer.sliding_window)
         case ChunkedLocal():
             spec = ChunkedLocalAttentionSpec(**fields, attention_chunk_size=mixer.attention_chunk_size)
@@ -143,7 +137,7 @@ def _softmax(one: Served, mixer: Softmax, ctx: Context, blocks: Blocks) -> Atten
 
 
 def _window_block(exact: tuple[int, ...], multiple: int | None, block: int) -> int:
-    """The largest block of the backend's kernels within the model's block (layers/attention/attention.py:101)."""
+    """The largest block of the backend's kernels within the model's block (attention.py:101)."""
     candidates = exact or ((max(multiple, block // multiple * multiple),) if multiple else ())
     if not candidates:
         return block

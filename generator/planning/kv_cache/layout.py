@@ -187,9 +187,7 @@ def block_outermost(ctx: Context) -> bool:
 
 def _described(group: LayerGroup) -> CacheGroup:
     spec = group.layers[0].spec
-    page = (
-        sum(layer.spec.page_size_bytes for layer in group.layers) if group.uniform else spec.page_size_bytes
-    )
+    page = sum(layer.spec.page_size_bytes for layer in group.layers) if group.uniform else spec.page_size_bytes
     return CacheGroup(layers=len(group.layers), page_size_bytes=page, spec=spec)
 
 

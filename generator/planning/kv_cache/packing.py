@@ -8,7 +8,7 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, AttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.planning.backends import Backend
+    from generator.planning.backend_rows import Backend
 
 DS_MLA_BYTES = {"fp8_ds_mla": 656, "nvfp4_ds_mla": 352}
 """Bytes of a token in DeepSeek's packed latent formats (vLLM 0.32 mla_attention.py:1365)."""
@@ -72,7 +72,7 @@ def _content(spec: AttentionSpec, backend: Backend) -> dict[str, int] | None:
 
 
 def turboquant_bytes(kv_cache_dtype: str, head_size: int) -> int:
-    """Bytes of one head of one token: packed key, packed value, their scales, rounded up to an even number."""
+    """Bytes of one head of one token: packed key and value, their scales, rounded up to an even number."""
     key_bits, value_bits = _TURBOQUANT_BITS[kv_cache_dtype.removeprefix("turboquant_")]
     key = head_size if key_bits == 8 else ceil_div(head_size * key_bits, 8) + 2  # noqa: PLR2004 - FP8 keys
     return round_up(key + ceil_div(head_size * value_bits, 8) + 4, 2)

@@ -16,7 +16,8 @@ from generator.models.attention import (
     SlidingWindow,
     SparseMLA,
 )
-from generator.planning.backends import AttentionQuery, Backend, attention_backend
+from generator.planning.backend_rows import Backend
+from generator.planning.backends import AttentionQuery, attention_backend
 from generator.planning.kv_cache.settings import cache_dtype, is_hybrid, mixers_of, model_dtype
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ COMPRESSED = (
     Backend(name="FLASHMLA_SPARSE_DSV4", block_sizes=(256,), mla=True, sparse=True),
     Backend(name="DEEPSEEK_V4_INDEXER", block_sizes=(256,), mla=True, sparse=True),
 )
-"""Backends of DeepSeek-V4's caches (vLLM 0.32 models/deepseek_v4/sparse_mla.py, mla/sparse_swa.py, indexer.py)."""
+"""Backends of DeepSeek-V4's caches (vLLM 0.32 models/deepseek_v4, v1/attention/backends/mla)."""
 
 _DS_MLA_BACKENDS = frozenset({"FLASHMLA_SPARSE", "FLASHINFER_MLA_SPARSE_SM120"})
 _BOUNDARY_LAYERS = 2
-"""Layers at each end of a dense model that TurboQuant leaves alone (quantization/turboquant/config.py:178)."""
+"""Layers at each end of a dense model that TurboQuant leaves alone (turboquant/config.py:178)."""
 
 
 class Context(NamedTuple):

@@ -105,7 +105,7 @@ def cache_dtype(architecture: Architecture, settings: CacheSettings) -> str:
 
 
 def prefix_caching(architecture: Architecture, settings: CacheSettings) -> bool:
-    """Whether prefix caching is on: by default for every model with attention (vLLM 0.32 config/model.py:2221)."""
+    """Whether prefix caching is on, by default for all with attention (vLLM 0.32 config/model.py:2221)."""
     if settings.enable_prefix_caching is not None:
         return settings.enable_prefix_caching
     states = [isinstance(mixer, RECURRENT) for mixer in mixers_of(architecture)]
@@ -127,7 +127,7 @@ def mamba_cache_mode(architecture: Architecture, settings: CacheSettings) -> str
 def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:
     """Tokens scheduled and not yet settled: a full batch for each step in progress.
 
-    A stage more than the pipeline has is in progress with asynchronous scheduling (vLLM 0.32 config/vllm.py:577).
+    Asynchronous scheduling has one step more in progress than stages (vLLM 0.32 config/vllm.py:577).
     """
     stages = layout.pipeline_parallel_size
     overlapped = settings.async_scheduling is not False

@@ -15,6 +15,8 @@ from generator.models.attention import (
     LinearAttention,
     Mamba1,
     Mamba2,
+    Mixer,
+    Parallel,
     ShortConv,
 )
 from generator.planning.kv_cache.specs import DTYPE_BYTES
@@ -29,6 +31,13 @@ _GDN_CHECKPOINT_TOKENS = 64
 """FlashInfer's gated-delta prefill exports states at multiples of it (vLLM 0.33 backends/gdn_attn.py:34)."""
 _GDN_CHECKPOINTS_SINCE = (0, 33)
 _KERNEL_HEAD_DIM = 128
+
+
+def state_mixer(mixer: Mixer | None) -> StateMixer | None:
+    """The part of a mixer that keeps a state, None where none does."""
+    if isinstance(mixer, Parallel):
+        return mixer.state_space
+    return mixer if isinstance(mixer, StateMixer) else None
 
 
 class State(NamedTuple):
@@ -50,34 +59,38 @@ def state_of(mixer: StateMixer, *, tp: int, dtype: str, settings: CacheSettings)
         RequestError: the heads do not divide over the ranks.
     """
     conv = dtype if settings.mamba_cache_dtype == "auto" else settings.mamba_cache_dtype
-    draft = settings.num_speculative_tokens
+    shapes = _shapes(mixer, tp, settings.num_speculative_tokens)
+    if isinstance(mixer, LinearAttention | ShortConv):
+        return State(shapes, (conv,))
+    recurrent = settings.mamba_ssm_cache_dtype
+    if recurrent == "auto":
+        # Kimi delta attention keeps float32 unless asked otherwise (mamba_utils.py: kda_state_dtype).
+        recurrent = "float32" if isinstance(mixer, KimiDeltaAttention) else mixer.state_dtype or conv
+    return State(shapes, (conv, recurrent))
+
+
+def _shapes(mixer: StateMixer, tp: int, draft: int) -> tuple[tuple[int, ...], ...]:
+    """Shapes of a state on one rank; a convolution keeps `draft` steps more for speculation."""
     match mixer:
         case Mamba1():
             width = divide(mixer.intermediate_size, tp, "state channels")
-            shapes = ((mixer.conv_kernel - 1, width), (width, mixer.state_size))
-            return State(shapes, (conv, _recurrent_dtype(mixer, conv, settings)))
+            return ((mixer.conv_kernel - 1, width), (width, mixer.state_size))
         case Mamba2():
-            return State(_mamba2_shapes(mixer, tp, draft), (conv, _recurrent_dtype(mixer, conv, settings)))
+            return _mamba2_shapes(mixer, tp, draft)
         case GatedDeltaNet():
             channels = 2 * mixer.num_k_heads * mixer.head_k_dim + mixer.num_v_heads * mixer.head_v_dim
             heads = divide(mixer.num_v_heads, tp, "value heads of the linear attention")
-            shapes = (
-                (mixer.conv_kernel - 1 + draft, divide(channels, tp, "state channels")),
-                (heads, mixer.head_v_dim, mixer.head_k_dim),
-            )
-            return State(shapes, (conv, _recurrent_dtype(mixer, conv, settings)))
+            convolution = (mixer.conv_kernel - 1 + draft, divide(channels, tp, "state channels"))
+            return (convolution, (heads, mixer.head_v_dim, mixer.head_k_dim))
         case KimiDeltaAttention():
-            channels = divide(3 * mixer.num_heads * mixer.head_dim, tp, "state channels")
             heads = divide(mixer.num_heads, tp, "heads of the linear attention")
-            shapes = ((mixer.conv_kernel - 1 + draft, channels), (heads, mixer.head_dim, mixer.head_dim))
-            asked = settings.mamba_ssm_cache_dtype
-            return State(shapes, (conv, "float32" if asked == "auto" else asked))
+            convolution = (mixer.conv_kernel - 1 + draft, 3 * heads * mixer.head_dim)
+            return (convolution, (heads, mixer.head_dim, mixer.head_dim))
         case LinearAttention():
             heads = divide(mixer.num_heads, tp, "heads of the linear attention")
-            return State(((heads, mixer.head_dim, mixer.head_dim),), (conv,))
+            return ((heads, mixer.head_dim, mixer.head_dim),)
         case ShortConv():
-            width = divide(mixer.conv_dim, tp, "state channels")
-            return State(((mixer.conv_kernel - 1 + draft, width),), (conv,))
+            return ((mixer.conv_kernel - 1 + draft, divide(mixer.conv_dim, tp, "state channels")),)
 
 
 def _mamba2_shapes(mixer: Mamba2, tp: int, draft: int) -> tuple[tuple[int, ...], ...]:
@@ -86,12 +99,6 @@ def _mamba2_shapes(mixer: Mamba2, tp: int, draft: int) -> tuple[tuple[int, ...],
     heads = divide(mixer.num_heads, tp, "state-space heads")
     convolution = (mixer.conv_kernel - 1 + draft, divide(channels, tp, "state channels"))
     return (convolution, (heads, mixer.head_dim, mixer.state_size))
-
-
-def _recurrent_dtype(mixer: Mamba1 | Mamba2 | GatedDeltaNet, conv: str, settings: CacheSettings) -> str:
-    if settings.mamba_ssm_cache_dtype != "auto":
-        return settings.mamba_ssm_cache_dtype
-    return mixer.state_dtype or conv
 
 
 def divide(size: int, parts: int, what: str) -> int:
@@ -121,9 +128,7 @@ def checkpoint_blocks(mixer: StateMixer, dtype: str, settings: CacheSettings) ->
 
 def checkpoint_alignment(mixer: StateMixer, settings: CacheSettings) -> int:
     """Tokens that a block is a multiple of, so that such states fall on block boundaries; 1 for any."""
-    return (
-        _GDN_CHECKPOINT_TOKENS if isinstance(mixer, GatedDeltaNet) and _flashinfer_gdn(mixer, settings) else 1
-    )
+    return _GDN_CHECKPOINT_TOKENS if isinstance(mixer, GatedDeltaNet) and _flashinfer_gdn(mixer, settings) else 1
 
 
 def _flash_kda(mixer: KimiDeltaAttention, dtype: str, settings: CacheSettings) -> bool:

@@ -175,7 +175,7 @@ def modelopt_algorithm(config: Config, hf_quant_config: Config | None = None) ->
     """
     declared = config.get("quantization_config") or hf_quant_config or {}
     nested = declared.get("quantization")
-    by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt" and isinstance(nested, dict)
-    if declared.get("quant_method") or not by_modelopt:
+    by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt"
+    if declared.get("quant_method") or not by_modelopt or not isinstance(nested, dict):
         return None
     return str(nested.get("quant_algo") or "") or None

@@ -1,0 +1,334 @@
+"""What vLLM refuses to start, before any memory is counted: one small function a rule, vLLM's reason in each.
+
+`check_start` runs them in the order in which vLLM meets them. Each takes the whole `Start` and returns only where
+the rule holds. Sources are vLLM 0.32 unless a rule says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import InfeasiblePlanError, RequestError
+from generator.models.architecture import Architecture
+from generator.models.attention import (
+    MLA,
+    ChunkedLocal,
+    CompressedMLA,
+    FullAttention,
+    GatedDeltaNet,
+    KimiDeltaAttention,
+    LinearAttention,
+    Mamba1,
+    Mamba2,
+    Mixer,
+    Parallel,
+    SelfAndCross,
+    ShortConv,
+    SlidingWindow,
+)
+from generator.models.feed_forward import MoE
+from generator.models.parallelism import Layout
+from generator.models.value import Value
+from generator.planning.kv_cache.selection import context, serve
+from generator.planning.kv_cache.settings import CacheSettings, model_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from generator.planning.kv_cache import CacheLayout
+
+_SM80, _SM89 = 80, 89
+_MODELOPT_MIXED_SINCE = (0, 33)
+_TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
+
+
+class Start(Value):
+    """One start of vLLM: what is served, how it is laid out, on which GPUs, and what the user asks for."""
+
+    architecture: Architecture
+    layout: Layout
+    settings: CacheSettings
+    gpus_per_node: int
+    nodes: int = 1
+    gpu_name: str = "this GPU"
+    max_model_len: int | None = None
+    """Context that the user asks for; None or -1 leaves it to vLLM."""
+    quantization: str | None = None
+    """vLLM's name of the weights' quantization."""
+    quantization_minimum_capability: int | None = None
+    """Oldest compute capability that vLLM starts that quantization on."""
+    modelopt_algorithm: str | None = None
+    """ModelOpt's algorithm where the checkpoint names no quant_method of its own."""
+    chunked_prefill: bool = True
+
+
+def check_start(start: Start) -> None:
+    """Return only where vLLM starts `start`, memory aside.
+
+    Raises:
+        RequestError: vLLM refuses it; the first reason it meets, and what to change.
+    """
+    for rule in RULES:
+        rule(start)
+
+
+def modelopt_algorithm_known(start: Start) -> None:
+    """ModelOpt's mixed precision needs a quant_method before 0.33 (model_arch_config_convertor.py:283)."""
+    algorithm = start.modelopt_algorithm
+    if algorithm and algorithm.upper() == "MIXED_PRECISION" and _release(start) < _MODELOPT_MIXED_SINCE:
+        raise RequestError(
+            f"vLLM {start.settings.release} knows no ModelOpt quant algo {algorithm}; pin vLLM 0.33 or newer"
+        )
+
+
+def context_within_model(start: Start) -> None:
+    """The context asked for is at most the model's own (config/model.py:2527)."""
+    asked, own = start.max_model_len, start.architecture.max_position_embeddings
+    if asked is not None and asked > own:
+        raise RequestError(
+            f"max_model_len {asked} is greater than the model's own context of {own} tokens (max_model_len derived "
+            "from config.json); ask for at most that, or scale RoPE with --hf-overrides"
+        )
+
+
+def batch_holds_every_sequence(start: Start) -> None:
+    """A step's tokens cover one for each sequence, and a whole prompt without chunked prefill (scheduler.py)."""
+    tokens, seqs = start.settings.max_num_batched_tokens, start.settings.max_num_seqs
+    if tokens < seqs:
+        raise RequestError(f"max_num_batched_tokens {tokens} must be at least max_num_seqs {seqs}; raise the one")
+    length = start.settings.max_model_len or 0
+    if not start.chunked_prefill and tokens < length:
+        raise RequestError(
+            f"max_num_batched_tokens {tokens} must be at least max_model_len {length} without chunked prefill"
+        )
+
+
+def world_fits_nodes(start: Start) -> None:
+    """One replica's ranks fit the node, or divide over the nodes (config/parallel.py:1035)."""
+    layout = start.layout
+    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    if start.nodes == 1 and world > start.gpus_per_node:
+        raise RequestError(
+            f"world size {world} is larger than the {start.gpus_per_node} available GPUs of this node; lower the "
+            "parallel sizes, or serve on several nodes with --nodes"
+        )
+    if start.nodes > 1 and world % start.nodes:
+        raise RequestError(f"world size {world} does not divide over {start.nodes} nodes; choose a multiple of it")
+    total = start.gpus_per_node * start.nodes
+    if layout.ranks > total:
+        raise RequestError(f"{layout.ranks} ranks need as many GPUs, there are {total}; lower the parallel sizes")
+
+
+def heads_divide(start: Start) -> None:
+    """Query heads divide over tensor-parallel ranks (config/model.py:1546)."""
+    tp = start.layout.tensor_parallel_size
+    for mixer in attention_mixers(start.architecture):
+        if mixer.num_attention_heads % tp:
+            raise RequestError(
+                f"the total number of attention heads ({mixer.num_attention_heads}) must be divisible by tensor "
+                f"parallel size ({tp}); choose {_divisors(mixer.num_attention_heads, start)}"
+            )
+
+
+def experts_present(start: Start) -> None:
+    """Expert parallelism needs experts (config/model.py:1485)."""
+    moe = any(isinstance(layer.feed_forward, MoE) for layer in start.architecture.layer_kinds)
+    if start.layout.enable_expert_parallel and not moe:
+        raise RequestError(
+            "expert parallelism needs a mixture of experts, this model has none; drop --enable-expert-parallel"
+        )
+
+
+def stages_have_layers(start: Start) -> None:
+    """Every pipeline stage gets a layer (distributed/utils.py:126)."""
+    stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
+    if stages > layers:
+        raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
+
+
+def decode_context_parallel_fits(start: Start) -> None:
+    """Decode context parallelism splits what tensor parallelism would replicate (config/model.py:1566)."""
+    dcp, tp = start.layout.decode_context_parallel_size, start.layout.tensor_parallel_size
+    if dcp == 1:
+        return
+    if tp % dcp:
+        raise RequestError(f"tensor parallel size ({tp}) must be divisible by decode context parallel size ({dcp})")
+    for mixer in attention_mixers(start.architecture):
+        if isinstance(mixer, SlidingWindow | ChunkedLocal | CompressedMLA):
+            raise RequestError("decode context parallelism does not support sliding windows; set it to 1")
+        if isinstance(mixer, FullAttention):
+            _grouped_heads_fit(mixer, tp, dcp)
+
+
+def _grouped_heads_fit(mixer: FullAttention, tp: int, dcp: int) -> None:
+    kv = mixer.num_key_value_heads
+    if tp <= kv:
+        raise RequestError(
+            f"decode context parallelism for GQA/MQA requires tensor parallel size ({tp}) to be greater than the "
+            f"model's KV heads ({kv}); raise tensor parallelism or set decode context parallelism to 1"
+        )
+    if dcp > tp // kv:
+        raise RequestError(
+            f"decode context parallel size ({dcp}) exceeds {tp // kv}, the most for tensor parallel size {tp} and "
+            f"{kv} KV heads"
+        )
+    if (mixer.num_attention_heads // kv) % dcp:
+        raise RequestError(
+            f"query heads per KV head ({mixer.num_attention_heads // kv}) must be divisible by decode context "
+            f"parallel size ({dcp})"
+        )
+
+
+def quantization_runs(start: Start) -> None:
+    """The GPU is new enough for the weights' quantization (config/vllm.py:893)."""
+    least, have = start.quantization_minimum_capability, start.settings.capability
+    if least is not None and have < least:
+        raise RequestError(
+            f"quantization {start.quantization} is not supported on {start.gpu_name}: minimum capability {least}, "
+            f"its own {have}; choose a newer GPU or an unquantized checkpoint"
+        )
+
+
+def dtype_runs(start: Start) -> None:
+    """The GPU computes in the dtype asked for (platforms/cuda.py:640, config/model.py:2395)."""
+    asked = start.settings.dtype
+    if asked == "bfloat16" and start.settings.capability < _SM80:
+        raise RequestError(
+            f"bfloat16 needs compute capability 8.0, {start.gpu_name} has less; set --dtype half or leave it out"
+        )
+    own = model_dtype(start.architecture, start.settings.model_copy(update={"dtype": "auto", "capability": 75}))
+    if asked in {"half", "float16"} and own == "float32":
+        raise RequestError(
+            f"{start.architecture.model_type} is numerically unstable in float16; set --dtype bfloat16 or float32"
+        )
+
+
+def key_value_heads_divide(start: Start) -> None:
+    """KV heads divide over ranks, or ranks over KV heads, which are then replicated (layers/linear.py:1051)."""
+    tp = start.layout.tensor_parallel_size
+    for mixer in attention_mixers(start.architecture):
+        if isinstance(mixer, MLA | CompressedMLA):
+            continue
+        kv = mixer.num_key_value_heads
+        if kv % tp and tp % kv:
+            raise RequestError(
+                f"{kv} KV heads neither divide over tensor parallel size {tp} nor replicate evenly; choose "
+                f"{_divisors(mixer.num_attention_heads, start, kv)}"
+            )
+
+
+def states_divide(start: Start) -> None:
+    """Heads and channels of recurrent layers divide over ranks (mamba_mixer2.py:315)."""
+    tp = start.layout.tensor_parallel_size
+    for kind in start.architecture.layer_kinds:
+        heads = _state_heads(kind.mixer)
+        if heads and heads % tp:
+            raise RequestError(
+                f"{heads} heads of the model's recurrent layers must be divisible by tensor parallel size ({tp}); "
+                f"choose {_divisors(heads, start)}"
+            )
+
+
+def experts_divide(start: Start) -> None:
+    """Without expert parallelism every rank holds a slice of each expert (fused_moe/config.py:1341)."""
+    if start.layout.enable_expert_parallel:
+        return
+    ranks = start.layout.tensor_parallel_size * start.layout.data_parallel_size
+    for kind in start.architecture.layer_kinds:
+        block = kind.feed_forward
+        if isinstance(block, MoE) and block.moe_intermediate_size % ranks:
+            raise RequestError(
+                f"experts of {block.moe_intermediate_size} channels do not divide over {ranks} ranks; use "
+                "--enable-expert-parallel or fewer ranks"
+            )
+
+
+def cache_dtype_runs(start: Start) -> None:
+    """Every layer has a backend that takes the cache dtype on this GPU (platforms/cuda.py:get_attn_backend_cls).
+
+    Triton's FP8 caches need SM89 (v1/attention/backends/triton_attn.py:487).
+    """
+    ctx = context(start.architecture, start.layout, start.settings)
+    for kind in start.architecture.layer_kinds:
+        for one in serve(kind.mixer, ctx):
+            fp8 = one.query.kv_cache_dtype.startswith("fp8")
+            if fp8 and one.backend.name in _TRITON and start.settings.capability < _SM89:
+                raise RequestError(
+                    f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu_name}: it "
+                    "requires compute capability 8.9; set --kv-cache-dtype auto"
+                )
+
+
+RULES: tuple[Callable[[Start], None], ...] = (
+    modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes, heads_divide,
+    experts_present, stages_have_layers, decode_context_parallel_fits, quantization_runs, dtype_runs,
+    key_value_heads_divide, states_divide, experts_divide, cache_dtype_runs,
+)  # fmt: skip
+"""Every rule, in the order in which vLLM meets them."""
+
+
+def check_cache(cache: CacheLayout, available_bytes: Sequence[int], length: int) -> None:
+    """Return only where the pool holds one request of `length` tokens (v1/core/kv_cache_utils.py:1003).
+
+    Raises:
+        InfeasiblePlanError: it does not; by how many bytes on the tightest stage, and the longest that fits.
+    """
+    short = max(
+        (need - have for need, have in zip(cache.min_bytes_to_start(length), available_bytes, strict=True)),
+        default=0,
+    )
+    if short <= 0:
+        return
+    longest = cache.max_model_len(tuple(available_bytes), length)
+    hint = f"the longest that fits is {longest}" if longest else "not even one token fits"
+    raise InfeasiblePlanError(
+        f"one request of {length} tokens does not fit the KV cache; {hint}: lower max_model_len or use more GPUs",
+        shortfall_bytes=short,
+    )
+
+
+Attention = FullAttention | SlidingWindow | ChunkedLocal | MLA | CompressedMLA
+
+
+def attention_mixers(architecture: Architecture) -> tuple[Attention, ...]:
+    """The distinct attention blocks of the decoder layers."""
+    found: list[Attention] = []
+    for kind in architecture.layer_kinds:
+        match kind.mixer:
+            case Parallel():
+                found.append(kind.mixer.attention)
+            case SelfAndCross():
+                found.append(kind.mixer.self_attention)
+            case FullAttention() | SlidingWindow() | ChunkedLocal() | MLA() | CompressedMLA():
+                found.append(kind.mixer)
+            case _:
+                pass
+    return tuple(found)
+
+
+def _state_heads(mixer: Mixer | None) -> int:
+    match mixer:
+        case Parallel():
+            return mixer.state_space.num_heads
+        case Mamba2() | KimiDeltaAttention() | LinearAttention():
+            return mixer.num_heads
+        case GatedDeltaNet():
+            return mixer.num_v_heads
+        case Mamba1():
+            return mixer.intermediate_size
+        case ShortConv():
+            return mixer.conv_dim
+        case _:
+            return 0
+
+
+def _release(start: Start) -> tuple[int, ...]:
+    return tuple(int(part) for part in start.settings.release.split(".")[:2])
+
+
+def _divisors(heads: int, start: Start, kv_heads: int | None = None) -> str:
+    """Tensor-parallel sizes within the GPUs that divide the heads, as words."""
+    limit = start.gpus_per_node * start.nodes
+    kv = kv_heads or heads
+    sizes = [n for n in range(1, limit + 1) if heads % n == 0 and (kv % n == 0 or n % kv == 0)]
+    return " or ".join(map(str, sizes))
