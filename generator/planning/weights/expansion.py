@@ -90,9 +90,7 @@ def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
             name="lm_head", rows=vocab, columns=hidden, shard="vocab", part="lm_head",
             bias=architecture.lm_head_bias,
         )  # fmt: skip
-        yield WeightModule(
-            name="lm_head", matrix=head, place="every" if architecture.head_every_stage else "last"
-        )
+        yield WeightModule(name="lm_head", matrix=head, place="every" if architecture.head_every_stage else "last")
 
 
 def _towers(architecture: Architecture) -> Iterator[WeightModule]:

@@ -12,9 +12,7 @@ def feed_forward_matrices(block: FeedForward | None, hidden_size: int) -> tuple[
     if block is None:
         return ()
     if isinstance(block, Dense):
-        return projections(
-            block.name, block.intermediate_size, hidden_size, gated=block.gated, bias=block.bias
-        )
+        return projections(block.name, block.intermediate_size, hidden_size, gated=block.gated, bias=block.bias)
     return (*_router(block, hidden_size), *_experts(block, hidden_size), *_shared(block, hidden_size))
 
 
@@ -25,9 +23,7 @@ def projections(
     firsts = ("gate_proj", "up_proj") if gated else ("up_proj",)
     return (
         *(
-            Matrix(
-                name=f"{name}.{first}", rows=inner, columns=hidden_size, shard="column", bias=bias, part=part
-            )
+            Matrix(name=f"{name}.{first}", rows=inner, columns=hidden_size, shard="column", bias=bias, part=part)
             for first in firsts
         ),
         Matrix(name=f"{name}.down_proj", rows=hidden_size, columns=inner, shard="row", bias=bias, part=part),
@@ -79,7 +75,5 @@ def _shared(block: MoE, hidden_size: int) -> tuple[Matrix, ...]:
     shared = projections(name, block.shared_expert_intermediate_size, hidden_size, gated=block.gated)
     if not block.shared_expert_gate:
         return shared
-    gate = Matrix(
-        name=f"{block.name}.shared_expert_gate", rows=1, columns=hidden_size, part="other", linear=False
-    )
+    gate = Matrix(name=f"{block.name}.shared_expert_gate", rows=1, columns=hidden_size, part="other", linear=False)
     return (*shared, gate)

@@ -59,9 +59,7 @@ def _matcher(pattern: str) -> Callable[[str], object]:
     if pattern.startswith("re:"):
         return re.compile(pattern[3:]).match
     parts = re.split(r"(\{[0-9,-]+\})", pattern)
-    expression = "".join(
-        _numbers(part) if part.startswith("{") else translate(part)[4:-3] for part in parts if part
-    )
+    expression = "".join(_numbers(part) if part.startswith("{") else translate(part)[4:-3] for part in parts if part)
     return re.compile(expression).fullmatch
 
 

@@ -30,8 +30,7 @@ _Heads = FullAttention | SlidingWindow | ChunkedLocal | EncoderOnly | CrossAtten
 def mixer_matrices(mixer: Mixer | None, name: str, hidden_size: int) -> tuple[Matrix, ...]:
     """Tensors of one mixer called `name` in a layer `hidden_size` wide, unsharded."""
     return tuple(
-        matrix.model_copy(update={"name": f"{name}.{matrix.name}"})
-        for matrix in _matrices(mixer, hidden_size)
+        matrix.model_copy(update={"name": f"{name}.{matrix.name}"}) for matrix in _matrices(mixer, hidden_size)
     )
 
 
@@ -56,9 +55,7 @@ def _matrix(
     *,
     bias: bool = False,
 ) -> Matrix:
-    return Matrix(
-        name=name, rows=rows, columns=columns, shard=shard, units=units, bias=bias, part="attention"
-    )
+    return Matrix(name=name, rows=rows, columns=columns, shard=shard, units=units, bias=bias, part="attention")
 
 
 def _plain(name: str, rows: int, columns: int) -> Matrix:
@@ -164,9 +161,7 @@ def _compressor(name: str, size: int, ratio: int, hidden_size: int) -> tuple[Mat
 _OVERLAPPED = 4
 
 
-def _compressed_indexer(
-    indexer: Indexer | None, mixer: CompressedMLA, hidden_size: int
-) -> tuple[Matrix, ...]:
+def _compressed_indexer(indexer: Indexer | None, mixer: CompressedMLA, hidden_size: int) -> tuple[Matrix, ...]:
     if indexer is None:
         return ()
     size, heads = indexer.index_head_dim, indexer.index_n_heads

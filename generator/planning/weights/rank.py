@@ -128,9 +128,7 @@ def rank_weights(
 
 
 @lru_cache(maxsize=64)
-def _entries(
-    architecture: Architecture, quantization: Quantization | None, drafts: int
-) -> tuple[_Entry, ...]:
+def _entries(architecture: Architecture, quantization: Quantization | None, drafts: int) -> tuple[_Entry, ...]:
     return tuple(
         _Entry(module, stored)
         for module in modules(architecture, drafts)
@@ -138,17 +136,13 @@ def _entries(
     )
 
 
-def _stages(
-    module: WeightModule, stored: Stored, bounds: tuple[tuple[int, int], ...]
-) -> list[tuple[int, int]]:
+def _stages(module: WeightModule, stored: Stored, bounds: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
     """Stages that hold the module, each with how often."""
     last = len(bounds) - 1
     if module.place == "layer":
         if not last:
             return [(0, len(stored.layers))]
-        return [
-            (i, sum(first <= layer < end for layer in stored.layers)) for i, (first, end) in enumerate(bounds)
-        ]
+        return [(i, sum(first <= layer < end for layer in stored.layers)) for i, (first, end) in enumerate(bounds)]
     if module.place == "every":
         return [(i, module.count) for i in range(last + 1)]
     if module.place == "ends":

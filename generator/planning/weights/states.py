@@ -30,17 +30,13 @@ def state_matrices(mixer: object, hidden_size: int) -> Iterable[Matrix]:
     """
     if mixer is None:
         return ()
-    raise UnsupportedArchitectureError(
-        f"no weights rule for a mixer of kind {getattr(mixer, 'kind', mixer)!r}"
-    )
+    raise UnsupportedArchitectureError(f"no weights rule for a mixer of kind {getattr(mixer, 'kind', mixer)!r}")
 
 
 def _linear(
     name: str, rows: int, columns: int, shard: Shard, units: int | None = None, *, bias: bool = False
 ) -> Matrix:
-    return Matrix(
-        name=name, rows=rows, columns=columns, shard=shard, units=units, bias=bias, part="attention"
-    )
+    return Matrix(name=name, rows=rows, columns=columns, shard=shard, units=units, bias=bias, part="attention")
 
 
 def _fixed(

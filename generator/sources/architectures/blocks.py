@@ -64,9 +64,7 @@ def has_experts(text: Config) -> bool:
 
 def mixture(text: Config, traits: MixtureTraits = MixtureTraits()) -> MoE:  # noqa: B008 - an immutable default
     """Routed experts by the field names of the families that vLLM serves."""
-    width = integer(
-        text, "moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "intermediate_size"
-    )
+    width = integer(text, "moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "intermediate_size")
     corrected = traits.correction_bias or text.get("topk_method") == "noaux_tc"
     return MoE(
         num_experts=integer(text, *EXPERTS),

@@ -72,9 +72,7 @@ def _format(group: Config, name: str) -> Format:
         return INT8_CHANNEL
     symmetric = bool(weights.get("symmetric", True))
     group_index = weights.get("actorder") == "group"
-    return packed_integers(
-        bits, int(size or 0), zero_points=not symmetric, group_index=group_index
-    )
+    return packed_integers(bits, int(size or 0), zero_points=not symmetric, group_index=group_index)
 
 
 def _float8(strategy: str, size: int | None, block: list[int] | None, *, static: bool) -> Format:

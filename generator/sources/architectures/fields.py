@@ -65,9 +65,7 @@ def dtype(config: Config) -> str:
     """
     text = text_config(config)
     parts = (config, text, config.get("vision_config") or {}, config.get("encoder_config") or {})
-    named = next(
-        (first(part, "dtype", "torch_dtype") for part in parts if first(part, "dtype", "torch_dtype")), None
-    )
+    named = next((first(part, "dtype", "torch_dtype") for part in parts if first(part, "dtype", "torch_dtype")), None)
     name = str(named or "bfloat16").removeprefix("torch.")
     return "bfloat16" if name in {"float32", "float", "auto"} else name
 

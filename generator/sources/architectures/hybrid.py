@@ -83,7 +83,9 @@ def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ..
 
 def kimi_linear_decoder(text: Config) -> Decoder:
     """Kimi-Linear and Kimi-K3: delta attention and latent attention over experts (vLLM 0.32 models/kimi_k3)."""
-    traits = MixtureTraits(name="block_sparse_moe", correction_bias=True, activation=str(text.get("hidden_act") or "silu"))
+    traits = MixtureTraits(
+        name="block_sparse_moe", correction_bias=True, activation=str(text.get("hidden_act") or "silu")
+    )
     blocks = tuple(
         block.model_copy(update={
             "expert_hidden_size": text.get("routed_expert_hidden_size"),

@@ -21,11 +21,10 @@ def deepseek_v4_decoder(text: Config) -> Decoder:
     """Layers of DeepSeek-V4 (vLLM 0.32 models/deepseek_v4/nvidia/model.py)."""
     hashed = int(text.get("num_hash_layers") or 0)
     layers = tuple(
-        _layer(text, mixer, by_token=i < hashed) for i, mixer in zip(range(layer_count(text)), mixers(text), strict=True)
+        _layer(text, mixer, by_token=i < hashed)
+        for i, mixer in zip(range(layer_count(text)), mixers(text), strict=True)
     )
-    drafts = tuple(
-        _layer(text, mixer, by_token=False, joined=True) for mixer in draft_mixers(text)
-    )
+    drafts = tuple(_layer(text, mixer, by_token=False, joined=True) for mixer in draft_mixers(text))
     streams = int(text.get("hc_mult") or 0)
     width = streams * int(text["hidden_size"])
     head = (_fixed("hc_head", streams * width + streams + 1),) if streams else ()
@@ -37,9 +36,7 @@ def _layer(text: Config, mixer: Any, *, by_token: bool, joined: bool = False) ->
     extra = [*_connections(text)]
     if by_token:
         rows, columns = int(text["vocab_size"]), block.num_experts_per_tok
-        table = Matrix(
-            name="ffn.gate.tid2eid", rows=rows, columns=columns, part="other", dtype=DType.I32, linear=False
-        )
+        table = Matrix(name="ffn.gate.tid2eid", rows=rows, columns=columns, part="other", dtype=DType.I32, linear=False)
         extra.append(table)
     if joined:
         extra += _joints(text)
@@ -70,5 +67,8 @@ def _fixed(name: str, count: int) -> Matrix:
     return Matrix(name=name, rows=count, dtype=DType.F32, part="other", linear=False)
 
 
-LATENT: dict[str, Callable[[Config], Decoder]] = {"deepseek_v4": deepseek_v4_decoder, "deepseek_ref": deepseek_v4_decoder}
+LATENT: dict[str, Callable[[Config], Decoder]] = {
+    "deepseek_v4": deepseek_v4_decoder,
+    "deepseek_ref": deepseek_v4_decoder,
+}
 """Readers by `model_type` of the text config."""

@@ -42,6 +42,8 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
         return None
     if is_modelopt(declared) or method.startswith("modelopt"):
         return read_modelopt(declared)
+    if method == "compressed-tensors" and declared.get("format") == "mxfp4-pack-quantized" and _is_kimi(config):
+        return _experts_mxfp4()
     if method == "fp8" and str(text_config(config).get("model_type")) == "deepseek_v4":
         return _deepseek_v4(declared, config)
     reader = _READERS.get(method)
@@ -58,6 +60,18 @@ def _declared(config: Config) -> Config | None:
         if isinstance(found, dict):
             return found
     return None
+
+
+def _is_kimi(config: Config) -> bool:
+    """Whether vLLM reroutes the checkpoint's MXFP4 experts (vLLM 0.32 model_executor/models/config.py:410)."""
+    return str(text_config(config).get("model_type")) == "kimi_linear"
+
+
+def _experts_mxfp4() -> Quantization:
+    """Experts in MXFP4, everything else as it is: `mxfp4` leaves linear layers alone."""
+    return Quantization(
+        method="mxfp4", bits=4, group_size=32, rules=(QuantRule(targets=EXPERTS, format=MXFP4_EXPERTS),)
+    )
 
 
 def _everything(form: Format) -> tuple[QuantRule, ...]:
@@ -132,7 +146,9 @@ def _auto_round(declared: Config) -> Quantization:
     blocks = declared.get("block_name_to_quantize") or ""
     named = blocks.split(",") if isinstance(blocks, str) else blocks
     plain = tuple(
-        name for name, own in (declared.get("extra_config") or {}).items() if int(own.get("bits", bits)) > 8  # noqa: PLR2004
+        name
+        for name, own in (declared.get("extra_config") or {}).items()
+        if int(own.get("bits", bits)) > 8  # noqa: PLR2004
     )
     targets = tuple(f"{name.strip()}.*" for name in named if name.strip())
     return Quantization(

@@ -12,7 +12,7 @@ from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.hybrid import HYBRID
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
-from generator.sources.architectures.multimodal import read_towers
+from generator.sources.architectures.multimodal import has_generic_tower, read_towers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {**DENSE, **MOE, **HYBRID, **LATENT}
 
 
-def read_architecture(
-    config: Mapping[str, Any], hf_quant_config: Mapping[str, Any] | None = None
-) -> Architecture:
+def read_architecture(config: Mapping[str, Any], hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
     """The shapes that config.json declares, as vLLM's class for them builds them.
 
     Raises:
@@ -32,7 +30,7 @@ def read_architecture(
     """
     text = {"model_type": config.get("model_type"), **text_config(config)}
     reader = _READERS.get(str(text.get("model_type", "")))
-    generic = reader is None or is_generic(text)
+    generic = reader is None or is_generic(text) or has_generic_tower(config)
     if reader is None:
         reader = moe_decoder if has_experts(text) else dense_decoder
     return assemble(config, reader(text), read_towers(config), generic=generic)

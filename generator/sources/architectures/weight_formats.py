@@ -10,9 +10,7 @@ from generator.models.quantization import Format
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NVFP4 = Format(
-    weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16, scalars=2
-)
+NVFP4 = Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16, scalars=2)
 """NVFP4: blocks of 16 with FP8 scales, one global and one input scale (layers/quantization/modelopt.py)."""
 
 MXFP4 = Format(weights=DType.U8, bits=4, scales=DType.U8, scale_rows=1, scale_columns=32)

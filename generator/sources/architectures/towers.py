@@ -1,0 +1,42 @@
+"""Parts that towers share: transformer blocks and single tensors, split as vLLM's `mm-encoder-tp-mode` weights does."""
+
+from __future__ import annotations
+
+from generator.models.matrix import Matrix, Shard
+
+
+def linear(
+    name: str, rows: int, columns: int, shard: Shard = "replicated", *, bias: bool = True, heads: int = 0
+) -> Matrix:
+    """A projection of a tower; with `heads` it stays whole where the ranks do not divide them."""
+    return Matrix(name=name, rows=rows, columns=columns, shard=shard, bias=bias, part="vision", undivided=heads)
+
+
+def plain(name: str, rows: int, columns: int = 1, *, bias: bool = False, copies: int = 1) -> Matrix:
+    """A tensor on every rank that no quantization touches: an embedding, a convolution or a norm."""
+    return Matrix(name=name, rows=rows, columns=columns, bias=bias, copies=copies, part="vision", linear=False)
+
+
+def block(
+    names: tuple[str, str, tuple[str, ...], str],
+    hidden_size: int,
+    inner: int,
+    *,
+    heads: int = 0,
+    width: int | None = None,
+    bias: bool = True,
+    mlp_bias: bool | None = None,
+    norm_bias: bool = True,
+    norms: int = 2,
+) -> tuple[Matrix, ...]:
+    """One encoder block; `names` are its joint QKV, output, first and last feed-forward projections."""
+    qkv, output, firsts, last = names
+    own = width or hidden_size
+    mlp = bias if mlp_bias is None else mlp_bias
+    return (
+        linear(qkv, 3 * own, hidden_size, "column", bias=bias, heads=heads),
+        linear(output, hidden_size, own, "row", bias=bias, heads=heads),
+        *(linear(first, inner, hidden_size, "column", bias=mlp, heads=heads) for first in firsts),
+        linear(last, hidden_size, inner, "row", bias=mlp, heads=heads),
+        plain("norms", hidden_size, bias=norm_bias, copies=norms),
+    )

@@ -1,0 +1,263 @@
+"""Vision towers by family, with the projector that leads to the decoder (vLLM 0.32 model_executor/models)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.architecture import Tower
+from generator.sources.architectures.fields import integer
+from generator.sources.architectures.towers import block, linear, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+
+
+def siglip_tower(vision: Config, text: Config) -> Tower:
+    """SigLIP with Gemma 3's projector: one matrix and a norm (gemma3_mm.py, siglip.py)."""
+    hidden, patch = int(vision["hidden_size"]), int(vision["patch_size"])
+    positions = (int(vision["image_size"]) // patch) ** 2
+    names = (
+        "encoder.layers.0.self_attn.qkv_proj", "encoder.layers.0.self_attn.out_proj",
+        ("encoder.layers.0.mlp.fc1",), "encoder.layers.0.mlp.fc2",
+    )  # fmt: skip
+    return Tower(
+        name="vision_tower.vision_model",
+        count=int(vision["num_hidden_layers"]),
+        block=block(names, hidden, int(vision["intermediate_size"])),
+        outer=(
+            plain("embeddings.patch_embedding", hidden, 3 * patch**2, bias=True),
+            plain("embeddings.position_embedding", positions, hidden),
+            plain("post_layernorm", hidden, bias=True),
+            plain("multi_modal_projector", hidden, int(text["hidden_size"]) + 1),
+        ),
+    )
+
+
+def gemma4_tower(vision: Config, text: Config) -> Tower:
+    """Gemma 4's encoder, which every rank holds whole (gemma4_mm.py)."""
+    hidden, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
+    heads = int(vision["num_attention_heads"])
+    width = heads * int(vision.get("head_dim") or hidden // heads)
+    table = int(vision.get("position_embedding_size") or 10240)
+    return Tower(
+        name="vision_tower",
+        count=int(vision["num_hidden_layers"]),
+        block=(
+            plain("encoder.layers.0.self_attn", 4 * width, hidden),
+            plain("encoder.layers.0.mlp", 3 * inner, hidden),
+            plain("norms", 4 * hidden + 2 * width // heads),
+        ),
+        outer=(
+            plain("patch_embedder.position_embedding_table", 2 * table, hidden),
+            plain("patch_embedder.input_proj", hidden, 3 * int(vision["patch_size"]) ** 2),
+            plain("embed_vision.embedding_projection", int(text["hidden_size"]), hidden),
+        ),
+    )
+
+
+def qwen3_tower(vision: Config, text: Config) -> Tower:
+    """Qwen3-VL and Qwen3.5: a merger, and one more for each layer that feeds the decoder early (qwen3_vl.py)."""
+    hidden, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
+    merged = hidden * int(vision.get("spatial_merge_size") or 2) ** 2
+    out = int(vision.get("out_hidden_size") or text["hidden_size"])
+    taps = vision.get("deepstack_visual_indexes")
+    count = 3 if taps is None else len(taps)
+    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.linear_fc1",), "blocks.0.mlp.linear_fc2")
+    patch = 3 * int(vision.get("temporal_patch_size") or 2) * int(vision["patch_size"]) ** 2
+    return Tower(
+        name="visual",
+        count=int(vision["depth"]),
+        block=block(names, hidden, inner),
+        outer=(
+            plain("patch_embed.proj", hidden, patch, bias=True),
+            plain("pos_embed", int(vision.get("num_position_embeddings") or 2304), hidden),
+            plain("merger.norm", hidden, bias=True),
+            *(
+                matrix.model_copy(update={"copies": 1 + count})
+                for matrix in (
+                    linear("merger.linear_fc1", merged, merged, "column"),
+                    linear("merger.linear_fc2", out, merged, "row"),
+                )
+            ),
+            plain("deepstack_merger_list.norm", merged, bias=True, copies=count),
+        ),
+    )
+
+
+def qwen2_tower(vision: Config, text: Config) -> Tower:
+    """Qwen2-VL: `embed_dim` channels, a plain network of `mlp_ratio` (qwen2_vl.py)."""
+    hidden = int(vision.get("embed_dim") or 1280)
+    inner = int(hidden * float(vision.get("mlp_ratio") or 4))
+    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.fc1",), "blocks.0.mlp.fc2")
+    blocks = block(names, hidden, inner)
+    return _qwen_merged(vision, hidden, int(text["hidden_size"]), blocks, norm_bias=True)
+
+
+def qwen2_5_tower(vision: Config, text: Config) -> Tower:
+    """Qwen2.5-VL: RMS norms and a gated network (qwen2_5_vl.py)."""
+    hidden = int(vision.get("hidden_size") or 1280)
+    firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
+    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
+    blocks = block(names, hidden, int(vision.get("intermediate_size") or 3420), norm_bias=False)
+    out = int(vision.get("out_hidden_size") or text["hidden_size"])
+    return _qwen_merged(vision, hidden, out, blocks, norm_bias=False)
+
+
+def _qwen_merged(vision: Config, hidden: int, out: int, blocks: tuple[Any, ...], *, norm_bias: bool) -> Tower:
+    merged = hidden * int(vision.get("spatial_merge_size") or 2) ** 2
+    patch = 3 * int(vision.get("temporal_patch_size") or 2) * int(vision.get("patch_size") or 14) ** 2
+    return Tower(
+        name="visual",
+        count=int(vision.get("depth") or 32),
+        block=blocks,
+        outer=(
+            plain("patch_embed.proj", hidden, patch),
+            plain("merger.ln_q", hidden, bias=norm_bias),
+            linear("merger.mlp.0", merged, merged, "column"),
+            linear("merger.mlp.2", out, merged, "row"),
+        ),
+    )
+
+
+def llama4_tower(vision: Config, text: Config) -> Tower:
+    """Llama 4, by its Transformers defaults where config.json leaves the tower out (mllama4.py)."""
+    hidden, inner = int(vision.get("hidden_size") or 768), int(vision.get("intermediate_size") or 5632)
+    patch, image = int(vision.get("patch_size") or 14), int(vision.get("image_size") or 448)
+    middle, out = int(vision.get("projector_input_dim") or 4096), int(vision.get("projector_output_dim") or 4096)
+    final = int(vision.get("vision_output_dim") or 7680)
+    names = (
+        "model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.o_proj",
+        ("model.layers.0.mlp.fc1",), "model.layers.0.mlp.fc2",
+    )  # fmt: skip
+    return Tower(
+        name="vision_model",
+        count=int(vision.get("num_hidden_layers") or 34),
+        block=block(names, hidden, inner),
+        outer=(
+            plain("embeddings", (image // patch) ** 2 + 2, hidden),
+            plain("layernorms", hidden, bias=True, copies=2),
+            linear("patch_embedding.linear", hidden, 3 * patch**2, "column", bias=False),
+            linear("vision_adapter.mlp.fc1", middle, inner, "column", bias=False),
+            linear("vision_adapter.mlp.fc2", out, middle, "row", bias=False),
+            linear("multi_modal_projector.linear_1", int(text["hidden_size"]), final, "column", bias=False),
+        ),
+    )
+
+
+def kimi_tower(vision: Config, text: Config) -> Tower:
+    """Kimi-K2.5 and K3: MoonViT, whole on each rank where heads do not divide (kimi_k25_vit.py)."""
+    hidden, inner = int(vision["vt_hidden_size"]), int(vision["vt_intermediate_size"])
+    heads = int(vision["vt_num_attention_heads"])
+    bias = bool(vision.get("attn_bias", True))
+    norm_bias = vision.get("norm_type", "layernorm") != "rmsnorm"
+    names = ("encoder.blocks.0.wqkv", "encoder.blocks.0.wo", ("encoder.blocks.0.mlp.fc0",), "encoder.blocks.0.mlp.fc1")
+    merged = hidden
+    for side in vision.get("merge_kernel_size") or (2, 2):
+        merged *= int(side)
+    side_bias = bool(vision.get("linear_bias", True))
+    height, width = int(vision["init_pos_emb_height"]), int(vision["init_pos_emb_width"])
+    out = int(vision.get("text_hidden_size") or text["hidden_size"])
+    return Tower(
+        name="vision_tower",
+        count=int(vision["vt_num_hidden_layers"]),
+        block=block(
+            names, hidden, inner, heads=heads, width=vision.get("qkv_hidden_size"), bias=bias, mlp_bias=side_bias,
+            norm_bias=norm_bias,
+        ),
+        outer=(
+            plain("patch_embed", hidden, 3 * int(vision["patch_size"]) ** 2, bias=bool(vision.get("patch_embed_proj_bias", True))),
+            plain("pos_emb", height * width, hidden),
+            plain("norms", hidden, bias=norm_bias, copies=2),
+            linear("mm_projector.linear_1", merged, merged, bias=side_bias),
+            linear("mm_projector.linear_2", out, merged, bias=side_bias),
+        ),
+    )  # fmt: skip
+
+
+def pixtral_tower(vision: Config, text: Config) -> Tower:
+    """Pixtral with Mistral 3's projector: patches merged, then two matrices (pixtral.py, mistral3.py)."""
+    hidden, inner = integer(vision, "hidden_size", default=1024), integer(vision, "intermediate_size", default=4096)
+    patch = integer(vision, "patch_size", default=16)
+    names = (
+        "transformer.layers.0.attention.qkv_proj", "transformer.layers.0.attention.o_proj",
+        ("transformer.layers.0.feed_forward.gate_proj", "transformer.layers.0.feed_forward.up_proj"),
+        "transformer.layers.0.feed_forward.down_proj",
+    )  # fmt: skip
+    out = int(text["hidden_size"])
+    merge = integer(vision, "spatial_merge_size", default=2) ** 2
+    return Tower(
+        name="vision_tower",
+        count=integer(vision, "num_hidden_layers", default=24),
+        block=block(names, hidden, inner, bias=False, norm_bias=False),
+        outer=(
+            plain("patch_conv", hidden, 3 * patch**2),
+            plain("norms", hidden, copies=2),
+            plain("patch_merger.merging_layer", hidden, merge * hidden),
+            linear("multi_modal_projector.linear_1", out, hidden, "column", bias=False),
+            linear("multi_modal_projector.linear_2", out, out, "row", bias=False),
+        ),
+    )
+
+
+def intern_tower(vision: Config, text: Config) -> Tower:
+    """InternViT with a projector of two matrices on every rank (intern_vit.py, internvl.py)."""
+    hidden, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
+    patch, image = _first_of(vision["patch_size"]), _first_of(vision["image_size"])
+    names = (
+        "encoder.layers.0.attn.qkv",
+        "encoder.layers.0.attn.proj",
+        ("encoder.layers.0.mlp.fc1",),
+        "encoder.layers.0.mlp.fc2",
+    )
+    out = int(text["hidden_size"])
+    return Tower(
+        name="vision_model",
+        count=int(vision["num_hidden_layers"]),
+        block=(
+            *block(names, hidden, inner, heads=integer(vision, "num_attention_heads")),
+            plain("layer_scale", hidden, copies=2),
+        ),
+        outer=(
+            plain("patch_embedding", hidden, 3 * patch**2, bias=True),
+            plain("position_embedding", (image // patch) ** 2 + 2, hidden),
+            plain("mlp1.norm", 4 * hidden, bias=True),
+            plain("mlp1.1", out, 4 * hidden, bias=True),
+            plain("mlp1.3", out, out, bias=True),
+        ),
+    )
+
+
+def _first_of(value: Any) -> int:
+    return int(value[0] if isinstance(value, list) else value)
+
+
+def generic_tower(vision: Config, text: Config) -> Tower:
+    """A vision transformer by standard field names, with a projector of two matrices."""
+    hidden = integer(vision, "hidden_size", "embed_dim", "width")
+    inner = integer(vision, "intermediate_size", "mlp_dim", default=4 * hidden)
+    patch = _first_of(vision.get("patch_size") or 14)
+    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.fc1",), "blocks.0.mlp.fc2")
+    out = integer(text, "hidden_size")
+    return Tower(
+        name="vision_tower",
+        count=integer(vision, "num_hidden_layers", "depth", "layers"),
+        block=block(names, hidden, inner),
+        outer=(
+            plain("patch_embedding", hidden, 3 * patch**2, bias=True),
+            linear("projector.0", out, hidden, "column"),
+            linear("projector.2", out, out, "row"),
+        ),
+    )
+
+
+VISION: dict[str, Callable[[Config, Config], Tower]] = {
+    "gemma3": siglip_tower, "gemma4": gemma4_tower, "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower,
+    **dict.fromkeys(
+        ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe"), qwen3_tower
+    ),
+    "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "mistral3": pixtral_tower,
+    "pixtral": pixtral_tower, "internvl_chat": intern_tower, "internvl": intern_tower,
+}  # fmt: skip
+"""Readers by config.json's outer `model_type`."""
