@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
@@ -89,13 +90,13 @@ def all_gpus() -> tuple[GPU, ...]:
 
 
 def find_gpu(name: str) -> GPU:
-    """The GPU whose name, alias or NVML product name is `name`, without regard to case.
+    """The GPU whose name, alias or NVML product name is `name`; case, blanks and dashes do not matter.
 
     Raises:
         UnknownFactError: no row has that spelling; the nearest three are named.
         RequestError: the spelling is an NVML name of cards with different memory.
     """
-    key = name.strip().casefold()
+    key = _key(name)
     own = _spellings().get(key)
     names = [own] if own else _names_by_nvml().get(key, [])
     if not names:
@@ -114,7 +115,7 @@ def gpu_by_nvml(product_name: str, memory_bytes: int | None) -> GPU:
     Raises:
         UnknownFactError: no row has that product name, or none of a similar memory.
     """
-    names = _names_by_nvml().get(product_name.strip().casefold(), [])
+    names = _names_by_nvml().get(_key(product_name), [])
     if not names:
         nearest = ", ".join(_nearest(product_name))
         raise UnknownFactError(
@@ -157,7 +158,7 @@ def _by_name() -> dict[str, GPU]:
 
 @cache
 def _spellings() -> dict[str, str]:
-    return unique(table(_FILE), spellings(_rows()))
+    return unique(table(_FILE), ((_key(word), name) for word, name in spellings(_rows())))
 
 
 def spellings(listed: Iterable[GPURow]) -> tuple[tuple[str, str], ...]:
@@ -170,17 +171,22 @@ def _names_by_nvml() -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
     for row in _rows():
         for product in row.nvml_names:
-            names.setdefault(product.casefold(), []).append(row.name)
+            names.setdefault(_key(product), []).append(row.name)
     return names
 
 
 def _nearest(name: str) -> list[str]:
     """At most four rows to suggest: those of the same product in another size first, then by spelling."""
-    typed = name.strip().casefold()
+    typed = _key(name)
     known = _spellings() | {product: names[0] for product, names in _names_by_nvml().items()}
     close = get_close_matches(typed, known, n=len(known), cutoff=0.0)
     same_product = [gpu.name for gpu in all_gpus() if gpu.name.casefold().startswith(f"{typed}-")]
     return same_product[:4] or list(dict.fromkeys(known[spelling] for spelling in close))[:3]
+
+
+def _key(name: str) -> str:
+    """A spelling without regard to case, and with one dash for every run of blanks, dashes and underscores."""
+    return re.sub(r"[\s_-]+", "-", name.strip().casefold())
 
 
 def _likeness(one: int, other: int) -> float:

@@ -68,10 +68,10 @@ def overloaded(_: Case, chosen: Candidate) -> Figures | None:
     return {"room": chosen.concurrency, "asked": asked}
 
 
-def uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
-    """Overheads of vLLM {release} are {limits}."""
+def uncalibrated(_: Case, chosen: Candidate) -> Figures | None:
+    """The estimates beside weights and cache are not calibrated for {limits}."""
     *_, found, limits = chosen.memory.calibration.partition("not calibrated for ")
-    return {"release": case.release, "limits": f"not calibrated for {limits}"} if found else None
+    return {"limits": limits} if found else None
 
 
 def remote_code(case: Case, _: Candidate) -> Figures | None:

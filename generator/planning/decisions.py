@@ -76,11 +76,12 @@ def _dtype_reason(case: Case) -> str:
 
 
 def _cache_reason(case: Case, chosen: Candidate) -> str:
-    dtype = chosen.cache.kv_cache_dtype
     own = case.quantization.kv_cache_dtype if case.quantization else None
     if own:
         return f"the checkpoint's own {own}"
-    return f"the model's dtype ({dtype}); a smaller one costs accuracy and is not needed"
+    if chosen.cache.kv_cache_dtype not in {"auto", case.architecture.dtype}:
+        return f"vLLM's choice for this model and GPU: {chosen.cache.kv_cache_dtype}"
+    return "as the model computes; a smaller one costs accuracy and is not needed"
 
 
 def _served_name(path: str) -> str:

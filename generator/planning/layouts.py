@@ -58,7 +58,7 @@ def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, obje
     for tp in _sizes(fixed, "tensor_parallel_size", total):
         for pp in _sizes(fixed, "pipeline_parallel_size", total):
             for dp in _sizes(fixed, "data_parallel_size", total):
-                if not _fills(tp * pp * dp, cluster, dp, fixed):
+                if not _fills((tp, pp, dp), cluster, fixed):
                     continue
                 for expert in _expert_choices(fixed, moe=moe and tp * dp > 1):
                     yield Layout(
@@ -76,11 +76,16 @@ def _sizes(fixed: Mapping[str, object], name: str, total: int) -> tuple[int, ...
     return tuple(range(1, total + 1))
 
 
-def _fills(ranks: int, cluster: Cluster, dp: int, fixed: Mapping[str, object]) -> bool:
-    """One node may stay partly idle; several nodes are filled by one replica (nnodes divides the ranks)."""
+def _fills(layout: tuple[int, int, int], cluster: Cluster, fixed: Mapping[str, object]) -> bool:
+    """One node may stay partly idle; several nodes are filled by one replica (nnodes divides the ranks).
+
+    A tensor-parallel group stays inside its node, where the fast link is, and a pipeline crosses nodes.
+    """
+    tp, pp, dp = layout
     if cluster.nodes > 1:
-        return ranks == cluster.total_gpus and (dp == 1 or "data_parallel_size" in fixed)
-    return ranks <= cluster.total_gpus or bool(fixed)
+        whole = tp * pp * dp == cluster.total_gpus and (dp == 1 or "data_parallel_size" in fixed)
+        return whole and (tp <= cluster.gpus_per_node or "tensor_parallel_size" in fixed)
+    return tp * pp * dp <= cluster.total_gpus or bool(fixed)
 
 
 def _expert_choices(fixed: Mapping[str, object], *, moe: bool) -> tuple[bool, ...]:
