@@ -3,8 +3,8 @@
     python .github/scripts/fit_overheads.py --truth startup_logs.csv --configs hf_configs [--write]
 
 A term's observations are the rows where it can be told apart: the component that vLLM logged, or what is left
-of utilization x total - weights - cache once the other terms have their present values. Stock releases count
-twice, forks and builds between releases once; rows of one sweep (same model, build and layout) count as one.
+of utilization x total - weights - cache once the other terms have their present values. Rows of one
+sweep (same model, build and layout) count as one; above eight sweeps those of stock releases count twice.
 Graphs are read on unified memory too, all else on discrete GPUs only. The figure is the median, its range the
 whole spread up to eight observations and the middle 80 % above. Which phase of the profile decides is told by
 the mechanism's own reference figures, never by fitted ones, so that no term explains another's rows away.
@@ -42,6 +42,8 @@ SHAPES = ROOT / "tests" / "accuracy" / "data" / "shapes.json"
 _RELEASE = re.compile(r"0\.[2-9]\d*(\.\d+)*|0\.1\d(\.\d+)*")
 ROUNDS = 6
 FEW = 8
+ENOUGH_GRAPHS = 500
+"""Captured sizes times layers below which the fixed part of the graphs hides their slope."""
 LEAST_SPREAD = 1.25
 """A range is never narrower than this factor each way: few observations agree by chance."""
 FITTED = (
@@ -62,7 +64,7 @@ REFERENCE = {"token_factor": 1.0, "sampler_v1": 38.4, "sampler_v2": 4.0, "encode
 REFERENCE_NO_SORT = 16.0
 BUILDS = {"0.1.dev15917+g0a6396b45": "0.20.0", "0.1.dev16040+g93ea1fcd5.d20260508": "0.20.0"}
 """Builds between releases, by the release that their log lines match."""
-DOMINANT = 1.2
+DOMINANT = 1.1
 """A phase is told apart where it is this much larger than every other."""
 
 
@@ -183,9 +185,9 @@ def _graphs(start: Case, table: OverheadTable) -> Iterator[Seen]:
     units = captures * start.architecture.num_hidden_layers * 1024
     estimate, actual = start.figure("cudagraph_est_gib"), start.figure("cudagraph_gib")
     base = table.term("graph_estimate_mib", table.calibrated_until).expected * MIB
-    if units and estimate is not None:
+    if units >= ENOUGH_GRAPHS * 1024 and estimate is not None:
         yield _one(start, table, "graph_layer_kib", (estimate * GIB - base) / units)
-    if units and actual is not None:
+    if units >= ENOUGH_GRAPHS * 1024 and actual is not None:
         yield _one(start, table, "graph_actual_kib", actual * GIB / units)
 
 
@@ -206,7 +208,7 @@ def settle(term: Term, listed: list[Seen]) -> Term:
     counted = [
         value
         for group in sweeps.values()
-        for value in [median(one.value for one in group)] * (2 if group[0].stock else 1)
+        for value in [median(one.value for one in group)] * (2 if group[0].stock and len(sweeps) > FEW else 1)
     ]
     if not counted:
         return term

@@ -42,8 +42,12 @@ class Tower(Value):
     """Tensors of one block."""
     outer: tuple[Matrix, ...] = ()
     """Tensors outside the blocks: patch and position embeddings, norms, projector."""
-    pooled_patches: int = 1
-    """Outputs of the blocks that pooling joins into one token before the projector (Gemma 3: 16, Gemma 4: 9)."""
+    hidden_size: int = 0
+    intermediate_size: int = 0
+    patches_per_token: int = 1
+    """Patches that become one token of the decoder: merged, pooled or shuffled."""
+    any_resolution: bool = False
+    """True where the encoder takes images of any resolution."""
 
 
 class Architecture(Value):

@@ -14,7 +14,7 @@ from generator.models.overheads import release_key
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture, Layer, Tower
+    from generator.models.architecture import Architecture, Layer
     from generator.models.hardware import GPU
     from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
@@ -149,33 +149,26 @@ def encoder_tokens(architecture: Architecture, max_num_batched_tokens: int) -> i
     """Tokens of the multimodal input that vLLM profiles the encoder with; 0 for a model without one.
 
     The encoder budget is `max_num_batched_tokens`, or the largest single input where that is more (vLLM 0.32
-    multimodal/encoder_budget.py); encoders that merge patches take images of any resolution, 16,384 tokens at
-    most in the models that vLLM logs (startup_logs.csv, encoder_cache_budget_tokens).
+    multimodal/encoder_budget.py): 16,384 tokens for encoders of any resolution (startup_logs.csv,
+    encoder_cache_budget_tokens).
     """
     if not architecture.towers:
         return 0
-    merges = any(patches_per_token(tower) > tower.pooled_patches for tower in architecture.towers)
-    return max(max_num_batched_tokens, _LARGEST_INPUT_TOKENS if merges else 0)
+    any_resolution = any(tower.any_resolution for tower in architecture.towers)
+    return max(max_num_batched_tokens, _LARGEST_INPUT_TOKENS if any_resolution else 0)
 
 
 def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
     """Bytes of one encoder block over the patches of the largest input, of the widest tower.
 
-    Every output of the block's matrices, and a second copy of each: rotated, normalised or transposed.
+    A patch holds ten times the block's width (residual, norm, queries, keys and values, the rotated ones, the
+    output) and twice the feed-forward's inner width (before and after its activation).
     """
-    widest = max((_patch_elements(tower) * patches_per_token(tower) for tower in architecture.towers), default=0)
-    return settings.encoder_tokens * widest * settings.dtype_bytes
-
-
-def _patch_elements(tower: Tower) -> int:
-    return 2 * sum(matrix.rows * matrix.copies for matrix in tower.block if matrix.linear)
-
-
-def patches_per_token(tower: Tower) -> int:
-    """Patches that become one token: those that pooling joins, times the projector's width over the blocks'."""
-    width = min((matrix.columns for matrix in tower.block if matrix.linear), default=0)
-    joined = [matrix.columns for matrix in tower.outer if matrix.linear and width and not matrix.columns % width]
-    return tower.pooled_patches * (max(joined, default=width or 1) // (width or 1))
+    patches = (
+        tower.patches_per_token * (10 * tower.hidden_size + 2 * tower.intermediate_size)
+        for tower in architecture.towers
+    )
+    return settings.encoder_tokens * max(patches, default=0) * settings.dtype_bytes
 
 
 def persistent_buffers(

@@ -84,8 +84,7 @@ class Case:
     @property
     def text_only(self) -> bool:
         """True where the row starts without its encoders."""
-        flags = self.row["other_flags"].replace("-", "_")
-        return "language_model_only" in flags or _no_images(self.row["mm_limits"])
+        return _text_only(self.row)
 
     @property
     def stock(self) -> bool:
@@ -243,9 +242,9 @@ def _settings(
         max_model_len=int(row["max_model_len"] or architecture.max_position_embeddings),
         max_num_seqs=min(int(row["max_num_seqs"] or sequences), tokens),
         max_num_batched_tokens=tokens,
-        enforce_eager=row["enforce_eager"] == "True",
+        enforce_eager=row["enforce_eager"] == "True" or _number(row["cudagraph_gib"]) == 0,
         num_speculative_tokens=int(next(filter(None, speculative.groups()))) if speculative else 0,
-        encoder_tokens=0 if _no_images(row["mm_limits"]) else logged or encoder_tokens(architecture, tokens),
+        encoder_tokens=0 if _text_only(row) else logged or encoder_tokens(architecture, tokens),
         samples=row["other_flags"] != "runner=pooling",
     )
 
@@ -259,8 +258,9 @@ def _defaults(gpu: GPU) -> tuple[int, int]:
     return 2048, 256
 
 
-def _no_images(limits: str) -> bool:
-    return bool(re.search(r"image'?:? 0", limits))
+def _text_only(row: Mapping[str, str]) -> bool:
+    flags = row["other_flags"].replace("-", "_")
+    return "language_model_only" in flags or bool(re.search(r"image'?:? 0", row["mm_limits"]))
 
 
 def _number(text: str) -> float | None:

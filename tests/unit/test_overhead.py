@@ -7,7 +7,6 @@ from generator.catalogue.overheads import overheads
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture, Layer, Tower
 from generator.models.feed_forward import Dense, MoE
-from generator.models.matrix import Matrix
 from generator.models.overheads import BudgetSettings, release_key
 from generator.models.parallelism import Layout
 from generator.planning import overhead
@@ -161,14 +160,16 @@ def test_more_ranks_grow_the_collectives():
 
 
 def vit(hidden_size, intermediate_size, merge):
-    rows = {"qkv": 3 * hidden_size, "proj": hidden_size, "fc1": intermediate_size, "fc2": hidden_size}
-    block = tuple(
-        Matrix(name=name, rows=n, columns=intermediate_size if name == "fc2" else hidden_size, part="vision")
-        for name, n in rows.items()
+    return (
+        Tower(
+            name="visual",
+            count=27,
+            hidden_size=hidden_size,
+            intermediate_size=intermediate_size,
+            patches_per_token=merge,
+            any_resolution=merge > 1,
+        ),
     )
-    width = merge * hidden_size
-    projector = Matrix(name="merger", rows=width, columns=width, part="vision")
-    return (Tower(name="visual", count=27, block=block, outer=(projector,)),)
 
 
 def test_an_encoder_is_profiled_with_its_largest_input():

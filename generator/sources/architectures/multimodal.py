@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.vision import VISION, generic_tower
 
@@ -25,7 +26,8 @@ def read_towers(config: Config) -> tuple[Tower, ...]:
     model_type = str(config.get("model_type"))
     if text is config or not (isinstance(vision, dict) or model_type in _DEFAULTED):
         return ()
-    return (VISION.get(model_type, generic_tower)(vision or {}, text),)
+    tower = VISION.get(model_type, generic_tower)(vision or {}, text)
+    return (tower.model_copy(update=encoder_shape(config, vision or {})),)
 
 
 def has_generic_tower(config: Config) -> bool:
