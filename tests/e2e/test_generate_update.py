@@ -126,7 +126,7 @@ def test_an_interrupt_leaves_nothing_behind(bundle, tmp_path, monkeypatch):
     programs.mkdir()
     stub = programs / "git"
     stub.write_text(
-        f'#!/bin/sh\ncase "$*" in *"commit --quiet --no-verify"*) kill -INT $PPID; sleep 5;; esac\n'
+        f'#!/bin/sh\ncase "$*" in *"commit --quiet --no-verify"*) kill -INT $PPID; exit 1;; esac\n'
         f'exec {shutil.which("git")} "$@"\n'
     )
     stub.chmod(stub.stat().st_mode | stat.S_IXUSR)
