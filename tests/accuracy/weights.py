@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import GeneratorError
 from generator.models.parallelism import Layout
 from generator.planning.weights import RankWeights, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CAPABILITIES = {"T4": 75, "A100-80": 80, "L4": 89, "L40S": 89, "H100": 90, "B200": 100, "RTX5090": 120}
 """Compute capability of the GPUs that records name."""

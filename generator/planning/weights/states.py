@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @singledispatch
-def state_matrices(mixer: object, hidden_size: int) -> Iterable[Matrix]:
+def state_matrices(mixer: object, hidden_size: int) -> Iterable[Matrix]:  # noqa: ARG001 - the kinds' own use it
     """Tensors of one mixer of a layer `hidden_size` wide, unsharded; nothing where the layer has none.
 
     Raises:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward, MoE
 from generator.sources.architectures.fields import first, integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from generator.models.dtype import DType
+
     Config = Mapping[str, Any]
 
 EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts", "num_routed_experts")
 ACTIVATED = (
-    "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_top_k", "moe_k", "moe_num_active_experts",
+    "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_top_k", "moe_k",
+    "moe_num_active_experts",
 )  # fmt: skip
 
 
@@ -33,6 +35,9 @@ class MixtureTraits(NamedTuple):
     correction_bias: bool = False
     router_dtype: DType | None = None
     activation: str = ""
+
+
+_PLAIN = MixtureTraits()
 
 
 def layer_count(text: Config) -> int:
@@ -62,7 +67,7 @@ def has_experts(text: Config) -> bool:
     return bool(count[0] if isinstance(count, list) else count) and integer(text, *EXPERTS) > 1
 
 
-def mixture(text: Config, traits: MixtureTraits = MixtureTraits()) -> MoE:  # noqa: B008 - an immutable default
+def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
     """Routed experts by the field names of the families that vLLM serves."""
     width = integer(text, "moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "intermediate_size")
     corrected = traits.correction_bias or text.get("topk_method") == "noaux_tc"
@@ -155,7 +160,7 @@ def _is_sparse(text: Config, layer: int) -> bool:
 
 def feed_forwards(
     text: Config,
-    traits: MixtureTraits = MixtureTraits(),
+    traits: MixtureTraits = _PLAIN,
     *,
     bias: bool = False,
 ) -> tuple[FeedForward, ...]:

@@ -1,4 +1,7 @@
-"""compressed-tensors checkpoints: groups of targets, each with a scheme (vLLM 0.32 layers/quantization/compressed_tensors)."""
+"""compressed-tensors checkpoints: groups of targets, each with a scheme.
+
+Reads vLLM 0.32 layers/quantization/compressed_tensors.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
 from generator.models.quantization import Format, Quantization, QuantRule
-from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
-from generator.sources.architectures.weight_formats import (
+from generator.models.weight_formats import (
     FP8_TENSOR,
     INT8_CHANNEL,
     MXFP4,
@@ -17,6 +19,7 @@ from generator.sources.architectures.weight_formats import (
     fp8,
     packed_integers,
 )
+from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

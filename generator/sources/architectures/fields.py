@@ -61,7 +61,7 @@ def integer(config: Config, *keys: str, default: int | None = None) -> int:
 def dtype(config: Config) -> str:
     """The checkpoint's computing dtype as vLLM's `dtype=auto` takes it: float32 is run as bfloat16.
 
-    vLLM 0.32 transformers_utils/model_arch_config_convertor.py (get_torch_dtype), config/model.py (_resolve_auto_dtype).
+    vLLM 0.32 transformers_utils/model_arch_config_convertor.py (get_torch_dtype), config/model.py.
     """
     text = text_config(config)
     parts = (config, text, config.get("vision_config") or {}, config.get("encoder_config") or {})

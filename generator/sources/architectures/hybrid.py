@@ -73,9 +73,8 @@ def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ..
     joined = Matrix(name="eh_proj", rows=hidden, columns=2 * hidden, shard="column", part="dense")
     found: list[Layer] = []
     for letter in pattern * draft_count(text):
-        wanted = {"*": FullAttention, "E": MoE, "-": Dense}[letter]
-        like = next(layer for layer in layers if isinstance(layer.mixer or layer.feed_forward, wanted))
-        found.append(like)
+        wanted: type = {"*": FullAttention, "E": MoE, "-": Dense}[letter]
+        found.append(next(layer for layer in layers if isinstance(layer.mixer or layer.feed_forward, wanted)))
     if found:
         found[0] = found[0].model_copy(update={"norms": 3, "extra": (joined,)})
     return tuple(found)

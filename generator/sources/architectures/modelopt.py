@@ -1,4 +1,7 @@
-"""ModelOpt checkpoints: FP8, NVFP4 and mixed precision, with exclusion lists (vLLM 0.32 layers/quantization/modelopt.py)."""
+"""ModelOpt checkpoints: FP8, NVFP4 and mixed precision, with exclusion lists.
+
+Reads vLLM 0.32 layers/quantization/modelopt.py.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
 from generator.models.quantization import Format, Quantization, QuantRule
+from generator.models.weight_formats import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4, fp8
 from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
-from generator.sources.architectures.weight_formats import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4, fp8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Layer
 from generator.models.dtype import DType
-from generator.models.feed_forward import Dense, MoE
+from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
 from generator.sources.architectures.attention import draft_mixers, mixers
 from generator.sources.architectures.blocks import MixtureTraits, dense, feed_forwards, layer_count, mixture

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
 from generator.models.quantization import Format, Quantization, QuantRule
-from generator.sources.architectures.compressed_tensors import read_compressed_tensors
-from generator.sources.architectures.fields import text_config
-from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
-from generator.sources.architectures.patterns import ALL, EXPERTS, HEADS, module_patterns
-from generator.sources.architectures.weight_formats import (
-    INT8_CHANNEL,
+from generator.models.weight_formats import (
     GPT_OSS_EXPERTS,
+    INT8_CHANNEL,
     MXFP4_EXPERTS,
     NVFP4,
     fp8,
     packed_integers,
 )
+from generator.sources.architectures.compressed_tensors import read_compressed_tensors
+from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
+from generator.sources.architectures.patterns import ALL, EXPERTS, HEADS, module_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,7 +134,6 @@ def _gptq(declared: Config) -> Quantization:
     everything = _everything(form)
     return Quantization(
         method="gptq", bits=bits, group_size=group if group > 0 else None,
-        ignored_modules=module_patterns((declared.get("modules_in_block_to_quantize") and ()) or ()),
         rules=(*rules, *(everything[1:] if declared.get("lm_head") else everything)),
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {**DENSE, **MOE, **HYBRID, **LATENT}
 
 
-def read_architecture(config: Mapping[str, Any], hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
+def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
     """The shapes that config.json declares, as vLLM's class for them builds them.
 
     Raises:

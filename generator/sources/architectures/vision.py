@@ -156,6 +156,7 @@ def kimi_tower(vision: Config, text: Config) -> Tower:
     merged = hidden
     for side in vision.get("merge_kernel_size") or (2, 2):
         merged *= int(side)
+    patch_bias = bool(vision.get("patch_embed_proj_bias", True))
     side_bias = bool(vision.get("linear_bias", True))
     height, width = int(vision["init_pos_emb_height"]), int(vision["init_pos_emb_width"])
     out = int(vision.get("text_hidden_size") or text["hidden_size"])
@@ -167,7 +168,7 @@ def kimi_tower(vision: Config, text: Config) -> Tower:
             norm_bias=norm_bias,
         ),
         outer=(
-            plain("patch_embed", hidden, 3 * int(vision["patch_size"]) ** 2, bias=bool(vision.get("patch_embed_proj_bias", True))),
+            plain("patch_embed", hidden, 3 * int(vision["patch_size"]) ** 2, bias=patch_bias),
             plain("pos_emb", height * width, hidden),
             plain("norms", hidden, bias=norm_bias, copies=2),
             linear("mm_projector.linear_1", merged, merged, bias=side_bias),
