@@ -16,7 +16,7 @@ import argparse
 import json
 import re
 import sys
-from math import log2
+from math import log2, sqrt
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,8 +44,8 @@ ROUNDS = 6
 FEW = 8
 ENOUGH_GRAPHS = 500
 """Captured sizes times layers below which the fixed part of the graphs hides their slope."""
-LEAST_SPREAD = 1.25
-"""A range is never narrower than this factor each way: few observations agree by chance."""
+LEAST_SPREAD = 0.5
+"""Half-width of a range that rests on one observation, as a share; it falls with the root of their number."""
 FITTED = (
     "context_mib",
     "collectives_nvlink_mib",
@@ -54,12 +54,19 @@ FITTED = (
     "sampler_v1",
     "sampler_v2",
     "encoder_factor",
+    "encoder_fixed_factor",
     "graph_layer_kib",
     "graph_actual_kib",
 )
 
 
-REFERENCE = {"token_factor": 1.0, "sampler_v1": 38.4, "sampler_v2": 4.0, "encoder_factor": 0.8}
+REFERENCE = {
+    "token_factor": 1.0,
+    "sampler_v1": 38.4,
+    "sampler_v2": 4.0,
+    "encoder_factor": 1.0,
+    "encoder_fixed_factor": 0.8,
+}
 """Bytes a unit by the mechanism alone; `sampler_v1` without a sort from 0.16 on: four fp32 copies."""
 REFERENCE_NO_SORT = 16.0
 BUILDS = {"0.1.dev15917+g0a6396b45": "0.20.0", "0.1.dev16040+g93ea1fcd5.d20260508": "0.20.0"}
@@ -126,7 +133,7 @@ def _phases(start: Case) -> dict[str, int]:
         runner = overhead.model_runner(architecture, start.release)
         units[f"sampler_{runner}"] = overhead.logits(architecture, settings, runner)
     if settings.encoder_tokens and architecture.towers:
-        units["encoder_factor"] = overhead.encoder_bytes(architecture, settings)
+        units[overhead.encoder_term(architecture)] = overhead.encoder_bytes(architecture, settings)
     return units
 
 
@@ -191,6 +198,10 @@ def _graphs(start: Case, table: OverheadTable) -> Iterator[Seen]:
         yield _one(start, table, "graph_actual_kib", actual * GIB / units)
 
 
+def _kin(start: Case) -> tuple[str, str]:
+    return start.row["model"], start.row["vllm_version"]
+
+
 def _one(start: Case, table: OverheadTable, name: str, value: float) -> Seen:
     sweep = f"{start.row['model']} {start.row['vllm_version']} {start.layout} {start.settings.enforce_eager}"
     return Seen(name, table.term(name, start.release).since, sweep, start.id, start.stock, value)
@@ -199,7 +210,8 @@ def _one(start: Case, table: OverheadTable, name: str, value: float) -> Seen:
 def settle(term: Term, listed: list[Seen]) -> Term:
     """The term with the median and spread of what was seen; unchanged where nothing was.
 
-    A figure below zero says that the row's other terms are off: it is left out.
+    A figure below zero says that the row's other terms are off: it is left out. n observations span less than what
+    they were drawn from, so both ends go 1/n further from the median.
     """
     sweeps: dict[str, list[Seen]] = {}
     for one in listed:
@@ -217,20 +229,23 @@ def settle(term: Term, listed: list[Seen]) -> Term:
         deciles = quantiles(counted, n=10, method="inclusive")
         ends = [deciles[0], deciles[-1]]
     middle = median(counted)
+    wider = 1 + 1 / len(sweeps)
+    least = 1 + LEAST_SPREAD / sqrt(len(sweeps))
     figures = {
         "expected": middle,
-        "low": min(ends[0], middle / LEAST_SPREAD),
-        "high": max(ends[-1], middle * LEAST_SPREAD),
+        "low": min(max(0, middle - (middle - ends[0]) * wider), middle / least),
+        "high": max(middle + (ends[-1] - middle) * wider, middle * least),
     }
     rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
     return term.model_copy(update=rounded | {"rows": len(sweeps)})
 
 
-def fit(starts: list[Case], table: OverheadTable, leave_out: str = "") -> tuple[OverheadTable, list[Seen]]:
-    """The table after a few rounds over all starts but `leave_out`."""
+def fit(starts: list[Case], table: OverheadTable, leave_out: Case | None = None) -> tuple[OverheadTable, list[Seen]]:
+    """The table after a few rounds over all starts, those of `leave_out`'s model and build left out."""
     everything: list[Seen] = []
+    used = [start for start in starts if leave_out is None or _kin(start) != _kin(leave_out)]
     for _ in range(ROUNDS):
-        everything = [one for start in starts if start.id != leave_out for one in seen(start, table)]
+        everything = [one for start in used for one in seen(start, table)]
         terms = tuple(
             settle(term, [one for one in everything if (one.term, one.since) == (term.name, term.since)])
             if term.name in FITTED

@@ -41,7 +41,8 @@ def budget(
 
     requested = ceil(utilization x total as CUDA sees it); what is left after the items is the cache's
     (vLLM 0.32 v1/worker/gpu_worker.py:740). The items' errors are independent, so the cache's range combines
-    their half-widths as a root of squares, each side on its own.
+    their half-widths as a root of squares, each side on its own, and with them a share of the requested memory
+    that no item explains.
     """
     total = overhead.device_total(gpu, table)
     requested = _requested(total, settings.gpu_memory_utilization)
@@ -59,6 +60,7 @@ def budget(
         last_stage=last_stage,
     )
     graphs = overhead.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table)
+    unmodelled = table.term("unmodelled_share", release).times(requested.expected)
     return MemoryBudget(
         gpu_total_bytes=total,
         requested_bytes=requested,
@@ -67,7 +69,7 @@ def budget(
         activation_peak_bytes=activation,
         cuda_graph_bytes=graphs,
         headroom_bytes=headroom_bytes,
-        kv_cache_available_bytes=remainder(requested, (weights, fixed, activation, graphs), headroom_bytes),
+        kv_cache_available_bytes=remainder(requested, (weights, fixed, activation, graphs, unmodelled), headroom_bytes),
         worst_rank=worst_rank,
         calibration=calibration(architecture, gpu, release=release, table=table),
     )

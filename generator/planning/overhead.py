@@ -95,7 +95,7 @@ def activation_peak(
         runner = model_runner(architecture, release)
         phases.append(table.term(f"sampler_{runner}", release).times(logits(architecture, settings, runner)))
     if architecture.towers and settings.encoder_tokens:
-        phases.append(table.term("encoder_factor", release).times(encoder_bytes(architecture, settings)))
+        phases.append(table.term(encoder_term(architecture), release).times(encoder_bytes(architecture, settings)))
     return ByteInterval(
         expected=max(phase.expected for phase in phases),
         low=max(phase.low for phase in phases),
@@ -156,6 +156,15 @@ def encoder_tokens(architecture: Architecture, max_num_batched_tokens: int) -> i
         return 0
     any_resolution = any(tower.any_resolution for tower in architecture.towers)
     return max(max_num_batched_tokens, _LARGEST_INPUT_TOKENS if any_resolution else 0)
+
+
+def encoder_term(architecture: Architecture) -> str:
+    """The coefficient of the encoder's phase.
+
+    Inputs of any resolution fill the budget; inputs of fixed size leave a rest, and text between their frames.
+    """
+    any_resolution = any(tower.any_resolution for tower in architecture.towers)
+    return "encoder_factor" if any_resolution else "encoder_fixed_factor"
 
 
 def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:

@@ -87,7 +87,8 @@ def test_the_budget_sums_exactly_and_brackets_itself(start):
     )
     assert sum(item.expected for item in items) + memory.headroom_bytes == memory.requested_bytes.expected
     worst_case = memory.requested_bytes.low - sum(item.high for item in items[:-1]) - memory.headroom_bytes
-    assert worst_case <= memory.kv_cache_available_bytes.low <= memory.kv_cache_available_bytes.expected
+    unmodelled = TABLE.term("unmodelled_share", start["release"]).times(memory.requested_bytes.expected).high
+    assert worst_case - unmodelled <= memory.kv_cache_available_bytes.low <= memory.kv_cache_available_bytes.expected
 
 
 @given(starts)
