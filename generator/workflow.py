@@ -11,6 +11,7 @@ from generator import __version__
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
 from generator.catalogue.overheads import overheads
+from generator.catalogue.quantizations import all_quantizations
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
 from generator.planning.planner import Tables, make_plan
@@ -55,6 +56,7 @@ def plan_for(request: Request, facts: ModelFacts) -> Plan:
     tables = Tables(
         engine=find_engine(request.vllm),
         overheads=overheads(),
+        methods=all_quantizations(),
         gpus=all_gpus(),
         planner=__version__,
     )

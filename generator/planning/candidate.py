@@ -11,9 +11,8 @@ from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import budget as budgets
-from generator.planning import limits, overhead
+from generator.planning import checks, limits, overhead
 from generator.planning.case import Case, Limits
-from generator.planning.defaults import scheduler_defaults
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.weights import RankWeights, rank_weights
@@ -99,7 +98,7 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
     """
     weights = rank_weights(
         case.architecture,
-        case.quantization,
+        case.on_gpu,
         layout,
         drafts=case.drafts,
         language_model_only=bool(case.fixed.get("language_model_only")),
@@ -127,9 +126,7 @@ def _rank(candidate: Candidate) -> tuple[int, bool]:
 
 def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
     """Limits from comfortable to lean; the user's own stay."""
-    context = case.fixed.get("max_model_len") or case.model_context
-    mode = case.fixed.get("performance_mode")
-    defaults = scheduler_defaults(case.gpu, release=case.release, max_model_len=context, performance_mode=mode)
+    defaults = checks.default_limits(case)
     load = replica_load(case.request.load, layout)
     seen = set()
     lean = load.model_copy(update={"batching_mode": "latency"})
@@ -185,7 +182,7 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
     drafts = case.fixed.get("speculative_config") or {}
     return BudgetSettings(
         gpu_memory_utilization=utilization,
-        max_model_len=case.fixed.get("max_model_len") or case.model_context,
+        max_model_len=case.asked_context or case.model_context,
         max_num_seqs=sizes.max_num_seqs,
         max_num_batched_tokens=sizes.max_num_batched_tokens,
         enforce_eager=bool(case.fixed.get("enforce_eager")),
@@ -240,8 +237,8 @@ def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSetti
 def _context(
     case: Case, load: Workload, cache: CacheLayout, stages: tuple[MemoryBudget, ...], sizes: Limits
 ) -> Decision:
-    if "max_model_len" in case.fixed and case.fixed["max_model_len"] > 0:
-        return Decision(field="max_model_len", value=case.fixed["max_model_len"], reason="you set it")
+    if case.asked_context:
+        return Decision(field="max_model_len", value=case.asked_context, reason="you set it")
     low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
     expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
     return limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from generator.errors import UnknownFactError
 from generator.models.checkpoint import ModelFacts
 from generator.models.engine import Engine
 from generator.models.hardware import GPU, Cluster
 from generator.models.overheads import OverheadTable
+from generator.models.quantization_method import QuantizationMethod
 from generator.models.request import Request
 from generator.models.value import Value
 from generator.planning.kv_cache.settings import CacheSettings
+from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -23,6 +26,8 @@ class Tables(Value):
 
     engine: Engine
     overheads: OverheadTable
+    methods: tuple[QuantizationMethod, ...] = ()
+    """Quantization methods and what they ask of a GPU."""
     gpus: tuple[GPU, ...] = ()
     """GPUs that repairs may propose."""
     planner: str = ""
@@ -78,6 +83,33 @@ class Case(Value):
         return self.facts.checkpoint.quantization
 
     @property
+    def on_gpu(self) -> Quantization | None:
+        """How the weights lie on the GPU: as the checkpoint stores them, or as vLLM quantizes them while loading."""
+        asked = self.fixed.get("quantization")
+        return online_quantization(asked) if asked and self.quantization is None else self.quantization
+
+    @property
+    def method_name(self) -> str | None:
+        """VLLM's name of the weights' quantization: the checkpoint's own, else the one asked for at load time."""
+        return self.quantization.method if self.quantization else self.fixed.get("quantization")
+
+    @property
+    def method(self) -> QuantizationMethod | None:
+        """What the weights' quantization asks of a GPU; None where they are not quantized.
+
+        Raises:
+            UnknownFactError: the tables lack the method.
+        """
+        name = self.method_name
+        if name is None:
+            return None
+        for row in self.tables.methods:
+            if name in (row.name, *row.aliases):
+                return row
+        known = ", ".join(row.name for row in self.tables.methods)
+        raise UnknownFactError(f"unknown quantization {name!r}; known: {known}")
+
+    @property
     def release(self) -> str:
         """The vLLM release."""
         return self.tables.engine.version
@@ -91,6 +123,12 @@ class Case(Value):
     def model_context(self) -> int:
         """The longest context that vLLM accepts for this model, in tokens."""
         return self.architecture.max_position_embeddings
+
+    @property
+    def asked_context(self) -> int | None:
+        """The context that the user asks for; None, also for `auto`, where the planner decides."""
+        asked = self.fixed.get("max_model_len")
+        return asked if asked is not None and asked > 0 else None
 
     @property
     def drafts(self) -> int:
@@ -107,7 +145,7 @@ class Case(Value):
             "capability": self.gpu.capability,
             "max_num_seqs": limits.max_num_seqs,
             "max_num_batched_tokens": limits.max_num_batched_tokens,
-            "max_model_len": max_model_len or self.fixed.get("max_model_len") or self.model_context,
+            "max_model_len": max_model_len or self.asked_context or self.model_context,
             "speculative_method": drafts.get("method"),
             "num_speculative_tokens": drafts.get("num_speculative_tokens", 0),
         }

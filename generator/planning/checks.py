@@ -1,10 +1,13 @@
-"""Checks of a case against what vLLM refuses, before anything is worked out."""
+"""Checks of a case against what vLLM refuses, before memory is counted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.planning.case import Limits
+from generator.planning.defaults import scheduler_defaults
+from generator.planning.rules import Start, check_start
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
@@ -15,20 +18,89 @@ def check_request(case: Case) -> None:
     """Return only where no value of the request is refused whatever the layout.
 
     Raises:
-        RequestError: vLLM would refuse one; names it.
+        RequestError: vLLM would refuse one; names it and the next step.
     """
+    _check_utilization(case)
+    _check_context(case)
+    _check_quantization(case)
+    if case.facts.custom_code and case.architecture.generic and not case.request.trust_remote_code:
+        raise RequestError(f"{case.facts.id} runs code of its own repository: read it, then add --trust-remote-code")
+
+
+def check_layout(case: Case, layout: Layout) -> None:
+    """Return only where vLLM starts the layout for this model on these GPUs, memory aside.
+
+    Raises:
+        RequestError: it does not; the reason is vLLM's.
+    """
+    method = case.method
+    context = case.fixed.get("max_model_len")
+    check_start(
+        Start.model_construct(
+            architecture=case.architecture,
+            layout=layout,
+            settings=case.cache_settings(default_limits(case)),
+            gpus_per_node=case.cluster.gpus_per_node,
+            nodes=case.cluster.nodes,
+            gpu_name=case.gpu.name,
+            max_model_len=context,
+            quantization=case.method_name,
+            quantization_minimum_capability=method.minimum_for(case.release) if method else None,
+            modelopt_algorithm=None,
+            chunked_prefill=case.fixed.get("enable_chunked_prefill", True),
+        )
+    )
+
+
+def default_limits(case: Case) -> Limits:
+    """VLLM's own batch limits for this case, the user's values kept."""
+    found = scheduler_defaults(
+        case.gpu,
+        release=case.release,
+        max_model_len=case.asked_context or case.model_context,
+        max_num_batched_tokens=case.fixed.get("max_num_batched_tokens"),
+        max_num_seqs=case.fixed.get("max_num_seqs"),
+        performance_mode=case.fixed.get("performance_mode"),
+    )
+    return Limits(found.max_num_seqs, found.max_num_batched_tokens)
+
+
+def _check_utilization(case: Case) -> None:
     utilization = case.fixed.get("gpu_memory_utilization")
     if utilization is not None and not 0 < utilization <= 1:
         raise RequestError(f"gpu_memory_utilization must be above 0 and at most 1, got {utilization}")
 
 
-def check_layout(case: Case, layout: Layout) -> None:
-    """Return only where vLLM accepts the layout for this model and these GPUs.
-
-    Raises:
-        RequestError: it does not; the reason is vLLM's.
-    """
-    if layout.ranks > case.cluster.total_gpus:
+def _check_context(case: Case) -> None:
+    """A request of the workload must fit the context, the user's or the model's own."""
+    load = case.request.load
+    limit = case.asked_context or case.model_context
+    if load.request_tokens > limit:
+        whose = "max_model_len" if case.asked_context else "the model's own context"
         raise RequestError(
-            f"{layout.ranks} ranks need {layout.ranks} GPUs, there are {case.cluster.total_gpus}: raise --gpus"
+            f"prompt and answer take {load.request_tokens:,} tokens, {whose} is {limit:,}: "
+            f"lower --prompt-tokens or --gen-tokens"
+        )
+    for name in ("max_num_seqs", "max_num_batched_tokens", "max_model_len"):
+        value = case.fixed.get(name)
+        if value is not None and value < 1 and not (name == "max_model_len" and value == -1):
+            raise RequestError(f"{name} must be at least 1, got {value}")
+
+
+def _check_quantization(case: Case) -> None:
+    """A quantization can be asked for where the checkpoint has none and vLLM can apply it while loading."""
+    asked, own = case.fixed.get("quantization"), case.quantization
+    if asked is None:
+        return
+    if own is not None:
+        row = case.method
+        if row is not None and asked in (row.name, *row.aliases):
+            return
+        raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
+    method = case.method
+    if method is not None and not method.is_online_in(case.release):
+        able = ", ".join(row.name for row in case.tables.methods if row.is_online_in(case.release))
+        raise RequestError(
+            f"vLLM {case.release} cannot quantize an unquantized checkpoint with {asked}; it can with {able}; "
+            f"or name a checkpoint that is stored in {asked}"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, ModelSummary, Runtime
 from generator.planning.decisions import DRAIN_S
 from generator.planning.limits import longest_common_context
-from generator.planning.weights import modules, rank_weights
+from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def kv_cache(chosen: Candidate) -> KVCacheReport | None:
 def model_summary(case: Case) -> ModelSummary:
     """The model's size and origin."""
     facts = case.facts
-    held = [(one.matrix, len(one.layers) or one.count) for one in modules(case.architecture)]
+    totals = model_totals(case.architecture, case.quantization)
     return ModelSummary(
         id=facts.id,
         revision=facts.revision,
         source=facts.source,
         architecture=case.architecture.architecture,
-        parameters=sum(matrix.parameters * count for matrix, count in held),
-        active_parameters=sum(matrix.active_parameters * count for matrix, count in held),
+        parameters=totals.parameters,
+        active_parameters=totals.active_parameters,
         checkpoint_bytes=stored_bytes(case),
         license=facts.license,
         gated=facts.gated,
@@ -87,7 +87,7 @@ def model_summary(case: Case) -> ModelSummary:
 def stored_bytes(case: Case) -> int:
     """Bytes of the checkpoint: the headers' sum, or the architecture's where no header was read."""
     known = case.facts.checkpoint.total_bytes
-    return rank_weights(case.architecture, case.quantization).worst.total_bytes if known is None else known
+    return model_totals(case.architecture, case.quantization).stored_bytes if known is None else known
 
 
 def runtime(case: Case, chosen: Candidate) -> Runtime:
