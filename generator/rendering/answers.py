@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from generator.errors import RenderError, RequestError
 from generator.models.plan import PlanRecord
-from generator.models.request import Artefact, Request
+from generator.models.request import CI, Artefact, Request
 from generator.models.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 ANSWERS_FILE = ".copier-answers.yml"
-INPUTS = (*Request.model_fields, "service", "artefacts")
+INPUTS = (*Request.model_fields, "service", "artefacts", "ci")
 """Answers that are the user's; the rest is computed from them."""
 SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 """A Kubernetes name with room for the suffixes of what belongs to it; copier.yml's validator has the same."""
@@ -57,12 +57,12 @@ class Answers(Value):
 
 
 def checked_naming(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """`service` and `artefacts` of `stated`, the latter in the order of the question's choices.
+    """`service`, `artefacts` and `ci` of `stated`; artefacts in the order of the question's choices.
 
     Raises:
-        RequestError: the service is no name, or an artefact is unknown.
+        RequestError: the service is no name, or an artefact or a CI is unknown.
     """
-    service, artefacts = stated.get("service"), stated.get("artefacts")
+    service, artefacts, ci = (stated.get(name) for name in ("service", "artefacts", "ci"))
     found: dict[str, Any] = {}
     if service is not None:
         if not SERVICE.fullmatch(str(service)):
@@ -70,16 +70,21 @@ def checked_naming(stated: Mapping[str, Any]) -> dict[str, Any]:
                 f"service {service!r}: write at most 52 lower-case letters, digits and dashes, a letter first"
             )
         if service == "vllm":
-            raise RequestError(
-                "service 'vllm': Kubernetes would set VLLM_PORT, which vLLM reads: choose another"
-            )
+            raise RequestError("service 'vllm': Kubernetes would set VLLM_PORT, which vLLM reads: choose another")
         found["service"] = str(service)
     if artefacts is not None:
-        unknown = [name for name in artefacts if name not in get_args(Artefact)]
-        if unknown:
-            raise RequestError(f"artefact {unknown[0]!r} is none of {', '.join(get_args(Artefact))}")
+        _refuse_unknown("artefact", artefacts, get_args(Artefact))
         found["artefacts"] = [name for name in get_args(Artefact) if name in artefacts]
+    if ci is not None:
+        _refuse_unknown("ci", [ci], get_args(CI))
+        found["ci"] = ci
     return found
+
+
+def _refuse_unknown(what: str, named: Iterable[str], known: tuple[str, ...]) -> None:
+    unknown = [name for name in named if name not in known]
+    if unknown:
+        raise RequestError(f"{what} {unknown[0]!r} is none of {', '.join(known)}")
 
 
 def read(root: Path) -> Answers:
@@ -97,9 +102,7 @@ def read(root: Path) -> Answers:
             f"{root} has no {ANSWERS_FILE}: name a repository that `vllm-wizard generate` made"
         ) from error
     except (OSError, yaml.YAMLError) as error:
-        raise RenderError(
-            f"{path} cannot be read: restore it with `git checkout HEAD -- {ANSWERS_FILE}`"
-        ) from error
+        raise RenderError(f"{path} cannot be read: restore it with `git checkout HEAD -- {ANSWERS_FILE}`") from error
     if not isinstance(content, dict) or "_src_path" not in content:
         raise RenderError(f"{path} names no template: restore it with `git checkout HEAD -- {ANSWERS_FILE}`")
     if not content.get("_commit"):

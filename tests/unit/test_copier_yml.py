@@ -12,7 +12,7 @@ import yaml
 from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
 from generator.copier_ext import FACT_INPUTS
-from generator.models.request import Artefact, Request
+from generator.models.request import CI, Artefact, Request
 from generator.rendering.answers import INPUTS, SERVICE
 from generator.rendering.trust import features
 
@@ -31,7 +31,7 @@ def render(text, **answers):
 
 
 def test_the_questions_are_the_fields_of_the_request():
-    assert QUESTIONS.keys() == Request.model_fields.keys() | {"service", "artefacts"} | COMPUTED
+    assert QUESTIONS.keys() == Request.model_fields.keys() | {"service", "artefacts", "ci"} | COMPUTED
     assert set(INPUTS) == QUESTIONS.keys() - COMPUTED
 
 
@@ -52,11 +52,7 @@ def test_a_question_is_its_field(name):
 
 
 def test_a_person_is_asked_seven_questions():
-    asked = [
-        name
-        for name, question in QUESTIONS.items()
-        if question.get("ask", question.get("when", True)) is True
-    ]
+    asked = [name for name, question in QUESTIONS.items() if question.get("ask", question.get("when", True)) is True]
     assert asked == ["model", "gpu", "gpus", "workload", "concurrency", "service", "artefacts"]
 
 
@@ -77,8 +73,9 @@ def test_the_facts_depend_on_what_asks_for_them():
         assert tuple(re.findall(r"'([a-z_]+)':", asked[1])) == FACT_INPUTS
 
 
-def test_artefacts_are_those_of_the_request():
+def test_choices_are_those_of_the_operations():
     assert tuple(QUESTIONS["artefacts"]["choices"].values()) == get_args(Artefact)
+    assert tuple(QUESTIONS["ci"]["choices"]) == get_args(CI)
 
 
 def test_only_the_planner_runs():

@@ -96,7 +96,7 @@ def test_names_are_valid_on_windows():
 
 @pytest.mark.parametrize(("name", "artefact"), OWN_FILES)
 def test_an_artefact_renders_its_own_files_only(name, artefact, tmp_path):
-    repository = render(ANSWERS[name] | {"artefacts": [artefact]}, tmp_path)
+    repository = render(ANSWERS[name] | {"artefacts": [artefact], "ci": "none"}, tmp_path)
     assert files(repository) == ALWAYS | OWN_FILES[name, artefact]
 
 
@@ -127,7 +127,7 @@ def test_profile_gives_the_answers_back(sample):
     profile = load_profile(repository / "profile.yaml")
     assert not profile.warnings
     assert {"overrides": {}} | profile.answers == {
-        name: value for name, value in answers.items() if name not in ("model_facts", "plan", "measured")
+        name: value for name, value in answers.items() if name not in ("model_facts", "plan", "measured", "ci")
     }
 
 
