@@ -44,6 +44,8 @@ ROUNDS = 6
 FEW = 8
 ENOUGH_GRAPHS = 500
 """Captured sizes times layers below which the fixed part of the graphs hides their slope."""
+NOISE = GIB // 4
+"""A remainder this little below zero says that nothing is left, not that another term is wrong."""
 LEAST_SPREAD = 0.5
 """Half-width of a range that rests on one observation, as a share; it falls with the root of their number."""
 FITTED = (
@@ -157,6 +159,7 @@ def _left_over(start: Case, table: OverheadTable, need: float) -> Iterator[Seen]
     taken = table.term(phase, release).expected * units + graphs if peak is None else peak * GIB
     if start.world > 1 and start.figure("non_torch_gib") is None:
         left = need - persistent - context - taken
+        left = max(left, 0) if left > -NOISE else left
         yield _one(start, table, f"collectives_{start.link}_mib", left / MIB / log2(start.world))
     elif start.world == 1 and peak is not None and start.figure("non_torch_gib") is None:
         yield _one(start, table, "context_mib", (need - persistent - taken) / MIB)

@@ -233,14 +233,18 @@ def _worst(title: str, planned: list[Scored], name: str, worst: int) -> list[str
     rated.sort(key=lambda pair: -abs(pair[0]))
     return [
         f"worst rows, {title}:",
-        *(f"  {value:+.3f} {_label(one)}: {explanation(one)}" for value, one in rated[:worst]),
+        *(f"  {value:+.3f} {_label(one)}: {explanation(one, name)}" for value, one in rated[:worst]),
     ]
 
 
 def _outside(planned: list[Scored]) -> list[str]:
     return [
         "rows outside the interval:",
-        *(f"  {_label(one)} {_interval(one)}: {explanation(one)}" for one in planned if one.inside is False),
+        *(
+            f"  {_label(one)} {_interval(one)}: {explanation(one, 'kv_share')}"
+            for one in planned
+            if one.inside is False
+        ),
     ]
 
 

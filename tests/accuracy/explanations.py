@@ -10,17 +10,27 @@ from tests.accuracy.requantized import is_requantized
 if TYPE_CHECKING:
     from tests.accuracy.bootlogs import Scored
 
+_SMALL = 2 * GIB
 
-def explanation(one: Scored) -> str:
-    """Reasons that apply to the row, the heaviest first."""
-    reasons = (_weights(one), _sequences(one), _encoder(one), _collectives(one), _graphs(one), _limits(one))
-    return "; ".join(reason for reason in reasons if reason) or "no input is missing: run-to-run spread"
+
+def explanation(one: Scored, figure: str) -> str:
+    """Reasons that apply to the row's figure, the heaviest first."""
+    rest = (_sequences, _encoder, _collectives, _graphs, _limits)
+    reasons = [reason(one) for reason in (_weights, *(() if figure == "weights_error" else rest))]
+    if figure == "concurrency_error" and one.available is not None:
+        reasons.append(f"a pool of {one.available / GIB:.2f} GiB magnifies every error of the budget")
+    return "; ".join(filter(None, reasons)) or "no input is missing: run-to-run spread"
 
 
 def _weights(one: Scored) -> str:
-    if is_requantized(one.case.row):
+    row = one.case.row
+    if is_requantized(row):
         return "requantized checkpoint: its layers' formats are the producer's usual scheme, not read"
-    return ""
+    if row["quantization"] == "mxfp4":
+        return "MXFP4 experts are padded and copied as the kernel of the release wants them"
+    if one.memory.weights_bytes.expected < _SMALL:
+        return "the fixed extras of loading weigh on a small model"
+    return "the tower is read by its family's fields" if one.case.architecture.towers else ""
 
 
 def _sequences(one: Scored) -> str:

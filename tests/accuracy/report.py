@@ -63,8 +63,8 @@ def section(planned: list[Scored], left_out: list[str]) -> list[str]:
         "### Coefficients",
         "",
         "Mechanisms are code (`planning/overhead.py`); these are their coefficients, fitted by",
-        "`.github/scripts/fit_overheads.py`. The range holds nine of ten observations; a plan combines ranges as",
-        "independent errors, each side on its own.",
+        "`.github/scripts/fit_overheads.py`. A range reaches a little past what was observed; a plan combines ranges",
+        "as independent errors, each side on its own. `0` observations: the figure was read in vLLM's code.",
         "",
         *_table(("term", "from vLLM", "expected", "range", "observations"), _coefficients()),
         "",
@@ -121,7 +121,7 @@ def _worst(planned: list[Scored]) -> list[tuple[str, ...]]:
     for error, title in named.items():
         rated = [(value, one) for one in planned if (value := relative(one, error)) is not None]
         rated.sort(key=lambda pair: -abs(pair[0]))
-        rows += [(_start(one), title, f"{value:+.1%}", explanation(one)) for value, one in rated[:WORST]]
+        rows += [(_start(one), title, f"{value:+.1%}", explanation(one, error)) for value, one in rated[:WORST]]
     return rows
 
 

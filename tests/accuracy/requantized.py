@@ -41,6 +41,9 @@ def _compressed(weights: dict[str, Any], form: str) -> dict[str, Any]:
     }
 
 
+_MARKS = {"fp8": "FP8", "awq": "AWQ", "modelopt": "NVFP4", "mxfp4": "gpt-oss"}
+"""What the names of published checkpoints say of the method; compressed-tensors is never in a name."""
+
 _INT4 = _compressed(
     {"num_bits": 4, "type": "int", "group_size": 128, "strategy": "group", "symmetric": True},
     "pack-quantized",
@@ -52,19 +55,16 @@ _NVFP4 = _compressed(
 
 
 def is_requantized(row: Mapping[str, str]) -> bool:
-    """True where the row's model is not the one whose config.json stands in for it."""
-    return bool(row["quantization"]) and row["model"].rpartition("/")[2] not in row["config_file"]
+    """True where the row's scheme is not the one of the config.json that stands in for it."""
+    stated = row["quantization"].partition("_")[0]
+    return bool(stated) and _MARKS.get(stated, "no such config") not in row["config_file"]
 
 
 def quantization_config(row: Mapping[str, str], config: Mapping[str, Any]) -> dict[str, Any] | None:
     """The scheme that the row states where config.json has another; None where config.json is right."""
     own = (config.get("quantization_config") or {}).get("quant_method", "")
     stated = row["quantization"]
-    if (
-        not stated
-        or stated.partition("_")[0] == str(own).partition("_")[0]
-        or stated in ("mxfp4", "auto_round")
-    ):
+    if not stated or stated.partition("_")[0] == str(own).partition("_")[0] or stated in ("mxfp4", "auto_round"):
         return None
     if stated == "fp8":
         return _BLOCK_FP8
