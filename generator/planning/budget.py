@@ -34,6 +34,7 @@ def budget(
     release: str,
     table: OverheadTable,
     headroom_bytes: int = 0,
+    first_stage: bool = True,
     last_stage: bool = True,
     worst_rank: str = "every rank is alike",
 ) -> MemoryBudget:
@@ -57,6 +58,7 @@ def budget(
         settings,
         release=release,
         table=table,
+        first_stage=first_stage,
         last_stage=last_stage,
     )
     graphs = overhead.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table)

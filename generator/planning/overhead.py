@@ -83,6 +83,7 @@ def activation_peak(
     *,
     release: str,
     table: OverheadTable,
+    first_stage: bool = True,
     last_stage: bool = True,
 ) -> ByteInterval:
     """Highest memory of the profiling pass above what stays: the largest of its three phases.
@@ -94,7 +95,7 @@ def activation_peak(
     if last_stage and settings.samples:
         runner = model_runner(architecture, release)
         phases.append(table.term(f"sampler_{runner}", release).times(logits(architecture, settings, runner)))
-    if architecture.towers and settings.encoder_tokens:
+    if first_stage and architecture.towers and settings.encoder_tokens:
         phases.append(table.term(encoder_term(architecture), release).times(encoder_bytes(architecture, settings)))
     return ByteInterval(
         expected=max(phase.expected for phase in phases),

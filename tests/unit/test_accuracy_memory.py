@@ -1,0 +1,49 @@
+"""The memory score on the committed data: it stands, and a worse figure is noticed."""
+
+import pytest
+
+from tests.accuracy.bootlogs import metrics, scores
+from tests.accuracy.report import BEGIN, END, PAGE, TRUTH, section, worse, written
+from tests.accuracy.startup_rows import every_row, is_stock
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return scores(TRUTH, None)
+
+
+def test_the_set_is_the_stock_starts_on_discrete_gpus(planned):
+    """startup-logs.md counts 44 of them; those without a config.json are named."""
+    assert sum(map(is_stock, every_row(TRUTH))) == 44
+    assert len(planned[0]) + len(planned[1]) == 44
+
+
+def test_the_published_figures_are_todays(planned):
+    """The page says nothing that the committed data do not give."""
+    assert worse(PAGE.read_text(encoding="utf-8"), planned[0]) == []
+
+
+def test_the_bars_that_every_plan_rests_on_hold(planned):
+    """Issue 3: no start that ran is refused, every one that failed is seen, nine of ten lie in the interval."""
+    figures = {line.split()[0].removeprefix("bootlogs."): float(line.split()[1]) for line in metrics(planned[0])}
+    assert figures["false_refusals"] == 0
+    assert figures["failures_caught"] == 1
+    assert figures["in_interval"] >= 0.9
+    assert figures["interval_width"] < 0.06
+    assert figures["high_risk_on_ok"] <= 0.15
+
+
+def test_a_worse_figure_is_named(planned):
+    page = "| `bootlogs.in_interval` | 99.0% |\n| `bootlogs.interval_width` | 99.0% |\n"
+    found = worse(page, planned[0])
+    assert len(found) == 1
+    assert found[0].startswith("bootlogs.in_interval was 99.0 %, is ")
+
+
+def test_the_page_keeps_what_others_wrote(planned):
+    part = section(*planned)
+    once = written("# Title\n\nbefore\n", part)
+    twice = written(once + "after\n", part)
+    assert once.startswith("# Title\n\nbefore\n")
+    assert twice == once + "after\n"
+    assert twice.count(BEGIN) == twice.count(END) == 1
