@@ -124,9 +124,7 @@ def _compact(value: Any) -> Any:
     """`value` as JSON without fields at their defaults; the `kind` that tells a union apart stays."""
     if isinstance(value, Value):
         held = {name: (field, getattr(value, name)) for name, field in type(value).model_fields.items()}
-        return {
-            name: _compact(it) for name, (field, it) in held.items() if name == "kind" or _differs(field, it)
-        }
+        return {name: _compact(it) for name, (field, it) in held.items() if name == "kind" or _differs(field, it)}
     return [_compact(part) for part in value] if isinstance(value, tuple) else to_jsonable_python(value)
 
 

@@ -11,6 +11,7 @@ from generator.models.value import Value
 from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Workload
 
 Artefact = Literal["command", "profile", "compose", "kubernetes"]
+CI = Literal["github", "gitlab", "none"]
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
 
 
@@ -50,9 +51,7 @@ class Request(Value):
     def load(self) -> Workload:
         """The workload: the preset with the stated numbers in place of its own."""
         stated = {
-            name: getattr(self, name)
-            for name in ("prompt_tokens", "gen_tokens", "concurrency")
-            if getattr(self, name)
+            name: getattr(self, name) for name in ("prompt_tokens", "gen_tokens", "concurrency") if getattr(self, name)
         }
         policy = {"batching_mode": self.batching_mode, "prefix_hit_ratio": self.prefix_hit_ratio}
         return PRESETS[self.workload].model_copy(update=stated | policy)

@@ -42,6 +42,7 @@ def generate(
     *,
     artefacts: Sequence[str] | None = None,
     service: str | None = None,
+    ci: str | None = None,
     template: str | None = None,
     offline: bool = False,
     commit: bool = True,
@@ -61,7 +62,7 @@ def generate(
         RenderError: Copier or git refused.
     """
     place = _vacant(destination)
-    naming = checked_naming({"service": service, "artefacts": artefacts})
+    naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci})
     wanted = concrete(request)
     known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
     plan = workflow.plan_for(wanted, known)
@@ -73,11 +74,7 @@ def generate(
         used = _render(made, answers, template, packaged, checkout)
         files = tuple(sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()))
         title = f"Deploy {wanted.model} on {wanted.gpus * wanted.nodes} x {wanted.gpu}"
-        first = (
-            repository.create(made, f"{title}\n\nRendered by vllm-wizard, template {used}.")
-            if commit
-            else None
-        )
+        first = repository.create(made, f"{title}\n\nRendered by vllm-wizard, template {used}.") if commit else None
         _move(made, place)
     return Generated(path=place, commit=first, template=used, files=files, plan=plan)
 
@@ -103,9 +100,7 @@ def _vacant(destination: Path) -> Path:
     except OSError as error:
         raise RequestError(f"{destination} cannot be read: {error.strerror}") from error
     if taken:
-        raise RequestError(
-            f"{destination} exists and is not empty: name a new directory, or `vllm-wizard update` it"
-        )
+        raise RequestError(f"{destination} exists and is not empty: name a new directory, or `vllm-wizard update` it")
     return place
 
 
@@ -114,9 +109,7 @@ def _scratch(place: Path) -> Path:
     return next(folder for folder in (place, *place.parents) if folder.is_dir())
 
 
-def _render(
-    made: Path, answers: dict[str, object], template: str | None, packaged: Path, checkout: Path
-) -> str:
+def _render(made: Path, answers: dict[str, object], template: str | None, packaged: Path, checkout: Path) -> str:
     """Render the template into `made`; its version."""
     if template == store.WORKTREE:
         source = store.copy_worktree(checkout, made.parents[1])

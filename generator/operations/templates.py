@@ -31,9 +31,7 @@ def release(
         RequestError: the version is taken, malformed, or not the newest; nothing changed; `when` is no day.
     """
     with isolated():
-        return releases.release(
-            version, checkout=checkout, bundle=bundle, when=when, notes=notes, recut=recut
-        )
+        return releases.release(version, checkout=checkout, bundle=bundle, when=when, notes=notes, recut=recut)
 
 
 def is_released(checkout: Path = _CHECKOUT, bundle: Path = store.PACKAGED) -> bool:

@@ -93,13 +93,9 @@ def _changed(
     unknown = sorted(changes.keys() - set(INPUTS))
     if unknown:
         near = get_close_matches(unknown[0], INPUTS, n=3)
-        raise RequestError(
-            f"{unknown[0]} is no answer of a deployment; the nearest are {', '.join(near) or 'none'}"
-        )
+        raise RequestError(f"{unknown[0]} is no answer of a deployment; the nearest are {', '.join(near) or 'none'}")
     request = _request(before.inputs | dict(changes))
-    wanted = {k: v for k, v in request.model_dump(mode="json").items() if k in changes} | checked_naming(
-        changes
-    )
+    wanted = {k: v for k, v in request.model_dump(mode="json").items() if k in changes} | checked_naming(changes)
     data = {name: value for name, value in wanted.items() if before.values.get(name) != value}
     if data.keys() & set(copier_ext.FACT_INPUTS):
         facts = workflow.facts_for(request, offline=offline, progress=progress)
@@ -149,9 +145,7 @@ def _refuse_drift(before: Answers, after: Answers, data: Mapping[str, Any]) -> N
             )
     lost = [name for name in (*before.inputs, *data) if name not in after.values]
     if lost:
-        raise RequestError(
-            f"template {after.template} does not ask for {lost[0]}: nothing was changed; try --upgrade"
-        )
+        raise RequestError(f"template {after.template} does not ask for {lost[0]}: nothing was changed; try --upgrade")
 
 
 def _report(place: Path, before: Answers, after: Answers) -> UpdateReport:

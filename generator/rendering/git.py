@@ -44,9 +44,7 @@ def isolated() -> Iterator[None]:
         os.environ.update(before)
 
 
-def git(
-    *arguments: str, at: Path, accept: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None
-) -> str:
+def git(*arguments: str, at: Path, accept: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None) -> str:
     """What git printed, run in directory `at`.
 
     Raises:

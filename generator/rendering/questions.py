@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ASKING = {"defaults": False}
+"""What a template may know of how its questions are answered: here a person is there to be asked."""
+
+
 class Question(Value):
     """One question of copier.yml that a person is asked."""
 
@@ -67,9 +71,7 @@ def _question(name: str, spec: dict[str, Any]) -> Question:
     listed = spec.get("choices") or []
     pairs = listed.items() if isinstance(listed, dict) else ((str(choice), choice) for choice in listed)
     kept = {
-        key: spec[key]
-        for key in ("help", "type", "multiselect", "default", "placeholder", "validator")
-        if key in spec
+        key: spec[key] for key in ("help", "type", "multiselect", "default", "placeholder", "validator") if key in spec
     }
     return Question(name=name, choices=tuple(pairs), **kept)
 
@@ -78,4 +80,4 @@ def _rendered(text: str, answers: Mapping[str, Any]) -> str:
     environment = Environment(  # noqa: S701 - plain text, no HTML
         extensions=[AnsibleCoreFiltersExtension, PlannerV1], undefined=StrictUndefined
     )
-    return environment.from_string(text).render({"UNSET": "", **answers}).strip()
+    return environment.from_string(text).render({"UNSET": "", "_copier_conf": _ASKING, **answers}).strip()

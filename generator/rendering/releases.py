@@ -38,9 +38,7 @@ class Release(Value):
     notes: str = ""
 
 
-def release(
-    version: str, *, checkout: Path, bundle: Path, when: str, notes: str = "", recut: bool = False
-) -> Release:
+def release(version: str, *, checkout: Path, bundle: Path, when: str, notes: str = "", recut: bool = False) -> Release:
     """Append the checkout's template to the bundle as `version`; `recut` replaces the newest version.
 
     Raises:
@@ -95,9 +93,7 @@ def releases(source: str) -> tuple[Release, ...]:
     with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
         location = str(Path(source).expanduser()) if source.startswith("~") else source
         git("clone", "--quiet", "--bare", "--", location, "history.git", at=Path(scratch))
-        listing = git(
-            "for-each-ref", f"--format={fields}%00%00", "refs/tags", at=Path(scratch, "history.git")
-        )
+        listing = git("for-each-ref", f"--format={fields}%00%00", "refs/tags", at=Path(scratch, "history.git"))
     rows = (row.strip("\n").split("\0") for row in listing.split("\0\0\n") if row.strip("\n"))
     found = [Release(version=row[0], commit=row[1], date=row[2], notes=row[3].strip()) for row in rows]
     return tuple(sorted(found, key=lambda one: Version(one.version)))

@@ -95,13 +95,7 @@ def _config(history: Path, ref: str) -> str:
     """The one configuration file of the template at `ref`."""
     if ref.startswith("-"):
         raise RenderError(f"{ref!r} is no template version")
-    names = [
-        name
-        for name in git("ls-tree", "--name-only", ref, at=history).split("\n")
-        if _CONFIGS.fullmatch(name)
-    ]
+    names = [name for name in git("ls-tree", "--name-only", ref, at=history).split("\n") if _CONFIGS.fullmatch(name)]
     if names != [CONFIG]:
-        raise RenderError(
-            f"template {ref} has {', '.join(names) or 'no configuration'} where {CONFIG} was expected"
-        )
+        raise RenderError(f"template {ref} has {', '.join(names) or 'no configuration'} where {CONFIG} was expected")
     return git("show", f"{ref}:{CONFIG}", at=history)

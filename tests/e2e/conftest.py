@@ -41,18 +41,14 @@ def bundle(checkout, tmp_path_factory):
     newer = SMALL | {"SECURITY.md": "Report it.\n"}
     newer["README.md.jinja"] = newer["README.md.jinja"].replace("Serves", "This serves")
     write_checkout(place / "newer", newer)
-    templates.release(
-        "1.1.0", when="2026-02-02", notes="Adds SECURITY.md.", checkout=place / "newer", bundle=packaged
-    )
+    templates.release("1.1.0", when="2026-02-02", notes="Adds SECURITY.md.", checkout=place / "newer", bundle=packaged)
     return packaged
 
 
 @pytest.fixture(scope="session")
 def generated(bundle, tmp_path_factory):
     """One deployment of release 1.0.0; copied by `deployment`, never changed."""
-    return generate(
-        request_for(), tmp_path_factory.mktemp("made") / "dépôt 1", template="1.0.0", packaged=bundle
-    )
+    return generate(request_for(), tmp_path_factory.mktemp("made") / "dépôt 1", template="1.0.0", packaged=bundle)
 
 
 @pytest.fixture

@@ -428,7 +428,6 @@ def test_plain_copier_asks_a_person_seven_questions(bundle, tmp_path):
     answers = (
         ("Hugging Face model id", MODEL), ("GPU by catalogue", GPU), ("GPUs of one node", ""),
         ("Workload preset", ""), ("Requests in flight", ""), ("Name of the service", ""),
-        ("What to render", ""),
     )  # fmt: skip
     for question, answer in answers:
         terminal.expect_exact(question)

@@ -35,9 +35,7 @@ def template(at, files):
     for name, text in files.items():
         (at / name).write_text(text)
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"], ["tag", "1.0.0"]):
-        subprocess.run(
-            ["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid", *words], cwd=at, check=True
-        )
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid", *words], cwd=at, check=True)
     return str(at)
 
 
