@@ -1,0 +1,117 @@
+"""config.json -> Architecture: families, nesting, contexts, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.errors import UnsupportedArchitectureError
+from generator.models.feed_forward import Dense, MoE
+from generator.sources.architectures import read_architecture
+
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16",
+}
+
+
+def test_equal_layers_share_one_kind():
+    architecture = read_architecture(LLAMA)
+
+    assert architecture.layer_pattern == "0*32"
+    assert architecture.num_hidden_layers == 32
+    assert architecture.architecture == "LlamaForCausalLM"
+    assert not architecture.generic
+
+
+def test_an_unknown_family_of_standard_fields_reads_as_generic():
+    architecture = read_architecture({**LLAMA, "model_type": "novel", "architectures": ["NovelForCausalLM"]})
+
+    assert architecture.generic
+    assert architecture.layer_kinds[0].feed_forward == Dense(intermediate_size=14336)
+
+
+def test_an_unknown_mixture_of_standard_fields_reads_as_generic():
+    config = {**LLAMA, "model_type": "novel", "num_experts": 16, "num_experts_per_tok": 2, "moe_intermediate_size": 512}
+
+    architecture = read_architecture(config)
+
+    block = architecture.layer_kinds[0].feed_forward
+    assert architecture.generic
+    assert isinstance(block, MoE)
+    assert (block.num_experts, block.moe_intermediate_size) == (16, 512)
+
+
+def test_an_unknown_kind_of_attention_is_refused_by_name():
+    with pytest.raises(UnsupportedArchitectureError, match="ssm_state_size"):
+        read_architecture({**LLAMA, "model_type": "novel", "ssm_state_size": 128})
+
+
+def test_a_missing_shape_is_refused_with_the_field_that_is_needed():
+    config = {key: value for key, value in LLAMA.items() if key != "intermediate_size"}
+
+    with pytest.raises(UnsupportedArchitectureError, match="intermediate_size"):
+        read_architecture(config)
+
+
+@pytest.mark.parametrize(
+    ("rope", "expected"),
+    [
+        ({"rope_type": "llama3", "factor": 8.0}, 131072),
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131072),
+        ({"type": "longrope", "short_factor": [1.0], "long_factor": [1.0]}, 131072),
+        ({"type": "linear", "factor": 4.0}, 524288),
+        ({"rope_type": "dynamic", "factor": 2.0}, 262144),
+        (None, 131072),
+    ],
+)
+def test_only_scalings_that_leave_the_context_unscaled_extend_it(rope, expected):
+    """As vLLM 0.32 config/model.py:2583: su, longrope, llama3 and yarn are already in max_position_embeddings."""
+    assert read_architecture({**LLAMA, "rope_scaling": rope}).max_position_embeddings == expected
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"torch_dtype": "float16"}, "float16"),
+        ({"torch_dtype": "float32"}, "bfloat16"),
+        ({"torch_dtype": None, "dtype": "bfloat16"}, "bfloat16"),
+    ],
+)
+def test_dtype_is_what_auto_takes(named, expected):
+    assert read_architecture({**LLAMA, **named}).dtype == expected
+
+
+def test_a_nested_text_config_gives_the_decoder_and_the_tower_is_read_beside_it():
+    text = {
+        "model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_attention_heads": 8,
+        "num_key_value_heads": 4, "head_dim": 256, "num_hidden_layers": 34, "vocab_size": 262208,
+        "sliding_window": 1024, "max_position_embeddings": 131072,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16,
+        "patch_size": 14, "image_size": 896,
+    }  # fmt: skip
+    architecture = read_architecture({"model_type": "gemma3", "text_config": text, "vision_config": vision})
+
+    assert architecture.tie_word_embeddings
+    assert [tower.count for tower in architecture.towers] == [27]
+    assert len(architecture.layer_kinds) == 2
+
+
+def test_first_dense_layers_of_a_mixture_are_dense():
+    config = {
+        **LLAMA, "model_type": "glm4_moe", "n_routed_experts": 16, "num_experts_per_tok": 4,
+        "moe_intermediate_size": 512, "n_shared_experts": 1, "first_k_dense_replace": 3,
+    }  # fmt: skip
+    kinds = [layer.feed_forward.kind for layer in read_architecture(config).layers if layer.feed_forward]
+
+    assert kinds == ["dense"] * 3 + ["moe"] * 29

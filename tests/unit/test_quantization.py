@@ -1,0 +1,149 @@
+"""quantization_config -> formats of modules, and the bytes that vLLM's create_weights makes of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.errors import UnknownFactError
+from generator.models.dtype import DType
+from generator.planning.weights import modules
+from generator.planning.weights.formats import stored_formats
+from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.architectures.patterns import module_patterns
+
+MIXTURE = {
+    "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "hidden_size": 2048,
+    "moe_intermediate_size": 768, "intermediate_size": 6144, "num_attention_heads": 32, "num_hidden_layers": 4,
+    "num_key_value_heads": 4, "head_dim": 128, "num_experts": 128, "num_experts_per_tok": 8,
+    "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": False,
+}  # fmt: skip
+
+
+def formats(declared, other=None):
+    """Storage format of each module by layer: `{name: {layer: dtype}}`, None for unquantized."""
+    config = {**MIXTURE, "quantization_config": declared} if declared else MIXTURE
+    scheme = read_quantization(config, other)
+    found = {}
+    for module in modules(read_architecture(config)):
+        for stored in stored_formats(module, scheme):
+            for layer in stored.layers or (0,):
+                found.setdefault(module.name, {})[layer] = stored.form and stored.form.weights
+    return found
+
+
+def test_a_checkpoint_without_a_scheme_has_none():
+    assert read_quantization(MIXTURE) is None
+
+
+def test_fp8_leaves_head_embedding_router_and_norms_alone():
+    found = formats({"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]})
+
+    assert found["lm_head"][0] is None
+    assert found["model.embed_tokens"][0] is None
+    assert found["model.layers.{L}.mlp.gate"][0] is None
+    assert found["model.layers.{L}.mlp.experts.gate_proj"][3] is DType.F8_E4M3
+    assert found["model.layers.{L}.self_attn.q_proj"][3] is DType.F8_E4M3
+
+
+def test_modules_not_to_convert_are_matched_by_their_whole_name():
+    ignored = ["model.layers.1.self_attn.q_proj", "lm_head"]
+    found = formats({
+        "quant_method": "fp8", "activation_scheme": "dynamic", "modules_to_not_convert": ignored
+    })  # fmt: skip
+
+    assert found["model.layers.{L}.self_attn.q_proj"] == {
+        0: DType.F8_E4M3, 1: None, 2: DType.F8_E4M3, 3: DType.F8_E4M3
+    }  # fmt: skip
+
+
+def test_compressed_tensors_ignores_by_expression():
+    weights = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128, "symmetric": True}
+    found = formats({
+        "quant_method": "compressed-tensors", "format": "pack-quantized",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}},
+        "ignore": ["lm_head", "re:.*self_attn.*"],
+    })  # fmt: skip
+
+    assert found["model.layers.{L}.self_attn.o_proj"][2] is None
+    assert found["model.layers.{L}.mlp.experts.down_proj"][2] is DType.I32
+
+
+def test_modelopt_excludes_by_glob_and_says_the_cache_dtype():
+    declared = {
+        "quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["lm_head", "model.layers.0.self_attn*"],
+        "kv_cache_scheme": {"dynamic": False, "num_bits": 8, "type": "float"}, "producer": {"name": "modelopt"},
+    }  # fmt: skip
+    found = formats(declared)
+
+    assert found["model.layers.{L}.self_attn.k_proj"][0] is None
+    assert found["model.layers.{L}.self_attn.k_proj"][1] is DType.U8
+    scheme = read_quantization({**MIXTURE, "quantization_config": declared})
+    assert scheme is not None
+    assert scheme.kv_cache_dtype == "fp8_e4m3"
+
+
+def test_mixed_precision_follows_the_layers_that_it_lists():
+    layers = {
+        "backbone.layers.0.mlp.experts.0.up_proj": {"quant_algo": "NVFP4", "group_size": 16},
+        "backbone.layers.1.self_attn.q_proj": {"quant_algo": "FP8"},
+    }
+    found = formats({
+        "quant_method": "modelopt", "quant_algo": "MIXED_PRECISION", "quantized_layers": layers,
+        "producer": {"name": "modelopt"},
+    })  # fmt: skip
+
+    assert found["model.layers.{L}.mlp.experts.up_proj"] == {0: DType.U8, 1: None, 2: None, 3: None}
+    assert found["model.layers.{L}.self_attn.q_proj"][1] is DType.F8_E4M3
+
+
+def test_hf_quant_config_counts_only_where_modelopt_says_that_it_wrote_it():
+    """As vLLM 0.32 transformers_utils/model_arch_config_convertor.py:263."""
+    named = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "FP8", "exclude_modules": ["lm_head"]}}
+    nameless = {"quantization": {"quant_algo": "FP8"}}
+
+    scheme = read_quantization(MIXTURE, named)
+    assert scheme is not None
+    assert scheme.method == "modelopt"
+    assert read_quantization(MIXTURE, nameless) is None
+
+
+def test_mxfp4_covers_routed_experts_only():
+    found = formats({"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"]})
+
+    assert found["model.layers.{L}.mlp.experts.up_proj"][0] is DType.U8
+    assert found["model.layers.{L}.self_attn.v_proj"][0] is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "method", "bits"),
+    [
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, "awq", 4),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 32, "desc_act": True}, "gptq", 8),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True}, "inc", 4),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes", 4),
+        ({"quant_method": "experts_int8"}, "experts_int8", 8),
+        ({"quant_method": "fbgemm_fp8", "modules_to_not_convert": []}, "fbgemm_fp8", 8),
+    ],
+)
+def test_each_method_is_read_by_its_name(declared, method, bits):
+    scheme = read_quantization({**MIXTURE, "quantization_config": declared})
+
+    assert scheme is not None
+    assert (scheme.method, scheme.bits) == (method, bits)
+
+
+def test_an_unknown_method_is_refused_by_name():
+    with pytest.raises(UnknownFactError, match="novelq"):
+        read_quantization({**MIXTURE, "quantization_config": {"quant_method": "novelq"}})
+
+
+def test_many_names_become_few_patterns():
+    names = [f"model.language_model.layers.{i}.mlp.experts.{j}.up_proj" for i in (0, 1, 2, 5) for j in range(8)]
+
+    assert module_patterns(names) == ("model.layers.{0-2,5}.mlp.experts.{0-7}.up_proj",)
+
+
+def test_gaps_in_the_names_stay_gaps():
+    names = ["model.layers.0.mlp.experts.0", "model.layers.0.mlp.experts.1", "model.layers.3.mlp.experts.1"]
+
+    assert set(module_patterns(names)) == {"model.layers.0.mlp.experts.{0-1}", "model.layers.3.mlp.experts.1"}
