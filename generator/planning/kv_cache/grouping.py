@@ -49,10 +49,14 @@ def group_layers(
     Raises:
         RequestError: the pages cannot be made equal.
     """
-    if disable_hybrid:
-        layers = _promote_local(layers)
     if not layers:
         return ()
+    if disable_hybrid:
+        layers = _promote_local(layers)
+        if not _one_group(layers):
+            raise RequestError(
+                "these layers' caches cannot be kept as one group; leave out --disable-hybrid-kv-cache-manager"
+            )
     if _one_key(layers):
         return (LayerGroup(tuple(layers), uniform=False),)
     if len({layer.spec.uniform_key for layer in _distinct(layers)}) == 1:
@@ -72,6 +76,10 @@ def _distinct(layers: Iterable[CacheLayer]) -> tuple[CacheLayer, ...]:
 def _one_key(layers: Sequence[CacheLayer]) -> bool:
     keys = [layer.spec.merge_key for layer in _distinct(layers)]
     return all(key == keys[0] for key in keys[1:])
+
+
+def _one_group(layers: Sequence[CacheLayer]) -> bool:
+    return _one_key(layers) or len({layer.spec.uniform_key for layer in _distinct(layers)}) == 1
 
 
 def _replace(layers: Sequence[CacheLayer], new: dict[int, KVCacheSpec]) -> tuple[CacheLayer, ...]:
@@ -193,14 +201,17 @@ def _packed(layers: Sequence[CacheLayer]) -> tuple[LayerGroup, ...]:
 
 
 def _buckets(layers: Sequence[CacheLayer]) -> tuple[_Bucket, ...]:
+    kinds = _distinct(layers)
+    keys = {id(layer.spec): layer.spec.uniform_key for layer in kinds}
+    pages = {id(layer.spec): layer.spec.page_size_bytes for layer in kinds}
     by_key: dict[tuple[object, ...], list[CacheLayer]] = {}
     for layer in layers:
-        by_key.setdefault(layer.spec.uniform_key, []).append(layer)
+        by_key.setdefault(keys[id(layer.spec)], []).append(layer)
     buckets = []
     for same in by_key.values():
         by_page: dict[int, list[CacheLayer]] = {}
         for layer in same:
-            by_page.setdefault(layer.spec.page_size_bytes, []).append(layer)
+            by_page.setdefault(pages[id(layer.spec)], []).append(layer)
         buckets.append(_Bucket(tuple(same), by_page))
     return tuple(buckets)
 
@@ -226,6 +237,8 @@ def _split(bucket: _Bucket, number: int) -> list[LayerGroup]:
     if number == 1:
         return [LayerGroup(bucket.layers, uniform=True)]
     pattern = list(zip(*bucket.by_page.values(), strict=False))
+    if len(pattern) < number:
+        raise RequestError("vLLM cannot split these layers' caches over its blocks; leave --block-size to vLLM")
     return [
         LayerGroup(tuple(layer for repeat in pattern[i::number] for layer in repeat), uniform=True)
         for i in range(number)

@@ -187,24 +187,30 @@ def block_outermost(ctx: Context) -> bool:
 
 def _described(group: LayerGroup) -> CacheGroup:
     spec = group.layers[0].spec
-    page = sum(layer.spec.page_size_bytes for layer in group.layers) if group.uniform else spec.page_size_bytes
+    page = _page_bytes(group.layers) if group.uniform else spec.page_size_bytes
     return CacheGroup(layers=len(group.layers), page_size_bytes=page, spec=spec)
+
+
+def _tally(layers: Sequence[CacheLayer]) -> tuple[tuple[KVCacheSpec, int], ...]:
+    """Each spec with the number of its layers, in order of first appearance."""
+    counts = Counter(id(layer.spec) for layer in layers)
+    specs = {id(layer.spec): layer.spec for layer in layers}
+    return tuple((specs[key], count) for key, count in counts.items())
+
+
+def _page_bytes(layers: Sequence[CacheLayer]) -> int:
+    return sum(spec.page_size_bytes * count for spec, count in _tally(layers))
 
 
 def _stage_bytes(groups: Sequence[LayerGroup], stage: int, *, outermost: bool) -> int:
     """Bytes of one block on a rank of `stage`: its widest group's (v1/core/kv_cache_utils.py:1520)."""
-    held = [[layer.spec for layer in group.layers if layer.stage == stage] for group in groups]
+    held = [_tally([layer for layer in group.layers if layer.stage == stage]) for group in groups]
     if not outermost:
-        return max((sum(spec.block_stride_bytes for spec in specs) for specs in held), default=0)
-    widest = max((sum(spec.page_size_bytes for spec in specs) for specs in held), default=0)
-    alignments = {spec.alignment_bytes for specs in held for spec in specs}
+        return max((sum(spec.block_stride_bytes * n for spec, n in rows) for rows in held), default=0)
+    widest = max((sum(spec.page_size_bytes * n for spec, n in rows) for rows in held), default=0)
+    alignments = {spec.alignment_bytes for rows in held for spec, _ in rows}
     return round_up(widest, lcm(*alignments)) if alignments else widest
 
 
 def _counted(layers: Sequence[CacheLayer]) -> tuple[tuple[int, str, int, int], ...]:
-    rows = Counter(id(layer.spec) for layer in layers)
-    specs = {id(layer.spec): layer.spec for layer in layers}
-    return tuple(
-        (count, type(specs[key]).__name__, specs[key].block_size, specs[key].page_size_bytes)
-        for key, count in rows.items()
-    )
+    return tuple((count, type(spec).__name__, spec.block_size, spec.page_size_bytes) for spec, count in _tally(layers))
