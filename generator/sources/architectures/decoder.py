@@ -37,6 +37,10 @@ HEAD_EVERY_STAGE = frozenset({
 """Model types whose vLLM class builds the head without asking for the stage."""
 
 
+HEADLESS = ("Model", "ForSequenceClassification", "ForTokenClassification", "RewardModel")
+"""Ends of the names of classes that compute no logits: vLLM builds them without a head."""
+
+
 class Decoder(NamedTuple):
     """What a family's reader finds: the layers, and the family's own ways outside them."""
 
@@ -84,7 +88,7 @@ def assemble(
         layer_pattern=pattern(numbers),
         dtype=dtype(config),
         norm_bias=decoder.norm_bias,
-        lm_head=decoder.lm_head,
+        lm_head=decoder.lm_head and not class_name(config).endswith(HEADLESS),
         lm_head_bias=decoder.lm_head_bias,
         embed_every_stage=text.get("model_type") in EMBED_EVERY_STAGE,
         head_every_stage=text.get("model_type") in HEAD_EVERY_STAGE,

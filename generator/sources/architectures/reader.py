@@ -8,18 +8,27 @@ from generator.sources.architectures.attention import is_generic
 from generator.sources.architectures.blocks import has_experts
 from generator.sources.architectures.decoder import Decoder, assemble
 from generator.sources.architectures.dense import DENSE, dense_decoder
+from generator.sources.architectures.encoders import ENCODERS
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.hybrid import HYBRID
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, read_towers
+from generator.sources.architectures.state_space import STATE_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from generator.models.architecture import Architecture
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {**DENSE, **MOE, **HYBRID, **LATENT}
+_READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
+    **DENSE,
+    **MOE,
+    **HYBRID,
+    **LATENT,
+    **STATE_SPACE,
+    **ENCODERS,
+}
 
 
 def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:

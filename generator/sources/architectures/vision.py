@@ -121,6 +121,31 @@ def _qwen_merged(vision: Config, hidden: int, out: int, blocks: tuple[Any, ...],
     )
 
 
+def glm4v_tower(vision: Config, text: Config) -> Tower:
+    """GLM-4V: blocks as wide inside as the decoder, a gated merger (vLLM 0.32 glm4_1v.py)."""
+    hidden, out = int(vision["hidden_size"]), int(vision.get("out_hidden_size") or text["hidden_size"])
+    merger, patch = int(vision["intermediate_size"]), int(vision.get("patch_size") or 14)
+    side = int(vision.get("spatial_merge_size") or 2)
+    firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
+    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
+    return Tower(
+        name="visual",
+        count=int(vision["depth"]),
+        block=block(names, hidden, out, bias=False, norm_bias=False),
+        outer=(
+            plain("patch_embed.proj", hidden, 3 * int(vision.get("temporal_patch_size") or 2) * patch**2, bias=True),
+            plain("position_embedding", (int(vision["image_size"]) // patch) ** 2, hidden),
+            plain("norms", hidden, copies=2),
+            plain("downsample", out, hidden * side**2, bias=True),
+            linear("merger.proj", out, out, "column", bias=False),
+            plain("merger.post_projection_norm", out, bias=True),
+            linear("merger.gate_proj", merger, out, "column", bias=False),
+            linear("merger.up_proj", merger, out, "column", bias=False),
+            linear("merger.down_proj", out, merger, "row", bias=False),
+        ),
+    )
+
+
 def llama4_tower(vision: Config, text: Config) -> Tower:
     """Llama 4, by its Transformers defaults where config.json leaves the tower out (mllama4.py)."""
     hidden, inner = int(vision.get("hidden_size") or 768), int(vision.get("intermediate_size") or 5632)
@@ -254,7 +279,7 @@ def generic_tower(vision: Config, text: Config) -> Tower:
 
 
 VISION: dict[str, Callable[[Config, Config], Tower]] = {
-    "gemma3": siglip_tower, "gemma4": gemma4_tower, "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower,
+    "glm4v": glm4v_tower, "glm4v_moe": glm4v_tower, "gemma3": siglip_tower, "gemma4": gemma4_tower, "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower,
     **dict.fromkeys(
         ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe"), qwen3_tower
     ),

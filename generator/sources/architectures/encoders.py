@@ -1,0 +1,57 @@
+"""Encoders without a head: BERT and its relatives, which vLLM serves for embeddings and scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.feed_forward import Dense
+from generator.models.matrix import Matrix
+from generator.sources.architectures.attention import mixers
+from generator.sources.architectures.blocks import dense, layer_count
+from generator.sources.architectures.decoder import Decoder, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+
+
+def bert_decoder(text: Config) -> Decoder:
+    """BERT and RoBERTa: biases everywhere, tables of positions and token types (vLLM 0.32 bert.py, roberta.py)."""
+    layers = tuple(
+        layer.model_copy(
+            update={"mixer": layer.mixer.model_copy(update={"qkv_bias": True, "output_bias": True})}
+            if layer.mixer
+            else {}
+        )
+        for layer in stack(mixers(text), (dense(text, gated=False, bias=True),) * layer_count(text))
+    )
+    hidden = int(text["hidden_size"])
+    tables = (
+        _table("position_embeddings", int(text["max_position_embeddings"]), hidden),
+        _table("token_type_embeddings", int(text.get("type_vocab_size") or 2), hidden),
+    )
+    return Decoder(layers=layers, extra=tables, norm_bias=True, lm_head=False, tied=True)
+
+
+def _table(name: str, rows: int, columns: int) -> Matrix:
+    """An embedding table beside the tokens' own, padded and split as that is."""
+    return Matrix(name=name, rows=rows, columns=columns, shard="vocab", part="embed", linear=False)
+
+
+def modernbert_decoder(text: Config) -> Decoder:
+    """ModernBERT: gated networks, norms without biases unless `norm_bias` (vLLM 0.32 modernbert.py)."""
+    bias = bool(text.get("mlp_bias"))
+    block = Dense(intermediate_size=int(text["intermediate_size"]), gated=True, bias=bias)
+    norm = Matrix(name="embeddings.norm", rows=int(text["hidden_size"]), part="other", linear=False)
+    return Decoder(
+        layers=stack(mixers(text), (block,) * layer_count(text)),
+        extra=(norm,), norm_bias=bool(text.get("norm_bias")), lm_head=False, tied=True,
+    )  # fmt: skip
+
+
+ENCODERS: dict[str, Callable[[Config], Decoder]] = {
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta"), bert_decoder),
+    "modernbert": modernbert_decoder,
+}
+"""Readers by `model_type`."""

@@ -1,0 +1,127 @@
+"""Mamba families and their hybrids with attention: Granite 4, Bamba, Falcon-H1, Jamba, LFM2, Mamba itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.architecture import Layer
+from generator.models.attention import FullAttention
+from generator.models.feed_forward import Dense, FeedForward
+from generator.models.matrix import Matrix
+from generator.sources.architectures.attention import mixers
+from generator.sources.architectures.blocks import (
+    MixtureTraits,
+    dense,
+    feed_forwards,
+    has_experts,
+    layer_count,
+    mixture,
+)
+from generator.sources.architectures.decoder import Decoder, stack
+from generator.sources.architectures.fields import first
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+
+_GRANITE = MixtureTraits(name="block_sparse_moe", router_name="router.layer", shared_name="shared_mlp")
+
+
+def dense_hybrid_decoder(text: Config) -> Decoder:
+    """Bamba and Falcon-H1: every layer has a gated network; Falcon-H1 names its own biases."""
+    block = dense(text, bias=bool(text.get("mlp_bias")))
+    return Decoder(layers=stack(mixers(text), (block,) * layer_count(text)))
+
+
+def granite_hybrid_decoder(text: Config) -> Decoder:
+    """Granite 4: experts with a shared network beside them, or that network alone (granitemoehybrid.py)."""
+    shared = first(text, "shared_intermediate_size")
+    block: FeedForward
+    if has_experts(text):
+        block = mixture(text, _GRANITE)
+    else:
+        block = Dense(intermediate_size=int(shared or text["intermediate_size"]), name="shared_mlp")
+    return Decoder(layers=_named(stack(mixers(text), (block,) * layer_count(text))), tied=True)
+
+
+def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """Layers whose state mixers are called `mamba`, as checkpoints spell them."""
+    return tuple(
+        layer if isinstance(layer.mixer, FullAttention) else layer.model_copy(update={"mixer_name": "mamba"})
+        for layer in layers
+    )
+
+
+def jamba_decoder(text: Config) -> Decoder:
+    """Jamba: experts every `expert_layer_period` layers, else one network of the same width."""
+    period, offset = int(text.get("expert_layer_period") or 2), int(text.get("expert_layer_offset", 1))
+    plain = dense(text, name="feed_forward")
+    experts = mixture(text, MixtureTraits(name="feed_forward", router_name="router")) if has_experts(text) else plain
+    blocks = tuple(experts if i % period == offset else plain for i in range(layer_count(text)))
+    return Decoder(layers=_named(stack(mixers(text), blocks)))
+
+
+def lfm2_decoder(text: Config) -> Decoder:
+    """LFM2: the width is adjusted as Llama's once was (lfm2.py: Lfm2MLP), experts after `num_dense_layers`."""
+    blocks = feed_forwards(text, MixtureTraits(name="feed_forward", correction_bias=bool(text.get("use_expert_bias"))))
+    if not has_experts(text):
+        blocks = (Dense(intermediate_size=_adjusted(text), name="feed_forward"),) * layer_count(text)
+    layers = tuple(
+        layer if isinstance(layer.mixer, FullAttention) else layer.model_copy(update={"mixer_name": "conv"})
+        for layer in stack(mixers(text), blocks)
+    )
+    return Decoder(layers=layers, tied=True)
+
+
+def _adjusted(text: Config) -> int:
+    inner = int(first(text, "block_ff_dim", "intermediate_size") or 0)
+    if not text.get("block_auto_adjust_ff_dim", True):
+        return inner
+    inner = int(2 * inner / 3)
+    factor = text.get("block_ffn_dim_multiplier")
+    if factor is not None:
+        inner = int(float(factor) * inner)
+    multiple = int(text.get("block_multiple_of") or 256)
+    return multiple * -(-inner // multiple)
+
+
+def mamba_decoder(text: Config) -> Decoder:
+    """Mamba and Mamba-2: a mixer and one norm a layer."""
+    layers = stack(mixers(text), (None,) * layer_count(text), norms=1, mixer_name="mixer")
+    return Decoder(layers=layers, tied=True)
+
+
+def minimax_text_decoder(text: Config) -> Decoder:
+    """MiniMax-Text-01: experts by Mixtral's names on every layer (minimax_text_01.py)."""
+    block = mixture(text, MixtureTraits(name="block_sparse_moe"))
+    return Decoder(layers=stack(mixers(text), (block,) * layer_count(text)))
+
+
+def longcat_decoder(text: Config) -> Decoder:
+    """LongCat-Flash: two attentions and two networks a layer, experts beside them (longcat_flash.py)."""
+    hidden, inner = int(text["hidden_size"]), int(text["ffn_hidden_size"])
+    block = mixture(text, MixtureTraits(router_name="router.classifier"))
+    idle = int(text.get("zero_expert_num") or 0)
+    rows = (
+        ("mlps.gate_proj", inner, hidden, "column"), ("mlps.up_proj", inner, hidden, "column"),
+        ("mlps.down_proj", hidden, inner, "row"),
+    )  # fmt: skip
+    extra = (
+        *(
+            Matrix(name=name, rows=out, columns=into, shard=shard, part="dense", copies=2)
+            for name, out, into, shard in rows
+        ),
+        Matrix(name="mlp.zero_experts", rows=idle, columns=hidden, part="other", linear=False),
+    )
+    layers = stack(mixers(text), (block,) * layer_count(text), norms=4, extra=extra)
+    return Decoder(layers=layers)
+
+
+STATE_SPACE: dict[str, Callable[[Config], Decoder]] = {
+    "bamba": dense_hybrid_decoder, "falcon_h1": dense_hybrid_decoder, "granitemoehybrid": granite_hybrid_decoder,
+    "jamba": jamba_decoder, "lfm2": lfm2_decoder, "lfm2_moe": lfm2_decoder, "mamba": mamba_decoder,
+    "falcon_mamba": mamba_decoder, "mamba2": mamba_decoder, "minimax": minimax_text_decoder,
+    "minimax_text_01": minimax_text_decoder, "longcat_flash": longcat_decoder,
+}  # fmt: skip
+"""Readers by `model_type` of the text config."""
