@@ -13,7 +13,7 @@ _HOMES = {
     "load_profile": "generator.sources.profile",
     "plan": "generator.workflow",
 }
-__all__ = ["Plan", "Request", "VLLMConfig", "load_profile", "plan"]  # noqa: F822 - served by __getattr__
+__all__ = ["Plan", "Request", "VLLMConfig", "load_profile", "plan"]
 
 
 def __getattr__(name: str) -> Any:

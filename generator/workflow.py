@@ -14,7 +14,9 @@ from generator.catalogue.overheads import overheads
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
-from generator.planning.planner import Tables, make_plan
+from generator.planning.case import Case, Tables
+from generator.planning.fit import GPUS_OF_A_NODE, fit
+from generator.planning.planner import make_plan
 from generator.presenting.record import plan_record
 from generator.sources.facts import model_facts
 from generator.units import GIB, gib
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from generator.models.checkpoint import ModelFacts
+    from generator.models.fit import FitRow
     from generator.models.hardware import GPU
     from generator.models.plan import Plan, PlanRecord
     from generator.models.request import Request
@@ -53,14 +56,19 @@ def plan_for(request: Request, facts: ModelFacts) -> Plan:
         RequestError: vLLM would refuse what is asked for.
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
-    tables = Tables(
-        engine=find_engine(request.vllm),
-        overheads=overheads(),
-        methods=all_quantizations(),
-        gpus=all_gpus(),
-        planner=__version__,
-    )
-    return make_plan(request, facts, cluster_for(request), tables)
+    return make_plan(request, facts, cluster_for(request), _tables(request))
+
+
+def fit_for(request: Request, facts: ModelFacts) -> tuple[FitRow, ...]:
+    """The model on 1 to 8 of every GPU of the table, and on two nodes of eight; the request's own GPU is ignored.
+
+    Raises:
+        RequestError: vLLM would refuse what is asked for.
+    """
+    gpus = all_gpus()
+    case = Case.of(request, facts, Cluster(gpu=gpus[0], gpus_per_node=1), _tables(request))
+    sizes = [*((count, 1) for count in range(1, GPUS_OF_A_NODE + 1)), (GPUS_OF_A_NODE, 2)]
+    return fit(case, gpus, sizes)
 
 
 def plan(request: Request, *, offline: bool = False) -> Plan:
@@ -124,6 +132,16 @@ def digest_of(recorded: Mapping[str, Any]) -> str:
     """SHA-256 over a recorded plan without its digest; keys sorted, as copier.yml's validator computes it."""
     body = {name: value for name, value in recorded.items() if name != "digest"}
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _tables(request: Request) -> Tables:
+    return Tables(
+        engine=find_engine(request.vllm),
+        overheads=overheads(),
+        methods=all_quantizations(),
+        gpus=all_gpus(),
+        planner=__version__,
+    )
 
 
 def _gpu(request: Request) -> GPU:

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from generator import __version__
 from generator.cli import console
 from generator.cli.detect import detect
+from generator.cli.fit import fit
 from generator.cli.generate import generate
 from generator.cli.plan import plan
 from generator.cli.update import update
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (detect, plan, generate, update):
+for command in (detect, fit, plan, generate, update):
     app.command()(command)
 
 

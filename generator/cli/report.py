@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _VERDICTS = {
     "fits": ("green", "FITS", "even at the high end of every estimate"),
     "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
-    "does_not_fit": ("red", "DOES NOT FIT", ""),
+    "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
 }
 _COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
 _BAR = 60
@@ -91,14 +91,17 @@ def _headline(plan: Plan) -> tuple[str, str]:
     what = f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
     where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}"
     verdict = f"[bold {colour}]{word}[/bold {colour}] {meaning}"
-    return f"{what} on {where}", f"{verdict}; OOM risk {plan.feasibility.oom_risk}"
+    risk = "" if plan.feasibility.verdict == "does_not_fit" else f"; OOM risk {plan.feasibility.oom_risk}"
+    return f"{what} on {where}", f"{verdict}{risk}"
 
 
 def _memory(plan: Plan) -> tuple[str, ...]:
     shares = memory_shares(plan.memory)
     cells = [(colour, round(share * _BAR)) for colour, (_, share) in zip(_COLOURS, shares, strict=True)]
-    used = min(_BAR, sum(width for _, width in cells))
-    bar = "".join(f"[{colour}]{'█' * width}[/{colour}]" for colour, width in cells)
+    bar, used = "", 0
+    for colour, wanted in cells:
+        width = min(wanted, _BAR - used)
+        bar, used = f"{bar}[{colour}]{'█' * width}[/{colour}]", used + width
     rows = [
         f"  [{colour}]■[/{colour}] {label:<16} {figure}"
         for colour, (label, figure) in zip((*_COLOURS, "dim", "dim"), memory_rows(plan.memory), strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.errors import RequestError
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
@@ -16,7 +17,7 @@ from generator.planning.case import Case, Limits
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.weights import RankWeights, rank_weights
-from generator.units import gib
+from generator.units import MIB, gib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,7 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
         case.architecture,
         case.on_gpu,
         layout,
+        capability=case.gpu.capability,
         drafts=case.drafts,
         language_model_only=bool(case.fixed.get("language_model_only")),
     )
@@ -160,6 +162,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
     utilization = _utilization(case, layout, memory)
     memory = memory.model_copy(update={"gpu_memory_utilization": float(utilization.value)})
     stages = tuple(_stage(case, layout, weights, memory, stage) for stage in range(len(weights.stages)))
+    _refuse_taken_memory(case, stages[0])
     context = _context(case, load, cache, stages, sizes)
     verdict, risk = _verdict(stages, cache.min_bytes_to_start(int(context.value)))
     return Candidate(
@@ -229,6 +232,7 @@ def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSetti
         release=case.release,
         table=case.tables.overheads,
         headroom_bytes=gib(case.request.headroom_gb),
+        first_stage=stage == 0,
         last_stage=stage == last,
         worst_rank=name,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, ModelSummary, Runtime
+from generator.models.interval import ByteInterval
+from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, MemoryBudget, ModelSummary, Runtime
 from generator.planning.decisions import DRAIN_S
 from generator.planning.limits import longest_common_context
 from generator.planning.weights.totals import model_totals
@@ -41,6 +42,14 @@ def feasibility(case: Case, chosen: Candidate) -> Feasibility:
             chosen.load.concurrency, case.model_context, chosen.cache, pool
         ),
     )
+
+
+def memory(chosen: Candidate) -> MemoryBudget:
+    """The worst stage's budget; where nothing is left for the cache that is zero, and the shortfall tells the rest."""
+    budget = chosen.memory
+    left = budget.kv_cache_available_bytes
+    floor = ByteInterval(expected=max(0, left.expected), low=max(0, left.low), high=max(0, left.high))
+    return budget.model_copy(update={"kv_cache_available_bytes": floor})
 
 
 def kv_cache(chosen: Candidate) -> KVCacheReport | None:

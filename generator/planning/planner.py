@@ -9,7 +9,7 @@ from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning import advice, checks, parts, repairs
 from generator.planning.candidate import evaluate
-from generator.planning.case import Case, Tables
+from generator.planning.case import Case
 from generator.planning.choice import best
 from generator.planning.decisions import decisions
 from generator.planning.layouts import candidate_layouts, fixed_sizes
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from generator.models.hardware import Cluster
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
-
-__all__ = ["Tables", "make_plan"]
+    from generator.planning.case import Tables
 
 
 def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:
@@ -80,7 +79,7 @@ def _assembled(case: Case, chosen: Candidate) -> Plan:
         engine=config.checked(engine),
         command=config.args(engine),
         runtime=parts.runtime(case, chosen),
-        memory=chosen.memory,
+        memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
         estimate=None,
         decisions=made,

@@ -46,3 +46,10 @@ def times_text(value: float) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 GPU`, `2 GPUs`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def short_tokens_text(value: int) -> str:
+    """Tokens in few letters: `40k`, `1.0M`."""
+    if value >= 1_000_000:  # noqa: PLR2004 - a million
+        return f"{value / 1_000_000:.1f}M"
+    return f"{value // 1024}k" if value >= 1024 else str(value)  # noqa: PLR2004 - contexts are counted in 1,024

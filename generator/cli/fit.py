@@ -1,0 +1,64 @@
+"""`vllm-wizard fit`: which GPUs hold a model."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from generator.cli import console
+from generator.cli.options import Stated, request_from, with_request_options
+from generator.presenting.text import gib_text, short_tokens_text
+from generator.workflow import facts_for, fit_for
+
+if TYPE_CHECKING:
+    from generator.models.fit import FitRow
+
+_SHOWN = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
+
+
+@with_request_options
+def fit(
+    *,
+    stated: Stated,
+    id_: Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)] = "",
+    json_: Annotated[bool, typer.Option("--json", help="Print every row as one JSON array.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
+) -> None:
+    """Show on which GPUs, and how many of them, a model fits: context beside the workload and concurrency.
+
+    Example: vllm-wizard fit Qwen/Qwen3-32B --workload rag
+    """
+    answers = {**stated.answers, **({"model": id_} if id_ else {}), "gpu": "any"}
+    request = request_from(answers)
+    rows = fit_for(request, facts_for(request, offline=offline, progress=console.progress()))
+    if json_:
+        console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+    else:
+        _show(request.model, rows)
+
+
+def _show(model: str, rows: tuple[FitRow, ...]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
+    table = Table(box=None, pad_edge=False, title=f"{model}: context, and requests at once", title_justify="left")
+    table.add_column("GPU", no_wrap=True)
+    for gpus, nodes in _SHOWN:
+        table.add_column(f"{nodes} x {gpus}" if nodes > 1 else str(gpus), justify="right", no_wrap=True)
+    cells = {(row.gpu, row.gpus, row.nodes): _cell(row) for row in rows}
+    for name in dict.fromkeys(row.gpu for row in rows):
+        table.add_row(name, *(cells[name, *size] for size in _SHOWN))
+    console.show(table)
+    console.show(
+        "[dim]red: short by; yellow: tight, fits at the expected values only; -: vLLM refuses the layout[/dim]"
+    )
+
+
+def _cell(row: FitRow) -> str:
+    if row.verdict is None:
+        return "[dim]-[/dim]"
+    if row.verdict == "does_not_fit":
+        return f"[red]{gib_text(row.shortfall_bytes)}[/red]"
+    colour = "green" if row.verdict == "fits" else "yellow"
+    return f"[{colour}]{short_tokens_text(row.max_model_len)}[/{colour}] {row.concurrency:,}"
