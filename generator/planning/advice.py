@@ -70,8 +70,8 @@ def overloaded(_: Case, chosen: Candidate) -> Figures | None:
 
 def uncalibrated(_: Case, chosen: Candidate) -> Figures | None:
     """The estimates beside weights and cache are not calibrated for {limits}."""
-    *_, found, limits = chosen.memory.calibration.partition("not calibrated for ")
-    return {"limits": limits} if found else None
+    limits = chosen.memory.calibration.partition("not calibrated for ")[2]
+    return {"limits": limits} if limits else None
 
 
 def remote_code(case: Case, _: Candidate) -> Figures | None:

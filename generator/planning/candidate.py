@@ -218,6 +218,23 @@ def _utilization(case: Case, layout: Layout, memory: BudgetSettings) -> Decision
     return Decision(field=field, value=value, reason=limits.utilization_reason(outside.high, case.cluster))
 
 
+def _refuse_taken_memory(case: Case, memory: MemoryBudget) -> None:
+    """Return only where the GPU has free what the user's utilization asks for.
+
+    Raises:
+        RequestError: other processes hold too much of it; vLLM's reason.
+    """
+    asked = case.fixed.get("gpu_memory_utilization")
+    if asked is None:
+        return
+    context = case.tables.overheads.term("cuda_context_mib", case.release).times(MIB).expected
+    reason = budgets.free_memory_refusal(
+        memory, reserved_bytes=case.cluster.reserved_bytes, context_bytes=context, utilization=asked
+    )
+    if reason is not None:
+        raise RequestError(f"{reason}: lower --gpu-memory-utilization, or leave it out")
+
+
 def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSettings, stage: int) -> MemoryBudget:
     held = weights.stages[stage]
     last = len(weights.stages) - 1
