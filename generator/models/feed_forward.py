@@ -40,6 +40,8 @@ class MoE(Value):
     """True where the router has a bias of its own (gpt-oss)."""
     correction_bias: bool = False
     """True where float32 biases correct the routing scores (DeepSeek-V3)."""
+    router_quantized: bool = False
+    """True where vLLM's class hands the router the quantization config."""
     router_dtype: DType | None = None
     """The router's own number format; None for the model's."""
     plain_routing: bool = False

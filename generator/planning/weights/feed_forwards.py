@@ -33,7 +33,7 @@ def projections(
 def _router(block: MoE, hidden_size: int) -> tuple[Matrix, ...]:
     router = Matrix(
         name=f"{block.name}.{block.router_name}", rows=block.num_experts, columns=hidden_size,
-        bias=block.router_bias, dtype=block.router_dtype, part="other", linear=False,
+        bias=block.router_bias, dtype=block.router_dtype, part="other", linear=block.router_quantized,
     )  # fmt: skip
     if not block.correction_bias:
         return (router,)

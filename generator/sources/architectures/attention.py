@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import EncoderOnly, FullAttention, SlidingWindow
 from generator.sources.architectures.attention_latent import LATENT, latent_drafts
+from generator.sources.architectures.attention_mixed import MIXED
 from generator.sources.architectures.attention_recurrent import RECURRENT
-from generator.sources.architectures.attention_softmax import SOFTMAX, heads, softmax_mixers
+from generator.sources.architectures.attention_softmax import TRAITS, heads, softmax_mixers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ _HARMLESS = frozenset({
 })  # fmt: skip
 """Fields that hold one of those words and yet say nothing about the cache."""
 
-_READERS: dict[str, Reader] = {**SOFTMAX, **LATENT, **RECURRENT}
+_READERS: dict[str, Reader] = {**dict.fromkeys(TRAITS, softmax_mixers), **MIXED, **LATENT, **RECURRENT}
 
 _PREFIX_LM = frozenset({"bagel", "gemma3", "molmo2", "moondream3", "paligemma"})
 """Multimodal model types whose images are attended to both ways (model_arch_config_convertor.py)."""
@@ -100,7 +101,7 @@ def layer_count(config: Config) -> int:
     Raises:
         UnsupportedArchitectureError: the config does not say how many.
     """
-    for key in ("num_hidden_layers", "n_layer", "num_layers", "n_layers"):
+    for key in ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "decoder_layers"):
         if config.get(key):
             return int(config[key])
     raise UnsupportedArchitectureError(

@@ -146,6 +146,23 @@ def bamba_mixers(config: Config) -> Mixers:
     return tuple(attention if i in full else mamba for i in range(int(config["num_hidden_layers"])))
 
 
+def zamba2_mixers(config: Config) -> Mixers:
+    """Zamba2: Mamba-2 everywhere, and a shared attention block before it in the layers called hybrid."""
+    mamba = Mamba2(
+        num_heads=config["n_mamba_heads"],
+        head_dim=config["mamba_headdim"],
+        n_groups=config.get("mamba_ngroups") or 1,
+        state_size=config["mamba_d_state"],
+        conv_kernel=config.get("mamba_d_conv") or 4,
+    )
+    attention = heads({**config, "head_dim": config["attention_head_dim"]}, Traits(qkv_bias=False))
+    kinds: dict[str, Mixer | None] = {
+        "hybrid": Parallel(attention=attention, state_space=mamba), "mamba": mamba, "linear_attention": mamba,
+    }  # fmt: skip
+    words = list(config.get("layers_block_type") or config["layer_types"])
+    return _select(words, kinds, config.get("model_type"))
+
+
 def falcon_h1_mixers(config: Config) -> Mixers:
     """Falcon-H1: attention and Mamba-2 side by side in every layer."""
     both = Parallel(attention=heads(config, Traits(output_bias="attention_bias")), state_space=_mamba2(config))
@@ -224,7 +241,7 @@ RECURRENT: dict[str, Callable[[Config], Mixers]] = {
     "kimi_linear": kimi_linear_mixers, "nemotron_h": nemotron_h_mixers,
     "granitemoehybrid": granite_hybrid_mixers, "bamba": bamba_mixers, "falcon_h1": falcon_h1_mixers,
     "jamba": jamba_mixers, "mamba": mamba1_mixers, "falcon_mamba": mamba1_mixers, "mamba2": mamba2_mixers,
-    "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,
+    "zamba2": zamba2_mixers, "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,
     "minimax_text_01": minimax_text_mixers,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

@@ -1,4 +1,4 @@
-"""Families with separate key and value heads: full, sliding-window and chunked attention."""
+"""Families with separate key and value heads whose layers differ in the window alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, Mixer, SlidingWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
@@ -85,7 +85,7 @@ TRAITS: dict[str, Traits] = {
     "gpt_bigcode": _BIASED, "opt": _BIASED, "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
     "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "minicpm3": _LLAMA,
     "orion": Traits(qkv_bias=False), "persimmon": _BIASED, "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
-    "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA, "deepseek": Traits(),
+    "afmoe": Traits(qkv_bias=False, qk_norm=True), "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA, "deepseek": Traits(),
 }  # fmt: skip
 """What each vLLM class of softmax attention fixes (vLLM 0.32 model_executor/models)."""
 
@@ -103,18 +103,18 @@ def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: 
     vLLM 0.32 transformers_utils/model_arch_config_convertor.py:84 (head size) and :139 (KV heads).
     """
     known = {**traits.defaults, **{key: value for key, value in config.items() if value is not None}}
-    queries = _first(known, "num_attention_heads", "n_head", "n_heads", "num_heads")
+    queries = first_int(known, "num_attention_heads", "n_head", "n_heads", "num_heads")
     if not queries:
         raise UnsupportedArchitectureError(
             f"config.json of {config.get('model_type')!r} names no attention heads (num_attention_heads)"
         )
-    hidden = _first(known, "hidden_size", "n_embd", "d_model") or 0
-    head_dim = _first(known, "head_dim", "hidden_size_per_head", "kv_channels") or hidden // queries
+    hidden = first_int(known, "hidden_size", "n_embd", "d_model") or 0
+    head_dim = first_int(known, "head_dim", "hidden_size_per_head", "kv_channels") or hidden // queries
     return FullAttention(
         num_attention_heads=queries,
         num_key_value_heads=_kv_heads(known, queries),
         head_dim=head_dim,
-        head_dim_v=_first(known, "v_head_dim") or head_dim,
+        head_dim_v=first_int(known, "v_head_dim") or head_dim,
         qkv_bias=_flag(config, traits.qkv_bias),
         output_bias=_flag(config, traits.output_bias),
         qk_norm=_flag(config, traits.qk_norm),
@@ -144,7 +144,7 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
 
     vLLM 0.32 engine/arg_utils.py:2248: without `layer_types` the window is every layer's.
     """
-    count = _first(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers") or 0
+    count = first_int(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers") or 0
     window = _window(config, traits)
     words = config.get("layer_types")
     pattern = int(config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or traits.pattern)
@@ -175,7 +175,7 @@ def _window(config: Config, traits: Traits) -> int | None:
 def _kv_heads(known: Config, queries: int) -> int:
     if known.get("multi_query") and not known.get("new_decoder_architecture"):
         return 1
-    named = _first(
+    named = first_int(
         known,
         "n_head_kv",
         "num_kv_heads",
@@ -186,85 +186,9 @@ def _kv_heads(known: Config, queries: int) -> int:
     return named or queries
 
 
-def _first(config: Config, *keys: str) -> int | None:
+def first_int(config: Config, *keys: str) -> int | None:
     return next((int(config[key]) for key in keys if isinstance(config.get(key), int)), None)
 
 
 def _flag(config: Config, rule: bool | str) -> bool:  # noqa: FBT001 - a rule is a constant or a field's name
     return bool(config.get(rule)) if isinstance(rule, str) else rule
-
-
-def _llama(config: Config) -> Mixers:
-    """Llama's class reads `attention_bias`, else `bias` (vLLM 0.32 model_executor/models/llama.py)."""
-    bias = bool(config.get("attention_bias") or config.get("bias"))
-    return softmax_mixers({**config, "attention_bias": bias})
-
-
-def _llama4(config: Config) -> Mixers:
-    """Llama 4: layers without RoPE are full, the others chunked (model_executor/models/llama4.py)."""
-    count = int(config["num_hidden_layers"])
-    interval = int(config.get("no_rope_layer_interval") or 4)
-    rope = config.get("no_rope_layers") or [int((i + 1) % interval != 0) for i in range(count)]
-    chunk = config.get("attention_chunk_size")
-    words = ["chunked_attention" if rope[i] and chunk else "full_attention" for i in range(count)]
-    shape = heads(config, Traits(output_bias="attention_bias"))
-    return tuple(windowed(shape, word, chunk) for word in words)
-
-
-def _gemma4(config: Config) -> Mixers:
-    """Gemma 4: full layers have heads of their own size and number (model_executor/models/gemma4.py)."""
-    traits = Traits(output_bias="attention_bias", qk_norm=True)
-    sliding = heads(config, traits)
-    size = int(config.get("global_head_dim") or sliding.head_dim)
-    k_eq_v = bool(config.get("attention_k_eq_v"))
-    kv = config.get("num_global_key_value_heads") if k_eq_v else None
-    full = sliding.model_copy(update={
-        "head_dim": size, "head_dim_v": size, "k_eq_v": k_eq_v,
-        "num_key_value_heads": int(kv or sliding.num_key_value_heads),
-    })  # fmt: skip
-    rows = layer_windows(config, traits)
-    return shared_tail(
-        config, tuple(windowed(sliding if word == "sliding_attention" else full, word, w) for word, w in rows)
-    )
-
-
-def shared_tail(config: Config, layers: Mixers) -> Mixers:
-    """The layers with the last `num_kv_shared_layers` marked as readers of an earlier layer's cache."""
-    first = len(layers) - int(config.get("num_kv_shared_layers") or 0)
-    if first == len(layers):
-        return layers
-    return tuple(
-        mixer if i < first or mixer is None else mixer.model_copy(update={"shares_kv_cache": True})
-        for i, mixer in enumerate(layers)
-    )
-
-
-def _gemma3n(config: Config) -> Mixers:
-    """Gemma 3n: the last layers share the cache of earlier ones (model_executor/models/gemma3n.py)."""
-    defaults = {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "num_hidden_layers": 35}
-    traits = Traits(qk_norm=True, pattern=5, default_window=512, defaults=defaults)
-    filled = {**defaults, "num_kv_shared_layers": 15, **config}
-    shape = heads(filled, traits)
-    return shared_tail(filled, tuple(windowed(shape, word, w) for word, w in layer_windows(filled, traits)))
-
-
-def _nemotron_nas(config: Config) -> Mixers:
-    """Nemotron-NAS: each block has its own attention or none (model_executor/models/nemotron_nas.py)."""
-    queries = int(config["num_attention_heads"])
-    shapes: list[Mixer | None] = []
-    for block in config["block_configs"]:
-        attention = block["attention"]
-        group = attention.get("n_heads_in_group")
-        if attention.get("no_op") or attention.get("replace_with_linear") or not group:
-            shapes.append(None)
-            continue
-        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, TRAITS["llama"]))
-    return tuple(shapes)
-
-
-SOFTMAX: dict[str, Callable[[Config], Mixers]] = {
-    **dict.fromkeys(TRAITS, softmax_mixers),
-    "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
-    "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""

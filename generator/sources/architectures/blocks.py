@@ -35,6 +35,7 @@ class MixtureTraits(NamedTuple):
     correction_bias: bool = False
     router_dtype: DType | None = None
     activation: str = ""
+    router_quantized: bool = False
 
 
 _PLAIN = MixtureTraits()
@@ -84,6 +85,7 @@ def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
         router_bias=traits.router_bias,
         correction_bias=corrected,
         router_dtype=traits.router_dtype,
+        router_quantized=traits.router_quantized,
         name=traits.name,
         experts_name=traits.experts_name,
         shared_name=traits.shared_name,

@@ -115,8 +115,8 @@ def class_name(config: Config) -> str:
 
 
 def _tied(config: Config, text: Config, *, default: bool) -> bool:
-    """Whether the head is the embedding: the decoder's own word wins, then the outer one."""
-    word = first(text, "tie_word_embeddings")
+    """Whether the head is the embedding: the outer config's word wins (vLLM 0.32 config/vllm.py:955)."""
+    word = first(config, "tie_word_embeddings")
     if word is None:
-        word = first(config, "tie_word_embeddings")
+        word = first(text, "tie_word_embeddings")
     return default if word is None else bool(word)

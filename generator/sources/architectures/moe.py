@@ -23,7 +23,9 @@ TRAITS: dict[str, MixtureTraits] = {
     "granitemoe": MixtureTraits(name="block_sparse_moe", router_name="router.layer"),
     "granitemoeshared": MixtureTraits(name="block_sparse_moe", router_name="router.layer"),
     "qwen2_moe": MixtureTraits(shared_name="shared_expert", shared_gate=True),
-    "qwen3_moe": MixtureTraits(), "qwen3_vl_moe_text": MixtureTraits(), "qwen3_omni_moe_text": MixtureTraits(),
+    **dict.fromkeys(
+        ("qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"), MixtureTraits(router_quantized=True)
+    ),
     "olmoe": MixtureTraits(), "dots1": MixtureTraits(correction_bias=True),
     "glm4_moe": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
     "glm4v_moe_text": MixtureTraits(correction_bias=True, router_dtype=DType.F32),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.models.architecture import Layer
+
 from generator.models.attention import FullAttention
 from generator.models.feed_forward import Dense, FeedForward
 from generator.models.matrix import Matrix
@@ -22,6 +22,8 @@ from generator.sources.architectures.fields import first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from generator.models.architecture import Layer
 
     Config = Mapping[str, Any]
 
@@ -64,7 +66,10 @@ def jamba_decoder(text: Config) -> Decoder:
 
 def lfm2_decoder(text: Config) -> Decoder:
     """LFM2: the width is adjusted as Llama's once was (lfm2.py: Lfm2MLP), experts after `num_dense_layers`."""
-    blocks = feed_forwards(text, MixtureTraits(name="feed_forward", correction_bias=bool(text.get("use_expert_bias"))))
+    blocks = feed_forwards(
+        text,
+        MixtureTraits(name="feed_forward", correction_bias=bool(text.get("use_expert_bias")), router_quantized=True),
+    )
     if not has_experts(text):
         blocks = (Dense(intermediate_size=_adjusted(text), name="feed_forward"),) * layer_count(text)
     layers = tuple(

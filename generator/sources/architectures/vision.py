@@ -279,7 +279,8 @@ def generic_tower(vision: Config, text: Config) -> Tower:
 
 
 VISION: dict[str, Callable[[Config, Config], Tower]] = {
-    "glm4v": glm4v_tower, "glm4v_moe": glm4v_tower, "gemma3": siglip_tower, "gemma4": gemma4_tower, "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower,
+    "glm4v": glm4v_tower, "glm4v_moe": glm4v_tower, "gemma3": siglip_tower, "gemma4": gemma4_tower,
+    "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower,
     **dict.fromkeys(
         ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe"), qwen3_tower
     ),

@@ -1,0 +1,140 @@
+"""Families of separate key and value heads whose layers differ in more than the window, each by its own rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.models.attention import CrossAttention, FullAttention, Mixer, SelfAndCross, SlidingWindow
+from generator.sources.architectures.attention_softmax import (
+    TRAITS,
+    Traits,
+    heads,
+    layer_windows,
+    softmax_mixers,
+    windowed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
+
+
+def _llama(config: Config) -> Mixers:
+    """Llama's class reads `attention_bias`, else `bias` (vLLM 0.32 model_executor/models/llama.py)."""
+    bias = bool(config.get("attention_bias") or config.get("bias"))
+    return softmax_mixers({**config, "attention_bias": bias})
+
+
+def _llama4(config: Config) -> Mixers:
+    """Llama 4: layers without RoPE are full, the others chunked (model_executor/models/llama4.py)."""
+    count = int(config["num_hidden_layers"])
+    interval = int(config.get("no_rope_layer_interval") or 4)
+    rope = config.get("no_rope_layers") or [int((i + 1) % interval != 0) for i in range(count)]
+    chunk = config.get("attention_chunk_size")
+    words = ["chunked_attention" if rope[i] and chunk else "full_attention" for i in range(count)]
+    shape = heads(config, Traits(output_bias="attention_bias"))
+    return tuple(windowed(shape, word, chunk) for word in words)
+
+
+def _gemma4(config: Config) -> Mixers:
+    """Gemma 4: full layers have heads of their own size and number (model_executor/models/gemma4.py)."""
+    traits = Traits(output_bias="attention_bias", qk_norm=True)
+    sliding = heads(config, traits)
+    size = int(config.get("global_head_dim") or sliding.head_dim)
+    k_eq_v = bool(config.get("attention_k_eq_v"))
+    kv = config.get("num_global_key_value_heads") if k_eq_v else None
+    full = sliding.model_copy(update={
+        "head_dim": size, "head_dim_v": size, "k_eq_v": k_eq_v,
+        "num_key_value_heads": int(kv or sliding.num_key_value_heads),
+    })  # fmt: skip
+    rows = layer_windows(config, traits)
+    return shared_tail(
+        config, tuple(windowed(sliding if word == "sliding_attention" else full, word, w) for word, w in rows)
+    )
+
+
+def shared_tail(config: Config, layers: Mixers) -> Mixers:
+    """The layers with the last `num_kv_shared_layers` marked as readers of an earlier layer's cache."""
+    first = len(layers) - int(config.get("num_kv_shared_layers") or 0)
+    if first == len(layers):
+        return layers
+    return tuple(
+        mixer if i < first or mixer is None else mixer.model_copy(update={"shares_kv_cache": True})
+        for i, mixer in enumerate(layers)
+    )
+
+
+def _gemma3n(config: Config) -> Mixers:
+    """Gemma 3n: the last layers share the cache of earlier ones (model_executor/models/gemma3n.py)."""
+    defaults = {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "num_hidden_layers": 35}
+    traits = Traits(qk_norm=True, pattern=5, default_window=512, defaults=defaults)
+    filled = {**defaults, "num_kv_shared_layers": 15, **config}
+    shape = heads(filled, traits)
+    return shared_tail(filled, tuple(windowed(shape, word, w) for word, w in layer_windows(filled, traits)))
+
+
+def _nemotron_nas(config: Config) -> Mixers:
+    """Nemotron-NAS: each block has its own attention or none (model_executor/models/nemotron_nas.py)."""
+    queries = int(config["num_attention_heads"])
+    shapes: list[Mixer | None] = []
+    for block in config["block_configs"]:
+        attention = block["attention"]
+        group = attention.get("n_heads_in_group")
+        if attention.get("no_op") or attention.get("replace_with_linear") or not group:
+            shapes.append(None)
+            continue
+        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, TRAITS["llama"]))
+    return tuple(shapes)
+
+
+def _step3p5(config: Config) -> Mixers:
+    """Step 3.5: layers of one kind have heads of their own number (model_executor/models/step3p5.py)."""
+    traits = Traits(qk_norm=True)
+    usual = heads({**config, "num_key_value_heads": config["num_attention_groups"]}, traits)
+    other = config.get("attention_other_setting") or {}
+    special = usual.model_copy(update={
+        "num_attention_heads": other.get("num_attention_heads") or usual.num_attention_heads,
+        "num_key_value_heads": other.get("num_attention_groups") or usual.num_key_value_heads,
+        "head_dim": other.get("head_dim") or usual.head_dim, "head_dim_v": other.get("head_dim") or usual.head_dim,
+    })  # fmt: skip
+    rows = layer_windows({"layer_types": ["sliding_attention", "full_attention"], **config}, traits)
+    own = other.get("attention_type")
+    return tuple(windowed(special if word == own else usual, word, window) for word, window in rows)
+
+
+def _mimo_v2(config: Config) -> Mixers:
+    """MiMo-V2: `hybrid_layer_pattern` says 1 for sliding layers, whose heads have sizes of their own.
+
+    vLLM 0.32 model_executor/models/mimo_v2.py:360.
+    """
+    full = heads(config)
+    prefixed = {key.removeprefix("swa_"): value for key, value in config.items() if key.startswith("swa_")}
+    swa = heads({**config, **prefixed}).model_dump(exclude={"kind", "sinks"})
+    sliding = SlidingWindow(
+        **swa, sinks=bool(config.get("add_swa_attention_sink_bias")), sliding_window=config["sliding_window_size"]
+    )
+    return tuple(sliding if slides else full for slides in config["hybrid_layer_pattern"])
+
+
+def _whisper(config: Config) -> Mixers:
+    """Whisper: each decoder layer attends to itself and to the encoder (model_executor/models/whisper.py)."""
+    count = int(config["decoder_attention_heads"])
+    size = int(config["d_model"]) // count
+    shape = FullAttention(
+        num_attention_heads=count, num_key_value_heads=count, head_dim=size, head_dim_v=size, qkv_bias=True,
+        output_bias=True,
+    )  # fmt: skip
+    cross = CrossAttention(
+        **shape.model_dump(exclude={"kind"}), encoder_tokens=config.get("max_source_positions") or 1500
+    )
+    return (SelfAndCross(self_attention=shape, cross_attention=cross),) * int(config["decoder_layers"])
+
+
+MIXED: dict[str, Callable[[Config], Mixers]] = {
+    "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
+    "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas, "step3p5": _step3p5, "mimo_v2_flash": _mimo_v2,
+    "mimo_v2": _mimo_v2, "whisper": _whisper,
+}  # fmt: skip
+"""Readers by `model_type` of the text config."""
