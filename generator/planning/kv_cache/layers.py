@@ -130,7 +130,7 @@ def _softmax(one: Served, mixer: Softmax, ctx: Context, blocks: Blocks) -> Atten
         case ChunkedLocal():
             spec = ChunkedLocalAttentionSpec(**fields, attention_chunk_size=mixer.attention_chunk_size)
         case CrossAttention():
-            spec = CrossAttentionSpec(**fields, encoder_tokens=mixer.encoder_tokens)
+            spec = CrossAttentionSpec(**fields, encoder_tokens=ctx.settings.max_num_batched_tokens)
         case _:
             spec = FullAttentionSpec(**fields)
     return packing.packed(spec, backend, ctx.settings.capability)

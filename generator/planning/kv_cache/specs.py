@@ -203,6 +203,7 @@ class CrossAttentionSpec(AttentionSpec):
 
     kind: Literal["CrossAttentionSpec"] = "CrossAttentionSpec"
     encoder_tokens: int
+    """Tokens that vLLM reserves for them: a whole step's (config/scheduler.py:303)."""
 
     def max_blocks(self, length: int, held: Reservation) -> int:  # noqa: ARG002 - the encoder's length counts
         """Blocks of the encoder's states, whatever the decoder's length."""

@@ -85,7 +85,8 @@ TRAITS: dict[str, Traits] = {
     "gpt_bigcode": _BIASED, "opt": _BIASED, "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
     "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "minicpm3": _LLAMA,
     "orion": Traits(qkv_bias=False), "persimmon": _BIASED, "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
-    "afmoe": Traits(qkv_bias=False, qk_norm=True), "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA, "deepseek": Traits(),
+    "afmoe": Traits(qkv_bias=False, qk_norm=True), "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA,
+    "deepseek": Traits(),
 }  # fmt: skip
 """What each vLLM class of softmax attention fixes (vLLM 0.32 model_executor/models)."""
 
@@ -187,6 +188,7 @@ def _kv_heads(known: Config, queries: int) -> int:
 
 
 def first_int(config: Config, *keys: str) -> int | None:
+    """The first of `keys` that the config gives an integer."""
     return next((int(config[key]) for key in keys if isinstance(config.get(key), int)), None)
 
 
