@@ -1,0 +1,41 @@
+"""The coefficients of the speed estimates; the figures are `speed.toml`'s, which a committed script fits."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from generator.catalogue.loader import read, table
+from generator.errors import GeneratorError
+from generator.models.speed import Coefficients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_FILE = "speed.toml"
+_OTHER = ("half_widths", "calibration")
+
+
+@cache
+def speed() -> Coefficients:
+    """The packaged table.
+
+    Raises:
+        GeneratorError: the table lacks a part or holds something that is no number.
+    """
+    content = read(table(_FILE))
+    missing = [part for part in _OTHER if part not in content]
+    if missing:
+        raise GeneratorError(f"{_FILE} lacks [{missing[0]}]; run .github/scripts/fit_speed.py")
+    return Coefficients(
+        values=dict(_values(content)),
+        half_widths=content["half_widths"],
+        calibration=content["calibration"]["set"],
+        gpus=tuple(content["calibration"]["gpus"]),
+    )
+
+
+def _values(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for group, entries in content.items():
+        if group not in _OTHER:
+            yield from ((f"{group}.{name}", float(value)) for name, value in entries.items())

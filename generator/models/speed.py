@@ -1,0 +1,144 @@
+"""Values of the speed model: what a rank does in a step, the load on it, and the fitted coefficients."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from generator.errors import UnknownFactError
+from generator.models.overheads import release_key
+from generator.models.value import Value
+
+WeightKernel = Literal["native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4"]
+"""How matrix products read their weights: in the model's own dtype, or through a quantized kernel."""
+Arrival = Literal["closed", "burst", "open"]
+Balancing = Literal["even", "random"]
+ReleaseRange = Literal["early", "middle", "late"]
+
+_RANGES: tuple[tuple[tuple[int, ...], ReleaseRange], ...] = (((0, 12), "early"), ((0, 17), "middle"))
+"""First release that is no longer in the range."""
+
+
+def release_range(release: str) -> ReleaseRange:
+    """The range of vLLM releases that share coefficients: before 0.12, before 0.17, and since."""
+    key = release_key(release)
+    return next((name for end, name in _RANGES if key < end), "late")
+
+
+class KVRead(Value):
+    """Layers that look back equally far: the cache bytes that one sequence makes one rank read in a step."""
+
+    window_tokens: int | None = None
+    """Tokens that a layer looks back at most, None for all of them."""
+    bytes_per_token: float = 0.0
+    """Bytes of one token over all the layers."""
+    flops_per_pair: float = 0.0
+    """FLOPs of one query token against one earlier token, over all the layers."""
+
+
+class Footprint(Value):
+    """What one rank of the mean pipeline stage holds, reads and computes for a token."""
+
+    layers: float
+    latent_layers: float = 0.0
+    """Layers with multi-head latent attention."""
+    sparse_layers: float = 0.0
+    """Layers whose attention picks its tokens."""
+    state_layers: float = 0.0
+    """Layers with a recurrent state."""
+    moe_layers: float = 0.0
+    shared_layers: float = 0.0
+    """Layers with a shared expert beside the routed ones."""
+    reductions: float = 0.0
+    """All-reduces of one step: one behind each mixer and each feed-forward block."""
+    hidden_size: int
+    activation_bytes: int = 2
+    dense_bytes: float
+    """Weights that every step reads."""
+    expert_bytes: float = 0.0
+    """Weights of one routed expert of one layer."""
+    num_experts: int = 0
+    local_experts: float = 0.0
+    """Routed experts of one layer that this rank holds, whole or in part."""
+    num_experts_per_tok: int = 0
+    dense_flops: float
+    """FLOPs of one token in the weights that every token meets, the head left out."""
+    head_flops: float = 0.0
+    """FLOPs of one sampled token in the output head."""
+    expert_flops: float = 0.0
+    """FLOPs of one token in its routed experts, mean over the ranks."""
+    kv_reads: tuple[KVRead, ...] = ()
+    state_bytes: float = 0.0
+    """Recurrent state that one sequence makes the rank read and write in a step."""
+    dense_kernel: WeightKernel = "native"
+    expert_kernel: WeightKernel = "native"
+    tensor_parallel_size: int = 1
+    pipeline_parallel_size: int = 1
+    data_parallel_size: int = 1
+    expert_parallel_size: int = 1
+
+
+class Scenario(Value):
+    """The load on one deployment."""
+
+    arrival: Arrival = "closed"
+    """closed: `concurrency` clients, each of which sends its next request at once; burst: all requests at the
+    start; open: independent arrivals at `requests_per_s`."""
+    prompt_tokens: float = Field(gt=0)
+    gen_tokens: float = Field(gt=0)
+    concurrency: float = Field(1.0, gt=0)
+    """Requests in flight over all replicas; the size of a burst."""
+    num_prompts: int | None = None
+    """Requests of the whole run; None for a load without an end."""
+    requests_per_s: float | None = None
+    length_variation: float = Field(0.0, ge=0)
+    """Standard deviation of the answers' lengths over their mean: 0 fixed, about 1 for chat traffic."""
+    prefix_hit_ratio: float = Field(0.0, ge=0, lt=1)
+    num_speculative_tokens: int = Field(0, ge=0)
+    acceptance_rate: float = Field(0.0, ge=0, le=1)
+    """Chance that a drafted token is kept, given that those before it were."""
+    draft_cost: float = Field(0.0, ge=0)
+    """Time to draft one token as a share of a decode step (0.05 to 0.1 for one MTP layer, 0 for n-grams)."""
+    replicas: int = Field(1, ge=1)
+    """Independent engines behind one address."""
+    balancing: Balancing = "even"
+    """How requests reach the replicas: `random` for a proxy that does not know their load."""
+
+    @property
+    def tokens_per_step(self) -> float:
+        """Tokens that a sequence gains in a step: 1 + a + a^2 + ... (arXiv 2211.17192, equation 1)."""
+        rate = self.acceptance_rate
+        return sum(rate**i for i in range(self.num_speculative_tokens + 1))
+
+
+class Limits(Value):
+    """Admission limits of one engine rank group."""
+
+    max_num_seqs: int = 256
+    max_num_batched_tokens: int = 8192
+    cache_sequences: float | None = None
+    """Mean requests that the KV cache holds at once; None where it never binds."""
+
+
+class Coefficients(Value):
+    """The fitted table (`catalogue/speed.toml`): shares of a datasheet figure, times in seconds, exponents."""
+
+    values: dict[str, float]
+    half_widths: dict[str, float] = Field(default_factory=dict)
+    """Natural logarithm of the factor that holds 90 % of the calibration rows, by figure and kind of load."""
+    calibration: str = ""
+    """What the table was fitted to."""
+    gpus: tuple[str, ...] = ()
+    """GPUs of the calibration rows."""
+
+    def get(self, name: str) -> float:
+        """The coefficient `name`.
+
+        Raises:
+            UnknownFactError: the table lacks it.
+        """
+        try:
+            return self.values[name]
+        except KeyError:
+            raise UnknownFactError(f"the speed table has no coefficient {name!r}; run the fit again") from None

@@ -1,0 +1,105 @@
+"""Estimate of latency and throughput: what requests meet, from step times and queues."""
+
+from __future__ import annotations
+
+from math import ceil, inf
+from typing import TYPE_CHECKING
+
+from generator.models.speed import release_range
+from generator.planning.speed.queueing import Load, closed, open_loop
+from generator.planning.speed.rates import rates
+from generator.planning.speed.report import Outcome, finite, lasting, told
+from generator.planning.speed.steps import StepModel
+
+if TYPE_CHECKING:
+    from generator.models.estimate import Estimate
+    from generator.models.hardware import GPU
+    from generator.models.speed import Coefficients, Footprint, Limits, Scenario
+    from generator.planning.speed.rates import Link
+
+HEAD_ROOM = 0.8
+"""Share of its capacity that a replica is planned for: at 0.8 waiting costs about two services (M/D/1), and a
+replica in five may be away before the rest are full."""
+_LASTING = 8
+"""Rounds of a closed loop after which its start no longer shapes it."""
+
+
+def estimate(
+    footprint: Footprint,
+    gpu: GPU,
+    scenario: Scenario,
+    limits: Limits,
+    table: Coefficients,
+    *,
+    link: Link = "nvlink",
+    release: str,
+) -> Estimate:
+    """Latency and throughput of one deployment under one load, all replicas together.
+
+    Raises:
+        UnknownFactError: the GPU's bandwidth is not known.
+    """
+    pace = rates(footprint, gpu, table, link=link, release=release_range(release))
+    drafts = scenario.num_speculative_tokens
+    model = StepModel(footprint, pace, drafts=drafts, draft_cost=scenario.draft_cost)
+    engines = scenario.replicas * footprint.data_parallel_size
+    load = _load(scenario, limits, engines)
+    outcome = _outcome(model, load, scenario, engines)
+    return told(outcome, model, load, table, _calibration(gpu, scenario, table))
+
+
+def replicas_for(requests_per_s: float, one: Estimate) -> int:
+    """Replicas for a request rate: each is planned for `HEAD_ROOM` of what one delivers at its low end."""
+    return max(1, ceil(requests_per_s / (HEAD_ROOM * one.requests_per_s.low)))
+
+
+def cost_per_million_output_tokens(price_per_gpu_hour: float, ranks: int, output_tokens_per_s: float) -> float:
+    """Price of a million output tokens on `ranks` GPUs, in the currency of `price_per_gpu_hour`."""
+    return price_per_gpu_hour * ranks / 3600 / output_tokens_per_s * 1e6
+
+
+def _outcome(model: StepModel, load: Load, scenario: Scenario, engines: int) -> Outcome:
+    prompts = scenario.num_prompts
+    if scenario.arrival == "burst" or (prompts and prompts < _LASTING * scenario.concurrency):
+        requests = max((prompts or scenario.concurrency) / engines, 1.0)
+        return finite(model, load, requests, scenario, engines)
+    if scenario.arrival == "closed":
+        return lasting(model, load, closed(model, load), scenario, engines)
+    state = open_loop(model, load, (scenario.requests_per_s or 0.0) / engines)
+    if state is not None:
+        return lasting(model, load, state, scenario, engines)
+    full = lasting(model, load, closed(model, load), scenario, engines)
+    return full._replace(sustainable=False)
+
+
+def _calibration(gpu: GPU, scenario: Scenario, table: Coefficients) -> str:
+    """What the coefficients were fitted to, and what of this estimate they were not."""
+    outside = []
+    if gpu.name not in table.gpus:
+        outside.append(f"not measured on {gpu.name}")
+    if not (gpu.flops.bf16 or gpu.flops.fp16):
+        outside.append("no source states this GPU's FLOP/s: prompts are timed by the balance of its class")
+    if scenario.num_speculative_tokens:
+        outside.append("speculation is not in the calibration rows")
+    if scenario.arrival == "open":
+        outside.append("open arrivals are not in the calibration rows")
+    return "; ".join([table.calibration, *outside])
+
+
+def _load(scenario: Scenario, limits: Limits, engines: int) -> Load:
+    concurrency = max(scenario.concurrency / engines, 1.0)
+    room = limits.cache_sequences if limits.cache_sequences is not None else inf
+    if scenario.arrival == "open":
+        concurrency = max(1.0, min(float(limits.max_num_seqs), room))
+    return Load(
+        prompt_tokens=scenario.prompt_tokens,
+        new_tokens=max(scenario.prompt_tokens * (1 - scenario.prefix_hit_ratio), 1.0),
+        gen_tokens=scenario.gen_tokens,
+        tokens_per_step=scenario.tokens_per_step,
+        concurrency=concurrency,
+        running=max(1.0, min(concurrency, limits.max_num_seqs, room)),
+        batched_tokens=float(limits.max_num_batched_tokens),
+        variation=scenario.length_variation,
+        cache_tokens=room * (scenario.prompt_tokens + scenario.gen_tokens / 2),
+        cache_binds=room < min(concurrency, limits.max_num_seqs),
+    )

@@ -1,0 +1,158 @@
+"""Rates of one rank: the GPU's datasheet figures times the fitted shares of its class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from generator.errors import UnknownFactError
+
+if TYPE_CHECKING:
+    from generator.models.hardware import GPU
+    from generator.models.speed import Coefficients, Footprint, ReleaseRange, WeightKernel
+
+Link = Literal["nvlink", "pcie"]
+
+_PCIE_BYTES_PER_S = {3: 16e9, 4: 32e9, 5: 64e9, 6: 128e9}
+"""One direction of an x16 slot by generation (PCI-SIG's raw rates, as aiconfigurator's systems/*.yaml use them)."""
+_HBM = frozenset({70, 80, 90, 100, 103})
+_GENERATIONS = {89: "sm89", 90: "sm90", 100: "sm100", 103: "sm100", 110: "sm100", 120: "sm120", 121: "sm120"}
+_BLACKWELL_DATACENTER = (100, 103)
+_FP8_SINCE = 89
+_FP8_ARITHMETIC = frozenset({"fp8", "fp8_block", "fp4"})
+"""Kernels whose inputs are quantized in a step of their own, and multiplied at the FP8 rate or faster."""
+
+
+class Rates(NamedTuple):
+    """What one rank achieves: the GPU's figures times fitted shares, and fixed costs in seconds."""
+
+    dense_bytes_per_s: float
+    expert_bytes_per_s: float
+    kv_bytes_per_s: float
+    state_bytes_per_s: float
+    dense_flops: float
+    expert_flops: float
+    attention_flops: float
+    layers_s: float
+    """Fixed cost of all layers in one step: kernel starts, synchronisation, small kernels."""
+    launch_s: float
+    """Least time of a step that carries prompts, which the host launches kernel by kernel."""
+    step_s: float
+    """Scheduler, sampler and output of one step."""
+    sequence_s: float
+    """Host time of one step for each running sequence."""
+    reduction_s: float
+    """Latency of one all-reduce."""
+    link_bytes_per_s: float
+    routing: float
+    """Exponent of the batch in the number of distinct experts: below 1 where tokens choose alike."""
+    imbalance: float
+    """Work of the busiest expert-parallel rank over the mean."""
+    captured: float
+    """Share of `launch_s` that is left where the step fits a captured graph."""
+    intake_s: float
+    """Time between two requests that the server takes in from a crowd."""
+    first_token_s: float
+    """Server time of a request before and after the engine: HTTP, templating, tokenizing."""
+    prompt_token_s: float
+
+
+def memory_class(gpu: GPU) -> str:
+    """hbm, gddr or unified: the kind of memory that weights are read from."""
+    if gpu.unified_memory:
+        return "unified"
+    return "hbm" if gpu.capability in _HBM else "gddr"
+
+
+def generation(gpu: GPU) -> str:
+    """The class of compute capability that coefficients are given for; older ones count as SM80."""
+    return _GENERATIONS.get(gpu.capability, "sm80" if gpu.capability < _FP8_SINCE else "sm120")
+
+
+def running_kernel(kernel: WeightKernel, gpu: GPU) -> str:
+    """The kernel that serves a format on this GPU.
+
+    FP4 weights run natively on SM100 alone, elsewhere they are widened in the kernel; FP8 weights are widened by
+    Marlin below SM89 (vLLM 0.32 model_executor/layers/quantization/utils/marlin_utils_fp8.py).
+    """
+    if kernel in ("mxfp4", "nvfp4") and gpu.capability in _BLACKWELL_DATACENTER:
+        return "fp4"
+    if kernel in ("fp8", "fp8_block", "int8") and gpu.capability < _FP8_SINCE:
+        return "int8"
+    return kernel
+
+
+def peak_flops(gpu: GPU, kernel: str, table: Coefficients) -> float:
+    """Dense FLOP/s of the arithmetic that a running kernel ends in.
+
+    Where no source states the GPU's figure it follows from the bandwidth by the balance of its class, which
+    `estimate` says in its calibration.
+    """
+    flops = gpu.flops
+    bandwidth = gpu.bandwidth_bytes_per_s or 0
+    base = flops.bf16 or flops.fp16 or bandwidth * table.get(f"balance.{memory_class(gpu)}")
+    if kernel in _FP8_ARITHMETIC:
+        return float(flops.fp8 or 2 * base)
+    return float(base)
+
+
+def link_bytes_per_s(gpu: GPU, link: Link) -> float:
+    """Bandwidth of one GPU in one direction to the others of its node."""
+    if link == "nvlink" and gpu.nvlink_bytes_per_s:
+        return float(gpu.nvlink_bytes_per_s)
+    return _PCIE_BYTES_PER_S[gpu.pcie_generation or 4]
+
+
+def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, release: ReleaseRange) -> Rates:
+    """Every rate of one rank.
+
+    Raises:
+        UnknownFactError: the GPU's bandwidth is not known.
+    """
+    if gpu.bandwidth_bytes_per_s is None:
+        raise UnknownFactError(
+            f"no memory bandwidth is known for {gpu.name}; state it with its source in the GPU table"
+        )
+    get = table.get
+    sm = generation(gpu)
+    bandwidth = gpu.bandwidth_bytes_per_s * get(f"bandwidth.{memory_class(gpu)}")
+    dense, expert = running_kernel(footprint.dense_kernel, gpu), running_kernel(footprint.expert_kernel, gpu)
+    compute = get(f"compute.{sm}")
+    pace = get(f"pace.{sm}")
+    tp = footprint.tensor_parallel_size
+    layers_s = _layers_s(footprint, table, dense, expert)
+    kv = get("read.latent") if footprint.latent_layers else get("read.kv")
+    return Rates(
+        dense_bytes_per_s=bandwidth * get(f"read.{dense}"),
+        expert_bytes_per_s=bandwidth * get(f"experts.{memory_class(gpu)}") * get(f"experts.{expert}"),
+        kv_bytes_per_s=bandwidth * kv,
+        state_bytes_per_s=bandwidth * get("read.state"),
+        dense_flops=peak_flops(gpu, dense, table) * compute * get(f"mfu.{dense}"),
+        expert_flops=peak_flops(gpu, expert, table) * compute * get(f"mfu_experts.{expert}"),
+        attention_flops=peak_flops(gpu, "native", table) * compute * get("mfu.attention"),
+        layers_s=layers_s * pace * get(f"release.{release}"),
+        launch_s=layers_s * pace * get(f"launch.{release}"),
+        step_s=get(f"step.{release}"),
+        sequence_s=get(f"sequence.{release}"),
+        reduction_s=get(f"reduction.{link}") * (tp / 2) ** get("reduction.growth"),
+        link_bytes_per_s=link_bytes_per_s(gpu, link) * get(f"link.{link}"),
+        routing=get("experts_chosen.routing"),
+        imbalance=get("experts_chosen.imbalance") if footprint.expert_parallel_size > 1 else 1.0,
+        captured=get("launch.captured"),
+        intake_s=get("request.intake"),
+        first_token_s=get("request.first_token"),
+        prompt_token_s=get("request.prompt_token"),
+    )
+
+
+def _layers_s(footprint: Footprint, table: Coefficients, dense: str, expert: str) -> float:
+    get = table.get
+    quantized = footprint.layers * (dense in _FP8_ARITHMETIC) + footprint.moe_layers * (expert in _FP8_ARITHMETIC)
+    return (
+        footprint.layers * get("layer.base")
+        + footprint.latent_layers * get("layer.latent")
+        + footprint.sparse_layers * get("layer.sparse")
+        + footprint.state_layers * get("layer.state")
+        + footprint.moe_layers * get("layer.moe")
+        + footprint.shared_layers * get("layer.shared")
+        + quantized * get("layer.quantize")
+    )

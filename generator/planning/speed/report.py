@@ -1,0 +1,161 @@
+"""From a steady state or a finished run to the figures of an Estimate."""
+
+from __future__ import annotations
+
+from math import exp, log, sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.models.estimate import Estimate, Latency, Throughput
+from generator.planning.speed.burst import follow
+from generator.planning.speed.summary import Figure, first_s, of_run, tpot_s, weighted_mean
+
+if TYPE_CHECKING:
+    from generator.models.estimate import Bound
+    from generator.models.speed import Coefficients, Scenario
+    from generator.planning.speed.queueing import Load, State
+    from generator.planning.speed.steps import Step, StepModel
+
+_MS = 1e3
+_P95 = 1.645
+"""Standard deviations to the 95th percentile of a normal distribution."""
+_START_GROUPS = 24
+_TAIL = 1.42
+"""Expected maximum of eight standard normal variables: the fullest of eight replicas."""
+_RARE = 0.05
+"""Share below which something lies beyond the 95th percentile."""
+_NEVER = 1e-9
+
+
+class Outcome(NamedTuple):
+    """What a load came to, in seconds, before it is told."""
+
+    kind: str
+    """lasting or finite: which calibration holds."""
+    ttft: Figure
+    tpot: Figure
+    itl: Figure
+    e2e: Figure
+    rate_per_s: float
+    decoding: float
+    waited_s: float
+    sustainable: bool = True
+
+
+def lasting(model: StepModel, load: Load, state: State, scenario: Scenario, engines: int) -> Outcome:
+    """A load that goes on; where a closed loop ends, its start counts by its share of the requests."""
+    ttft, tpot = _steady_ttft(state), _steady_tpot(load, state)
+    steps = load.gen_tokens - 1
+    rate = state.rate_per_s
+    if scenario.arrival == "closed":
+        rate = scenario.concurrency / engines / (ttft.mean + steps * tpot.mean)
+    if scenario.num_prompts:
+        share = min(load.concurrency * engines / scenario.num_prompts, 1.0)
+        first_ttft, first_tpot = _starting(model, load)
+        late = max(ttft.p95, first_ttft) if share > _RARE else ttft.p95
+        ttft = Figure(_mix(ttft.mean, first_ttft, share), ttft.median, late)
+        tpot = tpot._replace(mean=_mix(tpot.mean, first_tpot, share))
+    gap = 1 / load.tokens_per_step
+    itl = Figure(
+        tpot.mean,
+        gap * (state.plain_s if state.share < 1 / 2 else state.mixed_s),
+        gap * (state.plain_s if state.share < _RARE else state.mixed_s),
+    )
+    e2e = Figure(*(first + steps * each for first, each in zip(ttft, tpot, strict=True)))
+    waited = state.slot_s + state.queue_s
+    return Outcome("lasting", ttft, tpot, itl, e2e, rate * engines, state.decoding, waited)
+
+
+def finite(model: StepModel, load: Load, requests: float, scenario: Scenario, engines: int) -> Outcome:
+    """A run that ends: a burst, or a closed loop of few rounds."""
+    run = follow(model, load, requests=requests)
+    serve = _serve_s(model, load)
+    ttft, tpot, e2e = of_run(run, serve)
+    decoding = sum(g.size * (g.finished_s - first_s(g)) for g in run.groups) / run.duration_s
+    step = model.step(decoding, _context(load)).total_s / load.tokens_per_step
+    longest = run.duration_s + serve
+    if scenario.replicas > 1 and scenario.balancing == "random":
+        longest *= 1 + _TAIL / sqrt(requests)
+    alone = model.step(1.0, load.prompt_tokens, min(load.new_tokens, load.batched_tokens)).total_s
+    itl = Figure(tpot.mean, step, max(tpot.p95, step))
+    rate = requests * engines / longest
+    return Outcome("finite", ttft, tpot, itl, e2e, rate, decoding, max(ttft.mean - alone - serve, 0.0))
+
+
+def told(outcome: Outcome, model: StepModel, load: Load, table: Coefficients, calibration: str) -> Estimate:
+    """The estimate: milliseconds, ranges, what sets the pace and what the figures rest on."""
+    width = exp(table.half_widths.get(f"throughput.{outcome.kind}", 0.0))
+    return Estimate.model_construct(
+        ttft_ms=_latency("ttft", outcome.ttft, outcome.kind, table),
+        tpot_ms=_latency("tpot", outcome.tpot, outcome.kind, table),
+        itl_ms=_latency("itl", outcome.itl, outcome.kind, table),
+        e2e_ms=_latency("e2e", outcome.e2e, outcome.kind, table),
+        output_tokens_per_s=_range(outcome.rate_per_s * load.gen_tokens, width),
+        requests_per_s=_range(outcome.rate_per_s, width),
+        running=outcome.decoding,
+        sustainable=outcome.sustainable,
+        bound_by=_bound(load, outcome, model.step(outcome.decoding, _context(load))),
+        calibration=calibration,
+    )
+
+
+def _latency(name: str, figure: Figure, kind: str, table: Coefficients) -> Latency:
+    mean, width = figure.mean * _MS, exp(table.half_widths.get(f"{name}.{kind}", 0.0))
+    return Latency.model_construct(
+        mean=mean,
+        median=figure.median * _MS,
+        p95=max(figure.p95 * _MS, mean),
+        low=mean / width,
+        high=mean * width,
+    )
+
+
+def _range(mean: float, width: float) -> Throughput:
+    return Throughput.model_construct(mean=mean, low=mean / width, high=mean * width)
+
+
+def _bound(load: Load, outcome: Outcome, step: Step) -> Bound:
+    """What sets the pace: waiting, where it is most of the time to first token, else the step's largest part."""
+    if not outcome.sustainable or outcome.waited_s > outcome.ttft.mean / 2:
+        return "kv_capacity" if load.cache_binds else "queue"
+    parts: dict[Bound, float] = {
+        "memory_bandwidth": step.weights_s + step.kv_s,
+        "compute": step.compute_s,
+        "layer_cost": step.fixed_s,
+        "link": step.link_s,
+    }
+    return max(parts, key=parts.__getitem__)
+
+
+def _steady_ttft(state: State) -> Figure:
+    """The wait behind other prompts is nil, or exponential in the share of busy time."""
+    base, busy = state.first_s + state.slot_s, max(state.busy, _NEVER)
+    spread = state.queue_s / busy
+    late = max(state.queue_s, spread * log(busy / _RARE)) if busy > _RARE else 0.0
+    return Figure(base + state.queue_s, base + max(0.0, spread * log(2 * busy)), base + late)
+
+
+def _steady_tpot(load: Load, state: State) -> Figure:
+    """Requests meet more or fewer steps with prompts; a count of independent steps, so near normal."""
+    mean = state.step_s / load.tokens_per_step
+    spread = sqrt(state.share * (1 - state.share) / load.steps) * (state.mixed_s - state.plain_s)
+    return Figure(mean, mean, mean + _P95 * spread / load.tokens_per_step)
+
+
+def _starting(model: StepModel, load: Load) -> tuple[float, float]:
+    """Mean TTFT and TPOT of the requests that all clients send at the start."""
+    run = follow(model, load._replace(variation=0.0), requests=load.concurrency, groups=_START_GROUPS)
+    serve = _serve_s(model, load)
+    ttft = weighted_mean([(first_s(group) - group.arrived_s + serve, group.size) for group in run.groups])
+    return ttft, weighted_mean([(tpot_s(group), group.size) for group in run.groups])
+
+
+def _serve_s(model: StepModel, load: Load) -> float:
+    return model.rates.first_token_s + model.rates.prompt_token_s * load.prompt_tokens
+
+
+def _context(load: Load) -> float:
+    return load.prompt_tokens + load.gen_tokens / 2
+
+
+def _mix(steady: float, start: float, share: float) -> float:
+    return (1 - share) * steady + share * start
