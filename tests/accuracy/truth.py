@@ -11,7 +11,6 @@ from generator.models.parallelism import Layout
 from generator.planning.defaults import scheduler_defaults
 from generator.planning.kv_cache import CacheSettings
 from generator.sources.architectures import read_architecture, read_quantization
-from generator.sources.architectures.attention import checkpoint_cache_dtype
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +116,7 @@ def settings(record: Record, found: Model) -> CacheSettings:
         max_num_batched_tokens=batch.max_num_batched_tokens,
         max_num_seqs=batch.max_num_seqs,
         max_model_len=length,
-        checkpoint_kv_cache_dtype=checkpoint_cache_dtype(found.config, found.hf_quant_config),
+        checkpoint_kv_cache_dtype=found.quantization.kv_cache_dtype if found.quantization else None,
         speculative_method=speculation.get("method"),
         num_speculative_tokens=speculation.get("num_speculative_tokens", 0),
         **{name: asked[name] for name in _PASSED if name in asked},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.attention import (
+    MLA,
     CompressedMLA,
     GatedDeltaNet,
     KimiDeltaAttention,
@@ -95,13 +96,23 @@ def cache_dtype(architecture: Architecture, settings: CacheSettings) -> str:
     if any(isinstance(mixer, CompressedMLA) for mixer in mixers):
         return "fp8_ds_mla"
     if asked == "auto":
-        asked = settings.checkpoint_kv_cache_dtype or "auto"
+        asked = _checkpoint_dtype(settings, mixers)
     if asked == "bfloat16" and any(isinstance(mixer, SparseMLA) for mixer in mixers):
         return "auto"
     on_sm100 = settings.capability // 10 == _SM100_MAJOR
     if asked == "auto" and on_sm100 and architecture.architecture in _FP8_CACHE_ON_SM100:
         return "fp8_e4m3"
     return asked
+
+
+def _checkpoint_dtype(settings: CacheSettings, mixers: tuple[Mixer, ...]) -> str:
+    """What the checkpoint asks for; compressed-tensors' `fp8` reaches only layers with key and value heads.
+
+    vLLM 0.32 model_executor/layers/attention/attention.py:287; MLA layers do not look at the scheme.
+    """
+    asked = settings.checkpoint_kv_cache_dtype or "auto"
+    latent = all(isinstance(mixer, (MLA, *RECURRENT)) and not isinstance(mixer, Parallel) for mixer in mixers)
+    return "auto" if asked == "fp8" and latent else asked
 
 
 def prefix_caching(architecture: Architecture, settings: CacheSettings) -> bool:

@@ -139,36 +139,6 @@ def is_softcapped(text: Config) -> bool:
     return bool(text.get("attn_logit_softcapping", text.get("model_type") == "gemma2"))
 
 
-def checkpoint_cache_dtype(config: Config, hf_quant_config: Config | None = None) -> str | None:
-    """VLLM's name of the cache dtype that a checkpoint's own quantization asks for; None for none.
-
-    ModelOpt states it (vLLM 0.32 utils/torch_utils.py: get_kv_cache_quant_algo_string); any scheme of
-    compressed-tensors turns the cache into FP8 (model_executor/layers/attention/attention.py:255).
-    """
-    declared = config.get("quantization_config") or hf_quant_config or {}
-    nested = declared.get("quantization")
-    inner = nested if isinstance(nested, dict) else declared
-    # Without a quant_method, ModelOpt's file counts in its nested form only (model_arch_config_convertor.py).
-    by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt" and isinstance(nested, dict)
-    method = str(declared.get("quant_method") or ("modelopt" if by_modelopt else ""))
-    if method.replace("_", "-") == "compressed-tensors":
-        return "fp8" if declared.get("kv_cache_scheme") else None
-    if not method.startswith("modelopt"):
-        return None
-    keys = ("kv_cache_scheme", "kv_cache_quant_algo")
-    return _modelopt_cache(next((part[key] for key in keys for part in (inner, declared) if part.get(key)), None))
-
-
-def _modelopt_cache(scheme: Any) -> str | None:
-    if isinstance(scheme, dict):
-        if scheme.get("type") != "float":
-            return None
-        if scheme.get("num_bits") == 8 and scheme.get("dynamic") is False:  # noqa: PLR2004 - FP8
-            return "fp8_e4m3"
-        return "nvfp4" if scheme.get("num_bits") == 4 else None  # noqa: PLR2004 - FP4
-    return {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}.get(str(scheme).lower())
-
-
 def modelopt_algorithm(config: Config, hf_quant_config: Config | None = None) -> str | None:
     """ModelOpt's algorithm where neither file names a quant_method; None elsewhere.
 

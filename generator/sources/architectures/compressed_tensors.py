@@ -93,6 +93,5 @@ def _is_static(activations: Config | None) -> bool:
 
 
 def _kv_cache_dtype(scheme: Config | None) -> str | None:
-    if not scheme:
-        return None
-    return "fp8_e4m3" if scheme.get("type") == "float" and scheme.get("num_bits") == 8 else None  # noqa: PLR2004
+    """`fp8` for any scheme (vLLM 0.32 model_executor/layers/attention/attention.py:255)."""
+    return "fp8" if scheme else None

@@ -55,7 +55,7 @@ def read_modelopt(declared: Config) -> Quantization | None:
     return Quantization(
         method=_METHODS.get(algorithm, "modelopt"), bits=8 if eight else 4, group_size=None if eight else 16,
         ignored_modules=excluded(part.get("exclude_modules") or part.get("ignore") or ()), rules=rules,
-        kv_cache_dtype=_kv_cache_dtype(part),
+        kv_cache_dtype=_kv_cache_dtype(part, declared),
     )  # fmt: skip
 
 
@@ -75,12 +75,17 @@ def _mixed(layers: Mapping[str, Mapping[str, Any]]) -> tuple[QuantRule, ...]:
     return tuple(QuantRule(targets=module_patterns(names), format=form) for form, names in named.items())
 
 
-def _kv_cache_dtype(part: Config) -> str | None:
-    """`fp8_e4m3` where the checkpoint asks for an FP8 cache, `nvfp4` for an NVFP4 one."""
-    algorithm = part.get("kv_cache_quant_algo")
-    scheme = part.get("kv_cache_scheme")
-    if algorithm is None and isinstance(scheme, dict):
-        algorithm = "FP8" if scheme.get("type") == "float" and scheme.get("num_bits") == 8 else None  # noqa: PLR2004
-    if isinstance(scheme, str) and algorithm is None:
-        algorithm = scheme
-    return {"FP8": "fp8_e4m3", "NVFP4": "nvfp4"}.get(str(algorithm).upper()) if algorithm else None
+def _kv_cache_dtype(inner: Config, outer: Config) -> str | None:
+    """vLLM's name of the cache dtype that ModelOpt asks for (vLLM 0.32 utils/torch_utils.py).
+
+    A scheme goes before an algorithm; an FP8 scheme counts only with static scales.
+    """
+    keys = ("kv_cache_scheme", "kv_cache_quant_algo")
+    asked = next((part[key] for key in keys for part in (inner, outer) if part.get(key)), None)
+    if not isinstance(asked, dict):
+        return {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}.get(str(asked).lower())
+    if asked.get("type") != "float":
+        return None
+    if asked.get("num_bits") == 8:  # noqa: PLR2004 - FP8
+        return "fp8_e4m3" if asked.get("dynamic") is False else None
+    return "nvfp4" if asked.get("num_bits") == 4 else None  # noqa: PLR2004 - FP4
