@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import shutil
-import socket
-import subprocess
-import threading
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
+from fixtures.programs import passes, run, tool
 from fixtures.rendered import ANSWERS, render
 
 pytestmark = pytest.mark.needs_tool
@@ -25,34 +19,6 @@ ENVIRONMENT = {
     "VLLM_API_KEY": KEY, "NODE_RANK": "0", "HEAD_ADDR": "10.0.0.1", "NODE_ADDR": "10.0.0.1",
     "IFACE_NAME": "eth0",
 }  # fmt: skip
-
-
-def tool(name):
-    """The program in `$VLLM_WIZARD_TOOLS/bin` or on the path; the test is skipped where there is none."""
-    ours = Path(os.environ.get("VLLM_WIZARD_TOOLS", "/nonexistent")) / "bin"
-    found = shutil.which(name, path=f"{ours}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is None:
-        pytest.skip(f"{name} is not installed: .ci/install-tools DIR, then VLLM_WIZARD_TOOLS=DIR")
-    return found
-
-
-def run(repository, *words, **environment):
-    done = subprocess.run(
-        words,
-        cwd=repository,
-        env={"PATH": os.environ["PATH"]} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def passes(repository, *words, **environment):
-    status, out, err = run(repository, *words, **environment)
-    assert status == 0, f"{out}\n{err}"
-    return out
 
 
 @pytest.fixture(scope="module", params=ANSWERS)
@@ -127,6 +93,27 @@ def test_yamllint_finds_nothing(repository):
     passes(repository, tool("yamllint"), "--strict", ".")
 
 
+@pytest.mark.parametrize("where", [".", "deployments/chat one"])
+def test_make_check_works_in_any_directory(repository, tmp_path, where):
+    """Every path in Makefile and scripts is the deployment's own."""
+    place = tmp_path / where
+    shutil.copytree(repository, place, dirs_exist_ok=True)
+    path = f"{Path(tool('helm')).parent}:{os.environ['PATH']}"
+    words = ["--no-print-directory", "-C", str(place), "check", f"DOCKER_COMPOSE={tool('docker-compose')}"]
+    out = passes(tmp_path, tool("make"), *words, PATH=path)
+    assert "is not installed" not in out
+    assert "config" in out
+
+
+def test_make_names_an_image_that_the_plan_left_behind(one_gpu, tmp_path):
+    for image, said in (("", ""), ("vllm/vllm-openai:v0.33.0@sha256:00", ""), ("mirror/vllm:v0.1", "mirror/vllm:v0.1")):
+        shutil.copy(one_gpu / "Makefile", tmp_path)
+        (tmp_path / ".env").write_text(f"VLLM_IMAGE={image}\n", encoding="utf-8")
+        status, _, err = run(tmp_path, tool("make"), "--no-print-directory", "image-note")
+        assert status == 0
+        assert (said in err) if said else not err
+
+
 def test_make_knows_every_target_that_it_helps_with(repository):
     helped = passes(repository, tool("make"), "--no-print-directory", "help").splitlines()
     assert len(helped) > 5
@@ -194,162 +181,3 @@ def test_the_chart_refuses(one_gpu, setting, complaint):
     status, _, err = run(one_gpu, tool("helm"), "template", "release", "deploy/chart", "--set", setting)
     assert status
     assert complaint in err
-
-
-class _VLLM(http.server.BaseHTTPRequestHandler):
-    """Answers as vLLM does: a key beneath /v1 only, everything else to anybody."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        authorised = self.headers.get("Authorization") == f"Bearer {KEY}"
-        status = 401 if self.path.startswith("/v1") and not authorised else 200
-        answer = {"path": self.path, "sent": body.decode(), "object": "list", "data": [{"id": "m"}]}
-        if self.path == "/v1/models":
-            answer = {"object": "list", "data": [{"id": "m"}]}
-        content = json.dumps(answer, separators=(",", ":")).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_GET  # noqa: N815 - the base class calls it by this name
-
-    def log_message(self, *args):
-        pass
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _ask(url, key=None, data=None):
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, data=data, headers=headers), timeout=10
-        ) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-def _nginx(configuration, work, upstream_port):
-    """A running nginx with the rendered configuration; only addresses and the work directory are replaced."""
-    port = _free_port()
-    replacements = {
-        "listen 8080;": f"listen 127.0.0.1:{port};",
-        "http://vllm:8000": f"http://127.0.0.1:{upstream_port}",
-        "/tmp/": f"{work}/",
-        "access_log /dev/stdout;": "access_log off;",
-    }
-    text = configuration.read_text(encoding="utf-8")
-    for old, new in replacements.items():
-        assert old in text
-        text = text.replace(old, new)
-    (work / "nginx.conf").write_text(text, encoding="utf-8")
-    words = [tool("nginx"), "-p", str(work), "-c", str(work / "nginx.conf"), "-g", "daemon off;"]
-    return subprocess.Popen(words, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
-
-
-def _wait(url):
-    for _ in range(100):
-        try:
-            return _ask(url)
-        except urllib.error.URLError:
-            time.sleep(0.05)
-    raise AssertionError(f"{url} does not answer")
-
-
-@pytest.fixture(scope="module")
-def gateway(one_gpu, tmp_path_factory):
-    """The rendered gateway, running in front of a server that behaves like vLLM."""
-    tool("nginx")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _VLLM)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    process, url = _nginx(
-        one_gpu / "gateway/nginx.conf", tmp_path_factory.mktemp("nginx"), server.server_port
-    )
-    try:
-        _wait(f"{url}/health")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v1/models",
-        "/v1/chat/completions",
-        "/v1/completions",
-        "/v1/embeddings",
-        "/v1/responses/resp_0a/cancel",
-    ],
-)
-def test_the_gateway_passes_on_what_is_listed_with_the_callers_key(gateway, path):
-    assert _ask(gateway + path)[0] == 401
-    assert _ask(gateway + path, key="wrong")[0] == 401
-    assert _ask(gateway + path, key=KEY)[0] == 200
-
-
-def test_the_gateway_passes_on_body_and_query(gateway):
-    status, body = _ask(f"{gateway}/v1/completions?a=b%20c", key=KEY, data=b"prompt")
-    assert (status, json.loads(body)["path"], json.loads(body)["sent"]) == (
-        200,
-        "/v1/completions?a=b%20c",
-        "prompt",
-    )
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/", "/invocations", "//invocations", "/%69nvocations", "/metrics", "/pause", "/tokenize", "/score",
-        "/version", "/docs", "/v1", "/v1/", "/V1/models", "/v1/load_lora_adapter", "/v1/responses/render",
-        "/v1/chat/completions/render", "/v1/models/../../invocations", "/health/../invocations",
-        "/v1/models/%2e%2e/%2e%2e/invocations", "/v1/models%0a", "/v1/models%0d%0aX:%20y",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("key", [None, KEY], ids=["anonymous", "with the key"])
-def test_the_gateway_serves_nothing_else(gateway, path, key):
-    status, body = _ask(gateway + path, key=key)
-    assert status == 404
-    assert json.loads(body)["error"]["code"] == 404
-
-
-def test_vllm_sees_the_path_that_was_allowed_and_not_its_spelling(gateway):
-    status, body = _ask(f"{gateway}/invocations/../v1/completions", key=KEY)
-    assert (status, json.loads(body)["path"]) == (200, "/v1/completions")
-
-
-def test_the_smoke_test_passes_through_the_gateway(one_gpu, gateway):
-    out = passes(one_gpu, "scripts/smoke.sh", gateway, VLLM_API_KEY=KEY, NO_PROXY="127.0.0.1")
-    assert out.count("ok ") == 5
-    passes(one_gpu, "scripts/wait-ready.sh", gateway, WAIT_S="10", NO_PROXY="127.0.0.1")
-
-
-def test_the_smoke_test_fails_where_nothing_guards(one_gpu, gateway):
-    """With a wrong key it must not pass."""
-    status, out, _ = run(one_gpu, "scripts/smoke.sh", gateway, VLLM_API_KEY="wrong", NO_PROXY="127.0.0.1")
-    assert status == 1
-    assert "WRONG models with the key: 401, expected 200" in out
-
-
-def test_the_gateway_says_when_vllm_is_not_up(one_gpu, tmp_path):
-    process, url = _nginx(one_gpu / "gateway/nginx.conf", tmp_path, _free_port())
-    try:
-        status, body = _wait(f"{url}/health")
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-    assert (status, json.loads(body)["error"]["message"]) == (503, "vLLM is not up yet")
