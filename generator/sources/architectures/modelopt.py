@@ -76,7 +76,7 @@ def _mixed(layers: Mapping[str, Mapping[str, Any]]) -> tuple[QuantRule, ...]:
 
 
 def _kv_cache_dtype(inner: Config, outer: Config) -> str | None:
-    """vLLM's name of the cache dtype that ModelOpt asks for (vLLM 0.32 utils/torch_utils.py).
+    """The cache dtype that ModelOpt asks for, by vLLM's name (vLLM 0.32 utils/torch_utils.py).
 
     A scheme goes before an algorithm; an FP8 scheme counts only with static scales.
     """

@@ -1,0 +1,93 @@
+"""Attention backends against the ones that vLLM 0.32 and 0.33 chose for real configurations (kv_truth.json)."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.errors import RequestError
+from generator.planning.backends import AttentionQuery, attention_backend, narrowed
+
+LLAMA = {"head_size": 128, "num_heads": 32, "num_kv_heads": 8}
+GEMMA3 = {"head_size": 256, "num_heads": 8, "num_kv_heads": 4, "mm_prefix": True}
+GEMMA3_27B = {"head_size": 128, "num_heads": 32, "num_kv_heads": 16, "mm_prefix": True}
+GPT_OSS = {"head_size": 64, "num_heads": 64, "num_kv_heads": 8, "sink": True}
+MLA = {
+    "head_size": 576, "num_heads": 16, "num_kv_heads": 1, "mla": True, "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64, "kv_lora_rank": 512, "v_head_dim": 128,
+}  # fmt: skip
+SPARSE = {**MLA, "sparse": True, "qk_nope_head_dim": 192, "index_topk": 2048}
+
+CHOICES = [
+    (LLAMA, 90, "auto", "FLASH_ATTN"),
+    (LLAMA, 100, "auto", "FLASHINFER"),
+    (LLAMA, 80, "fp8", "FLASHINFER"),
+    (LLAMA, 89, "fp8", "FLASHINFER"),
+    (LLAMA, 90, "fp8", "FLASH_ATTN"),
+    (LLAMA, 90, "fp8_e5m2", "FLASHINFER"),
+    (LLAMA, 90, "nvfp4", "FLASHINFER"),
+    (LLAMA, 90, "int8_per_token_head", "TRITON_ATTN"),
+    (LLAMA, 90, "turboquant_k8v4", "TURBOQUANT"),
+    (LLAMA, 120, "fp8", "FLASHINFER"),
+    (LLAMA, 120, "auto", "FLASH_ATTN"),
+    (GEMMA3, 80, "auto", "TRITON_ATTN"),
+    (GEMMA3, 90, "auto", "TRITON_FLASH_ATTN"),
+    (GEMMA3, 90, "fp8", "TRITON_FLASH_ATTN"),
+    (GEMMA3, 100, "auto", "TRITON_FLASHINFER"),
+    (GEMMA3_27B, 90, "auto", "TRITON_ATTN"),
+    (GEMMA3_27B, 100, "fp8", "FLASH_ATTN"),
+    (GPT_OSS, 90, "fp8", "FLASH_ATTN"),
+    (GPT_OSS, 100, "auto", "FLASHINFER"),
+    (MLA, 90, "auto", "FLASH_ATTN_MLA"),
+    (MLA, 90, "fp8", "FLASHMLA"),
+    (MLA, 100, "auto", "FLASHINFER_MLA"),
+    (SPARSE, 90, "auto", "FLASH_ATTN_MLA_SPARSE"),
+    (SPARSE, 90, "fp8", "FLASHMLA_SPARSE"),
+    (SPARSE, 90, "fp8_e4m3", "FLASHINFER_MLA_SPARSE_SM90"),
+    (SPARSE, 100, "fp8_e4m3", "FLASHINFER_MLA_SPARSE"),
+]
+
+
+def asked(shape, capability, kv_cache_dtype, dtype="bfloat16", **more):
+    """One question to the choice."""
+    return AttentionQuery(**shape, capability=capability, kv_cache_dtype=kv_cache_dtype, dtype=dtype, **more)
+
+
+@pytest.mark.parametrize(("shape", "capability", "kv_cache_dtype", "name"), CHOICES)
+def test_vllms_choice(shape, capability, kv_cache_dtype, name):
+    """The backend is the one that vLLM logged for such a layer on such a GPU."""
+    assert attention_backend(asked(shape, capability, kv_cache_dtype)).name == name
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_turing_runs_on_triton(dtype):
+    """T4: Llama in float16 and Gemma 3, which refuses float16, in float32 both got TRITON_ATTN."""
+    assert attention_backend(asked(LLAMA, 75, "auto", dtype)).name == "TRITON_ATTN"
+
+
+@pytest.mark.parametrize(
+    ("shape", "capability", "kv_cache_dtype", "block"),
+    [(MLA, 90, "fp8", 64), (MLA, 100, "auto", 32), (GEMMA3, 100, "auto", 64), (SPARSE, 90, "auto", 64)],
+)
+def test_smallest_block(shape, capability, kv_cache_dtype, block):
+    """Kernels that walk fixed pages set the smallest block."""
+    question = asked(shape, capability, kv_cache_dtype)
+    assert narrowed(attention_backend(question), question).smallest_block == block
+
+
+def test_a_block_size_of_the_user_can_cost_the_better_backend():
+    """DeepSeek-R1 with an FP8 cache and `--block-size 32` on an H100 got TRITON_MLA instead of FLASHMLA."""
+    assert attention_backend(asked(MLA, 90, "fp8", block_size=32)).name == "TRITON_MLA"
+
+
+def test_heads_of_512_with_fp8_walk_pages_of_64_on_hopper():
+    """Gemma 4 with an FP8 cache on an H100 got blocks of 64 tokens, in bfloat16 of 16."""
+    shape = {"head_size": 512, "num_heads": 16, "num_kv_heads": 2, "mm_prefix": True}
+    quantized, plain = asked(shape, 90, "fp8"), asked(shape, 90, "auto")
+    assert narrowed(attention_backend(quantized), quantized).smallest_block == 64
+    assert narrowed(attention_backend(plain), plain).smallest_block == 16
+
+
+def test_no_backend_says_each_ones_reason():
+    """A cache dtype that nothing takes is refused with the reasons in vLLM's order."""
+    with pytest.raises(RequestError, match=r"FLASH_ATTN: kv_cache_dtype not supported.*leave --kv-cache-dtype at auto"):
+        attention_backend(asked(LLAMA, 90, "int3"))

@@ -1,0 +1,148 @@
+"""Refusals against vLLM's own (refusals.json: configurations and words of 0.32.0 and 0.33.0)."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.errors import RequestError
+from generator.models.architecture import Architecture
+from generator.models.parallelism import Layout
+from generator.planning.kv_cache import CacheSettings
+from generator.planning.rules import Start, check_start
+
+
+def heads(queries, kv, size=128):
+    """A full attention layer."""
+    shape = {"num_attention_heads": queries, "num_key_value_heads": kv, "head_dim": size, "head_dim_v": size}
+    return {"kind": "full", **shape}
+
+
+def model(mixer, **more):
+    """A model of 24 equal layers."""
+    fields = {
+        "model_type": "qwen2", "architecture": "Qwen2ForCausalLM", "hidden_size": 896, "vocab_size": 151936,
+        "max_position_embeddings": 32768, "tie_word_embeddings": True, "layer_pattern": "0*24",
+        "layer_kinds": [{"mixer": mixer}],
+    }  # fmt: skip
+    return Architecture.model_validate({**fields, **more})
+
+
+def start(architecture, *, release="0.32.0", capability=90, tp=1, layout=None, settings=None, **more):
+    """A start on one node of eight GPUs."""
+    values = {"max_num_batched_tokens": 8192, "max_num_seqs": 1024, **(settings or {})}
+    return Start(
+        architecture=architecture,
+        layout=layout or Layout(tensor_parallel_size=tp),
+        settings=CacheSettings(release=release, capability=capability, **values),
+        gpus_per_node=8,
+        **more,
+    )
+
+
+QWEN_05B = heads(14, 2, 64)
+LLAMA_70B = heads(64, 8)
+PHI_4 = heads(40, 10)
+
+
+@pytest.mark.parametrize("tp", [4, 8])
+def test_heads_divide(tp):
+    """Qwen2.5-0.5B: "Total number of attention heads (14) must be divisible by tensor parallel size (4)"."""
+    with pytest.raises(RequestError, match=rf"attention heads \(14\).*parallel size \({tp}\).*choose 1 or 2"):
+        check_start(start(model(QWEN_05B), tp=tp))
+
+
+@pytest.mark.parametrize("tp", [4, 8])
+def test_kv_heads_divide_or_replicate(tp):
+    """phi-4 (10 KV heads) stops with an AssertionError at TP 4 and 8 (vLLM 0.32 layers/linear.py:1051)."""
+    with pytest.raises(RequestError, match="10 KV heads"):
+        check_start(start(model(PHI_4), tp=tp))
+
+
+def test_kv_heads_replicate_evenly():
+    """Two KV heads serve eight ranks, four each."""
+    check_start(start(model(heads(32, 2)), tp=8))
+
+
+def test_context_is_at_most_the_models():
+    """gemma-2-9b-it at 32,768: "User-specified max_model_len (32768) is greater than the derived"."""
+    with pytest.raises(RequestError, match="max_model_len 32768 is greater"):
+        check_start(start(model(LLAMA_70B, max_position_embeddings=8192), max_model_len=32768))
+
+
+def test_world_size_fits_the_node():
+    """Llama-3.1-70B at TP 16: "World size (16) is larger than the number of available GPUs (8)"."""
+    with pytest.raises(RequestError, match="world size 16 is larger than the 8 available GPUs"):
+        check_start(start(model(LLAMA_70B), tp=16))
+    check_start(start(model(LLAMA_70B), tp=16, nodes=2))
+
+
+def test_decode_context_parallelism_needs_replicated_heads():
+    """Llama-3.1-70B at TP 8, DCP 2: "requires `--tensor-parallel-size` (8) to be greater than ... KV heads (8)"."""
+    layout = Layout(tensor_parallel_size=8, decode_context_parallel_size=2)
+    with pytest.raises(RequestError, match="decode context parallelism for GQA"):
+        check_start(start(model(LLAMA_70B), layout=layout))
+    check_start(start(model(heads(64, 4)), layout=layout))
+
+
+def test_fp8_cache_on_turing():
+    """T4: "FP8 KV cache is not supported by the Triton attention backend ... requires SM89+"."""
+    with pytest.raises(RequestError, match="FP8 KV cache is not supported by the Triton attention backend"):
+        check_start(start(model(LLAMA_70B), capability=75, settings={"kv_cache_dtype": "fp8"}))
+
+
+def test_quantization_needs_its_capability():
+    """Qwen3-32B-FP8 by ModelOpt on a T4: "Minimum capability: 80. Current capability: 75."."""
+    quantized = {"quantization": "modelopt", "quantization_minimum_capability": 80}
+    with pytest.raises(RequestError, match=r"modelopt is not supported.*minimum capability 80, its own 75"):
+        check_start(start(model(LLAMA_70B), capability=75, **quantized))
+
+
+def test_mixed_precision_of_modelopt_before_033():
+    """Nemotron-3.5-Lightning NVFP4: "Unknown ModelOpt quant algo: MIXED_PRECISION" in 0.32, fine in 0.33."""
+    mixed = {"modelopt_algorithm": "MIXED_PRECISION"}
+    with pytest.raises(RequestError, match=r"pin vLLM 0\.33"):
+        check_start(start(model(LLAMA_70B), **mixed))
+    check_start(start(model(LLAMA_70B), release="0.33.0", **mixed))
+
+
+def test_expert_parallelism_needs_experts():
+    """In vLLM 0.32 config/model.py:1485: the number of experts must be greater than 0."""
+    with pytest.raises(RequestError, match="--enable-expert-parallel"):
+        check_start(start(model(LLAMA_70B), layout=Layout(tensor_parallel_size=2, enable_expert_parallel=True)))
+
+
+def test_experts_are_sliced_without_expert_parallelism():
+    """In vLLM 0.32 fused_moe/config.py:1341: the experts' width divides over tensor- and data-parallel ranks."""
+    block = {"kind": "moe", "num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 100}
+    moe = model(LLAMA_70B, layer_kinds=[{"mixer": LLAMA_70B, "feed_forward": block}])
+    with pytest.raises(RequestError, match="100 channels do not divide over 8 ranks"):
+        check_start(start(moe, tp=8))
+    check_start(start(moe, layout=Layout(tensor_parallel_size=8, enable_expert_parallel=True)))
+
+
+def test_states_divide():
+    """In vLLM 0.32 mamba_mixer2.py:315: Mamba heads divide over ranks."""
+    mamba = {"kind": "mamba2", "num_heads": 6, "head_dim": 64, "n_groups": 1, "state_size": 128, "conv_kernel": 4}
+    hybrid = model(LLAMA_70B, layer_kinds=[{"mixer": LLAMA_70B}, {"mixer": mamba}], layer_pattern="0 1*23")
+    with pytest.raises(RequestError, match="6 heads of the model's recurrent layers"):
+        check_start(start(hybrid, tp=4))
+
+
+def test_a_step_holds_every_sequence():
+    """In vLLM 0.32 config/scheduler.py:326: max_num_batched_tokens must be at least max_num_seqs."""
+    with pytest.raises(RequestError, match="max_num_batched_tokens 512 must be at least max_num_seqs 1024"):
+        check_start(start(model(LLAMA_70B), settings={"max_num_batched_tokens": 512}))
+
+
+def test_bfloat16_on_turing():
+    """In vLLM 0.32 platforms/cuda.py:640: bfloat16 needs compute capability 8.0; left alone it falls to float16."""
+    with pytest.raises(RequestError, match="bfloat16 needs compute capability"):
+        check_start(start(model(LLAMA_70B), capability=75, settings={"dtype": "bfloat16"}))
+    check_start(start(model(LLAMA_70B), capability=75))
+
+
+def test_more_stages_than_layers():
+    """Every stage holds a layer."""
+    short = model(LLAMA_70B, layer_pattern="0*4")
+    with pytest.raises(RequestError, match="4 layers do not fill 8"):
+        check_start(start(short, layout=Layout(pipeline_parallel_size=8)))
