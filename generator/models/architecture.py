@@ -82,6 +82,8 @@ class Architecture(Value):
     """True where image tokens attend to each other both ways, which some attention backends cannot do."""
     attn_logit_softcapping: bool = False
     """True where attention scores are capped (Gemma 2)."""
+    embed_whole: bool = False
+    """True where every rank holds the whole embedding (Whisper)."""
     embed_every_stage: bool = False
     """True where vLLM's class builds the embedding on each pipeline stage, not on the first alone."""
     head_every_stage: bool = False

@@ -36,6 +36,8 @@ class MoE(Value):
     shared_expert_gate: bool = False
     activation: str = "silu"
     """Activation by Transformers' name; `swigluoai` for gpt-oss's."""
+    shared_whole: bool = False
+    """True where ranks hold the whole shared expert under sequence parallelism (data and expert parallelism)."""
     router_bias: bool = False
     """True where the router has a bias of its own (gpt-oss)."""
     correction_bias: bool = False

@@ -37,6 +37,8 @@ class Matrix(Value):
     """Of the experts, those that one token uses."""
     activation: str = ""
     """The experts' activation, on which the kernel that pads them depends; empty where no fused kernel routes so."""
+    whole_by_tokens: bool = False
+    """True where a rank holds the whole matrix once experts' tokens, not channels, are split over the ranks."""
     undivided: int = 0
     """Heads that the ranks must divide, or the matrix stays whole; 0 for no such condition."""
 

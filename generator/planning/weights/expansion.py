@@ -6,7 +6,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from generator.models.matrix import Matrix
+from generator.models.matrix import Matrix, Shard
 from generator.models.value import Value
 from generator.planning.weights.feed_forwards import feed_forward_matrices
 from generator.planning.weights.mixers import mixer_matrices
@@ -76,7 +76,8 @@ def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
     Some of vLLM's classes build embedding or head without asking for the stage.
     """
     hidden, vocab = architecture.hidden_size, architecture.vocab_size
-    embed = Matrix(name="embed_tokens", rows=vocab, columns=hidden, shard="vocab", part="embed", linear=False)
+    split: Shard = "replicated" if architecture.embed_whole else "vocab"
+    embed = Matrix(name="embed_tokens", rows=vocab, columns=hidden, shard=split, part="embed", linear=False)
     norm = Matrix(name="norm", rows=hidden, bias=architecture.norm_bias, part="other", linear=False)
     ends: Place = "ends" if architecture.tie_word_embeddings else "first"
     yield WeightModule(

@@ -73,6 +73,8 @@ def _shared(block: MoE, hidden_size: int) -> tuple[Matrix, ...]:
         return ()
     name = f"{block.name}.{block.shared_name}" if block.name else block.shared_name
     shared = projections(name, block.shared_expert_intermediate_size, hidden_size, gated=block.gated)
+    if block.shared_whole:
+        shared = tuple(matrix.model_copy(update={"whole_by_tokens": True}) for matrix in shared)
     if not block.shared_expert_gate:
         return shared
     gate = Matrix(name=f"{block.name}.shared_expert_gate", rows=1, columns=hidden_size, part="other", linear=False)

@@ -14,6 +14,7 @@ from generator.models.attention import (
     Indexer,
     Mixer,
     Parallel,
+    SelfAndCross,
     SlidingWindow,
     SparseMLA,
 )
@@ -37,8 +38,11 @@ def mixer_matrices(mixer: Mixer | None, name: str, hidden_size: int) -> tuple[Ma
 def _matrices(mixer: Mixer | None, hidden_size: int) -> Iterable[Matrix]:
     if isinstance(mixer, Parallel):
         return (*_heads(mixer.attention, hidden_size), *state_matrices(mixer.state_space, hidden_size))
+    if isinstance(mixer, SelfAndCross):
+        return (*_heads(mixer.self_attention, hidden_size), *_heads(mixer.cross_attention, hidden_size))
     if isinstance(mixer, MLA):
-        return _latent(mixer, hidden_size)
+        held = _latent(mixer, hidden_size)
+        return tuple(matrix.model_copy(update={"copies": mixer.per_layer}) for matrix in held)
     if isinstance(mixer, CompressedMLA):
         return _compressed(mixer, hidden_size)
     if isinstance(mixer, _Heads):

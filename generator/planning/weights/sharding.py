@@ -30,7 +30,7 @@ def rank_shape(matrix: Matrix, layout: Layout) -> Shape:
     data-parallel ranks too (fused_moe/config.py:1109).
     """
     ways = layout.tensor_parallel_size
-    if matrix.undivided % ways:
+    if matrix.undivided % ways or (matrix.whole_by_tokens and _splits_tokens(layout)):
         ways = 1
     copies = matrix.copies
     if matrix.experts:
@@ -44,6 +44,11 @@ def rank_shape(matrix: Matrix, layout: Layout) -> Shape:
     elif matrix.shard == "row":
         columns = _split(columns, ways, matrix.units)
     return Shape(rows, columns, copies)
+
+
+def _splits_tokens(layout: Layout) -> bool:
+    """Whether experts see a part of the tokens on each rank (vLLM 0.32 config/parallel.py:764)."""
+    return layout.enable_expert_parallel and layout.tensor_parallel_size > 1 and layout.data_parallel_size > 1
 
 
 def _split(size: int, ways: int, units: int | None) -> int:

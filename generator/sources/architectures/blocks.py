@@ -36,6 +36,7 @@ class MixtureTraits(NamedTuple):
     router_dtype: DType | None = None
     activation: str = ""
     router_quantized: bool = False
+    shared_whole: bool = False
 
 
 _PLAIN = MixtureTraits()
@@ -86,6 +87,7 @@ def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
         correction_bias=corrected,
         router_dtype=traits.router_dtype,
         router_quantized=traits.router_quantized,
+        shared_whole=traits.shared_whole,
         name=traits.name,
         experts_name=traits.experts_name,
         shared_name=traits.shared_name,

@@ -52,6 +52,7 @@ class Decoder(NamedTuple):
     norm_bias: bool = False
     lm_head: bool = True
     lm_head_bias: bool = False
+    embed_whole: bool = False
     layers_name: str = "model.layers"
 
 
@@ -90,6 +91,7 @@ def assemble(
         norm_bias=decoder.norm_bias,
         lm_head=decoder.lm_head and not class_name(config).endswith(HEADLESS),
         lm_head_bias=decoder.lm_head_bias,
+        embed_whole=decoder.embed_whole,
         embed_every_stage=text.get("model_type") in EMBED_EVERY_STAGE,
         head_every_stage=text.get("model_type") in HEAD_EVERY_STAGE,
         layers_name=decoder.layers_name,

@@ -50,8 +50,20 @@ def modernbert_decoder(text: Config) -> Decoder:
     )  # fmt: skip
 
 
+def whisper_decoder(text: Config) -> Decoder:
+    """Whisper's decoder: self and cross attention, learned positions (vLLM 0.32 whisper.py)."""
+    hidden = int(text["d_model"])
+    block = Dense(intermediate_size=int(text["decoder_ffn_dim"]), gated=False, bias=True)
+    positions = Matrix(
+        name="embed_positions", rows=int(text["max_target_positions"]), columns=hidden, part="embed", linear=False
+    )
+    layers = stack(mixers(text), (block,) * int(text["decoder_layers"]), norms=3)
+    return Decoder(layers=layers, extra=(positions,), norm_bias=True, tied=True, embed_whole=True)
+
+
 ENCODERS: dict[str, Callable[[Config], Decoder]] = {
     **dict.fromkeys(("bert", "roberta", "xlm-roberta"), bert_decoder),
     "modernbert": modernbert_decoder,
+    "whisper": whisper_decoder,
 }
 """Readers by `model_type`."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
 
-_QWEN_NEXT = MixtureTraits(shared_name="shared_expert", shared_gate=True)
+_QWEN_NEXT = MixtureTraits(shared_name="shared_expert", shared_gate=True, shared_whole=True)
 
 
 def gated_delta_decoder(text: Config) -> Decoder:
@@ -62,7 +62,7 @@ def nemotron_h_decoder(text: Config) -> Decoder:
 
 
 def _nemotron_experts(text: Config) -> MoE:
-    block = mixture(text, MixtureTraits(name="mixer", gated=False, correction_bias=True))
+    block = mixture(text, MixtureTraits(name="mixer", gated=False, correction_bias=True, shared_whole=True))
     return block.model_copy(update={"expert_hidden_size": text.get("moe_latent_size")})
 
 
@@ -83,7 +83,10 @@ def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ..
 def kimi_linear_decoder(text: Config) -> Decoder:
     """Kimi-Linear and Kimi-K3: delta attention and latent attention over experts (vLLM 0.32 models/kimi_k3)."""
     traits = MixtureTraits(
-        name="block_sparse_moe", correction_bias=True, activation=str(text.get("hidden_act") or "silu")
+        name="block_sparse_moe",
+        shared_whole=True,
+        correction_bias=True,
+        activation=str(text.get("hidden_act") or "silu"),
     )
     blocks = tuple(
         block.model_copy(update={

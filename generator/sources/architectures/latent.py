@@ -32,7 +32,7 @@ def deepseek_v4_decoder(text: Config) -> Decoder:
 
 
 def _layer(text: Config, mixer: Any, *, by_token: bool, joined: bool = False) -> Layer:
-    block = mixture(text, MixtureTraits(name="ffn", correction_bias=not by_token))
+    block = mixture(text, MixtureTraits(name="ffn", correction_bias=not by_token, shared_whole=True))
     extra = [*_connections(text)]
     if by_token:
         rows, columns = int(text["vocab_size"]), block.num_experts_per_tok

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
 
+_DEEPSEEK = MixtureTraits(shared_whole=True)
+
 TRAITS: dict[str, MixtureTraits] = {
     "mixtral": MixtureTraits(name="block_sparse_moe"),
     "phimoe": MixtureTraits(name="block_sparse_moe"),
     "granitemoe": MixtureTraits(name="block_sparse_moe", router_name="router.layer"),
     "granitemoeshared": MixtureTraits(name="block_sparse_moe", router_name="router.layer"),
-    "qwen2_moe": MixtureTraits(shared_name="shared_expert", shared_gate=True),
+    "qwen2_moe": MixtureTraits(shared_name="shared_expert", shared_gate=True, shared_whole=True),
     **dict.fromkeys(
         ("qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text"), MixtureTraits(router_quantized=True)
     ),
@@ -34,9 +36,8 @@ TRAITS: dict[str, MixtureTraits] = {
     "ernie4_5_moe": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
     "exaone_moe": MixtureTraits(correction_bias=True),
     "hunyuan_v1_moe": MixtureTraits(shared_name="shared_mlp"),
-    "deepseek": MixtureTraits(), "deepseek_v2": MixtureTraits(), "deepseek_v3": MixtureTraits(),
-    "deepseek_v32": MixtureTraits(), "kimi_k2": MixtureTraits(), "axk1": MixtureTraits(),
-    "glm4_moe_lite": MixtureTraits(correction_bias=True), "glm_moe_dsa": MixtureTraits(correction_bias=True),
+    **dict.fromkeys(("deepseek", "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "axk1"), _DEEPSEEK),
+    **dict.fromkeys(("glm4_moe_lite", "glm_moe_dsa"), _DEEPSEEK._replace(correction_bias=True)),
 }  # fmt: skip
 """What each vLLM class of mixtures fixes (vLLM 0.32 model_executor/models)."""
 
@@ -66,7 +67,7 @@ def llama4_decoder(text: Config) -> Decoder:
     sparse = set(listed) if listed else {i for i in range(layer_count(text)) if step and (i + 1) % step == 0}
     experts = mixture(
         {**text, "shared_expert_intermediate_size": text["intermediate_size"], "moe_intermediate_size": None},
-        MixtureTraits(name="feed_forward", shared_name="shared_expert", router_name="router"),
+        MixtureTraits(name="feed_forward", shared_name="shared_expert", router_name="router", shared_whole=True),
     )
     plain = Dense(
         intermediate_size=int(text.get("intermediate_size_mlp") or text["intermediate_size"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.sources.architectures.audio import whisper_tower
 from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.vision import VISION, generic_tower
@@ -22,6 +23,8 @@ _DEFAULTED = frozenset({"llama4"})
 def read_towers(config: Config) -> tuple[Tower, ...]:
     """The towers of a model with a text config nested in it; none for a decoder alone."""
     text = text_config(config)
+    if config.get("model_type") == "whisper":
+        return (whisper_tower(config),)
     vision = config.get("vision_config") or (config.get("thinker_config") or {}).get("vision_config")
     model_type = str(config.get("model_type"))
     if text is config or not (isinstance(vision, dict) or model_type in _DEFAULTED):
@@ -32,4 +35,4 @@ def read_towers(config: Config) -> tuple[Tower, ...]:
 
 def has_generic_tower(config: Config) -> bool:
     """Whether the tower is read by standard fields, no reader knowing its family."""
-    return bool(read_towers(config)) and str(config.get("model_type")) not in VISION
+    return bool(read_towers(config)) and str(config.get("model_type")) not in {*VISION, "whisper"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.sources.architectures.attention import is_generic
+from generator.errors import UnsupportedArchitectureError
+from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindow
+from generator.sources.architectures.attention import is_generic, mixers
 from generator.sources.architectures.blocks import has_experts
 from generator.sources.architectures.decoder import Decoder, assemble
 from generator.sources.architectures.dense import DENSE, dense_decoder
@@ -41,5 +43,24 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
     reader = _READERS.get(str(text.get("model_type", "")))
     generic = reader is None or is_generic(text) or has_generic_tower(config)
     if reader is None:
+        _refuse_states(text)
         reader = moe_decoder if has_experts(text) else dense_decoder
     return assemble(config, reader(text), read_towers(config), generic=generic)
+
+
+def _refuse_states(text: Mapping[str, Any]) -> None:
+    """Refuse a family without a reader whose layers are more than softmax attention.
+
+    Raises:
+        UnsupportedArchitectureError: its tensors cannot be told from standard fields.
+    """
+    kinds = {
+        mixer.kind
+        for mixer in mixers(text)
+        if not isinstance(mixer, FullAttention | SlidingWindow | ChunkedLocal) and mixer
+    }
+    if kinds:
+        raise UnsupportedArchitectureError(
+            f"model_type {text.get('model_type')!r} has layers of kind {', '.join(sorted(kinds))} and no reader of its "
+            "weights; a reader of the family's tensors is needed (generator/sources/architectures)"
+        )

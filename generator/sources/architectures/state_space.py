@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 from generator.models.attention import FullAttention
 from generator.models.feed_forward import Dense, FeedForward
 from generator.models.matrix import Matrix

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.vision_qwen import glm4v_tower, qwen2_5_tower, qwen2_tower, qwen3_tower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,95 +54,6 @@ def gemma4_tower(vision: Config, text: Config) -> Tower:
             plain("patch_embedder.position_embedding_table", 2 * table, hidden),
             plain("patch_embedder.input_proj", hidden, 3 * int(vision["patch_size"]) ** 2),
             plain("embed_vision.embedding_projection", int(text["hidden_size"]), hidden),
-        ),
-    )
-
-
-def qwen3_tower(vision: Config, text: Config) -> Tower:
-    """Qwen3-VL and Qwen3.5: a merger, and one more for each layer that feeds the decoder early (qwen3_vl.py)."""
-    hidden, inner = int(vision["hidden_size"]), int(vision["intermediate_size"])
-    merged = hidden * int(vision.get("spatial_merge_size") or 2) ** 2
-    out = int(vision.get("out_hidden_size") or text["hidden_size"])
-    taps = vision.get("deepstack_visual_indexes")
-    count = 3 if taps is None else len(taps)
-    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.linear_fc1",), "blocks.0.mlp.linear_fc2")
-    patch = 3 * int(vision.get("temporal_patch_size") or 2) * int(vision["patch_size"]) ** 2
-    return Tower(
-        name="visual",
-        count=int(vision["depth"]),
-        block=block(names, hidden, inner),
-        outer=(
-            plain("patch_embed.proj", hidden, patch, bias=True),
-            plain("pos_embed", int(vision.get("num_position_embeddings") or 2304), hidden),
-            plain("merger.norm", hidden, bias=True),
-            *(
-                matrix.model_copy(update={"copies": 1 + count})
-                for matrix in (
-                    linear("merger.linear_fc1", merged, merged, "column"),
-                    linear("merger.linear_fc2", out, merged, "row"),
-                )
-            ),
-            plain("deepstack_merger_list.norm", merged, bias=True, copies=count),
-        ),
-    )
-
-
-def qwen2_tower(vision: Config, text: Config) -> Tower:
-    """Qwen2-VL: `embed_dim` channels, a plain network of `mlp_ratio` (qwen2_vl.py)."""
-    hidden = int(vision.get("embed_dim") or 1280)
-    inner = int(hidden * float(vision.get("mlp_ratio") or 4))
-    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.fc1",), "blocks.0.mlp.fc2")
-    blocks = block(names, hidden, inner)
-    return _qwen_merged(vision, hidden, int(text["hidden_size"]), blocks, norm_bias=True)
-
-
-def qwen2_5_tower(vision: Config, text: Config) -> Tower:
-    """Qwen2.5-VL: RMS norms and a gated network (qwen2_5_vl.py)."""
-    hidden = int(vision.get("hidden_size") or 1280)
-    firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
-    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
-    blocks = block(names, hidden, int(vision.get("intermediate_size") or 3420), norm_bias=False)
-    out = int(vision.get("out_hidden_size") or text["hidden_size"])
-    return _qwen_merged(vision, hidden, out, blocks, norm_bias=False)
-
-
-def _qwen_merged(vision: Config, hidden: int, out: int, blocks: tuple[Any, ...], *, norm_bias: bool) -> Tower:
-    merged = hidden * int(vision.get("spatial_merge_size") or 2) ** 2
-    patch = 3 * int(vision.get("temporal_patch_size") or 2) * int(vision.get("patch_size") or 14) ** 2
-    return Tower(
-        name="visual",
-        count=int(vision.get("depth") or 32),
-        block=blocks,
-        outer=(
-            plain("patch_embed.proj", hidden, patch),
-            plain("merger.ln_q", hidden, bias=norm_bias),
-            linear("merger.mlp.0", merged, merged, "column"),
-            linear("merger.mlp.2", out, merged, "row"),
-        ),
-    )
-
-
-def glm4v_tower(vision: Config, text: Config) -> Tower:
-    """GLM-4V: blocks as wide inside as the decoder, a gated merger (vLLM 0.32 glm4_1v.py)."""
-    hidden, out = int(vision["hidden_size"]), int(vision.get("out_hidden_size") or text["hidden_size"])
-    merger, patch = int(vision["intermediate_size"]), int(vision.get("patch_size") or 14)
-    side = int(vision.get("spatial_merge_size") or 2)
-    firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
-    names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
-    return Tower(
-        name="visual",
-        count=int(vision["depth"]),
-        block=block(names, hidden, out, bias=False, norm_bias=False),
-        outer=(
-            plain("patch_embed.proj", hidden, 3 * int(vision.get("temporal_patch_size") or 2) * patch**2, bias=True),
-            plain("position_embedding", (int(vision["image_size"]) // patch) ** 2, hidden),
-            plain("norms", hidden, copies=2),
-            plain("downsample", out, hidden * side**2, bias=True),
-            linear("merger.proj", out, out, "column", bias=False),
-            plain("merger.post_projection_norm", out, bias=True),
-            linear("merger.gate_proj", merger, out, "column", bias=False),
-            linear("merger.up_proj", merger, out, "column", bias=False),
-            linear("merger.down_proj", out, merger, "row", bias=False),
         ),
     )
 
@@ -255,6 +167,32 @@ def intern_tower(vision: Config, text: Config) -> Tower:
     )
 
 
+def intern_hf_tower(vision: Config, text: Config) -> Tower:
+    """InternVL in Transformers' layout: attention whole on every rank, a split projector (interns1_vit.py)."""
+    hidden, inner, out = int(vision["hidden_size"]), int(vision["intermediate_size"]), int(text["hidden_size"])
+    patch, image = _first_of(vision["patch_size"]), _first_of(vision["image_size"])
+    name = "encoder.layer.0"
+    return Tower(
+        name="vision_tower",
+        count=int(vision["num_hidden_layers"]),
+        block=(
+            plain(f"{name}.attention.qkv", 3 * hidden, hidden, bias=bool(vision.get("attention_bias"))),
+            plain(f"{name}.attention.projection_layer", hidden, hidden, bias=True),
+            linear(f"{name}.mlp.fc1", inner, hidden, "column"),
+            linear(f"{name}.mlp.fc2", hidden, inner, "row"),
+            plain(f"{name}.norms", hidden, bias=True, copies=2),
+            plain(f"{name}.lambda", hidden, copies=2),
+        ),
+        outer=(
+            plain("patch_embeddings", hidden, 3 * patch**2, bias=True),
+            plain("position_embeddings", (image // patch) ** 2 + 2, hidden),
+            plain("multi_modal_projector.layer_norm", 4 * hidden, bias=True),
+            plain("multi_modal_projector.linear_1", out, 4 * hidden, bias=True),
+            plain("multi_modal_projector.linear_2", out, out, bias=True),
+        ),
+    )
+
+
 def _first_of(value: Any) -> int:
     return int(value[0] if isinstance(value, list) else value)
 
@@ -285,6 +223,6 @@ VISION: dict[str, Callable[[Config, Config], Tower]] = {
         ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe"), qwen3_tower
     ),
     "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "mistral3": pixtral_tower,
-    "pixtral": pixtral_tower, "internvl_chat": intern_tower, "internvl": intern_tower,
+    "pixtral": pixtral_tower, "internvl_chat": intern_tower, "internvl": intern_hf_tower,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`."""
