@@ -11,7 +11,10 @@ from generator import __version__
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
 from generator.catalogue.overheads import overheads
+from generator.catalogue.prices import all_prices
 from generator.catalogue.quantizations import all_quantizations
+from generator.catalogue.serving import serving_of
+from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
 from generator.planning.case import Case, Tables
@@ -56,7 +59,7 @@ def plan_for(request: Request, facts: ModelFacts) -> Plan:
         RequestError: vLLM would refuse what is asked for.
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
-    return make_plan(request, facts, cluster_for(request), _tables(request))
+    return make_plan(request, facts, cluster_for(request), _tables(request, facts))
 
 
 def fit_for(request: Request, facts: ModelFacts) -> tuple[FitRow, ...]:
@@ -66,7 +69,7 @@ def fit_for(request: Request, facts: ModelFacts) -> tuple[FitRow, ...]:
         RequestError: vLLM would refuse what is asked for.
     """
     gpus = all_gpus()
-    case = Case.of(request, facts, Cluster(gpu=gpus[0], gpus_per_node=1), _tables(request))
+    case = Case.of(request, facts, Cluster(gpu=gpus[0], gpus_per_node=1), _tables(request, facts))
     sizes = [*((count, 1) for count in range(1, GPUS_OF_A_NODE + 1)), (GPUS_OF_A_NODE, 2)]
     return fit(case, gpus, sizes)
 
@@ -134,11 +137,15 @@ def digest_of(recorded: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _tables(request: Request) -> Tables:
+def _tables(request: Request, facts: ModelFacts) -> Tables:
+    engine = find_engine(request.vllm)
     return Tables(
-        engine=find_engine(request.vllm),
+        engine=engine,
         overheads=overheads(),
         methods=all_quantizations(),
+        speed=speed(),
+        prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
+        serving=serving_of(facts, engine.version),
         gpus=all_gpus(),
         planner=__version__,
     )

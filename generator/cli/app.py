@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from generator import __version__
 from generator.cli import console
+from generator.cli.check import check
 from generator.cli.detect import detect
 from generator.cli.fit import fit
 from generator.cli.generate import generate
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (detect, fit, plan, generate, update):
+for command in (detect, fit, plan, generate, update, check):
     app.command()(command)
 
 

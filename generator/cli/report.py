@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import memory_rows, memory_shares
-from generator.presenting.speed import speed_text
+from generator.presenting.speed import cost_text, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
@@ -25,13 +25,23 @@ _BAR = 60
 
 def show_plan(plan: Plan, *, explain: bool) -> None:
     """Print a plan: verdict, memory of one rank, what it carries, the command; reasons when asked for."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
     for line in (*_headline(plan), "", *_memory(plan), "", *_capacity(plan)):
         console.show(line)
     if explain:
         console.show("")
         _show_decisions(plan)
+        for other in plan.alternatives:
+            console.show(f"[cyan]{other.kind}:[/cyan] {' '.join(other.flags)} [dim]({other.lost})[/dim]")
+    _show_remarks(plan)
+    if plan.feasibility.verdict != "does_not_fit":
+        console.show("")
+        console.out(_wrapped(plan.command))
+
+
+def _show_remarks(plan: Plan) -> None:
+    """Print notes, warnings and repairs."""
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
     for text in plan.advisories:
         console.show(f"[cyan]note:[/cyan] {escape(text)}")
     for text in plan.warnings:
@@ -41,9 +51,6 @@ def show_plan(plan: Plan, *, explain: bool) -> None:
         for number, repair in enumerate(plan.repairs, 1):
             console.show(f"  {number}. {escape(repair.title)}: [bold]{escape(' '.join(repair.flags))}[/bold]")
             console.show(f"     [dim]{escape(repair.effect)}[/dim]")
-    if plan.feasibility.verdict != "does_not_fit":
-        console.show("")
-        console.out(_wrapped(plan.command))
 
 
 def shortfall_line(plan: Plan) -> str:
@@ -124,6 +131,8 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     ]
     if plan.estimate:
         lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")
+    if plan.cost:
+        lines.append(f"[bold]Cost[/bold]      {cost_text(plan.cost)}")
     return tuple(lines)
 
 

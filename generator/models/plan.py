@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from generator.models.checkpoint import Source
+from generator.models.cost import Cost
+from generator.models.estimate import Estimate
 from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
@@ -82,6 +84,17 @@ class Repair(Value):
     effect: str
 
 
+class Alternative(Value):
+    """Another layout that beats the chosen one in something, and why it lost."""
+
+    kind: str
+    layout: Layout
+    flags: tuple[str, ...]
+    tpot_ms: float
+    output_tokens_per_s: float
+    lost: str
+
+
 class Runtime(Value):
     """What the deployment needs around the engine."""
 
@@ -135,11 +148,12 @@ class Plan(Value):
     runtime: Runtime
     memory: MemoryBudget
     kv_cache: KVCacheReport | None
-    estimate: dict[str, Any] | None = None
+    estimate: Estimate | None = None
+    cost: Cost | None = None
     decisions: tuple[Decision, ...]
     advisories: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    alternatives: tuple[dict[str, Any], ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
     repairs: tuple[Repair, ...] = ()
 
 

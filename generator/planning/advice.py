@@ -8,11 +8,12 @@ from __future__ import annotations
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
-from generator.models.feed_forward import MoE
+from generator.planning.serving import serving_advisories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
-    return _said((embedded_facts, idle_gpus, no_nvlink, custom_gpu), case, chosen)
+    return (*_said((embedded_facts, idle_gpus, no_nvlink, custom_gpu), case, chosen), *serving_advisories(case))
 
 
-def warnings(case: Case, chosen: Candidate) -> tuple[str, ...]:
+def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str, ...]:
     """What may go wrong, a sentence each."""
-    return _said((tight_fit, overloaded, uncalibrated, remote_code, unified_memory), case, chosen)
+    missed = missed_targets(case, speed)
+    return (*missed, *_said((tight_fit, overloaded, uncalibrated, remote_code, unified_memory), case, chosen))
 
 
 def embedded_facts(case: Case, _: Candidate) -> Figures | None:
@@ -85,9 +87,21 @@ def unified_memory(case: Case, _: Candidate) -> Figures | None:
     return {} if case.gpu.unified_memory else None
 
 
-def is_moe(case: Case) -> bool:
-    """Whether any layer routes tokens to experts."""
-    return any(isinstance(layer.feed_forward, MoE) for layer in case.architecture.layer_kinds)
+def missed_targets(case: Case, speed: Estimate | None) -> tuple[str, ...]:
+    """One sentence for each stated target that the estimate misses at its mean."""
+    targets = case.request.targets
+    if speed is None:
+        stated = targets.ttft_ms or targets.tpot_ms or targets.requests_per_s
+        return ("The targets are not checked: this GPU's speed is not known.",) if stated else ()
+    pairs = (
+        ("time to first token", targets.ttft_ms, speed.ttft_ms.mean),
+        ("time per output token", targets.tpot_ms, speed.tpot_ms.mean),
+    )
+    return tuple(
+        f"The target of {asked:g} ms {name} is missed: {found:.0f} ms are expected."
+        for name, asked, found in pairs
+        if asked is not None and found > asked
+    )
 
 
 def _said(sentences: tuple[Advisory, ...], case: Case, chosen: Candidate) -> tuple[str, ...]:

@@ -10,8 +10,11 @@ from generator.models.checkpoint import ModelFacts
 from generator.models.engine import Engine
 from generator.models.hardware import GPU, Cluster
 from generator.models.overheads import OverheadTable
+from generator.models.price import GPUPrice
 from generator.models.quantization_method import QuantizationMethod
 from generator.models.request import Request
+from generator.models.serving import Serving
+from generator.models.speed import Coefficients
 from generator.models.value import Value
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.weights.online import online_quantization
@@ -28,8 +31,14 @@ class Tables(Value):
     overheads: OverheadTable
     methods: tuple[QuantizationMethod, ...] = ()
     """Quantization methods and what they ask of a GPU."""
+    serving: Serving = Serving()
+    """What is known about serving the model."""
     gpus: tuple[GPU, ...] = ()
     """GPUs that repairs may propose."""
+    speed: Coefficients | None = None
+    """Coefficients of the speed estimates; None for a plan without speed."""
+    prices: tuple[GPUPrice, ...] = ()
+    """Dated prices, cheapest first."""
     planner: str = ""
     """Version of this package."""
 

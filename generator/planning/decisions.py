@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.models.plan import Decision
+from generator.planning.serving import serving_decisions
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -17,21 +19,21 @@ DRAIN_S = 30
 """Seconds that running requests get to finish; vLLM's own default of 0 cuts them."""
 
 
-def decisions(case: Case, chosen: Candidate) -> tuple[Decision, ...]:
+def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[Decision, ...]:
     """One decision an argument, in the order of serve.yaml; the user's own values say so."""
-    made = {decision.field: decision for decision in _chosen(case, chosen)}
+    made = {decision.field: decision for decision in _chosen(case, chosen, speed)}
     for name, value in case.fixed.items():
         made[name] = Decision(field=name, value=value, reason="you set it")
     return tuple(decision for name, decision in made.items() if name not in case.left_to_vllm)
 
 
-def _chosen(case: Case, chosen: Candidate) -> Iterator[Decision]:
+def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
     facts, flags = case.facts, case.tables.engine.by_name
     if facts.source == "local":
         yield _decision("served_model_name", _served_name(facts.id), "clients name the model, not its path")
     if facts.revision:
         yield _decision("revision", facts.revision, "the commit that the plan was made for")
-    yield from _parallel(case, chosen)
+    yield from _parallel(case, chosen, speed)
     yield _decision("dtype", "auto", _dtype_reason(case))
     yield _decision("kv_cache_dtype", "auto", _cache_reason(case, chosen))
     yield chosen.context
@@ -42,15 +44,17 @@ def _chosen(case: Case, chosen: Candidate) -> Iterator[Decision]:
         yield _decision("trust_remote_code", value=True, reason="you allow code from the model repository to run")
         if facts.revision:
             yield _decision("code_revision", facts.revision, "the code at the commit that was planned")
+    yield from serving_decisions(case)
     if "shutdown_timeout" in flags:
         yield _decision("shutdown_timeout", DRAIN_S, "running answers finish before the server stops")
 
 
-def _parallel(case: Case, chosen: Candidate) -> Iterator[Decision]:
+def _parallel(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
     layout, gpus = chosen.layout, case.cluster.total_gpus
     held = gib_text(chosen.weights.worst.total_bytes)
     tensor = layout.tensor_parallel_size
     reason = f"{held} of weights on each GPU" if tensor > 1 else f"one GPU holds the {held} of weights"
+    reason += f"; {speed.tpot_ms.mean:.1f} ms a token, {speed.output_tokens_per_s.mean:,.0f} tokens/s" if speed else ""
     yield _decision("tensor_parallel_size", tensor, reason)
     if layout.pipeline_parallel_size > 1:
         stages = plural(layout.pipeline_parallel_size, "stage")

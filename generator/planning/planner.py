@@ -10,8 +10,9 @@ from generator.models.vllm import VLLMConfig
 from generator.planning import advice, checks, parts, repairs
 from generator.planning.candidate import evaluate
 from generator.planning.case import Case
-from generator.planning.choice import best
+from generator.planning.choice import alternatives, best, scored
 from generator.planning.decisions import decisions
+from generator.planning.estimates import cost
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
     from generator.planning.case import Tables
+    from generator.planning.choice import Scored
 
 
 def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:
@@ -38,8 +40,10 @@ def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tab
 def planned(case: Case) -> Plan:
     """The plan of a case, without repairs."""
     checks.check_request(case)
-    chosen = best(case, candidates(case))
-    return _assembled(case, chosen)
+    options = scored(case, candidates(case))
+    chosen = best(case, options)
+    plan = _assembled(case, chosen)
+    return plan.model_copy(update={"alternatives": alternatives(options, chosen)})
 
 
 def candidates(case: Case) -> tuple[Candidate, ...]:
@@ -65,8 +69,9 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
     return tuple(made)
 
 
-def _assembled(case: Case, chosen: Candidate) -> Plan:
-    made = decisions(case, chosen)
+def _assembled(case: Case, option: Scored) -> Plan:
+    chosen, speed = option.candidate, option.estimate
+    made = decisions(case, chosen, speed)
     config = VLLMConfig(model=case.facts.id, arguments={one.field: one.value for one in made})
     engine = case.tables.engine
     return Plan(
@@ -81,8 +86,9 @@ def _assembled(case: Case, chosen: Candidate) -> Plan:
         runtime=parts.runtime(case, chosen),
         memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
-        estimate=None,
+        estimate=speed,
+        cost=cost(case, chosen, speed),
         decisions=made,
         advisories=advice.advisories(case, chosen),
-        warnings=advice.warnings(case, chosen),
+        warnings=advice.warnings(case, chosen, speed),
     )

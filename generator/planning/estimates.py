@@ -1,0 +1,94 @@
+"""Estimates of a candidate: speed under the workload, what it meets of the targets, what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import UnknownFactError
+from generator.models.cost import Cost
+from generator.models.speed import Limits, Scenario
+from generator.planning.roofline import cost_per_million_output_tokens, estimate, replicas_for
+from generator.planning.speed.footprint import footprint
+
+if TYPE_CHECKING:
+    from generator.models.estimate import Estimate
+    from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
+
+_BYTE_CACHES = ("fp8", "int8", "nvfp4", "int4")
+
+
+def speed(case: Case, chosen: Candidate, *, full: bool = False) -> Estimate | None:
+    """The estimate of a candidate under the workload; with `full` at the batch that it admits at most.
+
+    None where the GPU's figures are unknown or nothing fits: a figure that is missing is not guessed.
+    """
+    if case.tables.speed is None or chosen.verdict == "does_not_fit" or chosen.concurrency == 0:
+        return None
+    narrow = chosen.cache.kv_cache_dtype.startswith(_BYTE_CACHES)
+    try:
+        held = footprint(
+            case.architecture,
+            chosen.layout,
+            case.on_gpu,
+            kv_bytes=1.0 if narrow else 2.0,
+            weights=chosen.weights,
+        )
+        return estimate(
+            held,
+            case.gpu,
+            _scenario(case, chosen, full=full),
+            _limits(chosen),
+            case.tables.speed,
+            link=case.cluster.link,
+            release=case.release,
+        )
+    except UnknownFactError:
+        return None
+
+
+def meets_targets(case: Case, found: Estimate | None) -> bool:
+    """Whether the estimate meets every stated target, at its mean; a target without an estimate is not met."""
+    targets = case.request.targets
+    if found is None:
+        return targets.ttft_ms is None and targets.tpot_ms is None
+    return (targets.ttft_ms is None or found.ttft_ms.mean <= targets.ttft_ms) and (
+        targets.tpot_ms is None or found.tpot_ms.mean <= targets.tpot_ms
+    )
+
+
+def cost(case: Case, chosen: Candidate, found: Estimate | None) -> Cost | None:
+    """Cost per million output tokens, at the user's price or else the table's cheapest; None without either."""
+    offer = next((price for price in case.tables.prices if price.gpu == case.gpu.name), None)
+    price = case.request.price or (offer.usd_per_gpu_hour if offer else 0.0)
+    if found is None or not price:
+        return None
+    whose = "your price" if case.request.price else f"{offer.provider}, read on {offer.read_on}" if offer else ""
+    rate = case.request.targets.requests_per_s
+    return Cost(
+        price_per_gpu_hour=price,
+        price_source=whose,
+        cost_per_million_output_tokens=round(
+            cost_per_million_output_tokens(price, chosen.layout.ranks, found.output_tokens_per_s.mean), 4
+        ),
+        replicas=replicas_for(rate, found) if rate else None,
+    )
+
+
+def _scenario(case: Case, chosen: Candidate, *, full: bool) -> Scenario:
+    load = case.request.load
+    admitted = int(chosen.sequences.value) * chosen.layout.data_parallel_size
+    return Scenario(
+        prompt_tokens=load.prompt_tokens,
+        gen_tokens=load.gen_tokens,
+        concurrency=admitted if full else load.concurrency,
+        prefix_hit_ratio=load.prefix_hit_ratio,
+    )
+
+
+def _limits(chosen: Candidate) -> Limits:
+    return Limits(
+        max_num_seqs=int(chosen.sequences.value),
+        max_num_batched_tokens=int(chosen.tokens.value),
+        cache_sequences=max(1.0, chosen.concurrency / chosen.layout.data_parallel_size),
+    )
