@@ -41,6 +41,8 @@ from generator.operations.update import update
 from generator.rendering import store
 
 ANSWERS = ".copier-answers.yml"
+_DRAWN = r"\x1b\[\?7h\x1b\[0m"
+"""What a prompt prints last; keys that come before it may be lost."""
 
 
 def answers_of(place):
@@ -428,9 +430,11 @@ def test_plain_copier_asks_a_person_seven_questions(bundle, tmp_path):
     answers = (
         ("Hugging Face model id", MODEL), ("GPU by catalogue", GPU), ("GPUs of one node", ""),
         ("Workload preset", ""), ("Requests in flight", ""), ("Name of the service", ""),
+        ("What to render", ""),
     )  # fmt: skip
     for question, answer in answers:
         terminal.expect_exact(question)
+        terminal.expect(_DRAWN)
         terminal.send(f"{answer}\r")
     terminal.expect(pexpect.EOF)
     terminal.close()
