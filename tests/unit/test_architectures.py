@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.feed_forward import Dense, MoE
+from generator.models.parallelism import Layout
+from generator.planning.weights import rank_weights
 from generator.sources.architectures import read_architecture
+
+FAMILIES = json.loads((Path(__file__).parents[1] / "fixtures" / "families.json").read_text(encoding="utf-8"))
+"""Transformers' default configs of 52 families, and the bytes of rank 0 of TP 2 that vLLM 0.32's classes hold."""
 
 LLAMA = {
     "architectures": ["LlamaForCausalLM"],
@@ -115,3 +123,29 @@ def test_first_dense_layers_of_a_mixture_are_dense():
     kinds = [layer.feed_forward.kind for layer in read_architecture(config).layers if layer.feed_forward]
 
     assert kinds == ["dense"] * 3 + ["moe"] * 29
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_s_weights_are_those_of_vllm_s_class(family):
+    architecture = read_architecture(FAMILIES[family]["config"])
+
+    weights = rank_weights(architecture, None, Layout(tensor_parallel_size=2), dtype="bfloat16", capability=90)
+
+    assert weights.worst.total_bytes == pytest.approx(FAMILIES[family]["bytes"], rel=0.005)
+
+
+def test_a_family_of_states_without_a_reader_is_refused_by_name():
+    config = {
+        **LLAMA, "model_type": "zamba2", "num_hidden_layers": 2, "layers_block_type": ["mamba", "mamba"],
+        "n_mamba_heads": 8, "mamba_headdim": 64, "mamba_d_state": 64, "attention_head_dim": 128,
+    }  # fmt: skip
+
+    with pytest.raises(UnsupportedArchitectureError, match="zamba2.*mamba2"):
+        read_architecture(config)
+
+
+def test_a_field_that_the_family_needs_is_named():
+    with pytest.raises(UnsupportedArchitectureError, match="attention_head_dim"):
+        read_architecture(
+            {**LLAMA, "model_type": "zamba2", "n_mamba_heads": 8, "mamba_headdim": 64, "mamba_d_state": 64}
+        )

@@ -34,6 +34,10 @@ RECORDS = [
     ("google/gemma-3-4b-it", (1, 1, 1, False), 75, "float32", 17200317888),
     ("Qwen/Qwen2.5-72B-Instruct", (8, 1, 1, False), 90, "bfloat16", 18178859008),
     ("google/gemma-4-26B-A4B", (8, 1, 1, False), 90, "bfloat16", 7499250272),
+    # Built from vLLM 0.32's model classes for a layout that the file lacks: tokens split over ranks.
+    ("deepseek-ai/DeepSeek-R1", (2, 1, 4, True), 90, "bfloat16", 93146443872),
+    ("Qwen/Qwen3-Next-80B-A3B-Instruct", (2, 1, 4, True), 90, "bfloat16", 21893968256),
+    ("zai-org/GLM-4.5", (2, 1, 4, True), 90, "bfloat16", 101044756096),
 ]
 
 

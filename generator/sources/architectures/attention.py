@@ -137,16 +137,3 @@ def is_prefix_lm(config: Config, text: Config) -> bool:
 def is_softcapped(text: Config) -> bool:
     """Whether attention scores are capped; Transformers' Gemma2Config fills the cap in where it is absent."""
     return bool(text.get("attn_logit_softcapping", text.get("model_type") == "gemma2"))
-
-
-def modelopt_algorithm(config: Config, hf_quant_config: Config | None = None) -> str | None:
-    """ModelOpt's algorithm where neither file names a quant_method; None elsewhere.
-
-    vLLM 0.32 transformers_utils/model_arch_config_convertor.py:270.
-    """
-    declared = config.get("quantization_config") or hf_quant_config or {}
-    nested = declared.get("quantization")
-    by_modelopt = (declared.get("producer") or {}).get("name") == "modelopt"
-    if declared.get("quant_method") or not by_modelopt or not isinstance(nested, dict):
-        return None
-    return str(nested.get("quant_algo") or "") or None

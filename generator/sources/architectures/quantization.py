@@ -36,7 +36,7 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
     """
     declared = _declared(config)
     if declared is None and hf_quant_config is not None and is_modelopt(hf_quant_config):
-        declared = {"quant_method": "modelopt", **hf_quant_config}
+        return _derived(hf_quant_config)
     method = str((declared or {}).get("quant_method") or "").lower().replace("compressed_tensors", "compressed-tensors")
     if declared is None or not method:
         return None
@@ -52,6 +52,15 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
             f"quantization method {method!r} is not known; known: {', '.join(sorted(_READERS))}, modelopt"
         )
     return reader(declared)
+
+
+def _derived(hf_quant_config: Config) -> Quantization | None:
+    """ModelOpt's own file, whose method vLLM derives from the algorithm (model_arch_config_convertor.py:270)."""
+    found = read_modelopt({"quant_method": "modelopt", **hf_quant_config})
+    algorithm = (hf_quant_config.get("quantization") or {}).get("quant_algo")
+    if found is None or hf_quant_config.get("quant_method"):
+        return found
+    return found.model_copy(update={"modelopt_algorithm": algorithm})
 
 
 def _declared(config: Config) -> Config | None:

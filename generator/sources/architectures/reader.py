@@ -39,6 +39,16 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
     Raises:
         UnsupportedArchitectureError: the config declares what no reader knows, or lacks a shape.
     """
+    try:
+        return _read(config)
+    except KeyError as missing:
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {config.get('model_type')!r} lacks {missing}, which its family needs; "
+            "fetch the model's own config.json"
+        ) from missing
+
+
+def _read(config: Mapping[str, Any]) -> Architecture:
     text = {"model_type": config.get("model_type"), **text_config(config)}
     reader = _READERS.get(str(text.get("model_type", "")))
     generic = reader is None or is_generic(text) or has_generic_tower(config)
