@@ -31,7 +31,7 @@ def migrate(
     changed is written into the overrides; otherwise the new one is accepted, and the notes say so.
 
     Raises:
-        RequestError: `after` lacks an argument that has no successor (names the releases that have it), or refuses a value.
+        RequestError: `after` refuses a value, or lacks an argument without successor; names the releases that have it.
     """
     between = _Between(before, after, tuple(rows))
     carried: dict[str, Any] = {}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from generator.errors import RenderError, RequestError
 from generator.rendering import trust
 from generator.rendering.git import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STORE = "~/.local/share/vllm-wizard/templates.bundle"
 """Recorded literally, so that a teammate's machine resolves it too; the shell's `~` and Copier's are one."""
@@ -44,10 +48,15 @@ def newest(source: str) -> str:
     Raises:
         RenderError: it has none, or cannot be reached.
     """
-    released = [tag for tag in tags(source) if _is_release(tag)]
-    if not released:
+    found = newest_of(tags(source))
+    if found is None:
         raise RenderError(f"{source} has no released template")
-    return max(released, key=Version)
+    return found
+
+
+def newest_of(known: Iterable[str]) -> str | None:
+    """The newest release among tags; None where there is none."""
+    return max(filter(_is_release, known), key=Version, default=None)
 
 
 def tags(source: str) -> dict[str, str]:

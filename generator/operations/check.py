@@ -1,0 +1,85 @@
+"""check(): what a deployment is pinned to, what is newer, and what drifted; nothing in its tree is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generator.catalogue.engines import known_versions
+from generator.models.value import Value
+from generator.operations.findings import Finding, findings, newest_template
+from generator.operations.state import State
+from generator.rendering import store
+from generator.rendering.answers import ANSWERS_FILE, read
+from generator.rendering.git import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class CheckReport(Value):
+    """One deployment: its pins beside the newest, and what was found."""
+
+    path: Path
+    source: str
+    template: str
+    template_newest: str | None
+    vllm: str
+    vllm_newest: str
+    model: str
+    revision: str | None
+    revision_newest: str | None
+    """None where the Hub was not asked, or did not answer."""
+    planner: str
+    files_compared: bool
+    """Whether managed files were compared with what the template renders."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def clean(self) -> bool:
+        """True where no finding is an error or a warning."""
+        return all(one.severity == "note" for one in self.findings)
+
+
+def check(root: Path, *, offline: bool = False, quick: bool = False, packaged: Path = store.PACKAGED) -> CheckReport:
+    """The state of the deployment at `root`.
+
+    Managed files are compared with the pinned template's rendering, which takes a second the first time for a set of
+    answers; `quick` compares only where the rendering is already known.
+
+    Raises:
+        RequestError: `root` is no deployment.
+        RenderError: the answers are unreadable, or Copier or git refused.
+    """
+    place = root.expanduser().absolute()
+    with isolated():
+        state = State(place=place, answers=read(place), offline=offline, render=not quick, packaged=packaged)
+        found = findings(state)
+        facts: dict[str, Any] = state.answers.values.get("model_facts") or {}
+        return CheckReport(
+            path=place,
+            source=state.answers.source,
+            template=state.answers.template,
+            template_newest=newest_template(state),
+            vllm=str(state.answers.values.get("vllm")),
+            vllm_newest=known_versions()[-1],
+            model=str(state.answers.values.get("model")),
+            revision=facts.get("revision"),
+            revision_newest=state.newest_revision,
+            planner=state.plan.planner,
+            files_compared=not state.unmerged and state.edited is not None,
+            findings=found,
+        )
+
+
+def deployments(root: Path) -> tuple[Path, ...]:
+    """Every deployment at or below `root`, by path; git's own and hidden directories are not entered."""
+    return tuple(sorted(_deployments(root.expanduser().absolute())))
+
+
+def _deployments(folder: Path) -> Iterator[Path]:
+    if (folder / ANSWERS_FILE).is_file():
+        yield folder
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
+            yield from _deployments(entry)

@@ -1,0 +1,94 @@
+"""What the template rendered, without anybody's edits: digests of the managed files, kept in this machine's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import yaml
+
+from generator.rendering import copier_driver, store, trust
+from generator.rendering.answers import ANSWERS_FILE
+from generator.rendering.git import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generator.rendering.answers import Answers
+
+_FORMAT = "1"
+
+
+def managed(
+    answers: Answers, tags: Mapping[str, str], *, render: bool = True, packaged: Path = store.PACKAGED
+) -> dict[str, str] | None:
+    """Digest by name of every file that the pinned template renders for these answers and that is not the user's.
+
+    The first call for an answer set renders, later ones read the cache; None where rendering is needed and not wanted.
+
+    Raises:
+        RenderError: Copier or git refused, or the template would run more than this package's planner.
+    """
+    key = hashlib.sha256(
+        json.dumps([_FORMAT, tags.get(answers.template), answers.template, answers.values], sort_keys=True).encode()
+    ).hexdigest()
+    place = _cache() / f"{key}.json"
+    try:
+        cached: dict[str, str] = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        if not render:
+            return None
+        cached = _rendered(answers, packaged)
+        _keep(place, cached)
+    return cached
+
+
+def render(answers: Answers, destination: Path, packaged: Path = store.PACKAGED) -> None:
+    """Render the pinned template with the recorded answers, plan and facts included, into a new directory.
+
+    Raises:
+        RenderError: Copier or git refused, or the template would run more than this package's planner.
+    """
+    with isolated():
+        if answers.source == store.STORE:
+            store.ensure(packaged)
+        store.refuse_untrusted(answers.source, frozenset({answers.template}), packaged)
+        copier_driver.copy(answers.source, destination, answers.values, ref=answers.template)
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a text file, whatever its line ends."""
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def _rendered(answers: Answers, packaged: Path) -> dict[str, str]:
+    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+        made = Path(scratch) / "made"
+        render(answers, made, packaged)
+        config = yaml.safe_load(trust.config_at(answers.source, answers.template))
+        theirs = [*config.get("_skip_if_exists", ()), ANSWERS_FILE]
+        names = {path.relative_to(made).as_posix(): path for path in made.rglob("*") if path.is_file()}
+        return {name: digest(path.read_bytes()) for name, path in sorted(names.items()) if not _matches(name, theirs)}
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    """As gitignore reads a pattern without a slash: it names a file in any directory."""
+    return any(fnmatch(name if "/" in one else name.rpartition("/")[2], one.lstrip("/")) for one in patterns)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "vllm-wizard" / "rendered"
+
+
+def _keep(place: Path, content: dict[str, str]) -> None:
+    """A cache that cannot be written is no error: the next call renders again."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(content), encoding="utf-8")
+    except OSError:
+        return
