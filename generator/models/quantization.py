@@ -52,3 +52,5 @@ class Quantization(Value):
     """The first rule that matches a module's name decides its format."""
     kv_cache_dtype: str | None = None
     """KV cache dtype that the checkpoint itself asks for."""
+    modelopt_algorithm: str | None = None
+    """ModelOpt's algorithm where vLLM derives the method from it, no quant_method being named."""

@@ -9,7 +9,6 @@ from generator.catalogue.quantizations import find_quantization
 from generator.errors import GeneratorError
 from generator.planning.kv_cache import cache_layout
 from generator.planning.rules import Start, check_start
-from generator.sources.architectures.attention import modelopt_algorithm
 from tests.accuracy import truth
 
 if TYPE_CHECKING:
@@ -72,5 +71,5 @@ def start_of(row: truth.Record, configs: Path) -> Start:
         max_model_len=row["engine_args"].get("max_model_len"),
         quantization=method,
         quantization_minimum_capability=minimum,
-        modelopt_algorithm=modelopt_algorithm(found.config, found.hf_quant_config),
+        modelopt_algorithm=found.quantization.modelopt_algorithm if found.quantization else None,
     )

@@ -14,12 +14,12 @@ from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings
 from generator.planning.kv_cache.layers import cache_layers
 from generator.planning.kv_cache.selection import context
+from generator.sources.architectures import read_quantization
 from generator.sources.architectures.attention import (
     draft_mixers,
     is_generic,
     is_prefix_lm,
     mixers,
-    modelopt_algorithm,
 )
 
 _FILE = Path(__file__).parents[1] / "fixtures" / "attention_readers.json"
@@ -131,7 +131,11 @@ def test_images_are_a_prefix_in_multimodal_gemma_alone():
 
 
 def test_modelopt_algorithm_counts_without_a_quant_method():
-    """ModelOpt's own file names the algorithm only where config.json names no quant_method."""
-    own = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "MIXED_PRECISION"}}
-    assert modelopt_algorithm({}, own) == "MIXED_PRECISION"
-    assert modelopt_algorithm({"quantization_config": {"quant_method": "modelopt_mixed"}}, own) is None
+    """ModelOpt's own file names the algorithm only where no quant_method is named."""
+    own = {
+        "producer": {"name": "modelopt"},
+        "quantization": {"quant_algo": "MIXED_PRECISION", "quantized_layers": {"a": {"quant_algo": "FP8"}}},
+    }
+    assert read_quantization({}, own).modelopt_algorithm == "MIXED_PRECISION"
+    named = {"quantization_config": {**own["quantization"], "quant_method": "modelopt_mixed"}}
+    assert read_quantization(named, own).modelopt_algorithm is None
