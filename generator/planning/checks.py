@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.planning.case import Limits
 from generator.planning.defaults import scheduler_defaults
+from generator.planning.pooling import check_task
 from generator.planning.rules import Start, check_start
+from generator.planning.serving import check_serving
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
@@ -19,10 +21,13 @@ def check_request(case: Case) -> None:
 
     Raises:
         RequestError: vLLM would refuse one; names it and the next step.
+        UnsupportedArchitectureError: the model generates no text.
     """
+    check_task(case)
     _check_utilization(case)
     _check_context(case)
     _check_quantization(case)
+    check_serving(case)
     if case.facts.custom_code and case.architecture.generic and not case.request.trust_remote_code:
         raise RequestError(f"{case.facts.id} runs code of its own repository: read it, then add --trust-remote-code")
 
