@@ -86,7 +86,7 @@ def unknown_gpu(state: State) -> Iterator[str]:
     """{}: upgrade vllm-wizard, or describe the GPU with --vram-gb and --capability."""
     name = str(state.answers.values.get("gpu"))
     try:
-        if name not in ("custom", "auto"):
+        if not state.settled and name not in ("custom", "auto"):
             find_gpu(name)
     except UnknownFactError as error:
         yield str(error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from generator import copier_ext, workflow
+from generator import __version__, copier_ext, workflow
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
 from generator.models.request import Request
 from generator.rendering import pristine, store
@@ -56,8 +56,15 @@ class State:
         return tuple(sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name)))
 
     @cached_property
+    def settled(self) -> bool:
+        """True where this very package made the recorded plan of these answers: planning is pure, so it still holds."""
+        return self.sound and self.plan.planner == __version__
+
+    @cached_property
     def fresh(self) -> PlanRecord | GeneratorError:
         """The plan that this package makes of the same answers and facts, or why it makes none."""
+        if self.settled:
+            return self.plan
         try:
             facts = copier_ext.facts_of(self.answers.values.get("model_facts") or {})
             request = Request.model_validate(
