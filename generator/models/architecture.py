@@ -82,6 +82,8 @@ class Architecture(Value):
     """True where image tokens attend to each other both ways, which some attention backends cannot do."""
     attn_logit_softcapping: bool = False
     """True where attention scores are capped (Gemma 2)."""
+    embedding: bool = True
+    """False where a draft uses the target's embedding (EAGLE)."""
     embed_whole: bool = False
     """True where every rank holds the whole embedding (Whisper)."""
     embed_every_stage: bool = False

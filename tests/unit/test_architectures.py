@@ -140,8 +140,21 @@ def test_a_family_of_states_without_a_reader_is_refused_by_name():
         "n_mamba_heads": 8, "mamba_headdim": 64, "mamba_d_state": 64, "attention_head_dim": 128,
     }  # fmt: skip
 
-    with pytest.raises(UnsupportedArchitectureError, match="zamba2.*mamba2"):
+    with pytest.raises(UnsupportedArchitectureError, match=r"zamba2.*mamba2"):
         read_architecture(config)
+
+
+@pytest.mark.parametrize(("tp", "expected"), [(1, 1900308480 - 1050673152), (2, 1000630272 - 525336576)])
+def test_an_eagle3_draft_holds_all_but_the_embedding_that_it_borrows(tp, expected):
+    """As vLLM 0.32's Eagle3LlamaForCausalLM for Llama 3.1 8B, less its embed_tokens."""
+    config = {
+        **LLAMA, "architectures": ["LlamaForCausalLMEagle3"], "num_hidden_layers": 1, "draft_vocab_size": 32000,
+        "head_dim": 128,
+    }  # fmt: skip
+
+    weights = rank_weights(read_architecture(config), None, Layout(tensor_parallel_size=tp))
+
+    assert weights.worst.total_bytes == expected
 
 
 def test_a_field_that_the_family_needs_is_named():

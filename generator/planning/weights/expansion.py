@@ -80,9 +80,10 @@ def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
     embed = Matrix(name="embed_tokens", rows=vocab, columns=hidden, shard=split, part="embed", linear=False)
     norm = Matrix(name="norm", rows=hidden, bias=architecture.norm_bias, part="other", linear=False)
     ends: Place = "ends" if architecture.tie_word_embeddings else "first"
-    yield WeightModule(
-        name="model.embed_tokens", matrix=embed, place="every" if architecture.embed_every_stage else ends
-    )
+    if architecture.embedding:
+        yield WeightModule(
+            name="model.embed_tokens", matrix=embed, place="every" if architecture.embed_every_stage else ends
+        )
     yield WeightModule(name="model.norm", matrix=norm, place="last")
     for matrix in architecture.extra:
         yield WeightModule(name=f"model.{matrix.name}", matrix=matrix, place="first")

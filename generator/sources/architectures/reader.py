@@ -16,6 +16,7 @@ from generator.sources.architectures.hybrid import HYBRID
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, read_towers
+from generator.sources.architectures.speculators import as_draft
 from generator.sources.architectures.state_space import STATE_SPACE
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _read(config: Mapping[str, Any]) -> Architecture:
     if reader is None:
         _refuse_states(text)
         reader = moe_decoder if has_experts(text) else dense_decoder
-    return assemble(config, reader(text), read_towers(config), generic=generic)
+    return as_draft(assemble(config, reader(text), read_towers(config), generic=generic), text)
 
 
 def _refuse_states(text: Mapping[str, Any]) -> None:
