@@ -5,6 +5,7 @@ The order is vLLM 0.32 platforms/cuda.py:83. The first backend whose `refusal` i
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
@@ -64,6 +65,7 @@ class AttentionQuery(Value):
         return self.kv_cache_dtype not in _PLAIN
 
 
+@cache
 def attention_backend(query: AttentionQuery) -> Backend:
     """The backend that vLLM gives a layer.
 
@@ -249,6 +251,7 @@ _OWN_RULES: dict[str, Callable[[AttentionQuery], str | None]] = {
 }
 
 
+@cache
 def narrowed(backend: Backend, query: AttentionQuery) -> Backend:
     """The backend with the block sizes that its kernels take for this model on this GPU."""
     if backend.name in {"FLASH_ATTN", "TRITON_FLASH_ATTN"}:

@@ -10,27 +10,13 @@ from typing import TYPE_CHECKING
 
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.architecture import Architecture
-from generator.models.attention import (
-    MLA,
-    ChunkedLocal,
-    CompressedMLA,
-    FullAttention,
-    GatedDeltaNet,
-    KimiDeltaAttention,
-    LinearAttention,
-    Mamba1,
-    Mamba2,
-    Mixer,
-    Parallel,
-    SelfAndCross,
-    ShortConv,
-    SlidingWindow,
-)
+from generator.models.attention import MLA, ChunkedLocal, CompressedMLA, FullAttention, SlidingWindow
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
+from generator.planning.rule_shapes import attention_mixers, state_heads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -221,7 +207,7 @@ def states_divide(start: Start) -> None:
     """Heads and channels of recurrent layers divide over ranks (mamba_mixer2.py:315)."""
     tp = start.layout.tensor_parallel_size
     for kind in start.architecture.layer_kinds:
-        heads = _state_heads(kind.mixer)
+        heads = state_heads(kind.mixer)
         if heads and heads % tp:
             raise RequestError(
                 f"{heads} heads of the model's recurrent layers must be divisible by tensor parallel size ({tp}); "
@@ -285,41 +271,6 @@ def check_cache(cache: CacheLayout, available_bytes: Sequence[int], length: int)
         f"one request of {length} tokens does not fit the KV cache; {hint}: lower max_model_len or use more GPUs",
         shortfall_bytes=short,
     )
-
-
-Attention = FullAttention | SlidingWindow | ChunkedLocal | MLA | CompressedMLA
-
-
-def attention_mixers(architecture: Architecture) -> tuple[Attention, ...]:
-    """The distinct attention blocks of the decoder layers."""
-    found: list[Attention] = []
-    for kind in architecture.layer_kinds:
-        match kind.mixer:
-            case Parallel():
-                found.append(kind.mixer.attention)
-            case SelfAndCross():
-                found.append(kind.mixer.self_attention)
-            case FullAttention() | SlidingWindow() | ChunkedLocal() | MLA() | CompressedMLA():
-                found.append(kind.mixer)
-            case _:
-                pass
-    return tuple(found)
-
-
-def _state_heads(mixer: Mixer | None) -> int:
-    match mixer:
-        case Parallel():
-            return mixer.state_space.num_heads
-        case Mamba2() | KimiDeltaAttention() | LinearAttention():
-            return mixer.num_heads
-        case GatedDeltaNet():
-            return mixer.num_v_heads
-        case Mamba1():
-            return mixer.intermediate_size
-        case ShortConv():
-            return mixer.conv_dim
-        case _:
-            return 0
 
 
 def _release(start: Start) -> tuple[int, ...]:

@@ -69,8 +69,10 @@ def group_layers(
 
 
 def _distinct(layers: Iterable[CacheLayer]) -> tuple[CacheLayer, ...]:
-    """One layer for each spec object."""
-    return tuple({id(layer.spec): layer for layer in layers}.values())
+    """One layer for each spec object; equal layers are one object, so few remain after the first step."""
+    every = tuple(layers)
+    few = dict(zip(map(id, every), every, strict=True)).values()
+    return tuple({id(layer.spec): layer for layer in few}.values())
 
 
 def _one_key(layers: Sequence[CacheLayer]) -> bool:
@@ -83,7 +85,8 @@ def _one_group(layers: Sequence[CacheLayer]) -> bool:
 
 
 def _replace(layers: Sequence[CacheLayer], new: dict[int, KVCacheSpec]) -> tuple[CacheLayer, ...]:
-    return tuple(CacheLayer(new[id(layer.spec)], layer.stage) for layer in layers)
+    made = {id(layer): CacheLayer(new[id(layer.spec)], layer.stage) for layer in layers}
+    return tuple(made[id(layer)] for layer in layers)
 
 
 def _unify_pages(layers: Sequence[CacheLayer], page: int) -> tuple[CacheLayer, ...] | None:

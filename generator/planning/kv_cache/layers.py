@@ -91,7 +91,9 @@ def _drafts(ctx: Context) -> list[Mixer]:
 def _placed(keys: list[Key], specs: dict[Key, tuple[KVCacheSpec, ...]], ctx: Context) -> list[CacheLayer]:
     layers: list[CacheLayer] = []
     for stage, (first, end) in enumerate(stage_layers(len(keys), ctx.layout.pipeline_parallel_size)):
-        layers += [CacheLayer(spec, stage) for key in keys[first:end] for spec in specs[key]]
+        held = {key: [CacheLayer(spec, stage) for spec in found] for key, found in specs.items()}
+        for key in keys[first:end]:
+            layers += held[key]
     return layers
 
 

@@ -193,8 +193,12 @@ def _described(group: LayerGroup) -> CacheGroup:
 
 def _tally(layers: Sequence[CacheLayer]) -> tuple[tuple[KVCacheSpec, int], ...]:
     """Each spec with the number of its layers, in order of first appearance."""
-    counts = Counter(id(layer.spec) for layer in layers)
-    specs = {id(layer.spec): layer.spec for layer in layers}
+    known = dict(zip(map(id, layers), layers, strict=True))
+    counts: dict[int, int] = {}
+    for key, count in Counter(map(id, layers)).items():
+        spec = id(known[key].spec)
+        counts[spec] = counts.get(spec, 0) + count
+    specs = {id(layer.spec): layer.spec for layer in known.values()}
     return tuple((specs[key], count) for key, count in counts.items())
 
 

@@ -75,7 +75,7 @@ def context(architecture: Architecture, layout: Layout, settings: CacheSettings)
     )
     sparse = [mixer for mixer in mixers_of(architecture) if isinstance(mixer, SparseMLA)]
     if sparse and asked.startswith(("fp8", "nvfp4")):
-        backend = backend_of(sparse[0], first)
+        backend = attention_backend(query(sparse[0], first))
         if backend.name in _DS_MLA_BACKENDS and asked != "nvfp4_ds_mla":
             return first._replace(kv_cache_dtype="fp8_ds_mla")
     return first
@@ -161,13 +161,6 @@ def query(mixer: Attention, ctx: Context, *, skipped: bool = False) -> Attention
     })  # fmt: skip
 
 
-def backend_of(mixer: Attention, ctx: Context, *, skipped: bool = False) -> Backend:
-    """The backend of one attention block."""
-    if isinstance(mixer, CompressedMLA):
-        return COMPRESSED[1]
-    return attention_backend(query(mixer, ctx, skipped=skipped))
-
-
 class Served(NamedTuple):
     """One attention block, what it asks, and the backend that serves it."""
 
@@ -181,7 +174,10 @@ def serve(mixer: Mixer | None, ctx: Context, *, skipped: bool = False) -> tuple[
     """The attention blocks of one decoder layer that keep tokens, each with its backend."""
     if mixer is None:
         return ()
-    return tuple(
-        Served(one, query(one, ctx, skipped=skipped), backend_of(one, ctx, skipped=skipped), skipped)
-        for one in attentions(mixer)
-    )
+    asked = ((one, query(one, ctx, skipped=skipped)) for one in attentions(mixer))
+    return tuple(Served(one, question, backend_of(one, question), skipped) for one, question in asked)
+
+
+def backend_of(mixer: Attention, question: AttentionQuery) -> Backend:
+    """The backend of one attention block."""
+    return COMPRESSED[1] if isinstance(mixer, CompressedMLA) else attention_backend(question)
