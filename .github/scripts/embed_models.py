@@ -74,6 +74,19 @@ MODELS = (
     "zai-org/GLM-5-FP8",
     "MiniMaxAI/MiniMax-M2.5",
     "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
+    "zai-org/GLM-5",
+    "RedHatAI/Llama-4-Scout-17B-16E-Instruct-FP8-dynamic",
+    "nvidia/DeepSeek-V3.2-NVFP4",
+    "nvidia/GLM-5-NVFP4",
+    "nvidia/GLM-5.1-NVFP4",
+    "nvidia/Gemma-4-26B-A4B-NVFP4",
+    "nvidia/Gemma-4-31B-IT-NVFP4",
+    "nvidia/MiniMax-M2.5-NVFP4",
+    "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4",
+    "nvidia/Qwen3-235B-A22B-NVFP4",
+    "nvidia/Qwen3.5-397B-A17B-NVFP4",
+    "nvidia/Qwen3.6-27B-NVFP4",
+    "nvidia/Qwen3.6-35B-A3B-NVFP4",
 )
 
 

@@ -1,0 +1,80 @@
+"""How a GPU computes with quantized weights: in their own format, in 16 bits, or not at all; from its capability."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from generator.models.dtype import DType
+from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from generator.models.hardware import GPU
+    from generator.models.quantization import Format, Quantization
+    from generator.models.quantization_method import QuantizationMethod
+
+_NATIVE = {"fp8": 89, "mxfp8": 100, "nvfp4": 100, "mxfp4": 100, "int8": 75}
+"""Oldest compute capability that multiplies in a format (vLLM 0.32 quantization/compressed_tensors/schemes)."""
+
+_MX_COLUMNS = 32
+
+
+class Arithmetic(Value):
+    """How one GPU runs one checkpoint's weights."""
+
+    verdict: Literal["native", "emulated", "unsupported"]
+    text: str
+    """What it means for memory and speed, or what is needed."""
+
+
+def arithmetic(
+    method: QuantizationMethod, gpu: GPU, release: str, quantization: Quantization | None = None
+) -> Arithmetic:
+    """How `gpu` runs weights of `method` on a vLLM release.
+
+    Where the method has several formats (compressed-tensors, quark, mixed ones), those that `quantization` stores
+    decide, and the one that asks for the newest GPU gives the verdict.
+    """
+    least = method.minimum_for(release)
+    if gpu.capability < least:
+        needed, own = _words(least), _words(gpu.capability)
+        return Arithmetic(
+            verdict="unsupported", text=f"{method.name} needs compute capability {needed}, {gpu.name} has {own}"
+        )
+    needs = _needs(method, quantization)
+    if not needs:
+        return Arithmetic(
+            verdict="native", text="16-bit arithmetic by design: weights are unpacked as they are read, memory is saved"
+        )
+    name, native = max(needs, key=lambda need: need[1])
+    if gpu.capability >= native:
+        return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
+    return Arithmetic(
+        verdict="emulated",
+        text=f"{gpu.name} has no {name} arithmetic (compute capability {_words(native)} has): weights stay small in "
+        "memory and are unpacked to 16 bits, so that decoding is as fast and prefill no faster than unquantized",
+    )
+
+
+def _needs(method: QuantizationMethod, quantization: Quantization | None) -> list[tuple[str, int]]:
+    """Arithmetic that the weights ask for, each with the oldest capability that has it; empty for 16 bits."""
+    if method.arithmetic is not None and method.native_capability is not None:
+        return [(method.arithmetic, method.native_capability)]
+    if quantization is None:
+        return []
+    kinds = {_kind(rule.format) for rule in quantization.rules if rule.format}
+    return sorted((kind, _NATIVE[kind]) for kind in kinds if kind)
+
+
+def _kind(form: Format) -> str:
+    """The arithmetic of a stored format; empty for packed integers, which are unpacked to 16 bits."""
+    if form.weights == DType.I8:
+        return "int8"
+    if form.weights == DType.F8_E4M3:
+        return "mxfp8" if form.scale_columns == _MX_COLUMNS and form.scale_rows == 1 else "fp8"
+    if form.weights == DType.U8 and form.bits == 4:  # noqa: PLR2004 - bits of a weight
+        return "nvfp4" if form.scales == DType.F8_E4M3 else "mxfp4"
+    return ""
+
+
+def _words(capability: int) -> str:
+    return f"{capability // 10}.{capability % 10}"

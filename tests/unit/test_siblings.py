@@ -1,0 +1,85 @@
+"""Siblings exist, are smaller than their model, and a GPU's verdict on a format follows from its capability."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.gpus import find_gpu
+from generator.catalogue.models import embedded_ids, embedded_model
+from generator.catalogue.quantizations import find_quantization
+from generator.catalogue.siblings import all_siblings, siblings_of
+from generator.planning.arithmetic import arithmetic
+from generator.planning.weights import rank_weights
+
+ROWS = all_siblings()
+each_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+
+
+@each_row
+def test_every_sibling_is_an_embedded_model_that_states_its_quantization(row):
+    for facts in siblings_of(row.name):
+        assert facts.checkpoint.quantization is not None
+        assert find_quantization(facts.checkpoint.quantization.method)
+        assert not facts.architecture.generic
+
+
+@each_row
+def test_siblings_become_smaller_along_the_row(row):
+    known = {name.casefold() for name in embedded_ids()}
+    line = [embedded_model(row.name)] if row.name.casefold() in known else []
+    sizes = [weights_bytes(facts) for facts in (*line, *siblings_of(row.name))]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({facts.architecture.vocab_size for facts in (*line, *siblings_of(row.name))}) == 1
+
+
+def test_a_model_has_one_row():
+    names = [row.name.casefold() for row in ROWS]
+    assert len(names) == len(set(names))
+
+
+def test_a_sibling_is_followed_by_the_smaller_ones_alone():
+    assert [one.id for one in siblings_of("qwen/qwen3-235b-a22b")] == [
+        "Qwen/Qwen3-235B-A22B-FP8",
+        "nvidia/Qwen3-235B-A22B-NVFP4",
+    ]
+    assert [one.id for one in siblings_of("Qwen/Qwen3-235B-A22B-FP8")] == ["nvidia/Qwen3-235B-A22B-NVFP4"]
+    assert siblings_of("nvidia/Qwen3-235B-A22B-NVFP4") == ()
+    assert siblings_of("someone/unheard-of") == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "verdict"),
+    [  # vLLM 0.32: fp8.py:147 and marlin_utils_fp8.py; modelopt.py:769; auto_awq.py:234; compressed_tensors.py:897
+        ("Qwen/Qwen3-32B-FP8", "H100", "native"),
+        ("Qwen/Qwen3-32B-FP8", "L4", "native"),
+        ("Qwen/Qwen3-32B-FP8", "A100-80GB", "emulated"),
+        ("Qwen/Qwen3-32B-FP8", "T4", "emulated"),
+        ("Qwen/Qwen3-32B-FP8", "V100-32GB", "unsupported"),
+        ("nvidia/Qwen3-235B-A22B-NVFP4", "B200", "native"),
+        ("nvidia/Qwen3-235B-A22B-NVFP4", "H100", "emulated"),
+        ("openai/gpt-oss-20b", "H100", "emulated"),
+        ("openai/gpt-oss-20b", "T4", "unsupported"),
+        ("Qwen/Qwen2.5-7B-Instruct-AWQ", "A100-80GB", "native"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "H100", "native"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "A100-80GB", "emulated"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "A100-80GB", "native"),
+        ("nvidia/Qwen3.6-27B-NVFP4", "H100", "emulated"),
+        ("nvidia/Qwen3.6-27B-NVFP4", "B200", "native"),
+    ],
+)
+def test_a_gpus_verdict_on_a_checkpoint(model, gpu, verdict):
+    quantization = embedded_model(model).checkpoint.quantization
+    found = arithmetic(find_quantization(quantization.method), find_gpu(gpu), "0.32.0", quantization)
+    assert found.verdict == verdict
+    assert found.text
+
+
+def test_the_verdict_follows_the_release():
+    """Release 0.26 started ModelOpt's FP8 from compute capability 8.9 on; later ones from 8.0."""
+    method = find_quantization("modelopt")
+    assert arithmetic(method, find_gpu("A100-80GB"), "0.26.0").verdict == "unsupported"
+    assert arithmetic(method, find_gpu("A100-80GB"), "0.33.0").verdict == "emulated"
+
+
+def weights_bytes(facts):
+    return rank_weights(facts.architecture, facts.checkpoint.quantization).worst.total_bytes
