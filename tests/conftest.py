@@ -33,3 +33,7 @@ def hub(monkeypatch, tmp_path):
         close_session()  # the client reads proxies when it opens its session
         yield server
         close_session()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from examples/")

@@ -28,6 +28,7 @@ def generate(
     output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The new directory.")],
     emit: Annotated[str, typer.Option("--emit", help="Of command,profile,compose,kubernetes (k8s).")] = "",
     service: Annotated[str, typer.Option("--service", help="Name of the deployment.")] = "",
+    ci: Annotated[str, typer.Option("--ci", help="Jobs for github, gitlab or none.")] = "",
     template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
@@ -40,7 +41,7 @@ def generate(
         console.warn(warning)
     answers = dict(stated.answers)
     answers |= {"artefacts": _artefacts(emit)} if emit else {}
-    answers |= {"service": service} if service else {}
+    answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}
     asks = console.interactive() and not yes
     answers = _asked(answers, template or None) if asks else _detected(answers)
     request = request_from({name: value for name, value in answers.items() if name in Request.model_fields})
@@ -57,6 +58,7 @@ def generate(
         output_dir,
         artefacts=answers.get("artefacts"),
         service=answers.get("service"),
+        ci=answers.get("ci"),
         template=template or None,
         facts=facts,
     )

@@ -16,7 +16,7 @@ from generator.planning import checks, limits, overhead
 from generator.planning.case import Case, Limits
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
-from generator.planning.weights import RankWeights, rank_weights
+from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.units import MIB, gib
 
 if TYPE_CHECKING:
@@ -97,14 +97,7 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
     Raises:
         RequestError: vLLM would refuse the layout or a value.
     """
-    weights = rank_weights(
-        case.architecture,
-        case.on_gpu,
-        layout,
-        capability=case.gpu.capability,
-        drafts=case.drafts,
-        language_model_only=bool(case.fixed.get("language_model_only")),
-    )
+    weights = _weights(case, layout)
     best: Candidate | None = None
     for attempt in _attempts(case, layout):
         made = _worked_out(case, layout, weights, attempt)
@@ -114,6 +107,21 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
             best = made
     assert best is not None  # noqa: S101 - there is always one attempt
     return best
+
+
+def _weights(case: Case, layout: Layout) -> RankWeights:
+    """Weights of every stage, corrected by the checkpoint's headers where they are known."""
+    weights = rank_weights(
+        case.architecture,
+        case.on_gpu,
+        layout,
+        capability=case.gpu.capability,
+        drafts=case.drafts,
+        language_model_only=bool(case.fixed.get("language_model_only")),
+    )
+    if case.on_gpu != case.quantization:
+        return weights
+    return measured_weights(weights, case.architecture, case.facts.checkpoint)
 
 
 def replica_load(load: Workload, layout: Layout) -> Workload:

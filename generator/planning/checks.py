@@ -51,7 +51,7 @@ def check_layout(case: Case, layout: Layout) -> None:
             max_model_len=context,
             quantization=case.method_name,
             quantization_minimum_capability=method.minimum_for(case.release) if method else None,
-            modelopt_algorithm=None,
+            modelopt_algorithm=case.quantization.modelopt_algorithm if case.quantization else None,
             chunked_prefill=case.fixed.get("enable_chunked_prefill", True),
         )
     )

@@ -43,7 +43,7 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "requests_per_s": "requests_per_s",
     },
     "policy": {"headroom_gb": "headroom_gb", "price": "price", "vllm": "vllm", "replan": "replan"},
-    "outputs": {"service": "service", "emit": "artefacts"},
+    "outputs": {"service": "service", "emit": "artefacts", "ci": "ci"},
 }
 _ENGINE: dict[str, dict[str, str]] = {
     "model": {name: name for name in ("dtype", "quantization", "kv_cache_dtype", "max_model_len")},

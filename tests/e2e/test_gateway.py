@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
-import socket
-import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
 
 import pytest
+from fixtures.gateway import ask, free_port, start_nginx, wait
 from fixtures.programs import passes, run, tool
 from fixtures.rendered import ANSWERS, render
 
@@ -49,49 +45,6 @@ class _VLLM(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _ask(url, key=None, data=None):
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-def _nginx(configuration, work, upstream_port):
-    """A running nginx with the rendered configuration; only addresses and the work directory are replaced."""
-    port = _free_port()
-    replacements = {
-        "listen 8080;": f"listen 127.0.0.1:{port};",
-        "http://vllm:8000": f"http://127.0.0.1:{upstream_port}",
-        "/tmp/": f"{work}/",
-        "access_log /dev/stdout;": "access_log off;",
-    }
-    text = configuration.read_text(encoding="utf-8")
-    for old, new in replacements.items():
-        assert old in text
-        text = text.replace(old, new)
-    (work / "nginx.conf").write_text(text, encoding="utf-8")
-    words = [tool("nginx"), "-p", str(work), "-c", str(work / "nginx.conf"), "-g", "daemon off;"]
-    return subprocess.Popen(words, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
-
-
-def _wait(url):
-    for _ in range(100):
-        try:
-            return _ask(url)
-        except urllib.error.URLError:
-            time.sleep(0.05)
-    raise AssertionError(f"{url} does not answer")
-
-
 @pytest.fixture(scope="module")
 def gateway(one_gpu, tmp_path_factory):
     """The rendered gateway, running in front of a server that behaves like vLLM."""
@@ -99,9 +52,9 @@ def gateway(one_gpu, tmp_path_factory):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _VLLM)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    process, url = _nginx(one_gpu / "gateway/nginx.conf", tmp_path_factory.mktemp("nginx"), server.server_port)
+    process, url = start_nginx(one_gpu / "gateway/nginx.conf", tmp_path_factory.mktemp("nginx"), server.server_port)
     try:
-        _wait(f"{url}/health")
+        wait(f"{url}/health")
         yield url
     finally:
         process.terminate()
@@ -122,13 +75,13 @@ def gateway(one_gpu, tmp_path_factory):
     ],
 )
 def test_the_gateway_passes_on_what_is_listed_with_the_callers_key(gateway, path):
-    assert _ask(gateway + path)[0] == 401
-    assert _ask(gateway + path, key="wrong")[0] == 401
-    assert _ask(gateway + path, key=KEY)[0] == 200
+    assert ask(gateway + path)[0] == 401
+    assert ask(gateway + path, key="wrong")[0] == 401
+    assert ask(gateway + path, key=KEY)[0] == 200
 
 
 def test_the_gateway_passes_on_body_and_query(gateway):
-    status, body = _ask(f"{gateway}/v1/completions?a=b%20c", key=KEY, data=b"prompt")
+    status, body = ask(f"{gateway}/v1/completions?a=b%20c", key=KEY, data=b"prompt")
     assert (status, json.loads(body)["path"], json.loads(body)["sent"]) == (
         200,
         "/v1/completions?a=b%20c",
@@ -147,13 +100,13 @@ def test_the_gateway_passes_on_body_and_query(gateway):
 )  # fmt: skip
 @pytest.mark.parametrize("key", [None, KEY], ids=["anonymous", "with the key"])
 def test_the_gateway_serves_nothing_else(gateway, path, key):
-    status, body = _ask(gateway + path, key=key)
+    status, body = ask(gateway + path, key=key)
     assert status == 404
     assert json.loads(body)["error"]["code"] == 404
 
 
 def test_vllm_sees_the_path_that_was_allowed_and_not_its_spelling(gateway):
-    status, body = _ask(f"{gateway}/invocations/../v1/completions", key=KEY)
+    status, body = ask(f"{gateway}/invocations/../v1/completions", key=KEY)
     assert (status, json.loads(body)["path"]) == (200, "/v1/completions")
 
 
@@ -171,9 +124,9 @@ def test_the_smoke_test_fails_where_nothing_guards(one_gpu, gateway):
 
 
 def test_the_gateway_says_when_vllm_is_not_up(one_gpu, tmp_path):
-    process, url = _nginx(one_gpu / "gateway/nginx.conf", tmp_path, _free_port())
+    process, url = start_nginx(one_gpu / "gateway/nginx.conf", tmp_path, free_port())
     try:
-        status, body = _wait(f"{url}/health")
+        status, body = wait(f"{url}/health")
     finally:
         process.terminate()
         process.wait(timeout=10)
