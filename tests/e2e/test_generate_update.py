@@ -26,7 +26,7 @@ from fixtures.deployments import (
     write_checkout,
 )
 
-from generator.catalogue.models import embedded_model
+from generator.catalogue.models import embedded_ids, embedded_model
 from generator.errors import (
     ConflictError,
     InfeasiblePlanError,
@@ -469,3 +469,13 @@ def test_plain_copier_sees_newer_releases_and_trusts_the_store_by_settings(deplo
     bare_copier("update", "--defaults", "-r", "1.1.0", at=deployment)
     assert answers_of(deployment)["_commit"] == "1.1.0"
     bare_copier("check-update", "--quiet", at=deployment)
+
+
+def test_the_largest_embedded_model_leaves_a_readable_answers_file(tmp_path):
+    """With the real template: what is recorded of the model with the most kinds of layers, and its plan."""
+    sizes = {
+        name: len(embedded_model(name).architecture.model_dump_json(exclude_defaults=True)) for name in embedded_ids()
+    }
+    request = request_for(model=max(sizes, key=sizes.__getitem__), gpu="B200-180GB", gpus=8)
+    made = generate(request, tmp_path / "new", template="worktree", commit=False)
+    assert len((made.path / ANSWERS).read_text(encoding="utf-8").splitlines()) < 300
