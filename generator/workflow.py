@@ -14,6 +14,7 @@ from generator.catalogue.overheads import overheads
 from generator.catalogue.prices import all_prices
 from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
+from generator.catalogue.siblings import siblings_of
 from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
@@ -146,6 +147,7 @@ def _tables(request: Request, facts: ModelFacts) -> Tables:
         speed=speed(),
         prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
         serving=serving_of(facts, engine.version),
+        siblings=siblings_of(facts.id),
         gpus=all_gpus(),
         planner=__version__,
     )

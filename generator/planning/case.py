@@ -33,6 +33,8 @@ class Tables(Value):
     """Quantization methods and what they ask of a GPU."""
     serving: Serving = Serving()
     """What is known about serving the model."""
+    siblings: tuple[ModelFacts, ...] = ()
+    """Quantized checkpoints of the same weights, which repairs may propose."""
     gpus: tuple[GPU, ...] = ()
     """GPUs that repairs may propose."""
     speed: Coefficients | None = None

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import GeneratorError
 from generator.models.plan import Repair
+from generator.planning.arithmetic import Arithmetic, arithmetic
+from generator.planning.case import Case
 from generator.presenting.text import plural, tokens_text
 from generator.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from generator.models.checkpoint import ModelFacts
     from generator.models.plan import Plan
-    from generator.planning.case import Case
 
 _MOST = 5
 _CONTEXTS = (131072, 65536, 32768, 16384, 8192, 4096, 2048)
 _COUNTS = (1, 2, 4, 8, 16)
+_OF_CHECKPOINT = ("quantization", "revision", "code_revision")
+"""Engine values that belong to one checkpoint, not to its siblings."""
 
 
 class _Change(NamedTuple):
@@ -64,6 +68,7 @@ def _changes(case: Case, plan: Plan) -> Iterator[_Change]:
     yield from _more_utilization(case)
     yield from _any_layout(case)
     yield from _online_quantization(case)
+    yield from _siblings(case)
     yield from _more_gpus(case)
     yield from _other_gpus(case, plan)
 
@@ -110,6 +115,30 @@ def _online_quantization(case: Case) -> Iterator[_Change]:
     if case.quantization is None and "quantization" not in case.fixed and case.gpu.supports_fp8:
         flags = ("--quantization", "fp8")
         yield _Change("quantization", "FP8 weights, quantized at load", flags, _with(case, quantization="fp8"))
+
+
+def _siblings(case: Case) -> Iterator[_Change]:
+    """Smaller checkpoints of the same weights that this GPU runs, natively ones first."""
+    options = [(facts, found) for facts in case.tables.siblings if (found := _runs(case, facts))]
+    for facts, found in sorted(options, key=lambda option: option[1].verdict != "native"):
+        bound = [name for name in _OF_CHECKPOINT if name in case.fixed]
+        fixed = {name: value for name, value in case.fixed.items() if name not in bound}
+        request = case.request.model_copy(update={"model": facts.id, "revision": "", "overrides": fixed})
+        changed = Case(
+            request=request, facts=facts, cluster=case.cluster, tables=case.tables, fixed=fixed,
+            left_to_vllm=case.left_to_vllm,
+        )  # fmt: skip
+        title = f"the quantized checkpoint {facts.id}, {found.verdict} on {case.gpu.name}"
+        flags = ("--model", facts.id, *(word for name in bound for word in ("--set", f"{name}=null")))
+        yield _Change("sibling", title, flags, changed)
+
+
+def _runs(case: Case, facts: ModelFacts) -> Arithmetic | None:
+    """How the GPU computes with a checkpoint; None where it cannot."""
+    stored = facts.checkpoint.quantization
+    rows = [row for row in case.tables.methods if stored and stored.method in (row.name, *row.aliases)]
+    found = arithmetic(rows[0], case.gpu, case.release, stored) if rows else None
+    return found if found and found.verdict != "unsupported" else None
 
 
 def _more_gpus(case: Case) -> Iterator[_Change]:

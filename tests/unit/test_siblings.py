@@ -8,8 +8,10 @@ from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.quantizations import find_quantization
 from generator.catalogue.siblings import all_siblings, siblings_of
+from generator.models.request import Request
 from generator.planning.arithmetic import arithmetic
 from generator.planning.weights import rank_weights
+from generator.workflow import plan_for
 
 ROWS = all_siblings()
 each_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
@@ -79,6 +81,26 @@ def test_the_verdict_follows_the_release():
     method = find_quantization("modelopt")
     assert arithmetic(method, find_gpu("A100-80GB"), "0.26.0").verdict == "unsupported"
     assert arithmetic(method, find_gpu("A100-80GB"), "0.33.0").verdict == "emulated"
+
+
+def test_a_plan_that_does_not_fit_names_a_sibling_that_does():
+    made = planned("Qwen/Qwen3-235B-A22B", "H100", 4)
+    assert made.feasibility.verdict == "does_not_fit"
+    repair = next(one for one in made.repairs if "checkpoint" in one.title)
+    assert repair.flags == ("--model", "Qwen/Qwen3-235B-A22B-FP8")
+    assert planned(repair.flags[1], "H100", 4).feasibility.fits
+
+
+def test_a_sibling_does_not_inherit_what_belongs_to_the_checkpoint():
+    made = planned("Qwen/Qwen3-235B-A22B", "H100", 2, overrides={"quantization": "fp8"})
+    repair = next(one for one in made.repairs if "checkpoint" in one.title)
+    assert repair.flags == ("--model", "nvidia/Qwen3-235B-A22B-NVFP4", "--set", "quantization=null")
+    assert "emulated" in repair.title
+
+
+def planned(model, gpu, gpus, **stated):
+    request = Request(model=model, gpu=gpu, gpus=gpus, source="embedded", **stated)
+    return plan_for(request, embedded_model(model))
 
 
 def weights_bytes(facts):
