@@ -30,6 +30,7 @@ def generate(
     service: Annotated[str, typer.Option("--service", help="Name of the deployment.")] = "",
     ci: Annotated[str, typer.Option("--ci", help="Jobs for github, gitlab or none.")] = "",
     template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",
+    git: Annotated[bool, typer.Option("--git/--no-git", help="Make it a git repository with one commit.")] = True,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
@@ -59,6 +60,7 @@ def generate(
         artefacts=answers.get("artefacts"),
         service=answers.get("service"),
         ci=answers.get("ci"),
+        commit=git,
         template=template or None,
         facts=facts,
     )
