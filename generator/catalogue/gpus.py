@@ -118,9 +118,7 @@ def gpu_by_nvml(product_name: str, memory_bytes: int | None) -> GPU:
     names = _names_by_nvml().get(_key(product_name), [])
     if not names:
         nearest = ", ".join(_nearest(product_name))
-        raise UnknownFactError(
-            f"unknown GPU {product_name!r} (the driver's name); nearest: {nearest}; {_BY_HAND}"
-        )
+        raise UnknownFactError(f"unknown GPU {product_name!r} (the driver's name); nearest: {nearest}; {_BY_HAND}")
     cards = [_by_name()[name] for name in names]
     if memory_bytes is None:
         return cards[0]

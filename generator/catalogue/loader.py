@@ -71,12 +71,8 @@ def rows(file: Traversable, key: str, row_type: type[RowT]) -> tuple[RowT, ...]:
     content = read(file)
     listed = content.pop(key, None)
     if content or not isinstance(listed, list):
-        raise GeneratorError(
-            f"{file.name}: expected only [[{key}]] tables, found {sorted(content) or 'none'}"
-        )
-    return tuple(
-        row(file, _label(key, number, data), data, row_type) for number, data in enumerate(listed, 1)
-    )
+        raise GeneratorError(f"{file.name}: expected only [[{key}]] tables, found {sorted(content) or 'none'}")
+    return tuple(row(file, _label(key, number, data), data, row_type) for number, data in enumerate(listed, 1))
 
 
 def unique(file: Traversable, spellings: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -57,13 +57,8 @@ def overheads() -> OverheadTable:
     file = table(_FILE)
     content = read(file)
     known = row(file, "calibration", content["calibration"], CalibrationRow)
-    terms = [
-        row(file, f"term {number}", data, TermRow).model_dump()
-        for number, data in enumerate(content["term"], 1)
-    ]
-    devices = [
-        row(file, f"device {number}", data, DeviceRow) for number, data in enumerate(content["device"], 1)
-    ]
+    terms = [row(file, f"term {number}", data, TermRow).model_dump() for number, data in enumerate(content["term"], 1)]
+    devices = [row(file, f"device {number}", data, DeviceRow) for number, data in enumerate(content["device"], 1)]
     return OverheadTable(
         calibrated_since=known.since,
         calibrated_until=known.until,
@@ -71,9 +66,7 @@ def overheads() -> OverheadTable:
         calibration_set=known.set,
         terms=tuple(Term(**data) for data in terms),
         reserves=tuple(
-            DeviceReserve(
-                nvml_names=device.nvml_names, reserved_bytes=device.reserved_mib * MIB, source=device.source
-            )
+            DeviceReserve(nvml_names=device.nvml_names, reserved_bytes=device.reserved_mib * MIB, source=device.source)
             for device in devices
         ),
     )

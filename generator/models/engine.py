@@ -123,9 +123,7 @@ class Engine(Value):
         read = flag.read(value)
         known = self._checked_later.get(flag.name, ())
         if known and read not in known:
-            raise RequestError(
-                f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}"
-            )
+            raise RequestError(f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}")
         return read
 
     @property

@@ -24,9 +24,7 @@ class ByteInterval(Value):
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
         if not self.low <= self.expected <= self.high:
-            raise ValueError(
-                f"expected low <= expected <= high, got {self.low}, {self.expected}, {self.high}"
-            )
+            raise ValueError(f"expected low <= expected <= high, got {self.low}, {self.expected}, {self.high}")
         return self
 
     def __add__(self, other: ByteInterval) -> ByteInterval:

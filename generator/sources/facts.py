@@ -81,9 +81,7 @@ def _embedded(model: str, revision: str | None) -> ModelFacts:
         raise SourceError(str(error)) from error
     if revision not in {None, facts.revision}:
         embedded = f"at revision {facts.revision}" if facts.revision else "without a revision"
-        raise SourceError(
-            f"{model} is embedded {embedded}, not at {revision!r}: drop --revision, or reach the Hub."
-        )
+        raise SourceError(f"{model} is embedded {embedded}, not at {revision!r}: drop --revision, or reach the Hub.")
     return facts
 
 

@@ -74,9 +74,7 @@ class HubClient:
     def published(self) -> Published:
         """Commit, file names, licence and gate of the model's revision."""
         with self._asking():
-            info = HfApi(endpoint=self.endpoint).model_info(
-                self.model, revision=self.revision, timeout=self.timeout_s
-            )
+            info = HfApi(endpoint=self.endpoint).model_info(self.model, revision=self.revision, timeout=self.timeout_s)
         if not _COMMIT.fullmatch(info.sha or ""):
             raise unusable_answer(self.attempt)
         return Published(

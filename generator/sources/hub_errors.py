@@ -47,9 +47,7 @@ def why(error: Exception, attempt: Attempt) -> SourceError:
     if isinstance(error, RepositoryNotFoundError):
         return SourceError(_missing(attempt))
     if isinstance(error, RevisionNotFoundError):
-        return SourceError(
-            f"{model} has no revision {attempt.revision!r}: give one of its branches or commits."
-        )
+        return SourceError(f"{model} has no revision {attempt.revision!r}: give one of its branches or commits.")
     if isinstance(error, HFValidationError):
         return SourceError(f"{model!r} is neither a directory nor a Hub id (ORGANISATION/NAME): check it.")
     if isinstance(error, HfHubHTTPError) and not isinstance(error, EntryNotFoundError):
@@ -84,9 +82,7 @@ def _refused(status: int, attempt: Attempt) -> SourceError:
     if status in {_UNAUTHORIZED, _FORBIDDEN}:
         token = "renew HF_TOKEN or unset it" if attempt.has_token else "set HF_TOKEN"
         return SourceError(f"{attempt.host} refused to show {attempt.model} ({status}): {token}.")
-    return SourceError(
-        f"{attempt.host} refused to show {attempt.model} ({status}): check the name and HF_ENDPOINT."
-    )
+    return SourceError(f"{attempt.host} refused to show {attempt.model} ({status}): check the name and HF_ENDPOINT.")
 
 
 def _unanswered(error: Exception, attempt: Attempt) -> SourceError:

@@ -92,9 +92,7 @@ def load_profile(path: Path) -> Profile:
             answers |= {} if value is None else {name: _translated(name, value)}
         else:
             known = sorted({*_ANSWERS[section], *_ENGINE.get(section, {})})
-            raise RequestError(
-                f"{path} line {line}: unknown key {field!r}; known in {section}: {', '.join(known)}"
-            )
+            raise RequestError(f"{path} line {line}: unknown key {field!r}; known in {section}: {', '.join(known)}")
     if overrides:
         answers["overrides"] = overrides
     return Profile(answers=answers, warnings=tuple(warnings))
@@ -111,9 +109,7 @@ def _parse(path: Path) -> yaml.MappingNode:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
-        raise RequestError(
-            f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}"
-        ) from error
+        raise RequestError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
     if not isinstance(root, yaml.MappingNode):
         raise RequestError(f"{path}: expected the sections model, hardware, workload, policy, outputs")
     return root

@@ -128,9 +128,7 @@ def aggregate(tensors: Iterable[Tensor], room_bytes: int) -> tuple[TensorGroup, 
     """
     cells = _cells(tensors)
     levels = (_group(cells, coarseness) for coarseness in range(_COARSEST))
-    fitting = (
-        groups for groups in levels if sum(len(group.model_dump_json()) + 1 for group in groups) <= room_bytes
-    )
+    fitting = (groups for groups in levels if sum(len(group.model_dump_json()) + 1 for group in groups) <= room_bytes)
     return next(fitting, None) or _by_dtype(cells)
 
 
@@ -146,9 +144,7 @@ def _tensor(name: str, entry: Any, where: str) -> Tensor:
             f"{where} stores {name[:80]!r} as {dtype[:20]!r}; known: {', '.join(sorted(DType))}."
             " Choose a checkpoint in one of these."
         )
-    if len(shape) > _MAX_DIMENSIONS or any(
-        type(size) is not int or not 0 <= size < _MAX_SIZE for size in shape
-    ):
+    if len(shape) > _MAX_DIMENSIONS or any(type(size) is not int or not 0 <= size < _MAX_SIZE for size in shape):
         raise _broken(where, f"its entry {name[:80]!r} has an impossible shape")
     tensor = Tensor(name, DType(dtype), math.prod(shape), end - begin)
     if begin < 0 or tensor.dtype.bytes_for(tensor.elements) != tensor.stored_bytes:
@@ -213,9 +209,7 @@ def _group(cells: Iterable[Cell], coarseness: int) -> tuple[TensorGroup, ...]:
     return tuple(_tensor_group(key, layers) for key, layers in sorted(alike.items()))
 
 
-def _cells_by(
-    cells: Iterable[Cell], key: Callable[[Cell], tuple[str, DType, int | None]]
-) -> tuple[Cell, ...]:
+def _cells_by(cells: Iterable[Cell], key: Callable[[Cell], tuple[str, DType, int | None]]) -> tuple[Cell, ...]:
     """Cells of one key summed up into one."""
     same: dict[tuple[str, DType, int | None], list[Cell]] = defaultdict(list)
     for cell in cells:

@@ -118,9 +118,7 @@ def test_a_flag_that_was_removed_names_the_releases_that_have_it():
         engine("0.33").check("calculate_kv_scales", value=True)
 
 
-@pytest.mark.parametrize(
-    "name", ["kv_cache_memory", "device", "ep", "gpu-memory", "tensor_parallel", "enable_prefix"]
-)
+@pytest.mark.parametrize("name", ["kv_cache_memory", "device", "ep", "gpu-memory", "tensor_parallel", "enable_prefix"])
 def test_a_prefix_that_argparse_would_complete_is_refused(name):
     """`--kv-cache-memory 20G` is taken as --kv-cache-memory-bytes, `--ep 2` as --eplb-config (vLLM 0.32)."""
     with pytest.raises(RequestError, match="has no argument"):

@@ -113,9 +113,7 @@ def test_an_unknown_gpu_names_the_nearest_and_how_to_give_it_by_hand():
 
 
 def test_a_product_of_several_sizes_is_not_guessed():
-    with pytest.raises(
-        UnknownFactError, match="A100-PCIE-40GB, A100-PCIE-80GB, A100-SXM-40GB, A100-SXM-80GB"
-    ):
+    with pytest.raises(UnknownFactError, match="A100-PCIE-40GB, A100-PCIE-80GB, A100-SXM-40GB, A100-SXM-80GB"):
         find_gpu("A100")
     with pytest.raises(RequestError, match="RTX-3080-10GB or RTX-3080-12GB"):
         find_gpu("NVIDIA GeForce RTX 3080")

@@ -108,7 +108,5 @@ def test_the_releases_of_a_method_are_known(name, first, last):
 
 
 def test_an_unknown_method_names_the_nearest():
-    with pytest.raises(
-        UnknownFactError, match="unknown quantization 'fp8_per_tenser'; nearest: fp8_per_tensor"
-    ):
+    with pytest.raises(UnknownFactError, match="unknown quantization 'fp8_per_tenser'; nearest: fp8_per_tensor"):
         find_quantization("fp8_per_tenser")

@@ -39,12 +39,7 @@ def test_a_relative_path_and_a_tilde_become_absolute(tmp_path, monkeypatch):
     directory = write_model(tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert (
-        local_facts("model").id
-        == local_facts("./x/../model/").id
-        == local_facts("~/model").id
-        == str(directory)
-    )
+    assert local_facts("model").id == local_facts("./x/../model/").id == local_facts("~/model").id == str(directory)
 
 
 def test_a_symbolic_link_stays_as_the_user_wrote_it(tmp_path):

@@ -153,9 +153,7 @@ def test_layers_alike_share_a_group():
 
 def test_layers_of_unequal_size_are_told_apart():
     shapes = {0: 64, 1: 64, 2: 128, 5: 64}
-    tensors = parsed(
-        {f"model.layers.{n}.mlp.up_proj.weight": ("BF16", (size, 8)) for n, size in shapes.items()}
-    )
+    tensors = parsed({f"model.layers.{n}.mlp.up_proj.weight": ("BF16", (size, 8)) for n, size in shapes.items()})
     groups = aggregate(tensors, ROOM)
     assert {(group.layers, group.elements) for group in groups} == {("0-1,5", 1536), ("2", 1024)}
 
