@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.fit import FitRow
+from generator.models.parallelism import Layout
 from generator.planning.candidate import evaluate
 from generator.planning.checks import check_layout, check_request
-from generator.planning.layouts import candidate_layouts
 from generator.planning.parts import feasibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from generator.models.hardware import GPU
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 GPUS_OF_A_NODE = 8
@@ -48,14 +47,24 @@ def _row(case: Case) -> FitRow:
 
 
 def _layout(case: Case) -> Layout:
-    """The layout over all these GPUs with the fewest pipeline stages and one replica.
+    """The layout over all these GPUs with the widest tensor-parallel group inside a node, one replica.
 
     Raises:
-        RequestError: vLLM accepts none; its reason.
+        RequestError: vLLM accepts none; its first reason.
     """
-    fixed = {"data_parallel_size": 1, "enable_expert_parallel": False}
-    layouts = candidate_layouts(case.architecture, case.cluster, fixed, lambda layout: check_layout(case, layout))
-    return max(layouts, key=lambda layout: (layout.ranks, layout.tensor_parallel_size))
+    cluster = case.cluster
+    refusal: RequestError | None = None
+    for tp in range(cluster.gpus_per_node, 0, -1):
+        if cluster.total_gpus % tp:
+            continue
+        layout = Layout(tensor_parallel_size=tp, pipeline_parallel_size=cluster.total_gpus // tp)
+        try:
+            check_layout(case, layout)
+        except RequestError as error:
+            refusal = refusal or error
+        else:
+            return layout
+    raise refusal or RequestError("no layout fills these GPUs")
 
 
 def _on(case: Case, gpu: GPU, gpus: int, nodes: int) -> Case:

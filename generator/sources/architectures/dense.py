@@ -53,11 +53,11 @@ TRAITS: dict[str, DenseTraits] = {
     "olmo": DenseTraits(norms=0), "arcee": DenseTraits(gated=False, bias="mlp_bias"),
     "apertus": DenseTraits(gated=False, bias="mlp_bias"),
     "nemotron": DenseTraits(norm_bias=True, gated=False, bias="mlp_bias"),
-    "stablelm": DenseTraits(norm_bias=True), "persimmon": _GPT,
+    "stablelm": DenseTraits(norm_bias=True),
     "starcoder2": DenseTraits(norm_bias=True, gated=False, bias="use_bias", tied=True),
     "phi": DenseTraits(norms=1, norm_bias=True, gated=False, bias=True, lm_head_bias=True),
     "gpt_neox": _GPT, "gptj": DenseTraits(norms=1, norm_bias=True, gated=False, bias=True, lm_head_bias=True),
-    "gpt2": _GPT._replace(tied=True, positions=True), "gpt_bigcode": _GPT._replace(tied=True, positions=True),
+    "gpt2": _GPT._replace(tied=True, positions=True),
     "opt": _GPT._replace(tied=True, positions=True), "bloom": _GPT._replace(tied=True, embedding_norms=1),
     "falcon": DenseTraits(norm_bias=True, gated=False, bias="bias", tied=True),
 }  # fmt: skip

@@ -34,6 +34,10 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
 }
 
 
+_UNSHARDED = frozenset({"gpt_bigcode", "persimmon"})
+"""Families that vLLM runs through Transformers' own modules, whose feed-forward blocks it does not shard."""
+
+
 def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
     """The shapes that config.json declares, as vLLM's class for them builds them.
 
@@ -51,6 +55,11 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
 
 def _read(config: Mapping[str, Any]) -> Architecture:
     text = {"model_type": config.get("model_type"), **text_config(config)}
+    if text["model_type"] in _UNSHARDED:
+        raise UnsupportedArchitectureError(
+            f"model_type {text['model_type']!r} is not planned: vLLM runs it through Transformers and shards only a "
+            "part of it; a reader of that backend would be needed (generator/sources/architectures)"
+        )
     reader = _READERS.get(str(text.get("model_type", "")))
     generic = reader is None or is_generic(text) or has_generic_tower(config)
     if reader is None:
