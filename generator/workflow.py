@@ -63,7 +63,7 @@ def plan_for(request: Request, facts: ModelFacts) -> Plan:
     return make_plan(request, facts, cluster_for(request), _tables(request, facts))
 
 
-def fit_for(request: Request, facts: ModelFacts) -> tuple[FitRow, ...]:
+def fit_for(request: Request, facts: ModelFacts, *, with_speed: bool = False) -> tuple[FitRow, ...]:
     """The model on 1 to 8 of every GPU of the table, and on two nodes of eight; the request's own GPU is ignored.
 
     Raises:
@@ -72,7 +72,7 @@ def fit_for(request: Request, facts: ModelFacts) -> tuple[FitRow, ...]:
     gpus = all_gpus()
     case = Case.of(request, facts, Cluster(gpu=gpus[0], gpus_per_node=1), _tables(request, facts))
     sizes = [*((count, 1) for count in range(1, GPUS_OF_A_NODE + 1)), (GPUS_OF_A_NODE, 2)]
-    return fit(case, gpus, sizes)
+    return fit(case, gpus, sizes, with_speed=with_speed)
 
 
 def plan(request: Request, *, offline: bool = False) -> Plan:

@@ -9,12 +9,14 @@ import typer
 
 from generator.cli import console
 from generator.cli.options import Stated, request_from, with_request_options
+from generator.planning.fit import cheapest
 from generator.presenting.text import gib_text, short_tokens_text
 from generator.workflow import facts_for, fit_for
 
 if TYPE_CHECKING:
     from generator.models.fit import FitRow
 
+_MOST = 15
 _SHOWN = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
 
 
@@ -23,6 +25,7 @@ def fit(
     *,
     stated: Stated,
     id_: Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)] = "",
+    by_cost: Annotated[bool, typer.Option("--cheapest", help="What meets the targets, the cheapest first.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print every row as one JSON array.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
 ) -> None:
@@ -32,9 +35,13 @@ def fit(
     """
     answers = {**stated.answers, **({"model": id_} if id_ else {}), "gpu": "any"}
     request = request_from(answers)
-    rows = fit_for(request, facts_for(request, offline=offline, progress=console.progress()))
+    facts = facts_for(request, offline=offline, progress=console.progress())
+    rows = fit_for(request, facts, with_speed=by_cost)
+    rows = cheapest(rows) if by_cost else rows
     if json_:
         console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+    elif by_cost:
+        _show_costs(request.model, rows)
     else:
         _show(request.model, rows)
 
@@ -53,6 +60,27 @@ def _show(model: str, rows: tuple[FitRow, ...]) -> None:
     console.show(
         "[dim]red: short by; yellow: tight, fits at the expected values only; -: vLLM refuses the layout[/dim]"
     )
+
+
+def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
+    if not rows:
+        console.show("nothing in the table fits, meets the targets and has a known price; give one with --price")
+        return
+    table = Table(box=None, pad_edge=False, title=f"{model}: what carries the workload", title_justify="left")
+    for heading in ("GPUs", "per million tokens", "tokens/s", "ms a token"):
+        table.add_column(heading, justify="left" if heading == "GPUs" else "right")
+    for row in rows[:_MOST]:
+        nodes = f"{row.nodes} x " if row.nodes > 1 else ""
+        table.add_row(
+            f"{nodes}{row.gpus} x {row.gpu}",
+            f"{row.cost_per_million_output_tokens:.2f}",
+            f"{row.output_tokens_per_s:,.0f}",
+            f"{row.tpot_ms:.1f}",
+        )
+    console.show(table)
+    console.show("[dim]prices: the dated table of generator/catalogue/prices.toml, or --price[/dim]")
 
 
 def _cell(row: FitRow) -> str:

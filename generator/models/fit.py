@@ -25,3 +25,9 @@ class FitRow(Value):
     """Context beside the workload, in tokens."""
     concurrency: int = 0
     """Requests of the workload's length that fit at once."""
+    tpot_ms: float | None = None
+    """Expected gap between tokens, where speed was asked for and is known."""
+    output_tokens_per_s: float | None = None
+    cost_per_million_output_tokens: float | None = None
+    meets_targets: bool = False
+    """Whether the workload fits at once and every stated target is met at its mean."""

@@ -9,24 +9,37 @@ from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
 from generator.planning.candidate import evaluate
 from generator.planning.checks import check_layout, check_request
+from generator.planning.estimates import cost, meets_targets, speed
 from generator.planning.parts import feasibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from generator.models.hardware import GPU
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
 GPUS_OF_A_NODE = 8
 
 
-def fit(case: Case, gpus: Iterable[GPU], sizes: Iterable[tuple[int, int]]) -> tuple[FitRow, ...]:
-    """A row for each GPU and size (GPUs of a node, nodes); where vLLM refuses, the row carries its reason."""
+def fit(
+    case: Case, gpus: Iterable[GPU], sizes: Iterable[tuple[int, int]], *, with_speed: bool = False
+) -> tuple[FitRow, ...]:
+    """A row for each GPU and size (GPUs of a node, nodes); where vLLM refuses, the row carries its reason.
+
+    `with_speed` adds what the row would deliver and cost, which takes longer than the memory does.
+    """
     pairs = [(gpu, size) for gpu in gpus for size in sizes]
-    return tuple(_row(_on(case, gpu, *size)) for gpu, size in pairs)
+    return tuple(_row(_on(case, gpu, *size), with_speed=with_speed) for gpu, size in pairs)
 
 
-def _row(case: Case) -> FitRow:
+def cheapest(rows: Iterable[FitRow]) -> tuple[FitRow, ...]:
+    """The rows that fit, meet the targets and have a price, the cheapest answers first; ties to fewer GPUs."""
+    able = [row for row in rows if row.meets_targets and row.cost_per_million_output_tokens is not None]
+    return tuple(sorted(able, key=lambda row: (row.cost_per_million_output_tokens, row.gpus * row.nodes, row.gpu)))
+
+
+def _row(case: Case, *, with_speed: bool) -> FitRow:
     cluster = case.cluster
     row = FitRow(gpu=cluster.gpu.name, gpus=cluster.gpus_per_node, nodes=cluster.nodes)
     try:
@@ -42,8 +55,23 @@ def _row(case: Case) -> FitRow:
             "shortfall_bytes": found.shortfall_bytes,
             "max_model_len": int(chosen.context.value) if found.fits else 0,
             "concurrency": found.max_concurrency_at_context,
+            **(_speed(case, chosen) if with_speed else {}),
         }
     )
+
+
+def _speed(case: Case, chosen: Candidate) -> dict[str, object]:
+    """Fields of a row that say what it delivers and costs; none where its speed is unknown."""
+    found = speed(case, chosen)
+    if found is None:
+        return {}
+    price = cost(case, chosen, found)
+    return {
+        "tpot_ms": found.tpot_ms.mean,
+        "output_tokens_per_s": found.output_tokens_per_s.mean,
+        "cost_per_million_output_tokens": price.cost_per_million_output_tokens if price else None,
+        "meets_targets": chosen.verdict == "fits" and chosen.carries_load and meets_targets(case, found),
+    }
 
 
 def _layout(case: Case) -> Layout:
