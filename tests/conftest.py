@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Not the repository's root: the suite also runs against an installed wheel.
 sys.path.append(str(Path(__file__).parent))
 
 from fixtures.hub_server import serving
+
+settings.register_profile("quick", derandomize=True, deadline=None)
+settings.register_profile("full", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _CLIENT_VARIABLES = (
     "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE",
