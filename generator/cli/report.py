@@ -176,10 +176,26 @@ def show_update(done: UpdateReport) -> None:
     for kind in ("added", "changed", "deleted", "conflicts"):
         for name in getattr(done.files, kind):
             console.show(f"{kind:<8} {escape(name)}")
-    if not (done.files.added or done.files.changed or done.files.deleted or done.files.conflicts):
-        console.show("nothing to change")
-    else:
-        console.show("\nNext: git diff, then commit")
+    _show_migration(done)
+    for name in done.kept or ():
+        console.show(f"kept     {escape(name)}")
+    console.show(_next(done))
+
+
+def _next(done: UpdateReport) -> str:
+    if not done.files.any:
+        return "nothing to change"
+    return "\nA dry run: nothing was changed" if done.dry_run else "\nNext: git diff, then commit"
+
+
+def _show_migration(done: UpdateReport) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    for note in done.migrated:
+        new = note.flag_after if note.flag_after != note.flag else _word(note.after)
+        console.show(f"{note.kind:<8} {note.flag} -> {escape(new or 'left out')}: {escape(note.reason)}")
+    for one in done.mentions:
+        console.show(f"yours    {escape(f'{one.file}:{one.line}: {one.flag}: {one.advice}')}")
 
 
 def _word(value: object) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
-from generator.errors import ConflictError
+from generator.errors import ConflictError, RequestError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from generator.operations.update import UpdateReport
+
+_KEEP = "With --vllm: pin the defaults that the release changed."
 
 
 @with_request_options
@@ -17,33 +24,105 @@ def update(
     *,
     stated: Stated,
     directory: Annotated[Path, typer.Argument(help="The deployment repository.")] = Path(),
+    every: Annotated[bool, typer.Option("--all", help="Every deployment at or below the directory.")] = False,
     replan: Annotated[bool, typer.Option("--replan", help="Plan again with today's planner and facts.")] = False,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Move to the newest template too.")] = False,
     ref: Annotated[str, typer.Option("--ref", help="With --upgrade: the template version to move to.")] = "",
+    keep_defaults: Annotated[bool, typer.Option("--keep-defaults", help=_KEEP)] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do it in a copy, and only report.")] = False,
+    report_to: Annotated[Path | None, typer.Option("--report", help="Write the report there as Markdown.")] = None,
+    resolve: Annotated[bool, typer.Option("--resolve", help="Plan for the changes of both merged branches.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last update back.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
 ) -> None:
     """Update a deployment repository: change answers, plan again, merge; your own edits survive.
 
-    Example: vllm-wizard update --model Qwen/Qwen3-14B --gpus 4
+    Example: vllm-wizard update --vllm 0.33 --dry-run --report update.md
     """
-    from generator.operations.update import update as merge  # noqa: PLC0415 - start-up time
-
     for warning in stated.warnings:
         console.warn(warning)
+    others = every or dry_run or replan or upgrade or bool(ref) or keep_defaults
+    if (undo and (stated.answers or others or resolve)) or (resolve and others):
+        raise RequestError(f"{'--undo' if undo else '--resolve'} stands alone: run the other update after it")
+    if undo:
+        _undo(directory)
+        return
+    options: dict[str, Any] = {
+        "offline": offline,
+        "progress": console.progress(),
+        "compare": bool(report_to) or dry_run,
+    }
+    if not resolve:
+        options |= {"upgrade": upgrade or bool(ref), "ref": ref or None, "keep_defaults": keep_defaults}
+
+    def one(place: Path) -> UpdateReport:
+        return _updated(place, stated.answers, options, replan=replan, dry_run=dry_run, resolve=resolve)
+
+    _tell(*_collected(one, _places(directory, every=every)), report_to)
+
+
+def _collected(
+    one: Callable[[Path], UpdateReport], places: tuple[Path, ...]
+) -> tuple[list[UpdateReport], list[ConflictError]]:
+    """The report of every place, and the conflicts, which stop nobody else."""
+    done: list[UpdateReport] = []
+    conflicts: list[ConflictError] = []
+    for place in places:
+        try:
+            done.append(one(place))
+        except ConflictError as conflict:
+            conflicts.append(conflict)
+            done += [conflict.report] if conflict.report is not None else []
+    return done, conflicts
+
+
+def _tell(done: list[UpdateReport], conflicts: list[ConflictError], report_to: Path | None) -> None:
+    for one in done:
+        report.show_update(one)
+    if report_to is not None:
+        _write(report_to, done)
+    if conflicts:
+        raise conflicts[0]
+
+
+def _updated(
+    place: Path, answers: dict[str, Any], options: dict[str, Any], *, replan: bool, dry_run: bool, resolve: bool
+) -> UpdateReport:
+    from generator.operations.preview import preview  # noqa: PLC0415 - start-up time
+    from generator.operations.resolve import resolve as settle  # noqa: PLC0415
+    from generator.operations.update import update as merge  # noqa: PLC0415
+
+    if resolve:
+        return settle(place, answers, **options)
+    changes = _changes(place, answers, replan=replan)
+    return preview(place, changes, **options) if dry_run else merge(place, changes, **options)
+
+
+def _places(directory: Path, *, every: bool) -> tuple[Path, ...]:
+    from generator.operations.check import deployments  # noqa: PLC0415 - start-up time
+
+    found = deployments(directory) if every else (directory,)
+    if not found:
+        raise RequestError(f"{directory} holds no deployment: name a repository that `vllm-wizard generate` made")
+    return found
+
+
+def _undo(directory: Path) -> None:
+    from generator.operations.undo import undo  # noqa: PLC0415 - start-up time
+
+    done = undo(directory)
+    console.show(f"{len(done.files)} files are as they were before the last update")
+    for name in done.files:
+        console.show(f"  {name}")
+
+
+def _write(place: Path, done: list[UpdateReport]) -> None:
+    from generator.presenting.update_report import update_markdown  # noqa: PLC0415 - start-up time
+
     try:
-        done = merge(
-            directory,
-            _changes(directory, stated.answers, replan=replan),
-            upgrade=upgrade or bool(ref),
-            ref=ref or None,
-            offline=offline,
-            progress=console.progress(),
-        )
-    except ConflictError as conflict:
-        if conflict.report is not None:
-            report.show_update(conflict.report)
-        raise
-    report.show_update(done)
+        place.write_text("\n".join(map(update_markdown, done)), encoding="utf-8")
+    except OSError as error:
+        raise SourceError(f"{place} cannot be written: {error.strerror}") from error
 
 
 def _changes(directory: Path, answers: dict[str, Any], *, replan: bool) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from generator import copier_ext, workflow
 from generator.errors import ConflictError, RenderError, RequestError
-from generator.models.plan import PlanRecord
 from generator.models.request import Request
-from generator.models.value import Value
+from generator.models.update import Change, UpdateSummary
+from generator.operations import journal
 from generator.operations.generate import concrete
+from generator.operations.migrating import Carried, carried, edits, own_files
 from generator.rendering import copier_driver, repository, store
 from generator.rendering.answers import INPUTS, Answers, checked_naming, read
 from generator.rendering.git import isolated
@@ -24,26 +25,10 @@ if TYPE_CHECKING:
 _ABSENT = None
 
 
-class Change(Value):
-    """One name whose value an update changed; None where there was or is none."""
-
-    name: str
-    before: Any
-    after: Any
-
-
-class UpdateReport(Value):
+class UpdateReport(UpdateSummary):
     """What an update did to a deployment; the changes are in its tree, not committed."""
 
     path: Path
-    template_before: str
-    template_after: str
-    answers: tuple[Change, ...]
-    engine: tuple[Change, ...]
-    """Engine arguments that changed."""
-    plan_before: PlanRecord
-    plan_after: PlanRecord
-    files: repository.Changes
 
 
 def update(
@@ -54,9 +39,14 @@ def update(
     ref: str | None = None,
     offline: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    keep_defaults: bool = False,
+    compare: bool = False,
     packaged: Path = store.PACKAGED,
 ) -> UpdateReport:
     """Apply changed answers to the deployment at `root`; `upgrade` or `ref` also move it to a newer template.
+
+    Another vLLM release carries the recorded overrides along; `keep_defaults` pins the defaults that it changed.
+    `compare` also finds out which edits by hand survived, which takes another rendering.
 
     The tree is left as it was unless the update ends, with or without conflicts.
 
@@ -69,16 +59,19 @@ def update(
     with isolated():
         before = read(place)
         repository.refuse_unready(place)
-        data = _changed(before, changes or {}, offline=offline, progress=progress)
+        moved = carried(before, changes or {}, keep_defaults=keep_defaults)
+        data = _changed(before, moved.changes, offline=offline, progress=progress)
         target = _target(before, packaged, upgrade=upgrade, ref=ref)
+        edited = edits(place, before, render=compare, packaged=packaged)
         try:
             copier_driver.update(place, data, source=before.source, ref=target)
             after = read_updated(place, before)
             _refuse_drift(before, after, data)
-            report = _report(place, before, after)
+            report = _report(place, before, after, moved, edited)
         except BaseException:
             repository.restore(place)
             raise
+        journal.note(place, report.files)
     conflicts = report.files.conflicts
     if conflicts:
         names = ", ".join(conflicts)
@@ -148,7 +141,12 @@ def _refuse_drift(before: Answers, after: Answers, data: Mapping[str, Any]) -> N
         raise RequestError(f"template {after.template} does not ask for {lost[0]}: nothing was changed; try --upgrade")
 
 
-def _report(place: Path, before: Answers, after: Answers) -> UpdateReport:
+def _report(
+    place: Path, before: Answers, after: Answers, moved: Carried, edited: tuple[str, ...] | None
+) -> UpdateReport:
+    files = repository.changes(place)
+    mentions, patch = own_files(place, moved.notes)
+    gone = {*files.conflicts, *files.deleted}
     return UpdateReport(
         path=place,
         template_before=before.template,
@@ -157,7 +155,11 @@ def _report(place: Path, before: Answers, after: Answers) -> UpdateReport:
         engine=differences(before.plan.engine, after.plan.engine),
         plan_before=before.plan,
         plan_after=after.plan,
-        files=repository.changes(place),
+        files=files,
+        migrated=moved.notes,
+        mentions=mentions,
+        patch=patch,
+        kept=None if edited is None else tuple(name for name in edited if name not in gone),
     )
 
 

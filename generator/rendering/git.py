@@ -44,8 +44,10 @@ def isolated() -> Iterator[None]:
         os.environ.update(before)
 
 
-def git(*arguments: str, at: Path, accept: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None) -> str:
-    """What git printed, run in directory `at`.
+def git(
+    *arguments: str, at: Path, accept: tuple[int, ...] = (0,), env: Mapping[str, str] | None = None, stdin: str = ""
+) -> str:
+    """What git printed, run in directory `at` with `stdin` to read.
 
     Raises:
         RenderError: git is missing, or ended with a status outside `accept`; carries its last line.
@@ -59,7 +61,7 @@ def git(*arguments: str, at: Path, accept: tuple[int, ...] = (0,), env: Mapping[
             encoding="utf-8",
             errors="surrogateescape",
             env=os.environ | (env or {}),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
         )
     except FileNotFoundError as error:
         raise RenderError("git was not found: install git and run this again") from error

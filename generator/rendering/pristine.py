@@ -34,9 +34,8 @@ def managed(
     Raises:
         RenderError: Copier or git refused, or the template would run more than this package's planner.
     """
-    key = hashlib.sha256(
-        json.dumps([_FORMAT, tags.get(answers.template), answers.template, answers.values], sort_keys=True).encode()
-    ).hexdigest()
+    pinned = [_FORMAT, answers.source, answers.template, tags.get(answers.template)]
+    key = hashlib.sha256(json.dumps([pinned, answers.values], sort_keys=True).encode()).hexdigest()
     place = _cache() / f"{key}.json"
     try:
         cached: dict[str, str] = json.loads(place.read_text(encoding="utf-8"))

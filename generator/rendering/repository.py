@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
-from generator.models.value import Value
+from generator.models.update import Changes
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
@@ -15,21 +15,6 @@ _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}
 _SHOWN = 5
 _FALLBACK_IDENTITY = ("-c", "user.name=vllm-wizard", "-c", "user.email=vllm-wizard@localhost")
-
-
-class Changes(Value):
-    """Files of one deployment that differ from the last commit, relative to the deployment's directory."""
-
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    deleted: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()
-    """Files with unresolved conflicts, and patches that could not be applied (`*.rej`)."""
-
-    @property
-    def any(self) -> bool:
-        """True where anything differs."""
-        return bool(self.added or self.changed or self.deleted or self.conflicts)
 
 
 def refuse_unready(root: Path) -> None:
@@ -74,7 +59,7 @@ def restore(root: Path) -> None:
     tracked = set(git("ls-files", "-z", "--", ".", at=root).split("\0"))
     for name in added:
         if name not in tracked:
-            _remove(root / name, root)
+            remove(root / name, root)
 
 
 def create(root: Path, message: str) -> str:
@@ -86,7 +71,7 @@ def create(root: Path, message: str) -> str:
     return git("rev-parse", "HEAD", at=root).strip()
 
 
-def _remove(path: Path, root: Path) -> None:
+def remove(path: Path, root: Path) -> None:
     """Remove a file and the directories below `root` that it leaves empty."""
     path.unlink(missing_ok=True)
     for folder in path.parents:

@@ -1,0 +1,95 @@
+"""What an update to another vLLM release takes along: the overrides, and word for whoever owns the other files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.catalogue.engines import engine
+from generator.catalogue.migrations import migrations
+from generator.errors import GeneratorError
+from generator.models.migration import MigrationNote
+from generator.models.value import Value
+from generator.planning.migration import migrate
+from generator.presenting import overlays
+from generator.rendering import pristine, store
+from generator.rendering.answers import ANSWERS_FILE
+from generator.rendering.git import git
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from generator.models.migration import Mention
+    from generator.rendering.answers import Answers
+
+_IGNORED = (".env", "*.override.yaml", "*.local.*", "Makefile.local")
+"""The user's own files that the rendered .gitignore may hide from git."""
+
+
+class Carried(Value):
+    """The changes of an update with the overrides that its vLLM release takes, and what happened to them."""
+
+    changes: dict[str, Any]
+    notes: tuple[MigrationNote, ...] = ()
+
+
+def carried(before: Answers, changes: Mapping[str, Any], *, keep_defaults: bool = False) -> Carried:
+    """`changes` with the recorded overrides migrated where they ask for another vLLM release.
+
+    Overrides that `changes` states anew are the user's words for the new release and stay as they are.
+
+    Raises:
+        UnknownFactError: the tables lack a release.
+        RequestError: the new release lacks an argument, or refuses a value, that has no successor.
+    """
+    if "vllm" not in changes:
+        return Carried(changes=dict(changes))
+    old, new = engine(str(before.values.get("vllm") or "")), engine(str(changes["vllm"]))
+    named = dict(changes) | {"vllm": new.version}
+    if old.version == new.version:
+        return Carried(changes=named)
+    recorded: dict[str, Any] = before.values.get("overrides") or {}
+    wanted: dict[str, Any] = changes.get("overrides", recorded)
+    stated = {name: value for name, value in wanted.items() if recorded.get(name, ...) != value}
+    taken = {name: value for name, value in recorded.items() if name in wanted and name not in stated}
+    planned = frozenset(before.plan.engine) | stated.keys()
+    done = migrate(taken, old, new, migrations(), planned=planned, keep_defaults=keep_defaults)
+    overrides = done.overrides | stated
+    if overrides != recorded or "overrides" in changes:
+        named["overrides"] = overrides
+    return Carried(changes=named, notes=done.notes)
+
+
+def own_files(place: Path, notes: tuple[MigrationNote, ...]) -> tuple[tuple[Mention, ...], str]:
+    """Lines of files at `place` that still name a changed argument, and a patch of what can be patched.
+
+    An update has rewritten what it manages, so that what still names one is the user's.
+    """
+    flags = sorted({note.flag for note in notes if note.kind in ("renamed", "dropped", "replaced")})
+    if not flags:
+        return (), ""
+    words = [word for flag in flags for word in ("-e", flag, "-e", flag.replace("_", "-"))]
+    found = git("grep", "--untracked", "-lIzF", *words, "--", ".", at=place, accept=(0, 1)).split("\0")[:-1]
+    hidden = [path.relative_to(place).as_posix() for pattern in _IGNORED for path in place.glob(f"**/{pattern}")]
+    mentions: list[Mention] = []
+    patches = []
+    for name in sorted({*found, *hidden} - {ANSWERS_FILE}):
+        text = (place / name).read_text(encoding="utf-8", errors="replace")
+        mentions += overlays.mentions(name, text, notes)
+        patches.append(overlays.patch(name, text, notes))
+    return tuple(mentions), "".join(patches)
+
+
+def edits(place: Path, answers: Answers, *, render: bool, packaged: Path = store.PACKAGED) -> tuple[str, ...] | None:
+    """Managed files at `place` that were edited by hand; None where it would take a rendering and none is wanted."""
+    if answers.source != store.STORE and not render:
+        return None
+    try:
+        tags = store.tags(answers.source)
+        files = pristine.managed(answers, tags, render=render, packaged=packaged)
+    except GeneratorError:
+        return None
+    if files is None:
+        return None
+    held = {name: place / name for name in files if (place / name).is_file()}
+    return tuple(name for name, path in held.items() if pristine.digest(path.read_bytes()) != files[name])
