@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from generator.models.hardware import Interconnect
 from generator.models.value import Value
@@ -13,17 +13,21 @@ from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Wo
 Artefact = Literal["command", "profile", "compose", "kubernetes"]
 CI = Literal["github", "gitlab", "none"]
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
+MOST = 128
+"""GPUs of one node, and nodes, that a plan takes: beyond any machine (72 in an NVL72 rack), yet searched in seconds."""
 
 
 class Request(Value):
     """One deployment, as asked for; a zero or an empty string means "not stated"."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     model: str = Field(min_length=1, description="Hugging Face model id, embedded id or local directory")
     revision: str = Field("", description="Branch, tag or commit of the model; empty: the newest, pinned")
     source: SourceChoice = Field("auto", description="Where model facts come from")
     gpu: str = Field("auto", description="GPU by catalogue or NVML name; auto: detect; custom: --vram-gb")
-    gpus: int = Field(1, gt=0, description="GPUs of one node")
-    nodes: int = Field(1, gt=0, description="Nodes of one replica")
+    gpus: int = Field(1, gt=0, le=MOST, description="GPUs of one node")
+    nodes: int = Field(1, gt=0, le=MOST, description="Nodes of one replica")
     interconnect: Interconnect = Field("auto", description="Link between the GPUs of one node")
     vram_gb: float = Field(0.0, ge=0, description="GiB of one GPU, where the table should not decide")
     capability: str = Field("", description="CUDA compute capability of a custom GPU, like 8.9")

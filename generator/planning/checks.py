@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.planning.case import Limits
 from generator.planning.defaults import scheduler_defaults
+from generator.planning.lora import check_lora
 from generator.planning.pooling import check_task
 from generator.planning.rules import Start, check_start
 from generator.planning.serving import check_serving
@@ -14,6 +15,18 @@ from generator.planning.serving import check_serving
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
+
+_SIZES = (
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "max_model_len",
+    "block_size",
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+    "data_parallel_size",
+    "decode_context_parallel_size",
+)
+"""Arguments that vLLM's configuration classes take from 1 on (vLLM 0.32 config/parallel.py, cache.py, scheduler.py)."""
 
 
 def check_request(case: Case) -> None:
@@ -24,10 +37,15 @@ def check_request(case: Case) -> None:
         UnsupportedArchitectureError: the model generates no text.
     """
     check_task(case)
+    if "model" in case.fixed or "model_tag" in case.fixed:
+        raise RequestError("the model is no engine value: name it with --model")
+    _check_sizes(case)
+    _check_speculation(case)
     _check_utilization(case)
     _check_context(case)
     _check_quantization(case)
     check_serving(case)
+    check_lora(case)
     if case.facts.custom_code and case.architecture.generic and not case.request.trust_remote_code:
         raise RequestError(f"{case.facts.id} runs code of its own repository: read it, then add --trust-remote-code")
 
@@ -70,6 +88,33 @@ def default_limits(case: Case) -> Limits:
     return Limits(found.max_num_seqs, found.max_num_batched_tokens)
 
 
+def _check_sizes(case: Case) -> None:
+    """Sizes count something: vLLM's configuration classes take none below 1."""
+    for name in _SIZES:
+        value = case.fixed.get(name)
+        if value is not None and value < 1 and not (name == "max_model_len" and value == -1):
+            raise RequestError(f"{name} must be at least 1, got {value}")
+
+
+def _check_speculation(case: Case) -> None:
+    """The draft's settings are a mapping of the method's name and a count of tokens."""
+    given = case.fixed.get("speculative_config")
+    if given is None:
+        return
+    if not isinstance(given, dict):
+        raise RequestError(
+            'speculative_config must be a mapping, like {"method": "mtp", "num_speculative_tokens": 1}, '
+            f"got {given!r}"
+        )
+    method, tokens = given.get("method"), given.get("num_speculative_tokens")
+    if method is not None and not isinstance(method, str):
+        raise RequestError(f"speculative_config.method must be a name, got {method!r}")
+    if tokens is not None and (not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1):
+        raise RequestError(
+            f"speculative_config.num_speculative_tokens must be a whole number of at least 1, got {tokens!r}"
+        )
+
+
 def _check_utilization(case: Case) -> None:
     utilization = case.fixed.get("gpu_memory_utilization")
     if utilization is not None and not 0 < utilization <= 1:
@@ -86,10 +131,6 @@ def _check_context(case: Case) -> None:
             f"prompt and answer take {load.request_tokens:,} tokens, {whose} is {limit:,}: "
             f"lower --prompt-tokens or --gen-tokens"
         )
-    for name in ("max_num_seqs", "max_num_batched_tokens", "max_model_len"):
-        value = case.fixed.get(name)
-        if value is not None and value < 1 and not (name == "max_model_len" and value == -1):
-            raise RequestError(f"{name} must be at least 1, got {value}")
 
 
 def _check_quantization(case: Case) -> None:

@@ -56,8 +56,8 @@ def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, obje
     total = cluster.total_gpus
     moe = any(isinstance(layer.feed_forward, MoE) for layer in architecture.layer_kinds)
     for tp in _sizes(fixed, "tensor_parallel_size", total):
-        for pp in _sizes(fixed, "pipeline_parallel_size", total):
-            for dp in _sizes(fixed, "data_parallel_size", total):
+        for pp in _sizes(fixed, "pipeline_parallel_size", total // tp):
+            for dp in _sizes(fixed, "data_parallel_size", total // (tp * pp)):
                 if not _fills((tp, pp, dp), cluster, fixed):
                     continue
                 for expert in _expert_choices(fixed, moe=moe and tp * dp > 1):
@@ -70,10 +70,11 @@ def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, obje
                     )
 
 
-def _sizes(fixed: Mapping[str, object], name: str, total: int) -> tuple[int, ...]:
+def _sizes(fixed: Mapping[str, object], name: str, most: int) -> tuple[int, ...]:
+    """The fixed size, or all from 1 to `most`; 1 where the other sizes take more GPUs than there are."""
     if name in fixed:
         return (int(str(fixed[name])),)
-    return tuple(range(1, total + 1))
+    return tuple(range(1, max(1, most) + 1))
 
 
 def _fills(layout: tuple[int, int, int], cluster: Cluster, fixed: Mapping[str, object]) -> bool:
