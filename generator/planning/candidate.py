@@ -16,6 +16,7 @@ from generator.planning import checks, limits, overhead
 from generator.planning.case import Case, Limits
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
+from generator.planning.lora import with_adapters
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.units import MIB, gib
 
@@ -110,7 +111,7 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
 
 
 def _weights(case: Case, layout: Layout) -> RankWeights:
-    """Weights of every stage, corrected by the checkpoint's headers where they are known."""
+    """Weights of every stage, corrected by the checkpoint's headers where they are known, and adapters."""
     weights = rank_weights(
         case.architecture,
         case.on_gpu,
@@ -119,9 +120,9 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
         drafts=case.drafts,
         language_model_only=bool(case.fixed.get("language_model_only")),
     )
-    if case.on_gpu != case.quantization:
-        return weights
-    return measured_weights(weights, case.architecture, case.facts.checkpoint)
+    if case.on_gpu == case.quantization:
+        weights = measured_weights(weights, case.architecture, case.facts.checkpoint)
+    return with_adapters(case, layout, weights)
 
 
 def replica_load(load: Workload, layout: Layout) -> Workload:

@@ -1,0 +1,147 @@
+"""Memory that vLLM sets aside for LoRA adapters: low-rank pairs beside the matrices that adapters may change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError, UnsupportedArchitectureError
+from generator.models.dtype import DType
+from generator.planning.weights.expansion import WeightModule, modules
+from generator.planning.weights.rank import DTYPES, RankWeights, StageWeights
+from generator.planning.weights.sharding import rank_shape, stage_layers
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.matrix import Matrix
+    from generator.models.parallelism import Layout
+    from generator.planning.case import Case
+
+EMBEDDINGS = {
+    "GemmaForCausalLM": False,
+    "Gemma2ForCausalLM": False,
+    "Gemma3ForCausalLM": False,
+    "Glm4MoeForCausalLM": False,
+    "GraniteForCausalLM": True,
+    "LlamaForCausalLM": True,
+    "MistralForCausalLM": False,
+    "MixtralForCausalLM": True,
+    "Qwen2ForCausalLM": False,
+    "Qwen2MoeForCausalLM": False,
+    "Qwen3ForCausalLM": True,
+    "Qwen3MoeForCausalLM": True,
+}
+"""Classes whose adapters were measured on vLLM 0.32, and whether they may change embedding and head."""
+
+MOST_VOCABULARY = 258_048
+"""Largest vocabulary of a head that adapters may change (vLLM 0.32 lora/layers/logits_processor.py:91)."""
+
+_NOT_COUNTED = ("fully_sharded_loras", "enable_moe_shared_loras", "lora_target_modules", "enable_tower_connector_lora")
+_DEFAULT_RANK = 16
+
+
+def lora_bytes(
+    architecture: Architecture, layout: Layout, *, max_loras: int, max_lora_rank: int, dtype: DType
+) -> tuple[int, ...]:
+    """Bytes that `max_loras` adapters take on the worst rank of every pipeline stage.
+
+    Each matrix gets a pair of `max_lora_rank`: the half on the side that tensor parallelism splits is split, the other
+    is whole on each rank (vLLM 0.32 lora/layers/base_linear.py:133, column_parallel_linear.py:224, fused_moe.py:162).
+
+    Raises:
+        UnsupportedArchitectureError: no one measured adapters of the model's class.
+        RequestError: the vocabulary is larger than vLLM takes with adapters.
+    """
+    embeddings = _embeddings(architecture)
+    bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
+    elements: Counter[int] = Counter()
+    for module in modules(architecture):
+        if _is_adapted(module):
+            for stage, (first, end) in enumerate(bounds):
+                held = sum(first <= layer < end for layer in module.layers)
+                elements[stage] += held * _pair_elements(module.matrix, layout, max_lora_rank)
+    if embeddings:
+        ends = (architecture.vocab_size + architecture.hidden_size) * max_lora_rank
+        elements[0] += ends
+        elements[len(bounds) - 1] += ends
+    return tuple(dtype.bytes_for(elements[stage] * max_loras) for stage in range(len(bounds)))
+
+
+def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
+    """The weights with the adapters' memory where the user enables adapters; vLLM allocates it while loading.
+
+    Raises:
+        UnsupportedArchitectureError: no one measured adapters of the model's class.
+        RequestError: vLLM would refuse the adapters.
+    """
+    if not case.fixed.get("enable_lora"):
+        return weights
+    dtype = _dtype(case)
+    sizes = lora_bytes(
+        case.architecture,
+        layout,
+        max_loras=case.fixed.get("max_loras", 1),
+        max_lora_rank=int(case.fixed.get("max_lora_rank", _DEFAULT_RANK)),
+        dtype=dtype,
+    )
+    stages = zip(weights.stages, sizes, strict=True)
+    return RankWeights(stages=tuple(_grown(stage, size, dtype) for stage, size in stages))
+
+
+def check_lora(case: Case) -> None:
+    """Return only where the adapters' settings are such as vLLM takes and this planner counts.
+
+    Raises:
+        RequestError: they are not; names the setting.
+    """
+    if not case.fixed.get("enable_lora"):
+        return
+    slots, held = case.fixed.get("max_loras", 1), case.fixed.get("max_cpu_loras")
+    if slots < 1:
+        raise RequestError(f"max_loras must be at least 1, got {slots}")
+    if held is not None and held < slots:
+        raise RequestError(f"max_cpu_loras ({held}) must be at least max_loras ({slots})")
+    for name in _NOT_COUNTED:
+        if case.fixed.get(name):
+            raise RequestError(f"memory of adapters with {name} is not planned: leave it out")
+
+
+def _embeddings(architecture: Architecture) -> bool:
+    found = EMBEDDINGS.get(architecture.architecture)
+    if found is None:
+        raise UnsupportedArchitectureError(
+            f"LoRA adapters of {architecture.architecture or architecture.model_type} are not planned; "
+            f"they are for {', '.join(EMBEDDINGS)}: leave --set enable_lora out"
+        )
+    if found and architecture.vocab_size > MOST_VOCABULARY:
+        raise RequestError(
+            f"vLLM takes adapters up to a vocabulary of {MOST_VOCABULARY:,}, this model has "
+            f"{architecture.vocab_size:,}: leave --set enable_lora out"
+        )
+    return found
+
+
+def _is_adapted(module: WeightModule) -> bool:
+    """Every linear layer of the decoder, routers included; norms and biases are vectors."""
+    return module.place == "layer" and module.matrix.columns > 1
+
+
+def _pair_elements(matrix: Matrix, layout: Layout, rank: int) -> int:
+    """Elements of the pair `rank x inputs` and `outputs x rank` that one rank holds of one adapter."""
+    shape = rank_shape(matrix, layout)
+    inputs = shape.columns if matrix.shard == "row" else matrix.columns
+    outputs = matrix.rows if matrix.shard == "row" else shape.rows
+    return (inputs + outputs) * rank * shape.copies
+
+
+def _grown(stage: StageWeights, size: int, dtype: DType) -> StageWeights:
+    by_part = dict(Counter(stage.by_part) + Counter({"other": size}))
+    by_dtype = dict(Counter(stage.by_dtype) + Counter({dtype: size}))
+    return stage.model_copy(update={"by_part": by_part, "by_dtype": by_dtype})
+
+
+def _dtype(case: Case) -> DType:
+    """The adapters' own dtype; the model's where `lora_dtype` is left to it, float16 where the GPU has no bfloat16."""
+    named = next((case.fixed[name] for name in ("lora_dtype", "dtype") if case.fixed.get(name, "auto") != "auto"), None)
+    found = DTYPES[named or case.architecture.dtype]
+    return DType.F16 if found == DType.BF16 and not case.gpu.supports_bf16 else found

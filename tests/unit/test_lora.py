@@ -1,0 +1,108 @@
+"""Adapters take what vLLM 0.32 allocated for them: tensors of its CPU build, summed over two layers of tiny models."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.errors import RequestError, UnsupportedArchitectureError
+from generator.models.dtype import DType
+from generator.models.parallelism import Layout
+from generator.models.request import Request
+from generator.planning.lora import lora_bytes
+from generator.sources.architectures import read_architecture
+from generator.workflow import plan_for
+
+TINY = {
+    "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 1000, "max_position_embeddings": 256,
+}  # fmt: skip
+EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 96, "decoder_sparse_step": 1}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "name", "more", "slots_and_rank", "allocated"),
+    [
+        ("llama", "LlamaForCausalLM", {"tie_word_embeddings": False}, (2, 16), 279_552),
+        ("llama", "LlamaForCausalLM", {"tie_word_embeddings": True}, (1, 8), 69_888),
+        ("mistral", "MistralForCausalLM", {}, (1, 8), 35_840),
+        ("qwen2", "Qwen2ForCausalLM", {}, (1, 8), 35_840),
+        ("qwen3", "Qwen3ForCausalLM", {"tie_word_embeddings": True}, (1, 8), 69_888),
+        ("qwen3_moe", "Qwen3MoeForCausalLM", EXPERTS, (1, 8), 173_568),
+        ("gemma", "GemmaForCausalLM", {}, (2, 16), 143_360),
+        ("gemma2", "Gemma2ForCausalLM", {}, (1, 8), 35_840),
+        ("gemma3_text", "Gemma3ForCausalLM", {}, (2, 16), 143_360),
+        ("granite", "GraniteForCausalLM", {}, (2, 16), 279_552),
+        (
+            "mixtral",
+            "MixtralForCausalLM",
+            {"num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 96},
+            (2, 16),
+            448_000,
+        ),
+        ("qwen2_moe", "Qwen2MoeForCausalLM", EXPERTS | {"shared_expert_intermediate_size": 128}, (2, 16), 640_128),
+        (
+            "glm4_moe",
+            "Glm4MoeForCausalLM",
+            {
+                "n_routed_experts": 8,
+                "num_experts_per_tok": 2,
+                "moe_intermediate_size": 96,
+                "n_shared_experts": 1,
+                "first_k_dense_replace": 1,
+            },
+            (2, 16),
+            381_440,
+        ),
+    ],
+)
+def test_adapters_take_what_vllm_allocates(model_type, name, more, slots_and_rank, allocated):
+    slots, rank = slots_and_rank
+    shapes = read_architecture(TINY | more | {"model_type": model_type, "architectures": [name]})
+    found = lora_bytes(shapes, Layout(), max_loras=slots, max_lora_rank=rank, dtype=DType.BF16)
+    assert found == (allocated,)
+
+
+def test_tensor_parallelism_splits_one_half_of_each_pair():
+    """Llama 3.1 8B, rank 16, TP 2 by lora/layers: q/k/v A 3x16x4096, B 16x(2048+512+512), and so on."""
+    shapes = embedded_model("meta-llama/Llama-3.1-8B-Instruct").architecture
+    layer = 3 * 16 * 4096 + 16 * (2048 + 512 + 512) + 16 * (2048 + 4096)
+    layer += 2 * 16 * 4096 + 16 * 14336 + 16 * (7168 + 4096)
+    ends = 2 * 16 * (128256 + 4096)
+    halves = Layout(tensor_parallel_size=2)
+    found = lora_bytes(shapes, halves, max_loras=4, max_lora_rank=16, dtype=DType.BF16)
+    assert found == ((32 * layer + ends) * 4 * 2,)
+
+
+def test_stages_share_the_layers_and_keep_the_ends():
+    shapes = embedded_model("meta-llama/Llama-3.1-8B-Instruct").architecture
+    whole = lora_bytes(shapes, Layout(), max_loras=1, max_lora_rank=16, dtype=DType.BF16)
+    first, last = lora_bytes(shapes, Layout(pipeline_parallel_size=2), max_loras=1, max_lora_rank=16, dtype=DType.BF16)
+    assert first == last
+    assert (first + last,) == whole
+
+
+def test_a_plan_with_adapters_holds_them_beside_the_weights():
+    without = planned({})
+    with_them = planned({"enable_lora": True, "max_loras": 8, "max_lora_rank": 64})
+    grown = with_them.memory.weights_bytes.expected - without.memory.weights_bytes.expected
+    shapes = embedded_model("Qwen/Qwen3-8B").architecture
+    assert (grown,) == lora_bytes(shapes, Layout(), max_loras=8, max_lora_rank=64, dtype=DType.BF16)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"max_lora_rank": 24}, {"max_loras": 0}, {"max_loras": 4, "max_cpu_loras": 2}, {"fully_sharded_loras": True}],
+)
+def test_adapters_that_vllm_or_the_planner_refuses(asked):
+    with pytest.raises(RequestError):
+        planned({"enable_lora": True} | asked)
+
+
+def test_adapters_of_an_unmeasured_class_are_refused_by_name():
+    with pytest.raises(UnsupportedArchitectureError, match="GptOssForCausalLM"):
+        planned({"enable_lora": True}, "openai/gpt-oss-20b")
+
+
+def planned(overrides, model="Qwen/Qwen3-8B"):
+    return plan_for(Request(model=model, gpu="H100", source="embedded", overrides=overrides), embedded_model(model))
