@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import yaml
@@ -227,14 +226,17 @@ def run(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_command_exits_with_8_on_findings_and_prints_json(deployment, bundle):
-    check(deployment, packaged=bundle, offline=True)
-    status, out, _ = run("check", str(deployment), "--offline", "--json")
-    assert status == 0
-    assert json.loads(out)["clean"] is True
-    (deployment / "x.rej").touch()
-    status, out, err = run("check", str(deployment), "--offline", "--quick")
+def test_the_command_exits_with_8_on_findings_and_prints_json(tmp_path, monkeypatch):
+    """With the released template of the package itself."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    place = generate(request_for(), tmp_path / "new").path
+    status, out, _ = run("check", str(place), "--offline", "--json")
+    assert status == 0, out
+    report = json.loads(out)
+    assert (report["clean"], report["files_compared"]) == (True, True)
+    (place / "x.rej").touch()
+    status, out, err = run("check", str(place), "--offline", "--quick")
     assert status == 8
     assert "x.rej" in out
     assert "1 to correct" in " ".join(err.split())
-    assert Path(deployment, "x.rej").is_file()

@@ -143,17 +143,20 @@ def test_words_of_an_answer_cannot_write_markdown_of_their_own(deployment, bundl
     assert "``` " in row
 
 
+def test_the_command_writes_the_report(tmp_path, monkeypatch):
+    """With the released template of the package itself."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    place = generate(request_for(), tmp_path / "new").path
+    words = ("update", str(place), "--gpus", "2", "--report", str(tmp_path / "report.md"), "--dry-run")
+    status, out, err = run(*words)
+    assert status == 0, err
+    assert "nothing was changed" in out
+    assert git(place, "status", "--porcelain") == ""
+    assert "A dry run" in (tmp_path / "report.md").read_text()
+    assert run("update", str(place), "--undo", "--gpus", "2")[0] == 2
+
+
 def run(*words):
     done = subprocess.run([sys.executable, "-m", "generator", *words], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
-
-
-def test_the_command_writes_the_report(deployment, bundle, tmp_path):
-    update(deployment, {}, packaged=bundle)
-    words = ("update", str(deployment), "--gpus", "2", "--report", str(tmp_path / "report.md"))
-    status, out, err = run(*words, "--dry-run")
-    assert status == 0, err
-    assert "nothing was changed" in out
-    assert git(deployment, "status", "--porcelain") == ""
-    assert "A dry run" in (tmp_path / "report.md").read_text()
-    assert run("update", str(deployment), "--undo", "--gpus", "2")[0] == 2
