@@ -11,8 +11,10 @@ from typer.exceptions import TyperException
 
 from generator import __version__
 from generator.cli import console
+from generator.cli.adopt import adopt
 from generator.cli.check import check
 from generator.cli.detect import detect
+from generator.cli.engine import engine
 from generator.cli.fit import fit
 from generator.cli.generate import generate
 from generator.cli.plan import plan
@@ -27,8 +29,9 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (detect, fit, plan, generate, update, check):
+for command in (detect, fit, plan, generate, update, check, adopt):
     app.command()(command)
+app.add_typer(engine, name="engine")
 
 
 def _show_version(value: bool) -> None:
@@ -54,7 +57,7 @@ def main() -> None:
 def run() -> int:
     """Exit status of one run of the command line: the one place where errors become lines."""
     try:
-        return app(standalone_mode=False) or 0
+        return _said(app(standalone_mode=False) or 0)
     except GeneratorError as error:
         console.error(str(error))
         return error.status
@@ -76,3 +79,10 @@ def run() -> int:
         name = type(error).__name__
         console.error(f"unexpected {name}: {error}; this is a bug: run again with VLLM_WIZARD_DEBUG=1 and report it")
         return _UNEXPECTED
+
+
+def _said(status: int) -> int:
+    """The status; an interrupt, which typer turns into a silent status, is told."""
+    if status == INTERRUPTED:
+        console.error("interrupted; nothing was changed")
+    return status

@@ -1,0 +1,410 @@
+"""The command line as a user meets it: statuses, one line for every bad input, nothing written, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+
+import pexpect
+import pytest
+from fixtures.checkpoints import TINY_LLAMA, TINY_LLAMA_TENSORS
+from fixtures.deployments import git
+
+from generator.cli import app, console
+
+QWEN = ("--model", "Qwen/Qwen3-8B", "--offline")
+H100 = (*QWEN, "--gpu", "H100")
+DRAWN = r"\x1b\[\?7h\x1b\[0m"
+"""What a prompt prints last; keys that come before it may be lost."""
+QUESTIONS = ("GPUs of one node", "Workload preset", "Requests in flight", "Name of the service", "What to render")
+"""What a person is asked where model and GPU are named, in copier.yml's order."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_store(tmp_path_factory):
+    """A HOME of this module's own: the store of other tests holds other releases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture
+def vllm_wizard(monkeypatch, capsys):
+    """Run the command line in this process: its status, standard output and standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["vllm-wizard", *map(str, words)])
+        console.stdout.cache_clear()
+        console.stderr.cache_clear()
+        status = app.run()
+        return status, *capsys.readouterr()
+
+    yield run
+    console.stdout.cache_clear()
+    console.stderr.cache_clear()
+
+
+@pytest.fixture
+def refused(vllm_wizard):
+    """Run a command that must fail with this status and one line of error; the line."""
+
+    def run(status, *words):
+        found, _, err = vllm_wizard(*words)
+        lines = [line for line in err.splitlines() if line]
+        assert (found, len(lines)) == (status, 1), err
+        assert lines[0].startswith("error: ")
+        assert "Traceback" not in err
+        return lines[0]
+
+    return run
+
+
+BAD = [
+    ("unknown GPU", 7, ("plan", *QWEN, "--gpu", "H1000"), r"unknown GPU 'H1000'; nearest: H100"),
+    ("custom GPU without memory", 2, ("plan", *QWEN, "--gpu", "custom"), r"--vram-gb N --capability X\.Y"),
+    ("custom GPU of no capability", 2,
+     ("plan", *QWEN, "--gpu", "custom", "--vram-gb", 24, "--capability", "new"), r"'new' is not of the form 8\.9"),
+    ("unknown embedded model", 4, ("plan", "--model", "Qwen/Qwen3-9B", "--gpu", "L4", "--offline"),
+     r"not an embedded model; nearest: Qwen/Qwen3-8B"),
+    ("embedded without that revision", 4, ("plan", *H100, "--revision", "abc"), r"drop --revision"),
+    ("no network", 4, ("plan", "--model", "nobody/nothing", "--gpu", "L4"), r"was not reached.*nearest|not.*reached"),
+    ("no directory", 4, ("plan", "--model", "./nowhere", "--gpu", "L4"), r"is not a directory"),
+    ("no model", 2, ("plan", "--gpu", "L4"), r"no model given; name one: --model"),
+    ("empty model", 2, ("plan", "--model", "", "--gpu", "L4"), r"no model given"),
+    ("TP that does not divide", 2, ("plan", *H100, "--gpus", 8, "--tp", 3), r"\(32\) must be divisible.*\(3\); choose"),
+    ("TP over the GPUs", 2, ("plan", *H100, "--gpus", 2, "--tp", 4), r"world size 4 is larger than the 2"),
+    ("DP over the GPUs", 2, ("plan", *H100, "--dp", 3), r"there are 1"),
+    ("PP over the GPUs", 2, ("plan", *H100, "--pp", 100), r"world size 100"),
+    *((f"{flag} {size}", 2, ("plan", *H100, flag, size), r"must be at least 1, got")
+      for flag in ("--tp", "--pp", "--dp", "--max-num-seqs", "--max-num-batched-tokens") for size in (0, -1)),
+    ("no context", 2, ("plan", *H100, "--max-model-len", 0), r"max_model_len must be at least 1"),
+    ("no block", 2, ("plan", *H100, "--set", "block_size=0"), r"block_size must be at least 1"),
+    ("DCP of 0", 2, ("plan", *H100, "--set", "decode_context_parallel_size=0"), r"at least 1, got 0"),
+    ("context over the model's", 2, ("plan", *H100, "--max-model-len", 999999), r"999999 is greater.*40960 tokens"),
+    ("context that is no number", 2, ("plan", *H100, "--max-model-len", "long"), r"'long' is not a whole number"),
+    ("context below the workload", 2, ("plan", *H100, "--max-model-len", 512), r"1,280 tokens.*512.*--prompt-tokens"),
+    ("prompt over the model's context", 2, ("plan", *H100, "--prompt-tokens", 10**9), r"lower --prompt-tokens"),
+    *((f"utilization {share}", 2, ("plan", *H100, "--gpu-memory-utilization", share), r"above 0 and at most 1, got")
+      for share in (0, -0.5, 1.5, "nan", "inf")),
+    ("utilization that others hold", 2,
+     ("plan", *H100, "--reserve-gb", 40, "--gpu-memory-utilization", 0.9), r"lower --gpu-memory-utilization"),
+    *((f"{flag} inf", 2, ("plan", *H100, flag, "inf"), rf"{flag}: input should be a finite number")
+      for flag in ("--vram-gb", "--reserve-gb", "--headroom-gb", "--ttft-ms", "--price")),
+    ("no GPUs", 2, ("plan", *H100, "--gpus", 0), r"--gpus: input should be greater than 0"),
+    ("too many GPUs", 2, ("plan", *H100, "--gpus", 1000), r"--gpus: input should be less than or equal to 128"),
+    ("GPUs that are no number", 2, ("plan", *H100, "--gpus", "x"), r"'--gpus'.*integer"),
+    ("unknown flag", 2, ("plan", *H100, "--nope"), r"No such option: --nope"),
+    ("unknown command", 2, ("proof",), r"No such command 'proof'"),
+    ("unknown vLLM", 7, ("plan", *H100, "--vllm", "0.1.0"), r"known releases: .*0\.33\.0"),
+    ("argument the release lacks", 2, ("plan", *H100, "--set", "max_num_seq=4"), r"nearest: max_num_seqs"),
+    ("value the release lacks", 2, ("plan", *H100, "--dtype", "bf16"), r"--dtype takes one of"),
+    ("set without a value", 2, ("plan", *H100, "--set", "max_num_seqs"), r"write KEY=VALUE"),
+    ("set with a broken value", 2, ("plan", *H100, "--set", "seed={"), r"not valid YAML"),
+    ("the model as an engine value", 2, ("plan", *H100, "--set", "model=x"), r"name it with --model"),
+    ("batch below its sequences", 2, ("plan", *H100, "--max-num-seqs", 64, "--max-num-batched-tokens", 32),
+     r"32 must be at least max_num_seqs 64"),
+    ("two sizes that contradict", 2, ("plan", *H100, "--tp", 1, "--set", "tensor_parallel_size=2"), r"world size 2"),
+    ("draft as a list", 2, ("plan", *H100, "--set", "speculative_config=[1]"), r"must be a mapping"),
+    ("draft of no method", 2, ("plan", *H100, "--set", "speculative_config={method: 3}"), r"method must be a name"),
+    ("draft of no tokens", 2, ("plan", *H100, "--set", "speculative_config={num_speculative_tokens: 0}"),
+     r"whole number of at least 1"),
+    ("AWQ that nobody made", 2, ("plan", *H100, "--quantization", "awq"), r"with awq; it can with fp8"),
+    ("quantized twice", 2,
+     ("plan", "--model", "Qwen/Qwen2.5-7B-Instruct-AWQ", "--offline", "--gpu", "H100", "-q", "fp8"), r"with awq already"),
+    ("no profile", 4, ("plan", *H100, "--profile", "nowhere.yaml"), r"cannot read profile nowhere\.yaml"),
+    ("no driver", 4, ("plan", *QWEN), r"driver"),
+    ("fit without a model", 2, ("fit",), r"no model given"),
+    ("no deployment to update", 2, ("update", "nowhere", "--gpus", 2), r"no \.copier-answers\.yml"),
+    ("no deployment to check", 2, ("check", "nowhere"), r"no \.copier-answers\.yml"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD, ids=[row[0] for row in BAD])
+def test_bad_input_is_one_line_with_the_next_step(refused, tmp_path, monkeypatch, bad):
+    _, status, words, line = bad
+    monkeypatch.chdir(tmp_path)
+    assert re.search(line, refused(status, *words))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_architecture_is_named_with_what_is_needed(refused, tmp_path):
+    (tmp_path / "config.json").write_text(
+        json.dumps({"architectures": ["NobodysForCausalLM"], "model_type": "nobodys"}), encoding="utf-8"
+    )
+    line = refused(7, "plan", "--model", tmp_path, "--gpu", "L4")
+    assert "'nobodys'" in line
+    assert "num_attention_heads" in line
+
+
+def test_a_directory_without_a_config_is_no_model(refused, tmp_path):
+    assert "config.json" in refused(4, "plan", "--model", tmp_path, "--gpu", "L4")
+
+
+def test_models_that_the_hub_does_not_give(hub, refused):
+    hub.add("org/gated", TINY_LLAMA, TINY_LLAMA_TENSORS, gated=True)
+    hub.add("org/private", TINY_LLAMA, TINY_LLAMA_TENSORS, private=True)
+    assert "HF_TOKEN" in refused(4, "plan", "--model", "org/gated", "--gpu", "L4")
+    assert "org/private" in refused(4, "plan", "--model", "org/private", "--gpu", "L4")
+    assert "org/missing" in refused(4, "plan", "--model", "org/missing", "--gpu", "L4")
+
+
+def test_a_model_of_the_hub_is_planned_at_its_commit(hub, vllm_wizard):
+    commit = hub.add("org/tiny", TINY_LLAMA, TINY_LLAMA_TENSORS)
+    status, out, _ = vllm_wizard("plan", "--model", "org/tiny", "--gpu", "L4", "--json", "--prompt-tokens", 512)
+    plan = json.loads(out)
+    assert (status, plan["model"]["revision"], plan["engine"]["revision"]) == (0, commit, commit)
+    assert plan["model"]["checkpoint_bytes"] == 213_632
+
+
+# A model that does not fit
+
+TOO_LARGE = ("--model", "Qwen/Qwen3-32B", "--gpu", "L4", "--offline")
+
+
+def test_a_plan_that_does_not_fit_says_how_short_and_what_would_help(vllm_wizard):
+    status, out, err = vllm_wizard("plan", *TOO_LARGE)
+    assert status == 5
+    assert re.fullmatch(
+        r"error: Qwen/Qwen3-32B does not fit .*: [\d,]+ bytes \([\d.]+ GiB\) short on each; try .*\n", err
+    )
+    assert "DOES NOT FIT" in out
+    assert "Smallest changes that make it fit" in out
+    assert "vllm serve" not in out
+
+
+def test_a_plan_that_does_not_fit_is_valid_json_alone_on_stdout(vllm_wizard):
+    status, out, _ = vllm_wizard("plan", *TOO_LARGE, "--json")
+    plan = json.loads(out)
+    assert status == 5
+    assert plan["feasibility"]["verdict"] == "does_not_fit"
+    assert plan["feasibility"]["shortfall_bytes"] > 0
+    assert plan["repairs"]
+    assert plan["kv_cache"] is None
+
+
+def test_a_printed_repair_repairs(vllm_wizard):
+    _, out, _ = vllm_wizard("plan", *TOO_LARGE, "--json")
+    for repair in json.loads(out)["repairs"]:
+        status, repaired, err = vllm_wizard("plan", *TOO_LARGE, "--json", *repair["flags"])
+        assert (status, err) == (0, ""), repair
+        assert json.loads(repaired)["feasibility"]["fits"]
+
+
+def test_what_does_not_fit_is_not_generated(vllm_wizard, tmp_path):
+    status, _, err = vllm_wizard("generate", *TOO_LARGE, "--yes", "-o", tmp_path / "new")
+    assert status == 5
+    assert "bytes" in err
+    assert not (tmp_path / "new").exists()
+
+
+# Profiles
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("model:\n  id: a/b\nhardwear:\n  gpus: 2\n", r"line 3: unknown section 'hardwear'; known: model"),
+        ("model:\n  id: a/b\nhardware:\n  gpu: L4\n  gups: 2\n", r"line 5: unknown key 'hardware\.gups'; known"),
+        ("model:\n  id: [a\n", r"line \d: not valid YAML"),
+        ("- a\n", r"expected the sections model, hardware"),
+        ("model: Qwen\n", r"line 1: section model must be a mapping"),
+        ("model:\n  id: Qwen/Qwen3-8B\nhardware:\n  gpus: many\n", r"gpus: .*valid integer.*'many'"),
+        ("model:\n  id: Qwen/Qwen3-8B\noutputs:\n  vllm_args: [a]\n", r"line 4: outputs\.vllm_args must be a mapping"),
+    ],
+)
+def test_a_broken_profile_is_refused_with_line_and_field(refused, tmp_path, text, line):
+    path = tmp_path / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert re.search(line, refused(2, "plan", "--profile", path, "--offline"))
+
+
+def test_flags_win_over_the_profile_and_superseded_keys_warn(vllm_wizard, tmp_path):
+    path = tmp_path / "profile.yaml"
+    path.write_text(
+        "model:\n  id: Qwen/Qwen3-8B\n  max_model_len: 8192\nhardware:\n  gpu: L4\n  gpus: 2\n"
+        "policy:\n  overhead_gb: 2\n",
+        encoding="utf-8",
+    )
+    status, out, err = vllm_wizard("plan", "--profile", path, "--gpus", 1, "--offline", "--json")
+    plan = json.loads(out)
+    assert (status, plan["inputs"]["gpus"], plan["engine"]["max_model_len"]) == (0, 1, 8192)
+    assert "line 8: policy.overhead_gb has no effect any more" in err
+
+
+# What people read
+
+
+def test_a_plan_for_people(vllm_wizard):
+    status, out, err = vllm_wizard("plan", *H100, "--gpus", 2, "--explain")
+    assert (status, err) == (0, "")
+    for part in ("FITS", "Memory of one GPU", "Weights", "KV cache", "Workload", "Speed", "Why", "vllm serve"):
+        assert part in out
+    assert "tensor_parallel_size" in out
+
+
+def test_which_gpus_hold_a_model(vllm_wizard):
+    status, out, _ = vllm_wizard("fit", "Qwen/Qwen3-32B", "--offline", "--json")
+    rows = {(row["gpu"], row["gpus"], row["nodes"]): row for row in json.loads(out)}
+    assert status == 0
+    assert rows["L4-24GB", 1, 1]["shortfall_bytes"] > 0
+    assert rows["H200-SXM-141GB", 1, 1]["verdict"] == "fits"
+    assert rows["H100-SXM-80GB", 3, 1]["layout"]["tensor_parallel_size"] != 3
+
+
+def test_which_gpus_hold_a_model_as_a_table(vllm_wizard, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    status, out, _ = vllm_wizard("fit", "Qwen/Qwen3-32B", "--offline")
+    assert status == 0
+    assert "H200-SXM-141GB" in out
+
+
+@pytest.mark.parametrize("command", ["detect", "fit", "plan", "generate", "update", "check"])
+def test_every_command_shows_an_example(vllm_wizard, command):
+    status, out, _ = vllm_wizard(command, "--help")
+    assert status == 0
+    assert "Example: vllm-wizard" in out
+
+
+def test_the_version_is_printed(vllm_wizard):
+    assert re.fullmatch(r"vllm-wizard \d+\.\d+\.\d+\S*\n", vllm_wizard("--version")[1])
+
+
+def test_a_bug_is_one_line_and_its_traceback_on_request(vllm_wizard, monkeypatch):
+    monkeypatch.setattr("generator.cli.plan.plan_for", lambda *_: 1 // 0)
+    status, _, err = vllm_wizard("plan", *H100)
+    assert status == 1
+    assert re.fullmatch(r"error: unexpected ZeroDivisionError: .*VLLM_WIZARD_DEBUG=1 and report it\n", err)
+    monkeypatch.setenv("VLLM_WIZARD_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        vllm_wizard("plan", *H100)
+
+
+def test_a_reader_that_hangs_up_is_no_error(vllm_wizard, monkeypatch):
+    def hang_up(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("generator.cli.plan.plan_for", hang_up)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    assert vllm_wizard("plan", *H100)[0] == 0
+    sys.stdout.close()
+
+
+def test_an_interrupt_is_status_130(vllm_wizard, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("generator.cli.plan.plan_for", interrupt)
+    status, _, err = vllm_wizard("plan", *H100)
+    assert (status, err) == (130, "error: interrupted; nothing was changed\n")
+
+
+# Generating
+
+
+def test_generate_into_a_path_with_spaces_and_accents_asks_nothing(vllm_wizard, tmp_path):
+    place = tmp_path / "mon dépôt ☃"
+    status, out, err = vllm_wizard("generate", *H100, "--yes", "--emit", "command,k8s", "--ci", "none", "-o", place)
+    assert (status, err) == (0, "")
+    assert "generated" in out
+    assert (place / "serve.yaml").is_file()
+    assert not (place / "compose.yaml").exists()
+    assert git(place, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--emit", "helm"), r"--emit helm: choose of command"),
+        (("--ci", "jenkins"), r"none of github, gitlab"),
+        (("--service", "Not A Slug"), r"lower-case letters"),
+        (("--template", "9.9.9"), r"9\.9\.9"),
+    ],
+)
+def test_bad_words_of_generate_write_nothing(refused, tmp_path, words, line):
+    assert re.search(line, refused(2, "generate", *H100, "--yes", "-o", tmp_path / "new", *words))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_taken_destination_is_refused_and_untouched(refused, tmp_path):
+    (tmp_path / "mine").touch()
+    assert "is not empty" in refused(2, "generate", *H100, "--yes", "-o", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_generate_needs_a_destination_and_a_gpu(refused, tmp_path):
+    assert "--output-dir" in refused(2, "generate", *H100, "--yes")
+    line = refused(4, "generate", *QWEN, "--yes", "-o", tmp_path / "new")
+    assert "--gpu H100 --gpus 1" in line
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Run the command line on a terminal."""
+    started = []
+
+    def run(*words):
+        child = pexpect.spawn(
+            sys.executable, ["-m", "generator", *map(str, words)], timeout=30, encoding="utf-8", cwd=tmp_path,
+            dimensions=(50, 160), env={**os.environ, "TERM": "xterm-256color"},
+        )  # fmt: skip
+        started.append(child)
+        return child
+
+    yield run
+    for child in started:
+        child.close(force=True)
+
+
+def answer(child, *questions, keys="\r"):
+    """Answer each question once it is drawn."""
+    for question in questions:
+        child.expect_exact(question)
+        child.expect(DRAWN)
+        child.send(keys)
+
+
+def test_ctrl_c_at_a_prompt_writes_nothing(terminal, tmp_path):
+    child = terminal("generate", *QWEN, "--output-dir", "new")
+    child.expect_exact("GPU by catalogue")
+    child.expect(DRAWN)
+    child.send("\x03")
+    child.expect("nothing was changed")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 130
+    assert "Traceback" not in child.before
+    assert not (tmp_path / "new").exists()
+
+
+def test_yes_asks_nothing_on_a_terminal(terminal, tmp_path):
+    child = terminal("generate", *H100, "--yes", "--output-dir", "new")
+    child.expect("generated")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 0
+    assert (tmp_path / "new" / "serve.yaml").is_file()
+
+
+def test_a_person_is_asked_for_what_is_open_and_confirms(terminal, tmp_path):
+    """Every prompt is answered with Enter, its default; the plan is shown before the last one."""
+    child = terminal("generate", *H100, "--output-dir", "new")
+    answer(child, *QUESTIONS, "Generate new")
+    child.expect("generated")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 0
+    assert git(tmp_path / "new", "status", "--porcelain") == ""
+
+
+def test_a_person_who_declines_gets_nothing(terminal, tmp_path):
+    child = terminal("generate", *H100, "--output-dir", "new")
+    answer(child, *QUESTIONS)
+    answer(child, "Generate new", keys="n")
+    child.expect("nothing was changed")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 130
+    assert not (tmp_path / "new").exists()
