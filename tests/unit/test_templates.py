@@ -127,7 +127,7 @@ def test_profile_gives_the_answers_back(sample):
     profile = load_profile(repository / "profile.yaml")
     assert not profile.warnings
     assert {"overrides": {}} | profile.answers == {
-        name: value for name, value in answers.items() if name not in ("model_facts", "plan", "measured", "ci")
+        name: value for name, value in answers.items() if name not in ("model_facts", "plan", "measured")
     }
 
 
