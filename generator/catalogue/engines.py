@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from generator.catalogue.engine_dump import EngineDump, flags_of
+from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Row, Source, Words, read, row, table
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
@@ -69,20 +71,29 @@ def known_versions() -> tuple[str, ...]:
     return tuple(sorted((name for name in names if name[:1].isdigit()), key=_order))
 
 
+def all_versions() -> tuple[str, ...]:
+    """Releases of the tables and those imported on this machine, oldest first."""
+    return tuple(sorted({*known_versions(), *imported_versions()}, key=_order))
+
+
 def engine(version: str = "") -> Engine:
     """The release `version` ("0.33", "0.33.0" or "v0.33.0"; empty for the default release).
 
     A version without its last number is the newest such release.
 
     Raises:
-        UnknownFactError: no table has it; the known releases are named.
+        UnknownFactError: no table has it and it was not imported; the known releases are named.
+        SourceError: its import is broken.
     """
     asked = version.strip().removeprefix("v") or DEFAULT_VERSION
-    known = known_versions()
+    known = all_versions()
     same_minor = [name for name in known if name.rpartition(".")[0] == asked]
     if asked not in known and not same_minor:
-        raise UnknownFactError(f"no table for vLLM {version!r}; known releases: {', '.join(known)}")
-    return _engine(asked if asked in known else same_minor[-1])
+        raise UnknownFactError(
+            f"no table for vLLM {version!r}; known releases: {', '.join(known)}; or run `vllm-wizard engine import`"
+        )
+    found = asked if asked in known else same_minor[-1]
+    return _engine(found) if found in known_versions() else engine_from_dump(imported_dump(found))
 
 
 def engine_from_dump(dump: EngineDump) -> Engine:
@@ -183,4 +194,8 @@ def _range(versions: list[str]) -> str:
 
 
 def _order(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    """Numbers first; a release candidate or development release comes before its release, a post release after it."""
+    numbers = re.findall(r"\d+", version)[:3]
+    suffix = version.removeprefix(".".join(numbers)).lstrip(".")
+    stage = 0 if not suffix else 1 if suffix.startswith("post") else -1
+    return (*map(int, numbers), stage)

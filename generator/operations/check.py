@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generator.catalogue.engines import known_versions
+from generator.catalogue.engines import all_versions
 from generator.models.value import Value
 from generator.operations.findings import Finding, findings, newest_template
 from generator.operations.state import State
@@ -62,7 +62,7 @@ def check(root: Path, *, offline: bool = False, quick: bool = False, packaged: P
             template=state.answers.template,
             template_newest=newest_template(state),
             vllm=str(state.answers.values.get("vllm")),
-            vllm_newest=known_versions()[-1],
+            vllm_newest=all_versions()[-1],
             model=str(state.answers.values.get("model")),
             revision=facts.get("revision"),
             revision_newest=state.newest_revision,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from generator import __version__
-from generator.catalogue.engines import known_versions
+from generator.catalogue.engines import all_versions
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, SourceError, UnknownFactError
 from generator.models.value import Value
@@ -78,7 +78,7 @@ def unknown_template(state: State) -> Iterator[str]:
 
 def unknown_release(state: State) -> Iterator[str]:
     """The tables have no vLLM {}: upgrade vllm-wizard, or add it with `vllm-wizard engine import`."""
-    if str(state.answers.values.get("vllm")) not in known_versions():
+    if str(state.answers.values.get("vllm")) not in all_versions():
         yield str(state.answers.values.get("vllm"))
 
 
@@ -171,7 +171,7 @@ def newer_template(state: State) -> Iterator[str]:
 
 def newer_release(state: State) -> Iterator[str]:
     """The tables know vLLM {}: `vllm-wizard update --vllm {} --dry-run` shows what it changes."""
-    newest = known_versions()[-1]
+    newest = all_versions()[-1]
     if newest != state.answers.values.get("vllm"):
         yield newest
 
