@@ -1,0 +1,57 @@
+"""The releases that the package ships: today's code plans, copies and updates every one of them."""
+
+import subprocess
+
+import pytest
+
+from generator.models.request import Request
+from generator.operations import templates
+from generator.operations.generate import generate
+from generator.operations.update import update
+from generator.rendering import store
+
+pytestmark = pytest.mark.slow
+RELEASED = sorted(store.tags(str(store.PACKAGED)))
+REQUEST = Request(model="Qwen/Qwen3-8B", gpu="L4", gpus=2, source="embedded")
+ALL = ["command", "profile", "compose", "kubernetes"]
+
+
+def tree(root):
+    """Every file but the repository's own, by name; the answers without the template's version."""
+    paths = [path for path in root.rglob("*") if path.is_file() and ".git" not in path.relative_to(root).parts]
+    files = {str(path.relative_to(root)): path.read_text() for path in paths}
+    return files | {".copier-answers.yml": files[".copier-answers.yml"].partition("_src_path")[2]}
+
+
+@pytest.fixture(scope="module")
+def newest(tmp_path_factory):
+    return generate(REQUEST, tmp_path_factory.mktemp("newest") / "made", artefacts=ALL, commit=False)
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_an_upgrade_from_every_release_equals_a_fresh_copy(version, newest, tmp_path):
+    made = generate(REQUEST, tmp_path / "made", artefacts=ALL, template=version)
+
+    report = update(made.path, upgrade=True)
+    assert report.template_after == newest.template
+    assert tree(made.path) == tree(newest.path)
+    assert not report.files.conflicts
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_a_changed_model_keeps_the_pin_and_a_second_update_changes_nothing(version, tmp_path):
+    made = generate(REQUEST, tmp_path / "made", template=version)
+
+    report = update(made.path, {"model": "Qwen/Qwen3-14B"})
+    assert report.template_after == version
+    committed(made.path)
+    assert not update(made.path).files.any
+
+
+def test_the_newest_release_is_the_working_tree():
+    """A template change that is not released would never reach a user: `vllm-wizard template release`."""
+    assert templates.is_released()
+
+
+def committed(root):
+    subprocess.run(["git", "-C", root, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "t"], check=True)
