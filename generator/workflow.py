@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from generator.catalogue.siblings import siblings_of
 from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
+from generator.models.plan import digest_of
 from generator.planning.case import Case, Tables
 from generator.planning.fit import GPUS_OF_A_NODE, fit
 from generator.planning.planner import make_plan
@@ -131,11 +130,6 @@ def record(made: Plan, facts: ModelFacts, inputs: Mapping[str, Any]) -> PlanReco
     draft = plan_record(made, facts, dict(inputs), find_engine(made.inputs.vllm))
     return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
 
-
-def digest_of(recorded: Mapping[str, Any]) -> str:
-    """SHA-256 over a recorded plan without its digest; keys sorted, as copier.yml's validator computes it."""
-    body = {name: value for name, value in recorded.items() if name != "digest"}
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _tables(request: Request, facts: ModelFacts) -> Tables:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -14,6 +16,9 @@ from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Verdict = Literal["fits", "tight", "does_not_fit"]
 OOMRisk = Literal["LOW", "MEDIUM", "HIGH"]
@@ -191,3 +196,9 @@ class PlanRecord(Value):
     warnings: tuple[str, ...] = ()
     display: Display
     digest: str = ""
+
+
+def digest_of(recorded: Mapping[str, Any]) -> str:
+    """SHA-256 over a recorded plan without its digest; keys sorted, as copier.yml's validator computes it."""
+    body = {name: value for name, value in recorded.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

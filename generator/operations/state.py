@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from generator import __version__, copier_ext, workflow
+from generator import __version__
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
+from generator.models.plan import digest_of
 from generator.models.request import Request
 from generator.rendering import pristine, store
 from generator.rendering.answers import ANSWERS_FILE, Answers
@@ -65,6 +66,8 @@ class State:
         """The plan that this package makes of the same answers and facts, or why it makes none."""
         if self.settled:
             return self.plan
+        from generator import copier_ext, workflow  # noqa: PLC0415 - start-up time
+
         try:
             facts = copier_ext.facts_of(self.answers.values.get("model_facts") or {})
             request = Request.model_validate(
@@ -153,7 +156,7 @@ class State:
     @cached_property
     def sound(self) -> bool:
         """True where the recorded plan is the answers' own, as it was recorded."""
-        return not self.other_inputs and self.plan.digest == workflow.digest_of(self.answers.values["plan"])
+        return not self.other_inputs and self.plan.digest == digest_of(self.answers.values["plan"])
 
     @property
     def _managed(self) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from generator.rendering import copier_driver, store, trust
+from generator.rendering import store, trust
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import isolated
 
@@ -53,6 +53,8 @@ def render(answers: Answers, destination: Path, packaged: Path = store.PACKAGED)
     Raises:
         RenderError: Copier or git refused, or the template would run more than this package's planner.
     """
+    from generator.rendering import copier_driver  # noqa: PLC0415 - start-up time
+
     with isolated():
         if answers.source == store.STORE:
             store.ensure(packaged)

@@ -57,6 +57,7 @@ _SUPERSEDED = {
     "workload.streaming": "streaming does not change the plan",
 }
 _WORDS = {"interconnect": {"unknown": "auto"}, "artefacts": {"k8s": "kubernetes"}}
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_STATED = {"dtype": "auto", "quantization": "none", "kv_cache_dtype": "auto"}
 
 
@@ -101,7 +102,7 @@ def load_profile(path: Path) -> Profile:
 def _parse(path: Path) -> yaml.MappingNode:
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_LOADER)
     except OSError as error:
         raise SourceError(f"cannot read profile {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
