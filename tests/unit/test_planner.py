@@ -1,0 +1,146 @@
+"""The whole planner over the embedded models: JSON, signs, arguments; and single plans that people know."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from generator.catalogue.engines import engine
+from generator.catalogue.models import embedded_ids, embedded_model
+from generator.errors import InfeasiblePlanError, RequestError
+from generator.models.request import Request
+from generator.workflow import plan, plan_for
+
+GPUS = (
+    ("T4-16GB", 4), ("RTX-4090-24GB", 2), ("L40S-48GB", 4), ("A100-SXM-80GB", 8), ("H100-SXM-80GB", 8),
+    ("B200-180GB", 8),
+)  # fmt: skip
+FULL = "VLLM_WIZARD_FULL" in os.environ
+"""Every pair of model and GPUs (minutes) in place of one pair a model."""
+BUDGETS = [
+    (model, *budget)
+    for number, model in enumerate(embedded_ids())
+    for budget in (GPUS if FULL else (GPUS[number % len(GPUS)],))
+]
+REFUSED = ("no attention backend", "FP8 KV cache", "minimum capability")
+"""What vLLM refuses whatever the layout: sparse attention and FP8 on GPUs that lack the kernels."""
+
+
+@pytest.mark.parametrize(("model", "gpu", "gpus"), BUDGETS)
+def test_a_plan_is_json_without_a_negative_number(model, gpu, gpus):
+    try:
+        made = planned(model, gpu, gpus)
+    except RequestError as refusal:
+        assert any(words in str(refusal) for words in REFUSED), refusal
+        return
+    shown = json.loads(made.model_dump_json(by_alias=True))
+    assert min(numbers(shown)) >= 0
+    assert shown["layout"]["tensor_parallel_size"] * shown["layout"]["pipeline_parallel_size"] <= gpus
+    assert (shown["kv_cache"] is None) == (shown["feasibility"]["verdict"] == "does_not_fit")
+    flags = engine("0.33.0")
+    assert all(flags.check(name, value) == value for name, value in made.engine.items())
+    assert {one.field for one in made.decisions} == set(made.engine)
+    assert all(one.reason for one in made.decisions)
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "gpus", "verdict"),
+    [
+        # 8.2 billion bf16 parameters are 15.3 GiB (the model card's count): a T4 has 15, an L4 22.5
+        ("Qwen/Qwen3-8B", "T4-16GB", 1, "does_not_fit"),
+        ("Qwen/Qwen3-8B", "L4-24GB", 1, "fits"),
+        # 70.6 billion bf16 parameters are 131 GiB: two H100s hold 158 GiB, one H200 has 140
+        ("meta-llama/Llama-3.1-70B-Instruct", "H100-SXM-80GB", 1, "does_not_fit"),
+        ("meta-llama/Llama-3.1-70B-Instruct", "H100-SXM-80GB", 2, "fits"),
+        # 671 billion FP8 parameters: eight H100s hold 632 GiB, eight H200s 1,120 (DeepSeek-V3's README: 8 x H200)
+        ("deepseek-ai/DeepSeek-V3", "H100-SXM-80GB", 8, "does_not_fit"),
+        ("deepseek-ai/DeepSeek-V3", "H200-SXM-141GB", 8, "fits"),
+        # gpt-oss-120b's model card: runs on one H100; gpt-oss-20b within 16 GB
+        ("openai/gpt-oss-120b", "H100-SXM-80GB", 1, "fits"),
+        ("openai/gpt-oss-20b", "RTX-4090-24GB", 1, "fits"),
+    ],
+)
+def test_models_fit_where_they_are_known_to(model, gpu, gpus, verdict):
+    assert planned(model, gpu, gpus).feasibility.verdict == verdict
+
+
+def test_parameters_are_those_of_the_model_cards():
+    """Qwen3-8B 8.2B, Qwen3-30B-A3B 30.5B with 3.3B active, DeepSeek-V3 671B with 37B active."""
+    cards = {"Qwen/Qwen3-8B": (8.2, 8.2), "Qwen/Qwen3-30B-A3B": (30.5, 3.3), "deepseek-ai/DeepSeek-V3": (671, 37)}
+    for model, (total, active) in cards.items():
+        found = planned(model, "H200-SXM-141GB", 8).model
+        assert found.parameters == pytest.approx(total * 1e9, rel=0.01)
+        assert found.active_parameters == pytest.approx(active * 1e9, rel=0.03)
+
+
+def test_what_the_user_fixes_is_kept_and_said():
+    fixed = {"tensor_parallel_size": 2, "max_model_len": 16384, "max_num_seqs": 48, "enforce_eager": True}
+    made = planned("Qwen/Qwen3-8B", "L4-24GB", 4, overrides=fixed)
+    assert {name: made.engine[name] for name in fixed} == fixed
+    assert {one.reason for one in made.decisions if one.field in fixed} == {"you set it"}
+
+
+def test_a_null_leaves_an_argument_to_vllm():
+    made = planned("Qwen/Qwen3-8B", "H100-SXM-80GB", 1, overrides={"max_num_seqs": None, "dtype": None})
+    assert not {"max_num_seqs", "dtype"} & set(made.engine)
+    assert "--max-num-seqs" not in made.command
+
+
+def test_one_request_longer_than_the_context_is_refused():
+    with pytest.raises(RequestError, match="lower --prompt-tokens or --gen-tokens"):
+        planned("Qwen/Qwen3-8B", "H100-SXM-80GB", 1, prompt_tokens=40000, gen_tokens=1000)
+
+
+def test_several_nodes_are_filled_by_a_pipeline():
+    made = planned("deepseek-ai/DeepSeek-V3", "H100-SXM-80GB", 8, nodes=2)
+    assert (made.layout.tensor_parallel_size, made.layout.pipeline_parallel_size) == (8, 2)
+    assert (made.runtime.nodes, made.runtime.gpus_per_node) == (2, 8)
+    assert made.memory.worst_rank.startswith("stage ")
+    assert made.feasibility.fits
+
+
+def test_a_price_and_a_target_rate_give_cost_and_replicas():
+    made = planned("Qwen/Qwen3-8B", "H100-SXM-80GB", 1, price=2.5, requests_per_s=200.0)
+    rate, cost = made.estimate.output_tokens_per_s.mean, made.cost
+    assert cost.price_source == "your price"
+    assert cost.cost_per_million_output_tokens == pytest.approx(2.5 * made.layout.ranks / 3600 / rate * 1e6, abs=1e-3)
+    assert 200 / made.estimate.requests_per_s.mean <= cost.replicas < 400 / made.estimate.requests_per_s.low
+    dated = planned("Qwen/Qwen3-8B", "H100-SXM-80GB", 1).cost
+    assert "read on 20" in dated.price_source
+
+
+def test_a_gpu_of_your_own_description_gets_a_plan_without_speed():
+    made = planned("Qwen/Qwen3-8B", "custom", 1, vram_gb=24.0, capability="8.9")
+    assert made.feasibility.fits
+    assert made.estimate is None
+    assert made.cost is None
+
+
+def test_multi_token_prediction_loads_the_draft_layer():
+    draft = {"speculative_config": {"method": "mtp", "num_speculative_tokens": 1}}
+    plain = planned("deepseek-ai/DeepSeek-V3", "H200-SXM-141GB", 8, overrides={"tensor_parallel_size": 8})
+    with_draft = planned("deepseek-ai/DeepSeek-V3", "H200-SXM-141GB", 8, overrides={"tensor_parallel_size": 8, **draft})
+    assert with_draft.memory.weights_bytes.expected > plain.memory.weights_bytes.expected
+
+
+def test_the_library_has_one_door():
+    made = plan(Request(model="Qwen/Qwen3-8B", gpu="L4", source="embedded"), offline=True)
+    assert made == planned("Qwen/Qwen3-8B", "L4", 1)
+
+
+def test_the_error_of_a_plan_that_does_not_fit_carries_its_bytes():
+    assert InfeasiblePlanError("short", shortfall_bytes=7).shortfall_bytes == 7
+
+
+def planned(model, gpu, gpus, **stated):
+    return plan_for(Request(model=model, gpu=gpu, gpus=gpus, source="embedded", **stated), embedded_model(model))
+
+
+def numbers(item):
+    if isinstance(item, dict):
+        item = list(item.values())
+    if isinstance(item, list):
+        return [number for one in item for number in numbers(one)]
+    return [item] if isinstance(item, int | float) and not isinstance(item, bool) else []
