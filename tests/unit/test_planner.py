@@ -33,7 +33,8 @@ def test_a_plan_is_json_without_a_negative_number(model, gpu, gpus):
     try:
         made = planned(model, gpu, gpus)
     except RequestError as refusal:
-        assert any(words in str(refusal) for words in REFUSED), refusal
+        if not any(words in str(refusal) for words in REFUSED):
+            raise
         return
     shown = json.loads(made.model_dump_json(by_alias=True))
     assert min(numbers(shown)) >= 0

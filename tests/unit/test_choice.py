@@ -1,0 +1,80 @@
+"""The choice among layouts: what goes before what, and what else could be had."""
+
+from __future__ import annotations
+
+import pytest
+from strategies import case_of
+
+from generator.planning.choice import alternatives, best, scored
+from generator.planning.planner import candidates, planned
+
+
+def options_of(*budget, **stated):
+    case = case_of(*budget, **stated)
+    return case, scored(case, candidates(case))
+
+
+@pytest.mark.parametrize("model", ["Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B"])
+def test_the_mode_decides_what_is_best(model):
+    chosen = {}
+    for mode in ("latency", "throughput"):
+        case, options = options_of(model, "H100-SXM-80GB", 4, batching_mode=mode)
+        chosen[mode] = best(case, options)
+        if mode == "latency":
+            able = [one for one in options if one.candidate.verdict == "fits" and one.candidate.carries_load]
+            assert chosen[mode].estimate.tpot_ms.mean == min(one.estimate.tpot_ms.mean for one in able)
+    assert chosen["latency"].estimate.tpot_ms.mean <= chosen["throughput"].estimate.tpot_ms.mean
+    assert chosen["throughput"].full_tokens_per_s > 0
+
+
+def test_a_target_that_one_gpu_meets_takes_one_gpu():
+    case, options = options_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 4, tpot_ms=200.0)
+    assert best(case, options).candidate.layout.ranks == 1
+
+
+def test_a_target_that_needs_more_gpus_takes_them():
+    case, options = options_of("Qwen/Qwen3-8B", "L4-24GB", 4)
+    alone = min(one.estimate.tpot_ms.mean for one in options if one.candidate.layout.ranks == 1)
+    case, options = options_of("Qwen/Qwen3-8B", "L4-24GB", 4, tpot_ms=alone * 0.75)
+    chosen = best(case, options)
+    assert chosen.candidate.layout.ranks > 1
+    assert chosen.estimate.tpot_ms.mean <= alone * 0.75
+
+
+def test_a_target_that_nothing_meets_is_said():
+    made = planned(case_of("Qwen/Qwen3-8B", "L4-24GB", 1, tpot_ms=1.0, ttft_ms=1.0))
+    missed = [text for text in made.warnings if text.startswith("The target of 1 ms")]
+    assert len(missed) == 2
+
+
+def test_an_alternative_beats_the_chosen_layout_in_what_it_claims():
+    case, options = options_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 4)
+    chosen = best(case, options)
+    found = alternatives(options, chosen)
+    own = chosen.estimate
+    assert 0 < len(found) <= 3
+    assert len({one.kind for one in found}) == len(found)
+    for one in found:
+        assert one.flags[0] == "--tp"
+        assert "tokens/s against" in one.lost
+        assert {
+            "fewer GPUs": one.layout.ranks < chosen.candidate.layout.ranks,
+            "shorter gaps between tokens": one.tpot_ms < own.tpot_ms.mean,
+            "more tokens per second": one.output_tokens_per_s > own.output_tokens_per_s.mean,
+        }[one.kind]
+
+
+def test_without_a_known_speed_every_gpu_is_used_and_nothing_is_compared():
+    case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 2)
+    slow = case.model_copy(update={"tables": case.tables.model_copy(update={"speed": None})})
+    options = scored(slow, candidates(slow))
+    chosen = best(slow, options)
+    assert chosen.candidate.layout.ranks == 2
+    assert alternatives(options, chosen) == ()
+
+
+def test_where_nothing_fits_the_layout_that_is_shortest_by_least_is_shown():
+    case, options = options_of("meta-llama/Llama-3.1-70B-Instruct", "L4-24GB", 4)
+    chosen = best(case, options)
+    assert chosen.candidate.verdict == "does_not_fit"
+    assert chosen.candidate.headroom_bytes == max(one.candidate.headroom_bytes for one in options)

@@ -1,0 +1,115 @@
+"""Limits of one engine: sequences, tokens, context, and the reasons that go with them."""
+
+from __future__ import annotations
+
+import pytest
+from strategies import case_of
+
+from generator.models.hardware import Cluster
+from generator.models.parallelism import Layout
+from generator.models.workload import Workload
+from generator.planning.case import Limits
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.limits import (
+    context_limit,
+    fits,
+    longest_common_context,
+    longest_context,
+    sequence_limit,
+    token_limit,
+    utilization_reason,
+)
+from generator.units import GIB
+
+BYTES_PER_TOKEN = 147_456
+"""Qwen3-8B, bf16: 36 layers x 2 x 8 heads x 128 x 2 bytes; vLLM logs 144 KiB a token."""
+MODEL_CONTEXT = 40_960
+
+
+def load(**changes):
+    return Workload(**({"prompt_tokens": 1024, "gen_tokens": 1024, "concurrency": 16} | changes))
+
+
+@pytest.fixture(scope="module")
+def cache():
+    case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB")
+    return cache_layout(case.architecture, Layout(), case.cache_settings(Limits(256, 8192)))
+
+
+def pool(tokens):
+    """A pool of so many tokens, and one block for vLLM itself."""
+    return ((tokens + 16) * BYTES_PER_TOKEN,)
+
+
+@pytest.mark.parametrize(
+    ("mode", "concurrency", "limit"),
+    [("latency", 16, 16), ("balanced", 16, 32), ("throughput", 16, 64), ("balanced", 3, 8), ("balanced", 1000, 256)],
+)
+def test_sequences_leave_room_for_a_peak_up_to_vllms_default(mode, concurrency, limit):
+    found = sequence_limit(load(concurrency=concurrency, batching_mode=mode), 256)
+    assert found.value == limit
+    assert str(concurrency) in found.reason
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted", "sequences", "tokens", "reason"),
+    [
+        ("balanced", 8192, 32, 8192, "vLLM's default for this GPU"),
+        ("latency", 8192, 32, 2048, "for the sake of latency"),
+        ("balanced", 2048, 32, 2048, "for the sake of memory"),
+        ("latency", 8192, 4096, 4096, "at least max_num_seqs (4096)"),
+    ],
+)
+def test_tokens_of_a_step(mode, wanted, sequences, tokens, reason):
+    found = token_limit(load(batching_mode=mode), wanted, sequences, 8192)
+    assert found.value == tokens
+    assert reason in found.reason
+
+
+def test_a_pool_that_holds_all_gives_the_models_context(cache):
+    roomy = pool(MODEL_CONTEXT + 16 * 2048)
+    found = context_limit(load(), MODEL_CONTEXT, cache, (roomy, roomy), 256)
+    assert found.value == MODEL_CONTEXT
+    assert found.reason.startswith("the model's own context")
+    assert "beside 15 requests of 2,048 tokens" in found.reason
+
+
+def test_a_smaller_pool_gives_the_longest_beside_the_rest(cache):
+    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(15 * 2048 + 4096 + 16), pool(10**6)), 256)
+    assert found.value == 4096
+    assert "even at the high end" in found.reason
+    assert "the model's own is 40,960" in found.reason
+
+
+def test_a_pool_without_room_for_the_rest_holds_one_request_alone(cache):
+    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(8192), pool(8192)), 256)
+    assert found.value == 8192
+    assert "beside" not in found.reason
+
+
+def test_the_expected_pool_is_the_second_resort(cache):
+    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(1024), pool(4096)), 256)
+    assert found.value == 4096
+    assert "at the expected values" in found.reason
+
+
+def test_a_pool_that_holds_no_request_still_plans_the_workloads_length(cache):
+    found = context_limit(load(prompt_tokens=1500), MODEL_CONTEXT, cache, ((0,), (0,)), 256)
+    assert found.value == 3072
+    assert found.reason == "one request of the workload, nothing more"
+
+
+def test_lengths_of_the_pool(cache):
+    assert longest_context(load(), MODEL_CONTEXT, cache, pool(8192), 0) == 8192
+    assert longest_context(load(), MODEL_CONTEXT, cache, (0,), 0) == 0
+    assert longest_common_context(4, MODEL_CONTEXT, cache, pool(4 * 4096)) == 4096
+    assert longest_common_context(4, MODEL_CONTEXT, cache, (0,)) == 0
+    assert fits(cache, pool(4096), 4096, 0, 0)
+    assert not fits(cache, pool(4096), 4112, 0, 0)
+
+
+def test_the_reason_of_the_utilization_names_what_is_outside():
+    gpu = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB").gpu
+    assert "1.00 GiB that vLLM does not budget" in utilization_reason(GIB, Cluster(gpu=gpu, gpus_per_node=1))
+    shared = Cluster(gpu=gpu.model_copy(update={"unified_memory": True}), gpus_per_node=1, reserved_bytes=3 * GIB)
+    assert "3.00 GiB of other processes; the CPU shares this memory" in utilization_reason(GIB, shared)
