@@ -6,10 +6,12 @@ import importlib.util
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from generator.cli.app import run
 from generator.errors import RequestError
 from generator.models.plan import Plan
 from generator.sources.profile import load_profile
@@ -158,3 +160,25 @@ def test_the_schema_accepts_no_unknown_word():
     """Closed objects, so that a reader can rely on the list of fields."""
     schema = json.loads((ROOT / "docs/reference/plan.schema.json").read_text(encoding="utf-8"))
     assert [name for name, made in schema["$defs"].items() if made.get("additionalProperties", True) is not False] == []
+
+
+_STATUS = {"--tp 3": 2, "--model Qwen/Qwen3-32B --gpu L4 ": 5}
+"""Parts of shown commands that show a refusal, and its exit status."""
+
+
+def _plans():
+    lines = {line for page in _HAND_WRITTEN for line in _command_lines(page)}
+    return sorted(line for line in lines if re.match(r"vllm-wizard (plan|fit) .*--offline", line) and _is_plain(line))
+
+
+def _is_plain(line):
+    """Without a file, a pipe, or this machine's GPUs."""
+    return "--profile" not in line and not re.search("[|>]", line) and ("--gpu " in line or " fit " in line)
+
+
+@pytest.mark.parametrize("line", _plans())
+def test_plans_that_are_shown_work(line, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", shlex.split(line))
+    expected = next((status for part, status in _STATUS.items() if part in line), 0)
+    assert run() == expected
+    assert capsys.readouterr().out or expected
