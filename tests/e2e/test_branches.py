@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
-from fixtures.deployments import MODEL, OTHER, commit, git, request_for, tree
+from fixtures.deployments import MODEL, OTHER, SMALL, commit, git, request_for, tree, write_checkout
 
 from generator.errors import ConflictError, RenderError, RequestError
+from generator.operations import templates
 from generator.operations.adopt import adopt
 from generator.operations.check import check
 from generator.operations.generate import generate
+from generator.operations.preview import preview
 from generator.operations.resolve import resolve
 from generator.operations.undo import undo
 from generator.operations.update import update
+from generator.presenting.update_report import update_markdown
+from generator.rendering import store
 
 ANSWERS = ".copier-answers.yml"
 
@@ -327,3 +333,70 @@ def test_an_update_below_the_root_is_undone_and_its_neighbours_stay(generated, b
     commit(root, "update of two")
     undo(root / "two")
     assert tree(root) == before
+
+
+# On the command line, with the released template of the package itself
+
+
+def run(*words):
+    done = subprocess.run([sys.executable, "-m", "generator", *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_commands_of_a_team(tmp_path, monkeypatch):
+    """Two deployments of one repository: updated together, one update undone, one edit adopted, both checked."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    root = tmp_path / "repo"
+    root.mkdir()
+    git(root, "init", "--quiet", "--initial-branch=main")
+    for name in ("one", "two"):
+        generate(request_for(vllm="0.32.0"), root / "deployments" / name, commit=False)
+    commit(root)
+    status, said = run("update", str(root), "--all", "--vllm", "0.33", "--report", str(tmp_path / "report.md"))
+    assert status == 0, said
+    assert (tmp_path / "report.md").read_text().count("\n## ") + 1 == 2
+    one, two = root / "deployments/one", root / "deployments/two"
+    assert {answers_of(place)["vllm"] for place in (one, two)} == {"0.33.0"}
+    status, said = run("update", str(two), "--undo")
+    assert status == 0, said
+    assert answers_of(two)["vllm"] == "0.32.0"
+    commit(root)
+    replace(one / "serve.yaml", "# End of the plan", "max-logprobs: 5\n\n# End of the plan")
+    status, said = run("adopt", str(one), "--offline")
+    assert status == 0, said
+    assert "max_logprobs" in said
+    assert answers_of(one)["overrides"] == {"max_logprobs": 5}
+    commit(root)
+    assert "newest 0.33.0" in run("check", str(root), "--all", "--offline", "--quick")[1]
+
+
+def test_the_command_resolves_a_merge(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    place = generate(request_for(), tmp_path / "one").path
+    for name, changes in (("a", {"gpus": 2}), ("b", {"workload": "batch"})):
+        git(place, "switch", "--quiet", "--create", name, "main")
+        update(place, changes)
+        commit(place)
+    merge(place, "a")
+    assert run("check", str(place), "--offline")[0] == 8
+    status, said = run("update", str(place), "--resolve")
+    assert status == 0, said
+    assert (answers_of(place)["gpus"], answers_of(place)["workload"]) == (2, "batch")
+    assert run("update", str(place), "--resolve", "--upgrade")[0] == 2
+
+
+def test_an_edited_file_that_a_newer_template_drops_is_told(deployment, bundle, tmp_path):
+    """Copier deletes it without a word; the last commit still has it."""
+    dropped = {name: text for name, text in SMALL.items() if name != "scripts/run.sh"}
+    packaged = tmp_path / "templates.bundle"
+    packaged.write_bytes(bundle.read_bytes())
+    templates.release("1.2.0", when="2026-03-03", checkout=write_checkout(tmp_path / "c", dropped), bundle=packaged)
+    append(deployment / "scripts/run.sh", "# mine\n")
+    commit(deployment)
+    try:
+        report = preview(deployment, {}, upgrade=True, compare=True, packaged=packaged)
+    finally:
+        Path(store.STORE).expanduser().unlink()
+    assert report.files.deleted == ("scripts/run.sh",)
+    assert report.kept == ()
+    assert "- Deleted: `scripts/run.sh`" in update_markdown(report)

@@ -20,7 +20,7 @@ from generator.sources.profile import load_profile
 ALWAYS = {
     ".copier-answers.yml", ".env.example", ".gitattributes", ".gitignore", ".yamllint", "Makefile",
     "README.md", "RUNBOOK.md", "SECURITY.md", "docs/NOTES.md", "serve.yaml",
-    "scripts/pin-image.sh", "scripts/smoke.sh", "scripts/wait-ready.sh",
+    "scripts/dump-engine.py", "scripts/pin-image.sh", "scripts/smoke.sh", "scripts/wait-ready.sh",
 }  # fmt: skip
 CHART = {
     "deploy/values.local.yaml", "deploy/chart/.helmignore", "deploy/chart/Chart.yaml",
