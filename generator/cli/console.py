@@ -33,9 +33,9 @@ def out(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def show(item: RenderableType) -> None:
-    """One result for people."""
-    stdout().print(item)
+def show(item: RenderableType, *, whole: bool = False) -> None:
+    """One result for people; `whole` breaks no line, so that a path can be copied."""
+    stdout().print(item, soft_wrap=whole)
 
 
 def note(text: str) -> None:

@@ -47,9 +47,12 @@ def fit(
 
 
 def _show(model: str, rows: tuple[FitRow, ...]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - start-up time
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+    from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=None, pad_edge=False, title=f"{model}: context, and requests at once", title_justify="left")
+    table = Table(
+        box=None, pad_edge=False, title=f"{escape(model)}: context, and requests at once", title_justify="left"
+    )
     table.add_column("GPU", no_wrap=True)
     for gpus, nodes in _SHOWN:
         table.add_column(f"{nodes} x {gpus}" if nodes > 1 else str(gpus), justify="right", no_wrap=True)
@@ -63,12 +66,13 @@ def _show(model: str, rows: tuple[FitRow, ...]) -> None:
 
 
 def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
-    from rich.table import Table  # noqa: PLC0415 - start-up time
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+    from rich.table import Table  # noqa: PLC0415
 
     if not rows:
         console.show("nothing in the table fits, meets the targets and has a known price; give one with --price")
         return
-    table = Table(box=None, pad_edge=False, title=f"{model}: what carries the workload", title_justify="left")
+    table = Table(box=None, pad_edge=False, title=f"{escape(model)}: what carries the workload", title_justify="left")
     for heading in ("GPUs", "per million tokens", "tokens/s", "ms a token"):
         table.add_column(heading, justify="left" if heading == "GPUs" else "right")
     for row in rows[:_MOST]:

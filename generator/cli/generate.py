@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -106,9 +107,13 @@ def _confirm(output_dir: Path) -> None:
 
 
 def _show(made: Generated) -> None:
-    console.show(f"[green]generated[/green] {made.path} (template {made.template}, commit {made.commit or 'none'})")
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    place = escape(str(made.path))
+    which = f"(template {made.template}, commit {made.commit or 'none'})"
+    console.show(f"[green]generated[/green] {place} {which}", whole=True)
     for name in made.files[:_SHOWN]:
-        console.show(f"  {name}")
+        console.show(f"  {escape(name)}")
     if len(made.files) > _SHOWN:
         console.show(f"  and {len(made.files) - _SHOWN} more")
-    console.show(f"\nNext: cd {made.path} && make help, then read README.md")
+    console.out(f"\nNext: cd {shlex.quote(str(made.path))} && make help, then read README.md")

@@ -137,14 +137,15 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
 
 
 def _show_decisions(plan: Plan) -> None:
-    from rich.table import Table  # noqa: PLC0415 - start-up time
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+    from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, title="Why", title_justify="left")
     table.add_column("argument", style="bold")
     table.add_column("value")
     table.add_column("reason", overflow="fold")
     for decision in plan.decisions:
-        table.add_row(decision.field, str(decision.value), decision.reason)
+        table.add_row(decision.field, escape(str(decision.value)), escape(decision.reason))
     console.show(table)
 
 

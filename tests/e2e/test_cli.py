@@ -112,7 +112,7 @@ BAD = [
      r"whole number of at least 1"),
     ("AWQ that nobody made", 2, ("plan", *H100, "--quantization", "awq"), r"with awq; it can with fp8"),
     ("quantized twice", 2,
-     ("plan", "--model", "Qwen/Qwen2.5-7B-Instruct-AWQ", "--offline", "--gpu", "H100", "-q", "fp8"), r"with awq already"),
+     ("plan", "--model", "Qwen/Qwen2.5-7B-Instruct-AWQ", "--offline", "--gpu", "L4", "-q", "fp8"), r"with awq already"),
     ("no profile", 4, ("plan", *H100, "--profile", "nowhere.yaml"), r"cannot read profile nowhere\.yaml"),
     ("no driver", 4, ("plan", *QWEN), r"driver"),
     ("fit without a model", 2, ("fit",), r"no model given"),
@@ -242,6 +242,16 @@ def test_a_plan_for_people(vllm_wizard):
     for part in ("FITS", "Memory of one GPU", "Weights", "KV cache", "Workload", "Speed", "Why", "vllm serve"):
         assert part in out
     assert "tensor_parallel_size" in out
+
+
+def test_square_brackets_are_printed_as_they_are(vllm_wizard, tmp_path):
+    status, out, _ = vllm_wizard("plan", *H100, "--explain", "--set", "chat_template='[/x] [bold]y'")
+    assert status == 0
+    assert "[/x] [bold]y" in out
+    status, out, _ = vllm_wizard("generate", *H100, "--yes", "--emit", "command", "-o", tmp_path / "a [/b] [red]")
+    assert status == 0
+    assert "[/b] [red]" in out
+    assert (tmp_path / "a [/b] [red]" / "serve.yaml").is_file()
 
 
 def test_which_gpus_hold_a_model(vllm_wizard):
