@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from generator.cli.app import run
 from generator.errors import RequestError
 from generator.models.plan import Plan
+from generator.rendering import store
 from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
@@ -182,3 +185,31 @@ def test_plans_that_are_shown_work(line, monkeypatch, capsys):
     expected = next((status for part, status in _STATUS.items() if part in line), 0)
     assert run() == expected
     assert capsys.readouterr().out or expected
+
+
+@pytest.mark.skipif(not store.PACKAGED.is_file(), reason="no template is released in this checkout")
+def test_the_tutorial_works_and_prints_what_it_shows(tmp_path):
+    """Each command as it stands, in a new home; where a figure changed, the page shows the old one."""
+    text = (ROOT / "docs/tutorial/first-deployment.md").read_text(encoding="utf-8")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "vllm-wizard"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m generator "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {
+        "HOME": str(tmp_path), "PATH": f"{program.parent}:{os.environ['PATH']}", "COLUMNS": "200",
+        "PYTHONPATH": os.pathsep.join(sys.path), "GIT_CONFIG_NOSYSTEM": "1",
+        **{f"GIT_{role}_{what}": "a@b.invalid" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }  # fmt: skip
+    lines = [line for block in _BLOCK.findall(text)[1:] for line in block.splitlines()]
+    script = "\n".join(f"{line} || test $? = 5" if "32B" in line else line for line in lines)
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=tmp_path, env=environment, capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    printed = (done.stdout + done.stderr).splitlines()
+    shown = [
+        line
+        for block in re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert [line for line in shown if line not in {*printed, "..."}] == []
