@@ -22,6 +22,7 @@ from generator.sources.profile import load_profile
 ROOT = Path(__file__).parents[2]
 _HAND_WRITTEN = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_OUTPUT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _MAP = re.compile(r"^\|[^|]*\|(.*)\|$", re.MULTILINE)
 _PANEL_PAGES = ("docs/reference/cli.md",)
@@ -207,9 +208,5 @@ def test_the_tutorial_works_and_prints_what_it_shows(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     printed = (done.stdout + done.stderr).splitlines()
-    shown = [
-        line
-        for block in re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        for line in block.splitlines()
-    ]
+    shown = [line for block in _OUTPUT.findall(text) for line in block.splitlines()]
     assert [line for line in shown if line not in {*printed, "..."}] == []
