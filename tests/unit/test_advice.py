@@ -1,0 +1,64 @@
+"""Advice: each sentence appears where it is true, and not elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from strategies import case_of
+
+from generator.catalogue.gpus import custom_gpu
+from generator.catalogue.models import embedded_model
+from generator.models.request import Request
+from generator.planning.planner import planned
+from generator.workflow import plan_for
+
+
+def said(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
+    made = planned(case_of(model, gpu, gpus, **stated))
+    return " ".join((*made.advisories, *made.warnings))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "where", "elsewhere"),
+    [
+        ("of 3 GPUs stay idle", {"gpus": 3, "overrides": {"tensor_parallel_size": 2}}, {"gpus": 2}),
+        ("talk over PCIe", {"gpu": "L4-24GB", "gpus": 2, "overrides": {"tensor_parallel_size": 2}},
+         {"gpus": 2, "overrides": {"tensor_parallel_size": 2}}),
+        ("of your own description", {"gpu": custom_gpu(24.0, "8.9")}, {}),
+        ("the rest wait", {"gpu": "L4-24GB", "concurrency": 4000}, {}),
+        ("page cache and other programs", {"gpu": "GB10-128GB"}, {}),
+        ("The targets are not checked", {"gpu": custom_gpu(24.0, "8.9"), "tpot_ms": 50.0}, {"tpot_ms": 50.0}),
+        ("The target of 1 ms time per output token is missed", {"tpot_ms": 1.0}, {"tpot_ms": 1000.0}),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_said_where_it_is_true(sentence, where, elsewhere):
+    assert sentence in said(**where)
+    assert sentence not in said(**elsewhere)
+
+
+def test_embedded_facts_are_said_to_be_that():
+    assert "Model facts are embedded" in said()
+    facts = embedded_model("Qwen/Qwen3-8B").model_copy(update={"source": "hub", "revision": "0" * 40})
+    made = plan_for(Request(model=facts.id, gpu="L4"), facts)
+    assert "Model facts are embedded" not in " ".join(made.advisories)
+    assert made.engine["revision"] == "0" * 40
+
+
+def test_a_tight_fit_says_by_how_much_a_start_may_fail():
+    """Between a context that fits surely and one that does not, there is one that fits as expected only."""
+    lengths = range(20480, 40961, 1024)
+    made = [planned(case_of("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": size})) for size in lengths]
+    tight = [one for one in made if one.feasibility.verdict == "tight"]
+    assert tight
+    for one in tight:
+        assert one.feasibility.oom_risk == "HIGH"
+        assert one.feasibility.fits
+        assert any("a start may fail by" in text for text in one.warnings)
+
+
+def test_code_of_the_repository_is_refused_until_allowed():
+    known = embedded_model("Qwen/Qwen3-8B")
+    shapes = known.architecture.model_copy(update={"generic": True})
+    facts = known.model_copy(update={"custom_code": True, "architecture": shapes, "id": "a/own-code"})
+    made = plan_for(Request(model="a/own-code", gpu="L4", trust_remote_code=True), facts)
+    assert made.engine["trust_remote_code"] is True
+    assert "--trust-remote-code" in made.command

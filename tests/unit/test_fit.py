@@ -1,0 +1,60 @@
+"""fit: one model against GPUs and counts."""
+
+from __future__ import annotations
+
+import pytest
+from strategies import case_of
+
+from generator.catalogue.gpus import all_gpus, find_gpu
+from generator.catalogue.models import embedded_model
+from generator.models.request import Request
+from generator.planning.fit import fit
+from generator.workflow import fit_for
+
+COUNTS = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    case = case_of("meta-llama/Llama-3.1-70B-Instruct", "H100-SXM-80GB")
+    gpus = [find_gpu(name) for name in ("T4-16GB", "L4-24GB", "H100-SXM-80GB", "H200-SXM-141GB")]
+    return {(row.gpu, row.gpus, row.nodes): row for row in fit(case, gpus, COUNTS)}
+
+
+def test_there_is_a_row_for_each_gpu_and_count(rows):
+    assert len(rows) == 4 * len(COUNTS)
+
+
+def test_more_gpus_never_hold_less(rows):
+    order = ("fits", "tight", "does_not_fit")
+    for gpu in ("L4-24GB", "H100-SXM-80GB", "H200-SXM-141GB"):
+        verdicts = [order.index(rows[gpu, *count].verdict) for count in COUNTS[:4]]
+        assert verdicts == sorted(verdicts, reverse=True)
+
+
+def test_a_row_that_does_not_fit_says_how_short(rows):
+    """70.6 billion bf16 parameters are 131 GiB, an H100 has 79."""
+    row = rows["H100-SXM-80GB", 1, 1]
+    assert (row.verdict, row.max_model_len) == ("does_not_fit", 0)
+    assert 52 < row.shortfall_bytes / 2**30 < 62
+    assert rows["H100-SXM-80GB", 2, 1].shortfall_bytes == 0
+
+
+def test_all_gpus_of_a_row_are_used_as_far_as_heads_divide(rows):
+    row = rows["H100-SXM-80GB", 8, 1]
+    assert (row.layout.tensor_parallel_size, row.layout.pipeline_parallel_size) == (8, 1)
+    assert row.max_model_len == 131_072
+
+
+def test_a_refusal_is_vllms_own():
+    case = case_of("openai/gpt-oss-20b", "H100-SXM-80GB")
+    (row,) = fit(case, [find_gpu("T4-16GB")], [(1, 1)])
+    assert row.verdict is None
+    assert "minimum capability" in row.refusal
+
+
+def test_every_gpu_of_the_table_is_tried():
+    facts = embedded_model("Qwen/Qwen3-0.6B")
+    found = fit_for(Request(model=facts.id, gpu="any", source="embedded"), facts)
+    assert {row.gpu for row in found} == {gpu.name for gpu in all_gpus()}
+    assert all(row.verdict == "fits" for row in found if row.gpus == 1)

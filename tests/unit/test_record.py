@@ -1,0 +1,94 @@
+"""PlanRecord and the strings that people read."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.models.request import Request
+from generator.presenting.memory import memory_bar_svg, memory_rows, memory_shares
+from generator.presenting.record import summary
+from generator.presenting.text import count_text, gib_text, plural, short_tokens_text, times_text, tokens_text
+from generator.workflow import plan_for, record
+
+
+def planned(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
+    return plan_for(Request(model=model, gpu=gpu, gpus=gpus, source="embedded", **stated), embedded_model(model))
+
+
+def test_what_is_recorded_is_what_templates_print():
+    made = planned(gpus=2)
+    found = record(made, embedded_model("Qwen/Qwen3-8B"), {"model": "Qwen/Qwen3-8B"})
+    assert found.engine == made.engine
+    assert ("vllm", "serve", "Qwen/Qwen3-8B", *found.args) == made.command
+    assert "model" not in found.serve
+    assert found.display.verdict.startswith("Fits, even at the high end")
+    assert found.display.gpus == "2 x H100-SXM-80GB"
+    assert found.display.context == "40,960 tokens"
+    assert "tokens/s" in found.display.speed
+    assert "requests of full context" in found.display.concurrency
+
+
+def test_what_does_not_fit_is_recorded_without_a_cache():
+    made = planned("Qwen/Qwen3-32B", "L4-24GB")
+    found = record(made, embedded_model("Qwen/Qwen3-32B"), {})
+    assert (found.display.concurrency, found.display.context, found.display.speed) == ("none", "none", "")
+    assert found.display.verdict == "Does not fit; risk of running out of memory: HIGH"
+
+
+@pytest.mark.parametrize(
+    ("stated", "part"),
+    [
+        ({"gpus": 2, "overrides": {"tensor_parallel_size": 2, "data_parallel_size": 1}}, "2 GPUs (H100-SXM-80GB): TP 2"),
+        ({"gpus": 2, "overrides": {"pipeline_parallel_size": 2}}, "TP 1 x PP 2,"),
+        ({"gpus": 2, "overrides": {"data_parallel_size": 2}}, "TP 1 x DP 2,"),
+        ({"gpus": 2, "model": "Qwen/Qwen3-30B-A3B",
+          "overrides": {"tensor_parallel_size": 2, "enable_expert_parallel": True}}, "TP 2 x EP,"),
+        ({}, "on 1 GPU (H100-SXM-80GB): TP 1, context 40960,"),
+    ],
+)  # fmt: skip
+def test_the_summary_names_the_layout(stated, part):
+    assert part in summary(planned(**stated))
+
+
+def test_nodes_are_named():
+    made = planned("deepseek-ai/DeepSeek-V3", gpus=8, nodes=2)
+    found = record(made, embedded_model("deepseek-ai/DeepSeek-V3"), {})
+    assert found.display.gpus == "2 nodes of 8 x H100-SXM-80GB"
+
+
+def test_the_memory_of_a_rank_as_rows_and_as_a_bar():
+    memory = planned().memory
+    rows = dict(memory_rows(memory))
+    assert next(iter(rows)) == "Weights"
+    assert rows["Weights"].startswith("15.3 GiB")
+    assert rows["GPU"].startswith("79.")
+    assert 0.8 < sum(share for _, share in memory_shares(memory)) <= 1
+    svg = memory_bar_svg(memory)
+    assert svg.count("<rect") == 6
+    assert "<title>KV cache: " in svg
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (gib_text(15 * 2**30), "15.0 GiB"),
+        (gib_text(3 * 2**29), "1.50 GiB"),
+        (gib_text(2**20), "1 MiB"),
+        (gib_text(-(2**31)), "-2.00 GiB"),
+        (gib_text(2000 * 2**30), "2,000.0 GiB"),
+        (tokens_text(40960), "40,960"),
+        (count_text(8_190_735_360), "8.2B"),
+        (count_text(596_049_920), "596.0M"),
+        (count_text(1_026_000_000_000), "1.0T"),
+        (count_text(12), "12"),
+        (times_text(12.345), "12.35x"),
+        (plural(1, "GPU"), "1 GPU"),
+        (plural(2, "GPU"), "2 GPUs"),
+        (short_tokens_text(40960), "40k"),
+        (short_tokens_text(1_048_576), "1.0M"),
+        (short_tokens_text(512), "512"),
+    ],
+)
+def test_figures_as_short_strings(text, wanted):
+    assert text == wanted

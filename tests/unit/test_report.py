@@ -1,0 +1,80 @@
+"""What a person sees of plans and systems."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.cli import console, report
+from generator.models.request import Request
+from generator.sources.nvml import DetectedGPU, DetectedSystem
+from generator.workflow import plan_for
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    console.stdout.cache_clear()
+    console.stderr.cache_clear()
+    yield
+    console.stdout.cache_clear()
+    console.stderr.cache_clear()
+
+
+def planned(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
+    return plan_for(Request(model=model, gpu=gpu, gpus=gpus, source="embedded", **stated), embedded_model(model))
+
+
+def test_a_plan_that_fits_ends_with_its_command(capsys):
+    made = planned(overrides={"speculative_config": None, "served_model_name": "my model"})
+    report.show_plan(made, explain=False)
+    out = capsys.readouterr().out
+    assert "Qwen/Qwen3-8B (8.2B parameters, embedded facts) on 1 GPU H100-SXM-80GB" in out
+    assert "FITS even at the high end of every estimate; OOM risk LOW" in out
+    assert "vllm serve Qwen/Qwen3-8B \\\n" in out
+    assert "--served-model-name 'my model'" in out
+    assert "Why" not in out
+
+
+def test_reasons_and_alternatives_are_shown_when_asked_for(capsys):
+    made = planned(gpus=4)
+    report.show_plan(made, explain=True)
+    out = capsys.readouterr().out
+    assert "Why" in out
+    for decision in made.decisions:
+        assert decision.field in out
+    for other in made.alternatives:
+        assert f"{other.kind}: {' '.join(other.flags)}" in out
+
+
+def test_stages_name_their_worst_rank(capsys):
+    report.show_plan(planned("deepseek-ai/DeepSeek-V3", gpus=8, nodes=2), explain=False)
+    assert "Memory of one GPU (stage " in capsys.readouterr().out
+
+
+def test_a_plan_that_does_not_fit_ends_with_repairs(capsys):
+    made = planned("Qwen/Qwen3-32B", "L4-24GB")
+    report.show_plan(made, explain=False)
+    out = capsys.readouterr().out
+    assert "DOES NOT FIT on these GPUs\n" in out
+    assert "no room for one" in out
+    assert out.count("  1. ") == 1
+    assert "vllm serve" not in out
+    assert report.shortfall_line(made).endswith(f"try {' '.join(made.repairs[0].flags)} ({made.repairs[0].title})")
+    hopeless = made.model_copy(update={"repairs": ()})
+    assert report.shortfall_line(hopeless).endswith("short on each")
+
+
+def test_a_system_is_a_table(capsys):
+    gpus = (
+        DetectedGPU(index=0, name="NVIDIA L4", uuid="GPU-0", capability=89, memory_total_bytes=24 * 2**30,
+                    memory_used_bytes=2**30, processes=1),
+        DetectedGPU(index=1, name="NVIDIA GB10", uuid="GPU-1", capability=121, memory_total_bytes=None,
+                    memory_used_bytes=None, processes=None),
+    )  # fmt: skip
+    report.show_system(DetectedSystem(driver_version="580.95", cuda_version="13.0", gpus=gpus))
+    out = capsys.readouterr().out
+    assert "driver 580.95, CUDA 13.0" in out
+    assert "24.0 GiB" in out
+    assert "shared with the CPU" in out
+    assert "12.1" in out

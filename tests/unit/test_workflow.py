@@ -1,0 +1,81 @@
+"""The two steps that command line and template share, and the GPUs that they find."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator import workflow
+from generator.catalogue.models import embedded_model
+from generator.errors import HardwareDetectionError, RequestError, SourceError, UnknownFactError
+from generator.models.request import Request
+from generator.sources.nvml import DetectedGPU, DetectedSystem
+from generator.units import GIB
+
+
+def request_for(**stated):
+    return Request(**({"model": "Qwen/Qwen3-8B", "source": "embedded", "gpu": "L4"} | stated))
+
+
+def test_facts_come_from_the_source_that_is_asked_for(tmp_path):
+    assert workflow.facts_for(request_for()).source == "embedded"
+    with pytest.raises(SourceError, match="is not a directory"):
+        workflow.facts_for(request_for(model=str(tmp_path / "none"), source="local"))
+
+
+def test_a_gpu_is_found_by_any_of_its_names_and_its_memory_may_be_stated():
+    assert workflow.cluster_for(request_for(gpu="NVIDIA L4", gpus=2)).gpu.name == "L4-24GB"
+    assert workflow.cluster_for(request_for(vram_gb=20.0, reserve_gb=1.5)).gpu.memory_bytes == 20 * GIB
+    assert workflow.cluster_for(request_for(reserve_gb=1.5)).reserved_bytes == 3 * GIB // 2
+    own = workflow.cluster_for(request_for(gpu="custom", vram_gb=12.0, capability="8.6")).gpu
+    assert (own.memory_bytes, own.capability) == (12 * GIB, 86)
+    with pytest.raises(RequestError, match="--capability"):
+        workflow.cluster_for(request_for(gpu="custom", vram_gb=12.0))
+    with pytest.raises(UnknownFactError, match="nearest"):
+        workflow.cluster_for(request_for(gpu="L44"))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Stand in for the driver: the GPUs of this machine."""
+
+    def install(*names, used=0, processes=0):
+        gpus = tuple(
+            DetectedGPU(
+                index=index, name=name, uuid=f"GPU-{index}", capability=90, memory_total_bytes=85_520_809_984,
+                memory_used_bytes=used, processes=processes,
+            )
+            for index, name in enumerate(names)
+        )  # fmt: skip
+        system = DetectedSystem(driver_version="580.0", cuda_version="13.0", gpus=gpus)
+        monkeypatch.setattr("generator.sources.nvml.detect", lambda: system)
+
+    return install
+
+
+def test_this_machines_gpus_are_answers(machine):
+    machine("NVIDIA H100 80GB HBM3", "NVIDIA H100 80GB HBM3")
+    assert workflow.detected_hardware() == {"gpu": "H100-SXM-80GB", "gpus": 2}
+    assert workflow.detected_gpu() == "H100-SXM-80GB"
+    assert workflow.cluster_for(request_for(gpu="auto")).gpu.name == "H100-SXM-80GB"
+
+
+def test_memory_of_other_processes_is_reserved(machine):
+    machine("NVIDIA H100 80GB HBM3", used=5 * GIB, processes=1)
+    assert workflow.detected_hardware()["reserve_gb"] >= 4
+
+
+def test_gpus_of_different_kinds_must_be_named(machine):
+    machine("NVIDIA H100 80GB HBM3", "NVIDIA L4")
+    with pytest.raises(HardwareDetectionError, match=r"different kinds \(NVIDIA H100 80GB HBM3, NVIDIA L4\): name one"):
+        workflow.detected_hardware()
+    assert workflow.detected_gpu() is None
+
+
+def test_a_record_changes_its_digest_with_any_part(tmp_path):
+    facts, request = embedded_model("Qwen/Qwen3-8B"), request_for(vllm="0.33.0")
+    made = workflow.plan_for(request, facts)
+    found = workflow.record(made, facts, {"model": request.model})
+    shown = found.model_dump(mode="json")
+    assert workflow.digest_of(shown) == found.digest
+    assert workflow.digest_of(shown | {"summary": "another"}) != found.digest
+    assert len(found.digest) == 64
