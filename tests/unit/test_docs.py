@@ -15,8 +15,12 @@ import pytest
 
 from generator.cli.app import run
 from generator.errors import RequestError
+from generator.models.fit import FitRow
 from generator.models.plan import Plan
+from generator.operations.check import CheckReport
+from generator.operations.findings import Finding
 from generator.rendering import store
+from generator.sources.nvml import DetectedGPU, DetectedSystem
 from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
@@ -100,16 +104,23 @@ def test_generated_pages_are_what_the_program_says(name, reference):
     assert (ROOT / "docs/reference" / name).read_text(encoding="utf-8") == reference.pages()[name]
 
 
+def _explained(page):
+    """Words of the first column of every table."""
+    text = (ROOT / "docs/reference" / page).read_text(encoding="utf-8")
+    return {word for cell in re.findall(r"^\| (.*?) \|", text, re.MULTILINE) for word in re.findall(r"`(\w+)`", cell)}
+
+
 def test_every_field_of_the_plan_is_explained():
-    page = (ROOT / "docs/reference/plan-json.md").read_text(encoding="utf-8")
-    explained = {
-        word for cell in re.findall(r"^\| (.*?) \|", page, re.MULTILINE) for word in re.findall(r"`(\w+)`", cell)
-    }
     schema = Plan.model_json_schema(mode="serialization", by_alias=True)
     objects = {"": schema, **{name: made for name, made in schema["$defs"].items() if name != "Request"}}
     for name, made in objects.items():
-        missing = [field for field in made.get("properties", {}) if field not in explained]
+        missing = [field for field in made.get("properties", {}) if field not in _explained("plan-json.md")]
         assert not missing, f"{name or 'Plan'}: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("printed", [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU])
+def test_every_field_of_the_other_objects_is_explained(printed):
+    assert printed.model_fields.keys() - _explained("other-json.md") == set()
 
 
 @pytest.mark.parametrize("section", ["model", "hardware", "workload", "policy", "outputs"])
