@@ -18,6 +18,7 @@ from generator.cli.engine import engine
 from generator.cli.fit import fit
 from generator.cli.generate import generate
 from generator.cli.plan import plan
+from generator.cli.template import template
 from generator.cli.update import update
 from generator.errors import INTERRUPTED, GeneratorError
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 for command in (detect, fit, plan, generate, update, check, adopt):
     app.command()(command)
 app.add_typer(engine, name="engine")
+app.add_typer(template, name="template")
 
 
 def _show_version(value: bool) -> None:

@@ -1,0 +1,88 @@
+"""A team's own template remote: publish the released history there, point a repository at it, compare releases."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from generator.errors import RequestError
+from generator.models.value import Value
+from generator.rendering import repository, store, trust
+from generator.rendering.answers import ANSWERS_FILE, read
+from generator.rendering.git import git, isolated
+
+EMBEDDED = "embedded"
+_SOURCE = re.compile(r"^_src_path: .*$", re.MULTILINE)
+
+
+class Moved(Value):
+    """A repository whose template comes from another place than before."""
+
+    path: Path
+    before: str
+    after: str
+    template: str
+
+
+def publish(url: str, packaged: Path = store.PACKAGED) -> tuple[str, ...]:
+    """Push every release that this package ships to a git remote, all or nothing; the releases, oldest first.
+
+    The remote's `main` moves only forwards: where the team has commits of its own on it, nothing lands.
+
+    Raises:
+        RenderError: git refused; nothing landed.
+    """
+    with isolated(), TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+        folder = Path(scratch)
+        git("clone", "--quiet", "--bare", "--", str(packaged), "history.git", at=folder)
+        git("push", "--quiet", "--atomic", "--tags", "--", url, "main", at=folder / "history.git")
+        return tuple(sorted(store.tags(str(packaged))))
+
+
+def use(root: Path, source: str, packaged: Path = store.PACKAGED) -> Moved:
+    """Point the deployment at `root` to another source of the same releases; its pin stays, nothing is committed.
+
+    `source` is a git URL, or `embedded` for the releases that this package ships.
+
+    Raises:
+        RequestError: the source does not have the pinned release, or another one under its name.
+        RenderError: the repository is not ready, or the source cannot be read.
+    """
+    place = root.expanduser().absolute()
+    with isolated():
+        before = read(place)
+        repository.refuse_unready(place)
+        after = store.ensure(packaged) if source == EMBEDDED else source
+        _refuse_other_history(before.source, after, before.template)
+        store.refuse_untrusted(after, frozenset({before.template}), packaged)
+        answers = place / ANSWERS_FILE
+        text = answers.read_text(encoding="utf-8")
+        answers.write_text(_SOURCE.sub(lambda _: f"_src_path: {after}", text, count=1), encoding="utf-8")
+    return Moved(path=place, before=before.source, after=after, template=before.template)
+
+
+def difference(first: str, second: str, packaged: Path = store.PACKAGED) -> str:
+    """The difference between two releases as git prints it.
+
+    Raises:
+        RequestError: there is no such release.
+    """
+    with isolated(), TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+        source = store.ensure(packaged)
+        known = store.tags(source)
+        for version in (first, second):
+            if version not in known:
+                raise RequestError(f"there is no template {version}; there are {', '.join(sorted(known))}")
+        location = str(Path(source).expanduser())
+        git("clone", "--quiet", "--bare", "--", location, "history.git", at=Path(scratch))
+        return git("diff", first, second, "--", trust.CONFIG, "templates", at=Path(scratch) / "history.git")
+
+
+def _refuse_other_history(before: str, after: str, version: str) -> None:
+    """Return only where both sources mean the same commit by `version`."""
+    ours, theirs = store.tags(before).get(version), store.tags(after).get(version)
+    if theirs is None:
+        raise RequestError(f"{after} has no template {version}: publish it there first (vllm-wizard template publish)")
+    if ours is not None and ours != theirs:
+        raise RequestError(f"template {version} of {after} is another one: an update could not start from it")

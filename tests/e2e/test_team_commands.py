@@ -1,0 +1,67 @@
+"""A team's own remote of the released templates: publish, use, compare."""
+
+import pytest
+from fixtures.deployments import git
+
+from generator.errors import RenderError, RequestError
+from generator.operations.team import difference, publish, use
+from generator.operations.update import update
+from generator.rendering.answers import read
+
+MODEL = {"model": "Qwen/Qwen3-14B"}
+
+
+@pytest.fixture
+def remote(tmp_path):
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "team.git")
+    return str(tmp_path / "team.git")
+
+
+def committed(place):
+    git(place, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--all", "--message", "t")
+
+
+def test_a_repository_moves_to_the_teams_remote_and_back(deployment, bundle, remote):
+    """The pin stays, and updates go on from there."""
+    assert publish(remote, bundle) == ("1.0.0", "1.1.0")
+
+    use(deployment, remote, bundle)
+    committed(deployment)
+    assert (read(deployment).source, read(deployment).template) == (remote, "1.0.0")
+
+    update(deployment, MODEL, packaged=bundle)
+    committed(deployment)
+    moved = use(deployment, "embedded", bundle)
+    assert (moved.before, moved.template) == (remote, "1.0.0")
+
+
+def test_a_remote_without_the_pinned_release_is_refused(deployment, bundle, remote):
+    with pytest.raises((RequestError, RenderError), match=r"no template 1\.0\.0"):
+        use(deployment, remote, bundle)
+    assert read(deployment).source != remote
+
+
+def test_a_teams_own_commits_are_not_overwritten(bundle, remote, tmp_path):
+    """Nothing lands where main has moved on, not even a tag."""
+    git(tmp_path, "clone", "--quiet", remote, "own")
+    git(tmp_path / "own", "switch", "--quiet", "--create", "main")
+    git(
+        tmp_path / "own",
+        *("-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--allow-empty", "--message", "own"),
+    )
+    git(tmp_path / "own", "push", "--quiet", "origin", "main")
+
+    with pytest.raises(RenderError):
+        publish(remote, bundle)
+    assert git(tmp_path / "own", "ls-remote", "--tags", remote) == ""
+
+
+def test_two_releases_are_compared(bundle):
+    text = difference("1.0.0", "1.1.0", bundle)
+
+    assert "SECURITY.md" in text
+
+
+def test_an_unknown_release_is_named(bundle):
+    with pytest.raises(RequestError, match=r"there is no template 9\.9\.9"):
+        difference("1.0.0", "9.9.9", bundle)
