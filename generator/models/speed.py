@@ -93,13 +93,15 @@ class Scenario(Value):
     """Requests of the whole run; None for a load without an end."""
     requests_per_s: float | None = None
     length_variation: float = Field(0.0, ge=0)
-    """Standard deviation of the answers' lengths over their mean: 0 fixed, about 1 for chat traffic."""
+    """Standard deviation of the answers' lengths over their mean: 0 fixed, 0.58 evenly up to twice the mean."""
     prefix_hit_ratio: float = Field(0.0, ge=0, lt=1)
     num_speculative_tokens: int = Field(0, ge=0)
     acceptance_rate: float = Field(0.0, ge=0, le=1)
     """Chance that a drafted token is kept, given that those before it were."""
     draft_cost: float = Field(0.0, ge=0)
     """Time to draft one token as a share of a decode step (0.05 to 0.1 for one MTP layer, 0 for n-grams)."""
+    in_process: bool = False
+    """True where the engine is called without its HTTP server."""
     replicas: int = Field(1, ge=1)
     """Independent engines behind one address."""
     balancing: Balancing = "even"
@@ -117,6 +119,8 @@ class Limits(Value):
 
     max_num_seqs: int = 256
     max_num_batched_tokens: int = 8192
+    enforce_eager: bool = False
+    """True where no CUDA graphs are captured, so that the host launches every kernel of every step."""
     cache_sequences: float | None = None
     """Mean requests that the KV cache holds at once; None where it never binds."""
 

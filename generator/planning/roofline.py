@@ -40,8 +40,15 @@ def estimate(
         UnknownFactError: the GPU's bandwidth is not known.
     """
     pace = rates(footprint, gpu, table, link=link, release=release_range(release))
-    drafts = scenario.num_speculative_tokens
-    model = StepModel(footprint, pace, drafts=drafts, draft_cost=scenario.draft_cost)
+    if scenario.in_process:
+        pace = pace._replace(first_token_s=0.0, prompt_token_s=0.0, intake_s=0.0)
+    model = StepModel(
+        footprint,
+        pace,
+        drafts=scenario.num_speculative_tokens,
+        draft_cost=scenario.draft_cost,
+        eager=limits.enforce_eager,
+    )
     engines = scenario.replicas * footprint.data_parallel_size
     load = _load(scenario, limits, engines)
     outcome = _outcome(model, load, scenario, engines)
@@ -62,7 +69,8 @@ def _outcome(model: StepModel, load: Load, scenario: Scenario, engines: int) -> 
     prompts = scenario.num_prompts
     if scenario.arrival == "burst" or (prompts and prompts < _LASTING * scenario.concurrency):
         requests = max((prompts or scenario.concurrency) / engines, 1.0)
-        return finite(model, load, requests, scenario, engines)
+        crowd = load.concurrency * engines / max(scenario.concurrency, engines)
+        return finite(model, load, requests * crowd, engines / crowd)
     if scenario.arrival == "closed":
         return lasting(model, load, closed(model, load), scenario, engines)
     state = open_loop(model, load, (scenario.requests_per_s or 0.0) / engines)
@@ -70,6 +78,17 @@ def _outcome(model: StepModel, load: Load, scenario: Scenario, engines: int) -> 
         return lasting(model, load, state, scenario, engines)
     full = lasting(model, load, closed(model, load), scenario, engines)
     return full._replace(sustainable=False)
+
+
+def _crowd(scenario: Scenario) -> float:
+    """Other requests on the replica that a request meets, over their mean number.
+
+    A proxy that does not know the load fills unevenly: not at all where work shares a server without slowing, by
+    2 m / (m + 1) over m replicas where it queues (a closed network of equal queues is uniform over all splits,
+    Gordon and Newell 1967). Decoding shares and prompts queue, so the middle is taken.
+    """
+    replicas = scenario.replicas
+    return (1 + 2 * replicas / (replicas + 1)) / 2 if scenario.balancing == "random" else 1.0
 
 
 def _calibration(gpu: GPU, scenario: Scenario, table: Coefficients) -> str:
@@ -87,19 +106,21 @@ def _calibration(gpu: GPU, scenario: Scenario, table: Coefficients) -> str:
 
 
 def _load(scenario: Scenario, limits: Limits, engines: int) -> Load:
-    concurrency = max(scenario.concurrency / engines, 1.0)
     room = limits.cache_sequences if limits.cache_sequences is not None else inf
+    slots = max(1.0, min(limits.max_num_seqs, room))
+    concurrency = max(scenario.concurrency / engines, 1.0)
+    if concurrency < slots:
+        concurrency = min(1 + (concurrency - 1) * _crowd(scenario), slots)
     if scenario.arrival == "open":
-        concurrency = max(1.0, min(float(limits.max_num_seqs), room))
+        concurrency = slots
     return Load(
         prompt_tokens=scenario.prompt_tokens,
         new_tokens=max(scenario.prompt_tokens * (1 - scenario.prefix_hit_ratio), 1.0),
         gen_tokens=scenario.gen_tokens,
         tokens_per_step=scenario.tokens_per_step,
         concurrency=concurrency,
-        running=max(1.0, min(concurrency, limits.max_num_seqs, room)),
+        running=min(concurrency, slots),
         batched_tokens=float(limits.max_num_batched_tokens),
         variation=scenario.length_variation,
-        cache_tokens=room * (scenario.prompt_tokens + scenario.gen_tokens / 2),
         cache_binds=room < min(concurrency, limits.max_num_seqs),
     )

@@ -55,7 +55,7 @@ _BY_MONTH = (("2025-07", "0.9.2"), ("2025-10", "0.10.2"), ("2025-12", "0.11.0"),
 _LATEST, _UNDATED = "0.22.0", "0.11.0"
 _UNIFORM_SPREAD = 0.064
 """Standard deviation over mean of a uniform distribution on [0.8 L, L]."""
-_CHAT_SPREAD = 1.0
+_CHAT_SPREAD = 0.58
 _REPEATED = 2 / 3
 """Prefix hits of rows that send the same prompts three times."""
 _DECODE_TOKENS = 2000.0
@@ -209,8 +209,8 @@ def _scenario(row: Row, replicas: int) -> Scenario:
         prompt, answer, variation = 0.9 * prompt, 0.9 * answer, _UNIFORM_SPREAD
     prompts = int(row["num_prompts"]) if row["num_prompts"] else None
     concurrency = float(row["concurrency"] or prompts or 1)
-    if row["request_rate"] == "closed burst of c" and prompts:
-        prompts = int(min(prompts, concurrency))
+    if row["request_rate"] == "closed burst of c" or "kind=aggregate_output" in row["notes"]:
+        prompts = int(concurrency)  # rounds of as many requests as clients, each of which starts at once
     return Scenario(
         arrival="closed" if row["concurrency"] else "burst",
         prompt_tokens=prompt,
@@ -218,6 +218,7 @@ def _scenario(row: Row, replicas: int) -> Scenario:
         concurrency=concurrency,
         num_prompts=prompts,
         length_variation=variation,
+        in_process="in-process" in row["flags"],
         prefix_hit_ratio=_REPEATED if "same seed repeated" in row["prefix_caching"] else 0.0,
         replicas=replicas,
         balancing="random" if replicas > 1 else "even",
@@ -264,6 +265,7 @@ def _limits(row: Row, server: _Server, scenario: Scenario) -> Limits:
     return Limits(
         max_num_seqs=settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
+        enforce_eager="enforce-eager" in flags,
         cache_sequences=max(1.0, cache.max_concurrency(room, mean)),
     )
 

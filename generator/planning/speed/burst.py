@@ -1,27 +1,23 @@
 """A finite run on one replica, followed group by group: bursts, and closed loops that start all at once.
 
 vLLM admits in order of arrival while `max_num_seqs` and the cache allow it, fills each step's token budget with
-prompts, and lets every running sequence gain a token in each step (vLLM 0.32 v1/core/sched/scheduler.py). When
-the cache overflows the newest group goes back to the queue and is read again. Here
+prompts, and lets every running sequence gain a token in each step (vLLM 0.32 v1/core/sched/scheduler.py). Here
 requests move in groups, so that a run of thousands costs as much as one of a hundred.
 """
 
 from __future__ import annotations
 
 import math
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from generator.planning.speed.queueing import Load
     from generator.planning.speed.steps import StepModel
 
-_GROUPS = 96
+_GROUPS = 160
 _GOLDEN = 0.6180339887498949
 _LEAST = 1e-9
-_NARROW = 0.3
-"""Variation below which answers are spread evenly about their mean; above it they are exponential."""
-_LONGEST = 0.998
 
 
 class Group(NamedTuple):
@@ -42,8 +38,6 @@ class Waiting(NamedTuple):
     """When the scheduler may take them."""
     arrived_s: float
     size: float
-    preempted: tuple[Group, float, float] | None = None
-    """Of a group that lost its cache: itself, its tokens of one request, and those still to come."""
 
 
 class Run(NamedTuple):
@@ -70,7 +64,6 @@ class _Follower:
         self.ends: list[tuple[float, int, Group]] = []
         self.done: list[Group] = []
         self.admitted = 0
-        self.capacity = load.cache_tokens
         size = min(max(requests / groups, 1.0), requests)
         clients = min(load.concurrency, requests)
         taken = 0.0
@@ -89,30 +82,13 @@ class _Follower:
         return Run(tuple(self.done), self.now)
 
     def _decode(self) -> None:
-        """Decodes until an answer ends, the next request comes to a free slot, or the cache is full."""
+        """Decodes until an answer ends or, where a slot is free for it, the next request comes."""
         steps = max(self.ends[0][0] - self.steps, 0.0)
         if self.waiting and self.running + self.waiting[0].size <= self.load.running + _LEAST:
             context = self.context / self.running if self.running else self.load.prompt_tokens
             pace = self.model.step(self.running, context).total_s
             steps = min(steps, max((self.waiting[0].ready_s - self.now) / pace, 1.0))
-        growth = self.running * self.load.tokens_per_step
-        room = (self.capacity - self.context) / growth if growth else steps
-        if room < steps and len(self.ends) > 1:
-            self._advance(max(room, 0.0), 0.0)
-            self._preempt()
-        else:
-            self._advance(steps, 0.0)
-
-    def _preempt(self) -> None:
-        """Puts the newest group back at the head of the queue, with the tokens that it has as its prompt."""
-        newest = max(self.ends, key=lambda entry: entry[1])
-        self.ends.remove(newest)
-        heapify(self.ends)
-        group, left = newest[2], max(newest[0] - self.steps, 1.0) * self.load.tokens_per_step
-        known = self.load.prompt_tokens + group.gen_tokens - left
-        self.running = max(self.running - group.size, 0.0)
-        self.context = max(self.context - group.size * known, 0.0)
-        self.waiting.insert(0, Waiting(self.now, group.arrived_s, group.size, (group, known, left)))
+        self._advance(steps, 0.0)
 
     def _arrive(self, size: float, delay: float = 0.0) -> float:
         """Queues requests that came now and reach the scheduler after `delay`."""
@@ -123,61 +99,39 @@ class _Follower:
         return size
 
     def _fits(self, size: float) -> bool:
-        """Whether the head of the queue has come, and `size` requests of its kind have slots and cache."""
-        head = self.waiting[0]
-        known = head.preempted[1] if head.preempted else self.load.prompt_tokens
-        return (
-            head.ready_s <= self.now + _LEAST
-            and self.running + size <= self.load.running + _LEAST
-            and self.context + size * known <= self.capacity
-        )
+        """Whether the head of the queue has come, and `size` requests have slots and cache."""
+        return self.waiting[0].ready_s <= self.now + _LEAST and self.running + size <= self.load.running + _LEAST
 
     def _admit(self) -> None:
         """Reads the prompts at the head of the queue that fit one step, or one group's over many."""
         head = self.waiting.pop(0)
-        if head.preempted:
-            self._resume(*head.preempted)
-            return
-        arrived, size = head.arrived_s, head.size
+        parts, size = [head], head.size
         room = max(self.load.batched_tokens - self.running, 1.0)
         while self.waiting and self._joins(size, room):
-            more = self.waiting.pop(0)
-            arrived = (arrived * size + more.arrived_s * more.size) / (size + more.size)
-            size += more.size
+            parts.append(self.waiting.pop(0))
+            size += parts[-1].size
         begin, tokens = self.now, size * self.load.new_tokens
         steps = max(1.0, tokens / room)
         self._advance(steps, tokens / steps)
-        answer = self._answer()
         first = min(begin + (self.now - begin) * max(1.0, room / tokens, steps / size) / steps, self.now)
-        group = Group(size, arrived, first, self.now, 0.0, answer)
-        self._start(group, self.load.prompt_tokens, max(answer - 1, 0.0))
-
-    def _resume(self, group: Group, known: float, left: float) -> None:
-        tokens = group.size * known
-        steps = max(1.0, tokens / max(self.load.batched_tokens - self.running, 1.0))
-        self._advance(steps, tokens / steps)
-        self._start(group, known, left)
-
-    def _start(self, group: Group, known: float, left: float) -> None:
-        self.admitted += 1
-        heappush(self.ends, (self.steps + left / self.load.tokens_per_step, self.admitted, group))
-        self.running += group.size
-        self.context += group.size * known
+        for part in parts:
+            answer = self._answer()
+            group = Group(part.size, part.arrived_s, first, self.now, 0.0, answer)
+            self.admitted += 1
+            end = self.steps + max(answer - 1, 0.0) / self.load.tokens_per_step
+            heappush(self.ends, (end, self.admitted, group))
+        self.running += size
+        self.context += size * self.load.prompt_tokens
 
     def _joins(self, size: float, room: float) -> bool:
-        head = self.waiting[0]
-        more = size + head.size
-        return not head.preempted and more * self.load.new_tokens <= room and self._fits(more)
+        more = size + self.waiting[0].size
+        return more * self.load.new_tokens <= room and self._fits(more)
 
     def _answer(self) -> float:
-        """The group's answer length: quantiles of the lengths' distribution, in golden-ratio order."""
-        mean, variation = self.load.gen_tokens, self.load.variation
-        if not variation:
-            return mean
+        """The group's answer length: quantiles of an even distribution, in golden-ratio order."""
+        width = min(self.load.variation * math.sqrt(12), 2.0)
         quantile = (self.admitted * _GOLDEN) % 1.0
-        if variation < _NARROW:
-            return mean * (1 + variation * math.sqrt(12) * (quantile - 0.5))
-        return max(1.0, -mean * math.log(1 - _LONGEST * quantile))
+        return max(1.0, self.load.gen_tokens * (1 + width * (quantile - 0.5)))
 
     def _advance(self, steps: float, chunk: float) -> None:
         context = self.context / self.running if self.running else self.load.prompt_tokens

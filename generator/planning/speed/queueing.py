@@ -33,8 +33,6 @@ class Load(NamedTuple):
     """Requests that may run at once: the least of concurrency, `max_num_seqs` and the cache."""
     batched_tokens: float
     variation: float
-    cache_tokens: float = math.inf
-    """Tokens that the cache holds."""
     cache_binds: bool = False
     """True where the cache, not the load or `max_num_seqs`, limits `running`."""
 
@@ -93,13 +91,19 @@ def steady(model: StepModel, load: Load, decoding: float) -> State:
 
 
 def closed(model: StepModel, load: Load) -> State:
-    """Steady state of a closed loop: each client sends its next request when it has its answer."""
+    """Steady state of a closed loop: each client sends its next request when it has its answer.
+
+    Where prompts take every step's budget the rest of the running requests wait for theirs.
+    """
 
     def excess(decoding: float) -> float:
         state = steady(model, load, decoding)
         return decoding + state.rate_per_s * (state.first_s + state.queue_s) - load.running
 
-    return steady(model, load, _root(excess, -load.running, _most(load), load.running * _TOLERANCE))
+    decoding = _root(excess, -load.running, _most(load), load.running * _TOLERANCE)
+    state = steady(model, load, decoding)
+    rest = (load.running - decoding) / state.rate_per_s - state.first_s
+    return state._replace(queue_s=max(state.queue_s, rest))
 
 
 def open_loop(model: StepModel, load: Load, rate_per_s: float) -> State | None:

@@ -18,6 +18,8 @@ _HBM = frozenset({70, 80, 90, 100, 103})
 _GENERATIONS = {89: "sm89", 90: "sm90", 100: "sm100", 103: "sm100", 110: "sm100", 120: "sm120", 121: "sm120"}
 _BLACKWELL_DATACENTER = (100, 103)
 _FP8_SINCE = 89
+_WIDENS = frozenset({"int4", "int8", "mxfp4", "nvfp4"})
+"""Kernels that widen their weights to the activations' format as they read them."""
 _FP8_ARITHMETIC = frozenset({"fp8", "fp8_block", "fp4"})
 """Kernels whose inputs are quantized in a step of their own, and multiplied at the FP8 rate or faster."""
 
@@ -112,36 +114,46 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         raise UnknownFactError(
             f"no memory bandwidth is known for {gpu.name}; state it with its source in the GPU table"
         )
-    get = table.get
-    sm = generation(gpu)
-    bandwidth = gpu.bandwidth_bytes_per_s * get(f"bandwidth.{memory_class(gpu)}")
+    get, tp = table.get, footprint.tensor_parallel_size
+    sm, memory = generation(gpu), memory_class(gpu)
+    bandwidth = gpu.bandwidth_bytes_per_s * get(f"bandwidth.{memory}")
     dense, expert = running_kernel(footprint.dense_kernel, gpu), running_kernel(footprint.expert_kernel, gpu)
     compute = get(f"compute.{sm}")
+    crowd = (tp / 2) ** -get("link.growth") if link == "pcie" and tp > 1 else 1.0
     pace = get(f"pace.{sm}")
-    tp = footprint.tensor_parallel_size
     layers_s = _layers_s(footprint, table, dense, expert)
     kv = get("read.latent") if footprint.latent_layers else get("read.kv")
     return Rates(
-        dense_bytes_per_s=bandwidth * get(f"read.{dense}"),
-        expert_bytes_per_s=bandwidth * get(f"experts.{memory_class(gpu)}") * get(f"experts.{expert}"),
+        dense_bytes_per_s=bandwidth * get(f"read.{dense}") * _widened(dense, memory, table),
+        expert_bytes_per_s=bandwidth
+        * get(f"experts.{memory}")
+        * get(f"experts.{expert}")
+        * _widened(expert, memory, table),
         kv_bytes_per_s=bandwidth * kv,
         state_bytes_per_s=bandwidth * get("read.state"),
         dense_flops=peak_flops(gpu, dense, table) * compute * get(f"mfu.{dense}"),
-        expert_flops=peak_flops(gpu, expert, table) * compute * get(f"mfu_experts.{expert}"),
-        attention_flops=peak_flops(gpu, "native", table) * compute * get("mfu.attention"),
+        expert_flops=peak_flops(gpu, expert, table) * get(f"compute_experts.{sm}") * get(f"mfu_experts.{expert}"),
+        attention_flops=peak_flops(gpu, "native", table)
+        * compute
+        * get("mfu.sparse" if footprint.sparse_layers else "mfu.attention"),
         layers_s=layers_s * pace * get(f"release.{release}"),
         launch_s=layers_s * pace * get(f"launch.{release}"),
         step_s=get(f"step.{release}"),
         sequence_s=get(f"sequence.{release}"),
         reduction_s=get(f"reduction.{link}") * (tp / 2) ** get("reduction.growth"),
-        link_bytes_per_s=link_bytes_per_s(gpu, link) * get(f"link.{link}"),
+        link_bytes_per_s=link_bytes_per_s(gpu, link) * get(f"link.{link}") * crowd,
         routing=get("experts_chosen.routing"),
         imbalance=get("experts_chosen.imbalance") if footprint.expert_parallel_size > 1 else 1.0,
         captured=get("launch.captured"),
         intake_s=get("request.intake"),
-        first_token_s=get("request.first_token"),
+        first_token_s=get(f"request.{release}"),
         prompt_token_s=get("request.prompt_token"),
     )
+
+
+def _widened(kernel: str, memory: str, table: Coefficients) -> float:
+    """What a widening kernel gains on slow memory, which hides more of the widening."""
+    return table.get("read.widened") if memory != "hbm" and kernel in _WIDENS else 1.0
 
 
 def _layers_s(footprint: Footprint, table: Coefficients, dense: str, expert: str) -> float:

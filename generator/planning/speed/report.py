@@ -19,8 +19,6 @@ _MS = 1e3
 _P95 = 1.645
 """Standard deviations to the 95th percentile of a normal distribution."""
 _START_GROUPS = 24
-_TAIL = 1.42
-"""Expected maximum of eight standard normal variables: the fullest of eight replicas."""
 _RARE = 0.05
 """Share below which something lies beyond the 95th percentile."""
 _NEVER = 1e-9
@@ -65,16 +63,14 @@ def lasting(model: StepModel, load: Load, state: State, scenario: Scenario, engi
     return Outcome("lasting", ttft, tpot, itl, e2e, rate * engines, state.decoding, waited)
 
 
-def finite(model: StepModel, load: Load, requests: float, scenario: Scenario, engines: int) -> Outcome:
-    """A run that ends: a burst, or a closed loop of few rounds."""
+def finite(model: StepModel, load: Load, requests: float, engines: float) -> Outcome:
+    """A run that ends: a burst, or a closed loop of few rounds, of `requests` requests on each engine."""
     run = follow(model, load, requests=requests)
     serve = _serve_s(model, load)
     ttft, tpot, e2e = of_run(run, serve)
     decoding = sum(g.size * (g.finished_s - first_s(g)) for g in run.groups) / run.duration_s
     step = model.step(decoding, _context(load)).total_s / load.tokens_per_step
     longest = run.duration_s + serve
-    if scenario.replicas > 1 and scenario.balancing == "random":
-        longest *= 1 + _TAIL / sqrt(requests)
     alone = model.step(1.0, load.prompt_tokens, min(load.new_tokens, load.batched_tokens)).total_s
     itl = Figure(tpot.mean, step, max(tpot.p95, step))
     rate = requests * engines / longest

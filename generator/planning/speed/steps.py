@@ -33,10 +33,12 @@ class Step(NamedTuple):
 class StepModel:
     """Step durations of one replica; immutable, every figure resolved to a float."""
 
-    __slots__ = ("_draft_cost", "_fp", "_message_bytes", "_r", "_reads", "_repeat", "_verified")
+    __slots__ = ("_draft_cost", "_eager", "_fp", "_message_bytes", "_r", "_reads", "_repeat", "_verified")
 
-    def __init__(self, footprint: Footprint, rates: Rates, *, drafts: int = 0, draft_cost: float = 0.0) -> None:
-        self._fp, self._r = footprint, rates
+    def __init__(
+        self, footprint: Footprint, rates: Rates, *, drafts: int = 0, draft_cost: float = 0.0, eager: bool = False
+    ) -> None:
+        self._fp, self._r, self._eager = footprint, rates, eager
         self._verified, self._draft_cost = 1 + drafts, drafts * draft_cost
         self._reads = tuple(
             (float(read.window_tokens or "inf"), read.bytes_per_token, read.flops_per_pair)
@@ -65,11 +67,10 @@ class StepModel:
 
         With pipeline stages each holds a share of the batch, and a token passes all of them.
         """
-        fp, r = self._fp, self._r
-        stages = fp.pipeline_parallel_size
+        fp, r, stages = self._fp, self._r, self._fp.pipeline_parallel_size
         if stages > 1:
-            seqs, new_tokens, attention_flops = seqs / stages, new_tokens / stages, attention_flops / stages
-            seqs = max(seqs, 1.0 - new_tokens)
+            new_tokens, attention_flops = new_tokens / stages, attention_flops / stages
+            seqs = max(seqs / stages, 1.0 - new_tokens)
         tokens = seqs * self._verified + new_tokens
         weights = fp.dense_bytes / r.dense_bytes_per_s
         compute = (fp.dense_flops * tokens + fp.head_flops * seqs * self._verified) / r.dense_flops
@@ -79,16 +80,23 @@ class StepModel:
             busy += _longer(read, math)
             weights, compute = weights + read, compute + math
         kv = seqs * (self.read_bytes(context) / r.kv_bytes_per_s + fp.state_bytes / r.state_bytes_per_s)
-        link = 0.0
-        if fp.tensor_parallel_size > 1:
-            link = fp.reductions * (r.reduction_s + tokens * self._message_bytes / r.link_bytes_per_s)
+        link = self._reductions(tokens)
         attention = attention_flops / r.attention_flops
         device = (busy + kv + attention + link + r.layers_s) * (1 + self._draft_cost)
-        launch = r.launch_s if tokens > _CAPTURED_TOKENS else r.launch_s * r.captured
-        total = _longer(device, launch) if new_tokens else device
+        total = self._launched(device, tokens) if new_tokens or self._eager else device
         host = r.step_s + r.sequence_s * seqs
-        fixed = total - device + r.layers_s + host
-        return Step(stages * (total + host), weights, compute + attention, kv, fixed, link)
+        return Step(stages * (total + host), weights, compute + attention, kv, total - device + r.layers_s + host, link)
+
+    def _launched(self, device: float, tokens: float) -> float:
+        """A step whose kernels the host launches itself, or replays in part from a captured graph."""
+        if tokens > _CAPTURED_TOKENS or self._eager:
+            return _longer(device, self._r.launch_s)
+        return _longer(device, self._r.launch_s * self._r.captured)
+
+    def _reductions(self, tokens: float) -> float:
+        if self._fp.tensor_parallel_size == 1:
+            return 0.0
+        return self._fp.reductions * (self._r.reduction_s + tokens * self._message_bytes / self._r.link_bytes_per_s)
 
     def _experts(self, tokens: float) -> tuple[float, float]:
         """Seconds to read the distinct experts that `tokens` choose, and to compute them."""

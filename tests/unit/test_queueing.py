@@ -1,0 +1,129 @@
+"""Queues: Little's law, saturation, bursts and open arrivals, and published runs of each."""
+
+from math import isclose
+
+import pytest
+
+from generator.catalogue.gpus import find_gpu
+from generator.catalogue.speed import speed
+from generator.models.estimate import Estimate
+from generator.models.speed import Footprint, KVRead, Limits, Scenario
+from generator.planning.roofline import estimate
+from generator.planning.speed.burst import follow
+from generator.planning.speed.queueing import Load, closed, open_loop
+from generator.planning.speed.rates import rates
+from generator.planning.speed.steps import StepModel
+
+H100 = find_gpu("H100-SXM-80GB")
+DENSE_8B = Footprint(
+    layers=32,
+    reductions=64,
+    hidden_size=4096,
+    dense_bytes=15.0e9,
+    dense_flops=14.0e9,
+    head_flops=1.05e9,
+    kv_reads=(KVRead(bytes_per_token=131072, flops_per_pair=524288),),
+)
+MODEL = StepModel(DENSE_8B, rates(DENSE_8B, H100, speed(), link="nvlink", release="late"))
+LIMITS = Limits()
+LOAD = Load(
+    prompt_tokens=1000,
+    new_tokens=1000,
+    gen_tokens=200,
+    tokens_per_step=1,
+    concurrency=32,
+    running=32,
+    batched_tokens=8192,
+    variation=0,
+)
+
+
+def served(limits: Limits = LIMITS, **scenario: object) -> Estimate:
+    """The 8B model on one H100."""
+    load = Scenario.model_validate({"prompt_tokens": 1000, "gen_tokens": 200} | scenario)
+    return estimate(DENSE_8B, H100, load, limits, speed(), release="0.32.0")
+
+
+@pytest.mark.parametrize("clients", [1, 8, 64, 500])
+def test_a_closed_loop_obeys_littles_law(clients):
+    found = served(concurrency=clients, limits=Limits(max_num_seqs=1024))
+    in_flight = found.requests_per_s.mean * found.e2e_ms.mean / 1000
+    assert isclose(in_flight, clients, rel_tol=0.02)
+
+
+def test_prompts_and_answers_fill_the_running_slots():
+    state = closed(MODEL, LOAD)
+    reading = state.rate_per_s * (state.first_s + state.queue_s)
+    assert isclose(state.decoding + reading, LOAD.running, rel_tol=0.01)
+
+
+def test_a_full_engine_makes_the_others_wait():
+    """With 32 slots for 64 clients a request waits as long as it runs."""
+    state = closed(MODEL, LOAD._replace(concurrency=64))
+    run = state.first_s + state.queue_s + (LOAD.gen_tokens - 1) * state.step_s
+    assert isclose(state.slot_s, run, rel_tol=0.02)
+
+
+def test_a_cache_that_is_too_small_sets_the_pace():
+    found = served(concurrency=64, limits=Limits(cache_sequences=4))
+    assert found.bound_by == "kv_capacity"
+    assert found.running <= 4
+
+
+def test_slots_that_are_too_few_are_a_queue():
+    assert served(concurrency=64, limits=Limits(max_num_seqs=4)).bound_by == "queue"
+
+
+def test_one_small_request_is_bound_by_what_a_step_reads():
+    assert served(concurrency=1).bound_by == "memory_bandwidth"
+
+
+def test_a_burst_ends_all_its_requests_and_none_before_it_began():
+    run = follow(MODEL, LOAD._replace(concurrency=1000), requests=1000)
+    assert isclose(sum(group.size for group in run.groups), 1000)
+    assert all(0 <= g.first_from_s <= g.first_to_s <= g.finished_s <= run.duration_s for g in run.groups)
+
+
+def test_prompts_of_a_burst_are_read_in_order():
+    """The median request of a burst waits half as long as the last: reading is the bottleneck at the start."""
+    found = served(arrival="burst", concurrency=200, gen_tokens=1000, limits=Limits(max_num_seqs=256))
+    assert isclose(found.ttft_ms.p95 / found.ttft_ms.median, 1.9, rel_tol=0.15)
+
+
+def test_a_run_as_long_as_a_loop_converges_to_it():
+    finite = served(concurrency=16, num_prompts=16 * 7)
+    lasting = served(concurrency=16)
+    assert isclose(finite.tpot_ms.mean, lasting.tpot_ms.mean, rel_tol=0.15)
+
+
+def test_the_start_of_a_loop_raises_its_mean_wait():
+    """InferenceMAX's TTFT at 64 clients is 1.5 to 2 times that at 4 although answers are 7,373 tokens long."""
+    some, all_at_once = (served(concurrency=64, gen_tokens=7373, num_prompts=n) for n in (None, 640))
+    assert all_at_once.ttft_ms.mean > 1.3 * some.ttft_ms.mean
+
+
+def test_few_open_arrivals_meet_an_idle_engine():
+    rare, alone = served(arrival="open", requests_per_s=0.01), served(concurrency=1)
+    assert isclose(rare.ttft_ms.mean, alone.ttft_ms.mean, rel_tol=0.1)
+    assert isclose(rare.requests_per_s.mean, 0.01, rel_tol=0.01)
+
+
+def test_open_arrivals_beyond_capacity_are_said_to_be():
+    found = served(arrival="open", requests_per_s=1000)
+    assert not found.sustainable
+    assert found.bound_by in ("queue", "kv_capacity")
+    assert found.requests_per_s.mean < 1000
+
+
+def test_open_arrivals_without_a_state_are_none():
+    assert open_loop(MODEL, LOAD, 1e6) is None
+
+
+def test_answers_of_mixed_length_end_apart():
+    run = follow(MODEL, LOAD._replace(variation=0.58), requests=64)
+    assert len({group.finished_s for group in run.groups}) > 16
+
+
+def test_a_proxy_that_does_not_know_the_load_makes_the_run_longer():
+    even, random = (served(concurrency=128, num_prompts=256, replicas=8, balancing=how) for how in ("even", "random"))
+    assert random.output_tokens_per_s.mean < even.output_tokens_per_s.mean

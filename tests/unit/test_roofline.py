@@ -1,0 +1,218 @@
+"""Footprints and estimates; expected numbers are model cards', papers' and published measurements."""
+
+import json
+from math import isclose
+
+import pytest
+
+from generator.catalogue.gpus import find_gpu
+from generator.catalogue.speed import speed
+from generator.errors import UnknownFactError
+from generator.models.architecture import Architecture, Layer
+from generator.models.attention import MLA, FullAttention, GatedDeltaNet, SlidingWindow
+from generator.models.dtype import DType
+from generator.models.estimate import Estimate
+from generator.models.feed_forward import Dense, MoE
+from generator.models.parallelism import Layout
+from generator.models.quantization import Format, Quantization, QuantRule
+from generator.models.speed import Limits, Scenario, release_range
+from generator.planning.roofline import cost_per_million_output_tokens, estimate, replicas_for
+from generator.planning.speed.footprint import footprint
+from generator.planning.speed.kernels import kernel_of, kernels
+from generator.planning.speed.rates import running_kernel
+
+GQA = FullAttention(num_attention_heads=32, num_key_value_heads=8, head_dim=128, head_dim_v=128)
+FP8 = Quantization(
+    method="fp8",
+    bits=8,
+    ignored_modules=("lm_head",),
+    rules=(QuantRule(targets=("*",), format=Format(weights=DType.F8_E4M3, bits=8)),),
+)
+
+
+def llama(hidden: int, heads: int, layers: int, width: int) -> Architecture:
+    """A Llama 3.1 with its card's shapes."""
+    mixer = GQA.model_copy(update={"num_attention_heads": heads})
+    return Architecture(
+        model_type="llama",
+        architecture="LlamaForCausalLM",
+        hidden_size=hidden,
+        vocab_size=128256,
+        max_position_embeddings=131072,
+        tie_word_embeddings=False,
+        layer_kinds=(Layer(mixer=mixer, feed_forward=Dense(intermediate_size=width)),),
+        layer_pattern=f"0*{layers}",
+    )
+
+
+def like_llama(**changes: object) -> Architecture:
+    """Llama 3.1 8B with other layers."""
+    return Architecture.model_validate(llama(4096, 32, 32, 14336).model_dump() | changes)
+
+
+LLAMA_8B = llama(4096, 32, 32, 14336)
+LLAMA_70B = llama(8192, 64, 80, 28672)
+LIMITS = Limits(max_num_seqs=1024)
+CLOSED = Scenario(prompt_tokens=922, gen_tokens=922, concurrency=4)
+
+
+def planned(scenario: Scenario = CLOSED, limits: Limits = LIMITS, **more: object) -> Estimate:
+    """Llama 3.1 70B in FP8 on one H200 unless told otherwise."""
+    tp = int(str(more.pop("tp", 1)))
+    held = footprint(LLAMA_70B, Layout(tensor_parallel_size=tp), FP8, kv_bytes=1)
+    gpu = find_gpu(str(more.pop("gpu", "H200-SXM-141GB")))
+    return estimate(held, gpu, scenario, limits, speed(), release=str(more.pop("release", "0.10.2")))
+
+
+def test_a_dense_model_reads_and_computes_its_parameters():
+    """8,030,261,248 parameters (model card); 525,336,576 of them the embedding, of which a step reads rows."""
+    held = footprint(LLAMA_8B, Layout())
+    assert isclose(held.dense_bytes, 2 * (8_030_261_248 - 525_336_576), rel_tol=1e-3)
+    assert isclose(held.dense_flops + held.head_flops, 2 * (8_030_261_248 - 525_336_576), rel_tol=1e-3)
+
+
+def test_llama_8b_reads_128_kib_of_cache_a_token():
+    """A page of 16 tokens is 65,536 bytes in each of the 32 layers (kv_truth.json)."""
+    assert sum(read.bytes_per_token for read in footprint(LLAMA_8B, Layout()).kv_reads) == 65536 * 32 / 16
+
+
+def test_tensor_parallelism_divides_work_and_leaves_no_rank_without_a_kv_head():
+    whole, shared = (footprint(LLAMA_8B, Layout(tensor_parallel_size=tp)) for tp in (1, 16))
+    assert isclose(shared.dense_flops, whole.dense_flops / 16)
+    assert shared.kv_reads[0].bytes_per_token == whole.kv_reads[0].bytes_per_token / 8
+
+
+def test_the_latent_of_mla_is_whole_on_every_rank():
+    """576 elements a token and layer (DeepSeek-V2, arXiv 2405.04434, section 2.1)."""
+    mixer = MLA(
+        num_attention_heads=128, q_lora_rank=1536, kv_lora_rank=512, qk_nope_head_dim=128, qk_rope_head_dim=64,
+        v_head_dim=128,
+    )  # fmt: skip
+    model = like_llama(layer_kinds=(Layer(mixer=mixer),), layer_pattern="0*61")
+    (read,) = footprint(model, Layout(tensor_parallel_size=8)).kv_reads
+    assert read.bytes_per_token == 61 * 576 * 2
+
+
+def test_windows_and_states_are_told_apart():
+    window = SlidingWindow(**GQA.model_dump(exclude={"kind"}), sliding_window=128)
+    state = GatedDeltaNet(num_k_heads=16, num_v_heads=32, head_k_dim=128, head_v_dim=128, conv_kernel=4)
+    kinds = (Layer(mixer=GQA), Layer(mixer=window), Layer(mixer=state))
+    model = like_llama(layer_kinds=kinds, layer_pattern="0*2 1*3 2*5")
+    held = footprint(model, Layout())
+    assert [(read.window_tokens, read.bytes_per_token) for read in held.kv_reads] == [(None, 8192), (128, 12288)]
+    assert (held.state_layers, held.state_bytes) == (5, 5 * 2 * 32 * 128 * 128 * 2)
+
+
+def test_a_mixture_of_experts_tells_one_expert_from_what_is_always_read():
+    """gpt-oss-120b: 128 experts of 3 x 2880 x 2880 elements, 4 of them active (model card)."""
+    block = MoE(num_experts=128, num_experts_per_tok=4, moe_intermediate_size=2880)
+    layers = (Layer(mixer=GQA, feed_forward=block),)
+    model = like_llama(hidden_size=2880, layer_kinds=layers, layer_pattern="0*36")
+    held = footprint(model, Layout())
+    assert held.expert_bytes == 3 * 2880 * 2880 * 2
+    assert held.expert_flops == 2 * 36 * 4 * 3 * 2880 * 2880
+    assert footprint(model, Layout(tensor_parallel_size=4, enable_expert_parallel=True)).local_experts == 32
+
+
+@pytest.mark.parametrize(
+    ("form", "kernel"),
+    [
+        (None, "native"),
+        (Format(weights=DType.F8_E4M3, bits=8), "fp8"),
+        (Format(weights=DType.F8_E4M3, bits=8, scale_rows=128, scale_columns=128), "fp8_block"),
+        (Format(weights=DType.I32, bits=4, scale_columns=128), "int4"),
+        (Format(weights=DType.I8, bits=8), "int8"),
+        (Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_columns=16), "nvfp4"),
+        (Format(weights=DType.U8, bits=4, scales=DType.F8_E8M0, scale_columns=32), "mxfp4"),
+    ],
+)
+def test_a_stored_format_names_its_kernel(form, kernel):
+    assert kernel_of(form) == kernel
+
+
+def test_the_kernel_is_that_of_most_elements():
+    assert kernels(LLAMA_8B, FP8) == ("fp8", "native")
+
+
+def test_a_gpu_without_a_format_runs_another_kernel():
+    """FP8 is native since SM89, FP4 on SM100 (vLLM docs, quantization support matrix)."""
+    assert running_kernel("fp8", find_gpu("A100-SXM-80GB")) == "int8"
+    assert running_kernel("fp8", find_gpu("L40S-48GB")) == "fp8"
+    assert running_kernel("nvfp4", find_gpu("B200-180GB")) == "fp4"
+    assert running_kernel("mxfp4", find_gpu("H100-SXM-80GB")) == "mxfp4"
+
+
+@pytest.mark.parametrize(
+    ("row", "tp", "concurrency", "prompt", "tpot_ms"),
+    [
+        ("p1235", 1, 4, 922, 21.47),
+        ("p1295", 8, 4, 922, 7.93),
+        ("p1307", 8, 16, 922, 9.71),
+        ("p1330", 8, 16, 7373, 13.36),
+    ],
+)
+def test_published_runs_lie_in_the_range(row, tp, concurrency, prompt, tpot_ms):
+    """InferenceMAX, Llama 3.3 70B FP8 on H200, vLLM 0.10.2 (rows of bench.csv)."""
+    scenario = CLOSED.model_copy(update={"concurrency": concurrency, "prompt_tokens": prompt})
+    found = planned(scenario, tp=tp)
+    assert found.tpot_ms.low <= tpot_ms <= found.tpot_ms.high
+
+
+def test_speculation_gains_the_tokens_of_the_paper():
+    """(1 - a^(k + 1)) / (1 - a) tokens a step (arXiv 2211.17192, equation 1): 2.952 at a = 0.8 and k = 3."""
+    drafted = CLOSED.model_copy(update={"num_speculative_tokens": 3, "acceptance_rate": 0.8})
+    assert isclose(drafted.tokens_per_step, 2.952)
+    plain, fast = planned(), planned(drafted)
+    assert fast.tpot_ms.mean < plain.tpot_ms.mean
+    assert "speculation" in fast.calibration
+
+
+def test_a_costly_draft_that_is_never_kept_only_slows():
+    wasted = CLOSED.model_copy(update={"num_speculative_tokens": 3, "draft_cost": 0.1})
+    assert planned(wasted).tpot_ms.mean > planned().tpot_ms.mean
+
+
+def test_the_estimate_says_what_it_was_not_fitted_to():
+    assert "not measured on H100-NVL-94GB" in planned(gpu="H100-NVL-94GB").calibration
+    assert "not measured" not in planned().calibration
+
+
+def test_a_gpu_without_bandwidth_is_refused():
+    gpu = find_gpu("H200-SXM-141GB").model_copy(update={"bandwidth_bytes_per_s": None})
+    with pytest.raises(UnknownFactError, match="no memory bandwidth is known for H200-SXM-141GB"):
+        estimate(footprint(LLAMA_8B, Layout()), gpu, CLOSED, Limits(), speed(), release="0.32.0")
+
+
+def test_a_missing_coefficient_is_named():
+    with pytest.raises(UnknownFactError, match=r"no coefficient 'layer\.none'"):
+        speed().get("layer.none")
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [("0.8.5", "early"), ("0.11.2", "early"), ("0.12.0", "middle"), ("0.17.0", "late"), ("1.0", "late")],
+)
+def test_releases_share_coefficients_by_range(release, name):
+    assert release_range(release) == name
+
+
+def test_no_coefficient_names_a_model():
+    """Kinds of memory, kernel, layer, GPU generation and release are all that tells coefficients apart."""
+    text = json.dumps(sorted(speed().values)).lower()
+    assert not [name for name in ("llama", "qwen", "gpt", "glm", "kimi", "deepseek", "gemma") if name in text]
+
+
+def test_replicas_keep_a_fifth_free():
+    found = planned()
+    rate = found.requests_per_s.low
+    assert [replicas_for(share * rate, found) for share in (0.1, 0.8, 0.81, 1.6, 1.7)] == [1, 1, 2, 2, 3]
+
+
+def test_cost_is_price_over_tokens():
+    """Eight GPUs at 2 an hour deliver 3.6 million tokens an hour at 1,000 tokens/s: 16 / 3.6 a million."""
+    assert isclose(cost_per_million_output_tokens(2.0, 8, 1000.0), 16 / 3.6)
+
+
+def test_an_estimate_round_trips():
+    found = planned()
+    assert Estimate.model_validate_json(found.model_dump_json()) == found
