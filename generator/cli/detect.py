@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from generator.cli import console, report
-from generator.sources.nvml import detect as detect_system
 
 
 def detect(
@@ -18,6 +17,8 @@ def detect(
 
     Example: vllm-wizard detect --json
     """
+    from generator.sources.nvml import detect as detect_system  # noqa: PLC0415 - start-up time
+
     system = detect_system()
     if json_:
         console.out(system.model_dump_json(indent=2))

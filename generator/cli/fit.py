@@ -9,9 +9,7 @@ import typer
 
 from generator.cli import console
 from generator.cli.options import Stated, request_from, with_request_options
-from generator.planning.fit import cheapest
 from generator.presenting.text import gib_text, short_tokens_text
-from generator.workflow import facts_for, fit_for
 
 if TYPE_CHECKING:
     from generator.models.fit import FitRow
@@ -33,6 +31,9 @@ def fit(
 
     Example: vllm-wizard fit Qwen/Qwen3-32B --workload rag
     """
+    from generator.planning.fit import cheapest  # noqa: PLC0415 - start-up time
+    from generator.workflow import facts_for, fit_for  # noqa: PLC0415
+
     answers = {**stated.answers, **({"model": id_} if id_ else {}), "gpu": "any"}
     request = request_from(answers)
     facts = facts_for(request, offline=offline, progress=console.progress())

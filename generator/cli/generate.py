@@ -12,7 +12,6 @@ from generator.cli import console, report
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import HardwareDetectionError, InfeasiblePlanError, RequestError
 from generator.models.request import Artefact, Request
-from generator.workflow import detected_hardware, facts_for, plan_for
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
@@ -39,6 +38,8 @@ def generate(
 
     Example: vllm-wizard generate --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --output-dir qwen3-8b
     """
+    from generator.workflow import facts_for, plan_for  # noqa: PLC0415 - start-up time
+
     for warning in stated.warnings:
         console.warn(warning)
     answers = dict(stated.answers)
@@ -79,6 +80,8 @@ def _detected(answers: dict[str, Any]) -> dict[str, Any]:
     """The answers with this machine's GPUs where no GPU is named."""
     if answers.get("gpu", "auto") != "auto":
         return answers
+    from generator.workflow import detected_hardware  # noqa: PLC0415 - start-up time
+
     try:
         return {**detected_hardware(), **{name: value for name, value in answers.items() if name != "gpu"}}
     except HardwareDetectionError as error:

@@ -9,7 +9,6 @@ import typer
 from generator.cli import console, report
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import InfeasiblePlanError
-from generator.workflow import facts_for, plan_for
 
 
 @with_request_options
@@ -24,6 +23,8 @@ def plan(
 
     Example: vllm-wizard plan --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --concurrency 16 --explain
     """
+    from generator.workflow import facts_for, plan_for  # noqa: PLC0415 - start-up time
+
     for warning in stated.warnings:
         console.warn(warning)
     request = request_from(stated.answers)
