@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from generator.cli import console, report
+from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
-from generator.errors import HardwareDetectionError, InfeasiblePlanError, RequestError
+from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Artefact, Request
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def generate(
     answers |= {"artefacts": _artefacts(emit)} if emit else {}
     answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}
     asks = console.interactive() and not yes
-    answers = _asked(answers, template or None) if asks else _detected(answers)
+    answers = _asked(answers, template or None) if asks else with_detected_gpus(answers)
     request = request_from({name: value for name, value in answers.items() if name in Request.model_fields})
     facts = facts_for(request, offline=offline, progress=console.progress())
     plan = plan_for(request, facts)
@@ -74,18 +75,6 @@ def _asked(answers: dict[str, Any], template: str | None) -> dict[str, Any]:
     from generator.operations.templates import questions  # noqa: PLC0415
 
     return prompts.ask(questions(template), answers)
-
-
-def _detected(answers: dict[str, Any]) -> dict[str, Any]:
-    """The answers with this machine's GPUs where no GPU is named."""
-    if answers.get("gpu", "auto") != "auto":
-        return answers
-    from generator.workflow import detected_hardware  # noqa: PLC0415 - start-up time
-
-    try:
-        return {**detected_hardware(), **{name: value for name, value in answers.items() if name != "gpu"}}
-    except HardwareDetectionError as error:
-        raise HardwareDetectionError(f"{error}; or name the GPU: --gpu H100 --gpus 1") from error
 
 
 def _artefacts(emit: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from generator.cli import console, report
+from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import InfeasiblePlanError
 
@@ -27,7 +28,7 @@ def plan(
 
     for warning in stated.warnings:
         console.warn(warning)
-    request = request_from(stated.answers)
+    request = request_from(with_detected_gpus(stated.answers))
     made = plan_for(request, facts_for(request, offline=offline, progress=console.progress()))
     if json_:
         console.out(made.model_dump_json(indent=2, by_alias=True))
