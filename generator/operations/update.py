@@ -15,8 +15,8 @@ from generator.models.update import Change, UpdateSummary
 from generator.operations import journal
 from generator.operations.generate import concrete
 from generator.operations.migrating import Carried, carried, edits, own_files
-from generator.rendering import copier_driver, repository, store
-from generator.rendering.answers import INPUTS, Answers, checked_naming, read
+from generator.rendering import copier_driver, pristine, repository, store
+from generator.rendering.answers import ANSWERS_FILE, INPUTS, Answers, checked_naming, read
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def update(
         target = _target(before, packaged, upgrade=upgrade, ref=ref)
         edited = edits(place, before, render=compare, packaged=packaged)
         try:
-            copier_driver.update(place, data, source=before.source, ref=target)
+            copier_driver.update(place, data, source=before.source, ref=target, keep=_kept(place))
             after = read_updated(place, before)
             _refuse_drift(before, after, data)
+            repository.keep_dropped(place, _edited_and_dropped(place, before, packaged))
             report = _report(place, before, after, moved, edited)
         except BaseException:
             repository.restore(place)
@@ -112,6 +113,20 @@ def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) 
     target = ref or (store.newest(before.source) if upgrade else None)
     store.refuse_untrusted(before.source, frozenset({before.template, target or before.template}), packaged)
     return target
+
+
+def _kept(place: Path) -> tuple[str, ...]:
+    """Patterns of the files that Copier must leave alone; the answers are its own."""
+    return tuple(pattern for pattern in repository.untouchable(place) if ANSWERS_FILE not in pattern)
+
+
+def _edited_and_dropped(place: Path, before: Answers, packaged: Path) -> tuple[str, ...]:
+    """Files that the template no longer renders and that the user had edited: Copier deletes them without a word."""
+    gone = repository.changes(place).deleted
+    if not gone:
+        return ()
+    rendered = pristine.managed(before, store.tags(before.source), packaged=packaged) or {}
+    return tuple(name for name in gone if pristine.digest(repository.committed(place, name)) != rendered.get(name))
 
 
 def read_updated(place: Path, before: Answers) -> Answers:

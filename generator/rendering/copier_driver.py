@@ -17,7 +17,7 @@ from generator.errors import GeneratorError, RenderError
 from generator.rendering.git import last_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -44,9 +44,10 @@ def copy(source: str, destination: Path, data: Mapping[str, Any], *, ref: str | 
         )
 
 
-def update(root: Path, data: Mapping[str, Any], *, source: str, ref: str | None) -> None:
+def update(root: Path, data: Mapping[str, Any], *, source: str, ref: str | None, keep: Sequence[str] = ()) -> None:
     """Update the deployment at `root` to the template at `ref` (None: the pinned one), answers changed.
 
+    Files that match `keep`, patterns as in .gitignore, stay as they are where they exist.
     Conflicts stay in the tree as markers and unmerged entries; Copier says nothing about them.
 
     Raises:
@@ -64,6 +65,7 @@ def update(root: Path, data: Mapping[str, Any], *, source: str, ref: str | None)
             defaults=True,
             overwrite=True,
             conflict="inline",
+            skip_if_exists=keep,
             quiet=True,
         )
 
@@ -95,6 +97,8 @@ def _translated() -> Iterator[None]:
         raise RenderError(f"git: {last_line(str(error.stderr)) or 'failed'}") from error
     except (CopierError, TemplateError, YAMLError, ValueError, TypeError, OSError) as error:
         raise _planners(error) or RenderError(_one_line(error)) from error
+    except AssertionError as error:  # Copier's own, where a directory stands in the place of a rendered file
+        raise RenderError(_one_line(error.__context__ or error)) from error
 
 
 def _planners(error: BaseException) -> GeneratorError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
@@ -9,11 +10,13 @@ from generator.models.update import Changes
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}
 _SHOWN = 5
+_SPECIAL = re.compile(r"[*?\[\]\\!#]| +$")
 _FALLBACK_IDENTITY = ("-c", "user.name=vllm-wizard", "-c", "user.email=vllm-wizard@localhost")
 
 
@@ -62,6 +65,38 @@ def restore(root: Path) -> None:
             remove(root / name, root)
 
 
+def untouchable(root: Path) -> tuple[str, ...]:
+    """Files and directories under `root` that no update may write to, as .gitignore patterns for Copier.
+
+    Git cannot bring ignored ones back, and Copier cannot merge edits that made a file binary, UTF-16 included: it would
+    write over both without a word.
+    """
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    ignored = git(*words, "--", ".", at=root).split("\0")[:-1]
+    listed = (line.split("\t", 1) for line in git("ls-files", "--eol", "-z", "--", ".", at=root).split("\0")[:-1])
+    binary = [name for kind, name in listed if kind.startswith("i/-text") and _is_binary(root / name)]
+    return tuple("{% raw %}/" + _SPECIAL.sub(r"\\\g<0>", name) + "{% endraw %}" for name in (*ignored, *binary))
+
+
+def keep_dropped(root: Path, names: Sequence[str]) -> None:
+    """Make edited files that an update deleted conflicts: as they were, for the user to decide."""
+    if not names:
+        return
+    git("restore", "--source=HEAD", "--staged", "--worktree", "--", *names, at=root)
+    listing = git("ls-tree", "-z", "--full-name", "HEAD", "--", *names, at=root).split("\0")[:-1]
+    rows = (re.fullmatch(r"(\d+) blob ([0-9a-f]+)\t(.+)", line, re.DOTALL) for line in listing)
+    held = [found.groups() for found in rows if found]
+    entries = [
+        f"0 {'0' * len(sha)}\t{path}\0{mode} {sha} 1\t{path}\0{mode} {sha} 2\t{path}\0" for mode, sha, path in held
+    ]
+    git("update-index", "-z", "--index-info", at=root, stdin="".join(entries))
+
+
+def committed(root: Path, name: str) -> bytes:
+    """Content of a file under `root` as of the last commit, its line ends as git printed them."""
+    return git("show", f"HEAD:./{name}", at=root).encode("utf-8", "surrogateescape")
+
+
 def create(root: Path, message: str) -> str:
     """The id of the first commit of a new repository at `root` that holds every file there."""
     git("init", "--quiet", "--initial-branch=main", at=root)
@@ -78,6 +113,11 @@ def remove(path: Path, root: Path) -> None:
         if folder == root or any(folder.iterdir()):
             return
         folder.rmdir()
+
+
+def _is_binary(path: Path) -> bool:
+    """As git's diff sees it (buffer_is_binary in xdiff-interface.c)."""
+    return path.is_file() and b"\0" in path.read_bytes()[:8000]
 
 
 def _has_identity(root: Path) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from fixtures.walk import Walk, three_releases
+from fixtures.walk import Walk, four_releases
 
 WALKS = int(os.environ.get("VLLM_WIZARD_WALKS", "2"))
 FIRST = int(os.environ.get("VLLM_WIZARD_WALK_SEED", "1"))
@@ -17,7 +17,7 @@ STEPS = int(os.environ.get("VLLM_WIZARD_WALK_STEPS", "5"))
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    return three_releases(tmp_path_factory.mktemp("walk"))
+    return four_releases(tmp_path_factory.mktemp("walk"))
 
 
 @pytest.mark.slow

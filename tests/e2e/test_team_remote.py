@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import yaml
 from fixtures.deployments import OTHER, commit, git, request_for, tree
-from fixtures.walk import three_releases
+from fixtures.walk import four_releases
 
 from generator.errors import RenderError, RequestError
 from generator.operations import templates
@@ -24,7 +24,7 @@ LINE = "Ask the platform team.\n"
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    return three_releases(tmp_path_factory.mktemp("team"))
+    return four_releases(tmp_path_factory.mktemp("team"))
 
 
 class Team:
@@ -173,7 +173,7 @@ def test_a_remote_that_does_not_answer_changes_nothing(team, bundle):
         assert check(adas, offline=True, packaged=bundle).template == "1.0.0"
         follow(adas, store.STORE)
         report = update(adas, {"gpus": 2}, packaged=bundle, upgrade=True, offline=True)
-        assert report.template_after == "1.2.0"
+        assert report.template_after == "2.0.0"
 
 
 def test_a_teams_own_build_is_not_in_the_embedded_bundle(team, bundle):
@@ -185,7 +185,7 @@ def test_a_teams_own_build_is_not_in_the_embedded_bundle(team, bundle):
         update(adas, {}, packaged=bundle, upgrade=True)
         commit(adas)
         follow(adas, store.STORE)
-        with pytest.raises(RequestError, match=r"1\.1\.0\.post1 is not among 1\.0\.0, 1\.1\.0, 1\.2\.0"):
+        with pytest.raises(RequestError, match=r"1\.1\.0\.post1 is not among 1\.0\.0, 1\.1\.0, 1\.2\.0, 2\.0\.0"):
             update(adas, {"gpus": 2}, packaged=bundle)
         follow(adas, str(team.template))
         assert update(adas, {"gpus": 2}, packaged=bundle).template_after == "1.1.0.post1"
@@ -204,14 +204,14 @@ def test_two_machines_need_no_network_with_the_embedded_bundle(team, bundle, mon
     bobs = team.join("bob")
     with team.at("bob", bobs):
         assert update(bobs, {"gpus": 2}, offline=True, packaged=bundle).template_after == "1.0.0"
-        assert [one.version for one in templates.released(bundle)] == ["1.0.0", "1.1.0", "1.2.0"]
+        assert [one.version for one in templates.released(bundle)] == ["1.0.0", "1.1.0", "1.2.0", "2.0.0"]
     with team.at("ada", adas):
         assert update(adas, {}, ref="1.1.0", offline=True, packaged=bundle).template_after == "1.1.0"
-        assert check(adas, offline=True, packaged=bundle).template_newest == "1.2.0"
+        assert check(adas, offline=True, packaged=bundle).template_newest == "2.0.0"
     with team.at("bob", bobs):
         assert update(bobs, {"model": OTHER}, offline=True, packaged=bundle).template_after == "1.1.0"
     with team.at("ada", adas):
-        assert update(adas, {}, upgrade=True, offline=True, packaged=bundle).template_after == "1.2.0"
+        assert update(adas, {}, upgrade=True, offline=True, packaged=bundle).template_after == "2.0.0"
     with team.at("bob", bobs):
         assert not update(bobs, {}, upgrade=True, offline=True, packaged=bundle).files.any
     assert tree(adas) == tree(bobs)
