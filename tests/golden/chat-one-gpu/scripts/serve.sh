@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Serve qwen3-8b on this machine without a container; needs the vLLM of vllm/vllm-openai:v0.33.0.
+# More arguments are passed on to vLLM and win over serve.yaml:  scripts/serve.sh --port 9000
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ -f .env ]; then
+  set -a
+  # shellcheck source=/dev/null
+  . ./.env
+  set +a
+fi
+
+# An empty key would switch authentication off.
+: "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
+export VLLM_API_KEY
+export VLLM_NO_USAGE_STATS=1
+
+model=Qwen/Qwen3-8B
+
+# Loopback only: beneath paths other than /v1 vLLM asks nobody for a key. Put a gateway in front.
+exec vllm serve "$model" \
+  --config serve.yaml \
+  --host 127.0.0.1 \
+  --port 8000 \
+  "$@"

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Ask a running server for what it must and must not do:  scripts/smoke.sh [URL]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ -f .env ]; then
+  # shellcheck source=/dev/null
+  . ./.env
+fi
+: "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
+url=${1:-http://127.0.0.1:8000}
+failures=0
+
+# The key reaches curl through a file descriptor, never through the process list.
+call() {
+  curl --silent --max-time 120 --config <(printf 'header = "Authorization: Bearer %s"\n' "$VLLM_API_KEY") "$@"
+}
+
+# expect STATUS WHAT CURL-ARGUMENTS...
+expect() {
+  local want=$1 what=$2 got
+  shift 2
+  got=$("$@" --output /dev/null --write-out '%{http_code}') || true
+  if [ "$got" = "$want" ]; then
+    echo "ok    $what: $got"
+  else
+    echo "WRONG $what: $got, expected $want"
+    failures=$((failures + 1))
+  fi
+}
+
+expect 200 "health" curl --silent --max-time 120 "$url/health"
+expect 401 "models without a key" curl --silent --max-time 120 "$url/v1/models"
+expect 200 "models with the key" call "$url/v1/models"
+expect 404 "a path that the gateway must not serve" curl --silent --max-time 120 --request POST "$url/invocations"
+
+name=$(call "$url/v1/models" | sed -n 's/.*"data":\[{"id":"\([^"]*\)".*/\1/p')
+expect 200 "a completion of ${name:-no model}" call "$url/v1/completions" \
+  --header 'Content-Type: application/json' \
+  --data "{\"model\": \"$name\", \"prompt\": \"One, two, three,\", \"max_tokens\": 8}"
+
+exit "$((failures > 0))"
