@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 _HAND_WRITTEN = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _OUTPUT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```console\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _MAP = re.compile(r"^\|[^|]*\|(.*)\|$", re.MULTILINE)
 _PANEL_PAGES = ("docs/reference/cli.md",)
 
@@ -65,7 +65,7 @@ def test_relative_links_lead_somewhere(page):
 def _command_lines(page):
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
-            shown = line.removeprefix("$ ")
+            shown = line.strip()
             if re.match(r"([A-Z_]+=\S+ )*(\S*/)?vllm-wizard ", shown):
                 yield shown
 
