@@ -11,6 +11,7 @@ import pexpect
 import pytest
 from fixtures.checkpoints import TINY_LLAMA, TINY_LLAMA_TENSORS
 from fixtures.deployments import git
+from fixtures.nvml_library import L4, NVML
 
 from generator.cli import app, console
 
@@ -210,7 +211,7 @@ def test_what_does_not_fit_is_not_generated(vllm_wizard, tmp_path):
         ("model:\n  id: [a\n", r"line \d: not valid YAML"),
         ("- a\n", r"expected the sections model, hardware"),
         ("model: Qwen\n", r"line 1: section model must be a mapping"),
-        ("model:\n  id: Qwen/Qwen3-8B\nhardware:\n  gpus: many\n", r"gpus: .*valid integer.*'many'"),
+        ("model:\n  id: Qwen/Qwen3-8B\nhardware:\n  gpu: L4\n  gpus: many\n", r"gpus: .*valid integer.*'many'"),
         ("model:\n  id: Qwen/Qwen3-8B\noutputs:\n  vllm_args: [a]\n", r"line 4: outputs\.vllm_args must be a mapping"),
     ],
 )
@@ -282,7 +283,7 @@ def test_the_version_is_printed(vllm_wizard):
 
 
 def test_a_bug_is_one_line_and_its_traceback_on_request(vllm_wizard, monkeypatch):
-    monkeypatch.setattr("generator.cli.plan.plan_for", lambda *_: 1 // 0)
+    monkeypatch.setattr("generator.workflow.plan_for", lambda *_: 1 // 0)
     status, _, err = vllm_wizard("plan", *H100)
     assert status == 1
     assert re.fullmatch(r"error: unexpected ZeroDivisionError: .*VLLM_WIZARD_DEBUG=1 and report it\n", err)
@@ -295,7 +296,7 @@ def test_a_reader_that_hangs_up_is_no_error(vllm_wizard, monkeypatch):
     def hang_up(*_):
         raise BrokenPipeError
 
-    monkeypatch.setattr("generator.cli.plan.plan_for", hang_up)
+    monkeypatch.setattr("generator.workflow.plan_for", hang_up)
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     assert vllm_wizard("plan", *H100)[0] == 0
     sys.stdout.close()
@@ -305,7 +306,7 @@ def test_an_interrupt_is_status_130(vllm_wizard, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("generator.cli.plan.plan_for", interrupt)
+    monkeypatch.setattr("generator.workflow.plan_for", interrupt)
     status, _, err = vllm_wizard("plan", *H100)
     assert (status, err) == (130, "error: interrupted; nothing was changed\n")
 
@@ -346,8 +347,21 @@ def test_a_taken_destination_is_refused_and_untouched(refused, tmp_path):
 def test_generate_needs_a_destination_and_a_gpu(refused, tmp_path):
     assert "--output-dir" in refused(2, "generate", *H100, "--yes")
     line = refused(4, "generate", *QWEN, "--yes", "-o", tmp_path / "new")
-    assert "--gpu H100 --gpus 1" in line
+    assert "--gpu" in line
     assert not (tmp_path / "new").exists()
+
+
+def test_this_machines_gpus_are_shown_and_taken(vllm_wizard, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pynvml", NVML(L4, L4))
+    status, out, _ = vllm_wizard("detect")
+    assert status == 0
+    assert "driver 580.95.05, CUDA 13.0" in out
+    assert [gpu["name"] for gpu in json.loads(vllm_wizard("detect", "--json")[1])["gpus"]] == [L4, L4]
+    status, _, err = vllm_wizard("generate", *QWEN, "--yes", "--emit", "command", "-o", tmp_path / "new")
+    assert (status, err) == (0, "")
+    answers = (tmp_path / "new" / ".copier-answers.yml").read_text(encoding="utf-8")
+    assert "\ngpu: L4-24GB\n" in answers
+    assert "\ngpus: 2\n" in answers
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_recorded_without_a_cache():
 @pytest.mark.parametrize(
     ("stated", "part"),
     [
-        ({"gpus": 2, "overrides": {"tensor_parallel_size": 2, "data_parallel_size": 1}}, "2 GPUs (H100-SXM-80GB): TP 2"),
+        ({"gpus": 2, "overrides": {"tensor_parallel_size": 2}}, "2 GPUs (H100-SXM-80GB): TP 2,"),
         ({"gpus": 2, "overrides": {"pipeline_parallel_size": 2}}, "TP 1 x PP 2,"),
         ({"gpus": 2, "overrides": {"data_parallel_size": 2}}, "TP 1 x DP 2,"),
         ({"gpus": 2, "model": "Qwen/Qwen3-30B-A3B",

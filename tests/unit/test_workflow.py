@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+from fixtures.nvml_library import H100, L4, NVML
 
 from generator import workflow
 from generator.catalogue.models import embedded_model
 from generator.errors import HardwareDetectionError, RequestError, SourceError, UnknownFactError
 from generator.models.request import Request
-from generator.sources.nvml import DetectedGPU, DetectedSystem
 from generator.units import GIB
 
 
@@ -36,42 +38,30 @@ def test_a_gpu_is_found_by_any_of_its_names_and_its_memory_may_be_stated():
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Stand in for the driver: the GPUs of this machine."""
-
-    def install(*names, used=0, processes=0):
-        gpus = tuple(
-            DetectedGPU(
-                index=index, name=name, uuid=f"GPU-{index}", capability=90, memory_total_bytes=85_520_809_984,
-                memory_used_bytes=used, processes=processes,
-            )
-            for index, name in enumerate(names)
-        )  # fmt: skip
-        system = DetectedSystem(driver_version="580.0", cuda_version="13.0", gpus=gpus)
-        monkeypatch.setattr("generator.sources.nvml.detect", lambda: system)
-
-    return install
+    """Give this machine a driver that shows GPUs of these names."""
+    return lambda *names, **held: monkeypatch.setitem(sys.modules, "pynvml", NVML(*names, **held))
 
 
 def test_this_machines_gpus_are_answers(machine):
-    machine("NVIDIA H100 80GB HBM3", "NVIDIA H100 80GB HBM3")
+    machine(H100, H100)
     assert workflow.detected_hardware() == {"gpu": "H100-SXM-80GB", "gpus": 2}
     assert workflow.detected_gpu() == "H100-SXM-80GB"
     assert workflow.cluster_for(request_for(gpu="auto")).gpu.name == "H100-SXM-80GB"
 
 
 def test_memory_of_other_processes_is_reserved(machine):
-    machine("NVIDIA H100 80GB HBM3", used=5 * GIB, processes=1)
+    machine(H100, used=5 * GIB, processes=1)
     assert workflow.detected_hardware()["reserve_gb"] >= 4
 
 
 def test_gpus_of_different_kinds_must_be_named(machine):
-    machine("NVIDIA H100 80GB HBM3", "NVIDIA L4")
+    machine(H100, L4)
     with pytest.raises(HardwareDetectionError, match=r"different kinds \(NVIDIA H100 80GB HBM3, NVIDIA L4\): name one"):
         workflow.detected_hardware()
     assert workflow.detected_gpu() is None
 
 
-def test_a_record_changes_its_digest_with_any_part(tmp_path):
+def test_a_record_changes_its_digest_with_any_part():
     facts, request = embedded_model("Qwen/Qwen3-8B"), request_for(vllm="0.33.0")
     made = workflow.plan_for(request, facts)
     found = workflow.record(made, facts, {"model": request.model})
