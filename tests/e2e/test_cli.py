@@ -271,6 +271,18 @@ def test_which_gpus_hold_a_model_as_a_table(vllm_wizard, monkeypatch):
     assert "H200-SXM-141GB" in out
 
 
+def test_the_cheapest_gpus_come_first(vllm_wizard, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    words = ("fit", "Qwen/Qwen3-8B", "--offline", "--cheapest", "--tpot-ms", 100)
+    rows = json.loads(vllm_wizard(*words, "--json")[1])
+    costs = [row["cost_per_million_output_tokens"] for row in rows]
+    assert costs == sorted(costs)
+    assert all(row["tpot_ms"] <= 100 and row["verdict"] != "does_not_fit" for row in rows)
+    first = f"{rows[0]['gpus']} x {rows[0]['gpu']}"
+    assert first in vllm_wizard(*words)[1]
+    assert "nothing in the table" in vllm_wizard(*words[:-1], 0.001)[1]
+
+
 @pytest.mark.parametrize("command", ["detect", "fit", "plan", "generate", "update", "check"])
 def test_every_command_shows_an_example(vllm_wizard, command):
     status, out, _ = vllm_wizard(command, "--help")

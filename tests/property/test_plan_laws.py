@@ -163,9 +163,10 @@ TRIPLES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("triple", "mode"), zip(TRIPLES, cycle(("latency", "balanced", "throughput", "balanced")), strict=False)
-)
+MODES = cycle(("latency", "balanced", "throughput", "balanced"))
+
+
+@pytest.mark.parametrize(("triple", "mode"), list(zip(TRIPLES, MODES, strict=False)))
 def test_no_layout_that_can_be_scored_dominates_the_chosen_one(triple, mode):
     """Brute force: none is as sure to fit and carries as much, is as fast in all, and better in one.
 
