@@ -11,6 +11,7 @@ import pexpect
 import pytest
 from fixtures.checkpoints import TINY_LLAMA, TINY_LLAMA_TENSORS
 from fixtures.deployments import git
+from fixtures.hub_server import safetensors_files
 from fixtures.nvml_library import L4, NVML
 
 from generator.cli import app, console
@@ -156,6 +157,18 @@ def test_a_model_of_the_hub_is_planned_at_its_commit(hub, vllm_wizard):
     status, out, _ = vllm_wizard("plan", "--model", "org/tiny", "--gpu", "L4", "--json", "--prompt-tokens", 512)
     plan = json.loads(out)
     assert (status, plan["model"]["revision"], plan["engine"]["revision"]) == (0, commit, commit)
+    assert plan["model"]["checkpoint_bytes"] == 213_632
+
+
+def test_a_directory_is_planned_and_served_under_its_name(vllm_wizard, tmp_path):
+    place = tmp_path / "my model"
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps(TINY_LLAMA), encoding="utf-8")
+    for name, file in safetensors_files(TINY_LLAMA_TENSORS).items():
+        (place / name).write_bytes(file.head.ljust(file.size, b"\0"))
+    status, out, _ = vllm_wizard("plan", "--model", place, "--gpu", "L4", "--json", "--prompt-tokens", 512)
+    plan = json.loads(out)
+    assert (status, plan["model"]["source"], plan["engine"]["served_model_name"]) == (0, "local", "my model")
     assert plan["model"]["checkpoint_bytes"] == 213_632
 
 

@@ -126,6 +126,19 @@ def test_multi_token_prediction_loads_the_draft_layer():
     assert with_draft.memory.weights_bytes.expected > plain.memory.weights_bytes.expected
 
 
+def test_gpus_that_share_a_sequences_cache_hold_longer_ones():
+    """MLA keeps one copy of the cache on every rank of TP; decode context parallelism spreads it."""
+    sizes = {"tensor_parallel_size": 8, "max_model_len": 131072}
+    plain, shared = (
+        planned(
+            "deepseek-ai/DeepSeek-V3", "H200-SXM-141GB", 8, overrides=sizes | {"decode_context_parallel_size": size}
+        )
+        for n in (1, 4)
+    )
+    assert shared.kv_cache.capacity_tokens > 3 * plain.kv_cache.capacity_tokens
+    assert shared.engine["decode_context_parallel_size"] == 4
+
+
 def test_the_library_has_one_door():
     made = plan(Request(model="Qwen/Qwen3-8B", gpu="L4", source="embedded"), offline=True)
     assert made == planned("Qwen/Qwen3-8B", "L4", 1)
