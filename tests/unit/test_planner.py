@@ -130,9 +130,7 @@ def test_gpus_that_share_a_sequences_cache_hold_longer_ones():
     """MLA keeps one copy of the cache on every rank of TP; decode context parallelism spreads it."""
     sizes = {"tensor_parallel_size": 8, "max_model_len": 131072}
     plain, shared = (
-        planned(
-            "deepseek-ai/DeepSeek-V3", "H200-SXM-141GB", 8, overrides=sizes | {"decode_context_parallel_size": size}
-        )
+        planned("deepseek-ai/DeepSeek-V3", "H200-SXM-141GB", 8, overrides=sizes | {"decode_context_parallel_size": n})
         for n in (1, 4)
     )
     assert shared.kv_cache.capacity_tokens > 3 * plain.kv_cache.capacity_tokens
