@@ -12,7 +12,7 @@ from generator.cli import console, report
 from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import InfeasiblePlanError, RequestError
-from generator.models.request import Artefact, Request
+from generator.models.request import Artefact
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
@@ -48,7 +48,7 @@ def generate(
     answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}
     asks = console.interactive() and not yes
     answers = _asked(answers, template or None) if asks else with_detected_gpus(answers)
-    request = request_from({name: value for name, value in answers.items() if name in Request.model_fields})
+    request = request_from(answers)
     facts = facts_for(request, offline=offline, progress=console.progress())
     plan = plan_for(request, facts)
     _refuse_unfit(plan)

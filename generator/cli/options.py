@@ -41,6 +41,7 @@ _ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "kv_cache_dtype": (("--kv-cache-dtype",), str, "KV cache dtype"),
     "enforce_eager": (("--enforce-eager",), bool, "No CUDA graphs"),
 }
+_OWN = "Engine (your choice; the planner works around it)"
 _NOT_STATED = {"quantization": "none", "interconnect": "unknown"}
 """Words of the ancestor's command line that state nothing."""
 
@@ -50,6 +51,10 @@ class Stated(Value):
 
     answers: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    whole: bool = False
+    """True where a profile states all of the user's engine values, so that one it leaves out is dropped."""
+    dropped: tuple[str, ...] = ()
+    """Engine values that the planner is to choose again."""
 
 
 def with_request_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -69,7 +74,7 @@ def with_request_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def request_from(answers: dict[str, Any]) -> Request:
-    """The request that these answers make.
+    """The request that these answers make; answers that only name the repository are left out.
 
     Raises:
         RequestError: the model is missing, or a value is out of its range; names the option.
@@ -77,7 +82,7 @@ def request_from(answers: dict[str, Any]) -> Request:
     if not answers.get("model"):
         raise RequestError("no model given; name one: --model ORG/NAME, an embedded id or a local directory")
     try:
-        return Request.model_validate(answers)
+        return Request.model_validate({name: answers[name] for name in Request.model_fields if name in answers})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -92,14 +97,15 @@ def _parameters() -> Iterable[inspect.Parameter]:
             default = "" if field.is_required() or field.default in ("", 0, False) else f" [default: {field.default}]"
             yield _parameter(name, _option_type(name), flags, f"{field.description}{default}", panel)
     for name, (flags, kind, text) in _ENGINE.items():
-        yield _parameter(name, kind, flags, text, "Engine (your choice; the planner works around it)")
+        yield _parameter(name, kind, flags, text, _OWN)
     yield _parameter(
         "set_",
         list[str],
         ("--set",),
         "Any vLLM argument: KEY=VALUE; KEY=null leaves it to vLLM",
-        "Engine (your choice; the planner works around it)",
+        _OWN,
     )
+    yield _parameter("unset", list[str], ("--unset",), "Drop a value of yours: the planner chooses it again", _OWN)
     yield _parameter("profile", Path, ("--profile", "-p"), "Answers from a profile.yaml; flags win", "Policy")
 
 
@@ -121,11 +127,25 @@ def _stated(given: dict[str, Any]) -> Stated:
     answers = dict(profile.answers) if profile else {}
     flags = {name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)}
     answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
-    engine = {name: value for name, value in flags.items() if name in _ENGINE}
+    engine = {name: _number(value) for name, value in flags.items() if name in _ENGINE}
     engine |= dict(map(_assignment, flags.get("set_", ())))
     if engine:
         answers["overrides"] = answers.get("overrides", {}) | engine
-    return Stated(answers=answers, warnings=profile.warnings if profile else ())
+    dropped = tuple(map(_argument, flags.get("unset", ())))
+    if "overrides" in answers:
+        answers["overrides"] = {k: v for k, v in answers["overrides"].items() if k not in dropped}
+    whole = profile is not None and "overrides" in profile.answers
+    return Stated(answers=answers, warnings=profile.warnings if profile else (), whole=whole, dropped=dropped)
+
+
+def _number(value: Any) -> Any:
+    """A whole number typed as text as that number; `32k` and `auto` stay for vLLM to read."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _argument(word: str) -> str:
+    """VLLM's name of an argument, however it is typed: `--max-num-seqs` as `max_num_seqs`."""
+    return word.strip().lstrip("-").replace("-", "_")
 
 
 def _assignment(word: str) -> tuple[str, Any]:
@@ -133,6 +153,6 @@ def _assignment(word: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise RequestError(f"--set {word}: write KEY=VALUE, like --set max_num_seqs=64")
     try:
-        return key.strip().lstrip("-").replace("-", "_"), yaml.safe_load(text)
+        return _argument(key), yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise RequestError(f"--set {word}: the value is not valid YAML or JSON") from error

@@ -42,7 +42,7 @@ def update(
     for warning in stated.warnings:
         console.warn(warning)
     others = every or dry_run or replan or upgrade or bool(ref) or keep_defaults
-    if (undo and (stated.answers or others or resolve)) or (resolve and others):
+    if (undo and (stated.answers or stated.dropped or others or resolve)) or (resolve and others):
         raise RequestError(f"{'--undo' if undo else '--resolve'} stands alone: run the other update after it")
     if undo:
         _undo(directory)
@@ -56,7 +56,7 @@ def update(
         options |= {"upgrade": upgrade or bool(ref), "ref": ref or None, "keep_defaults": keep_defaults}
 
     def one(place: Path) -> UpdateReport:
-        return _updated(place, stated.answers, options, replan=replan, dry_run=dry_run, resolve=resolve)
+        return _updated(place, stated, options, replan=replan, dry_run=dry_run, resolve=resolve)
 
     _tell(*_collected(one, _places(directory, every=every)), report_to)
 
@@ -86,15 +86,15 @@ def _tell(done: list[UpdateReport], conflicts: list[ConflictError], report_to: P
 
 
 def _updated(
-    place: Path, answers: dict[str, Any], options: dict[str, Any], *, replan: bool, dry_run: bool, resolve: bool
+    place: Path, stated: Stated, options: dict[str, Any], *, replan: bool, dry_run: bool, resolve: bool
 ) -> UpdateReport:
     from generator.operations.preview import preview  # noqa: PLC0415 - start-up time
     from generator.operations.resolve import resolve as settle  # noqa: PLC0415
     from generator.operations.update import update as merge  # noqa: PLC0415
 
     if resolve:
-        return settle(place, answers, **options)
-    changes = _changes(place, answers, replan=replan)
+        return settle(place, stated.answers, **options)
+    changes = _changes(place, stated, replan=replan)
     return preview(place, changes, **options) if dry_run else merge(place, changes, **options)
 
 
@@ -125,14 +125,16 @@ def _write(place: Path, done: list[UpdateReport]) -> None:
         raise SourceError(f"{place} cannot be written: {error.strerror}") from error
 
 
-def _changes(directory: Path, answers: dict[str, Any], *, replan: bool) -> dict[str, Any]:
-    """The answers to change: overrides join the recorded ones, a null one leaves them."""
+def _changes(directory: Path, stated: Stated, *, replan: bool) -> dict[str, Any]:
+    """The answers to change: engine values join the recorded ones, or replace them where a profile states all."""
     from generator.rendering.answers import read  # noqa: PLC0415 - start-up time
 
     recorded = read(directory.expanduser().absolute()).inputs
-    changes = dict(answers)
-    if "overrides" in changes:
-        changes["overrides"] = recorded.get("overrides", {}) | changes["overrides"]
+    changes = dict(stated.answers)
+    if "overrides" in changes or stated.dropped:
+        kept = {} if stated.whole else recorded.get("overrides", {})
+        joined = kept | changes.get("overrides", {})
+        changes["overrides"] = {name: value for name, value in joined.items() if name not in stated.dropped}
     if replan:
         changes["replan"] = recorded.get("replan", 0) + 1
     return changes

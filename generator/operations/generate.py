@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from generator import copier_ext, workflow
+from generator.catalogue.engines import engine
 from generator.errors import RenderError, RequestError
 from generator.models.plan import Plan
 from generator.models.value import Value
@@ -87,8 +88,7 @@ def concrete(request: Request) -> Request:
     stated: dict[str, str] = {}
     if request.gpu == "auto":
         stated["gpu"] = str(workflow.detected_hardware()["gpu"])
-    if not request.vllm:
-        stated["vllm"] = copier_ext.newest_release()
+    stated["vllm"] = engine(request.vllm).version
     return request.model_copy(update=stated)
 
 

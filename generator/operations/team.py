@@ -36,7 +36,7 @@ def publish(url: str, packaged: Path = store.PACKAGED) -> tuple[str, ...]:
     with isolated(), TemporaryDirectory(prefix="vllm-wizard-") as scratch:
         folder = Path(scratch)
         git("clone", "--quiet", "--bare", "--", str(packaged), "history.git", at=folder)
-        git("push", "--quiet", "--atomic", "--tags", "--", url, "main", at=folder / "history.git")
+        git("push", "--quiet", "--atomic", "--tags", "--", _address(url), "main", at=folder / "history.git")
         return tuple(sorted(store.tags(str(packaged))))
 
 
@@ -53,7 +53,7 @@ def use(root: Path, source: str, packaged: Path = store.PACKAGED) -> Moved:
     with isolated():
         before = read(place)
         repository.refuse_unready(place)
-        after = store.ensure(packaged) if source == EMBEDDED else source
+        after = store.ensure(packaged) if source == EMBEDDED else _address(source)
         _refuse_other_history(before.source, after, before.template)
         store.refuse_untrusted(after, frozenset({before.template}), packaged)
         answers = place / ANSWERS_FILE
@@ -77,6 +77,12 @@ def difference(first: str, second: str, packaged: Path = store.PACKAGED) -> str:
         location = str(Path(source).expanduser())
         git("clone", "--quiet", "--bare", "--", location, "history.git", at=Path(scratch))
         return git("diff", first, second, "--", trust.CONFIG, "templates", at=Path(scratch) / "history.git")
+
+
+def _address(source: str) -> str:
+    """A path on this machine in full, because git and Copier run elsewhere; a URL as it is."""
+    place = Path(source).expanduser()
+    return str(place.absolute()) if place.exists() else source
 
 
 def _refuse_other_history(before: str, after: str, version: str) -> None:

@@ -38,9 +38,12 @@ def embedded_facts(case: Case, _: Candidate) -> Figures | None:
 
 
 def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
-    """{idle} of {total} GPUs stay idle: no layout that vLLM accepts uses them all."""
+    """{idle} of {total} GPUs stay idle: {reason}."""
     idle = case.cluster.total_gpus - chosen.layout.ranks
-    return {"idle": idle, "total": case.cluster.total_gpus} if idle else None
+    targets = case.request.targets
+    stated = targets.ttft_ms is not None or targets.tpot_ms is not None
+    reason = "fewer meet the targets" if stated else "no layout that vLLM accepts gains from them"
+    return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None
 
 
 def no_nvlink(case: Case, chosen: Candidate) -> Figures | None:

@@ -52,7 +52,8 @@ def summary(plan: Plan) -> str:
     sizes += ["EP"] if layout.enable_expert_parallel else []
     where = f"{plural(layout.ranks, 'GPU')} ({plan.cluster.gpu.name})"
     engine = plan.engine
-    limits = f"context {engine.get('max_model_len')}, {engine.get('max_num_seqs')} sequences"
+    context, sequences = (engine.get(name, "vLLM's default") for name in ("max_model_len", "max_num_seqs"))
+    limits = f"context {context}, {sequences} sequences"
     return f"{plan.model.id} on {where}: {' x '.join(sizes)}, {limits}"
 
 

@@ -79,12 +79,14 @@ def load_profile(path: Path) -> Profile:
     answers: dict[str, Any] = {}
     overrides: dict[str, Any] = {}
     warnings: list[str] = []
+    stated_all = False
     for field, line, value in _entries(root, path):
         section, _, key = field.partition(".")
         if field in _SUPERSEDED:
             warnings.append(f"{path.name} line {line}: {field} has no effect any more: {_SUPERSEDED[field]}")
         elif field == "outputs.vllm_args":
             overrides |= _mapping(value, path, line, field)
+            stated_all = True
         elif key in _ENGINE.get(section, {}):
             name = _ENGINE[section][key]
             overrides |= {} if value in (None, _NOT_STATED.get(name)) else {name: value}
@@ -94,7 +96,7 @@ def load_profile(path: Path) -> Profile:
         else:
             known = sorted({*_ANSWERS[section], *_ENGINE.get(section, {})})
             raise RequestError(f"{path} line {line}: unknown key {field!r}; known in {section}: {', '.join(known)}")
-    if overrides:
+    if overrides or stated_all:
         answers["overrides"] = overrides
     return Profile(answers=answers, warnings=tuple(warnings))
 
