@@ -16,7 +16,7 @@ DATA = ROOT.parent / "shared" / "data"
 BASELINE = ROOT / "tests" / "accuracy" / "baseline.json"
 TRUTH = {"kv": "kv_truth.json", "weights": "kv_truth.json", "bootlogs": "startup_logs.csv", "benchmarks": "bench.csv"}
 HIGHER_IS_BETTER = ("equal", "_ok", "caught", "within_0.5pct", "in_interval")
-COUNTS = ("records", "refusals", "excluded", "rows")
+COUNTS = ("kv.records", "kv.refusals", "kv.excluded")
 SLACK = 0.002
 """What a figure may lose without notice: rounding, never a mechanism."""
 
@@ -26,8 +26,8 @@ def measured(score: str) -> dict[str, float]:
     words = ["-m", "tests.accuracy", score, "--truth", str(DATA / TRUTH[score]), "--configs", str(DATA / "hf_configs")]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
     lines = (line.split() for line in done.stdout.splitlines())
-    pairs = (words for words in lines if len(words) > 1 and "." in words[0] and _is_number(words[1]))
-    return {name: float(value) for name, value, *_ in pairs if not name.endswith(COUNTS)}
+    pairs = (words for words in lines if len(words) > 1 and words[0].startswith(f"{score}."))
+    return {name: float(value) for name, value, *_ in pairs if name not in COUNTS}
 
 
 def worse(name: str, before: float, now: float) -> bool:
@@ -53,14 +53,6 @@ def main() -> int:
         )
     print(f"{len(committed) - len(lost)} figures hold, {len(lost)} got worse")
     return 1 if lost else 0
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 if __name__ == "__main__":
