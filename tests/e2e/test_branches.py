@@ -386,7 +386,7 @@ def test_the_command_resolves_a_merge(tmp_path, monkeypatch):
 
 
 def test_an_edited_file_that_a_newer_template_drops_is_told(deployment, bundle, tmp_path):
-    """Copier deletes it without a word; the last commit still has it."""
+    """Copier alone deletes it without a word: it is a conflict that its owner decides."""
     dropped = {name: text for name, text in SMALL.items() if name != "scripts/run.sh"}
     packaged = tmp_path / "templates.bundle"
     packaged.write_bytes(bundle.read_bytes())
@@ -394,9 +394,11 @@ def test_an_edited_file_that_a_newer_template_drops_is_told(deployment, bundle, 
     append(deployment / "scripts/run.sh", "# mine\n")
     commit(deployment)
     try:
-        report = preview(deployment, {}, upgrade=True, compare=True, packaged=packaged)
+        with pytest.raises(ConflictError) as conflict:
+            preview(deployment, {}, upgrade=True, compare=True, packaged=packaged)
     finally:
         Path(store.STORE).expanduser().unlink()
-    assert report.files.deleted == ("scripts/run.sh",)
+    report = conflict.value.report
+    assert (report.files.deleted, report.files.conflicts) == ((), ("scripts/run.sh",))
     assert report.kept == ()
-    assert "- Deleted: `scripts/run.sh`" in update_markdown(report)
+    assert "scripts/run.sh" in update_markdown(report)
