@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     Figures = dict[str, object]
     Advisory = Callable[[Case, Candidate], Figures | None]
 
+_UNCOUNTED = frozenset({
+    "hf_overrides", "kv_cache_memory_bytes", "cpu_offload_gb", "kv_offloading_size", "num_gpu_blocks_override",
+})  # fmt: skip
+"""Arguments that move memory or context in ways that the planner does not model."""
+
 
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
@@ -29,7 +34,10 @@ def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
 def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str, ...]:
     """What may go wrong, a sentence each."""
     missed = missed_targets(case, speed)
-    return (*missed, *_said((tight_fit, overloaded, uncalibrated, remote_code, unified_memory), case, chosen))
+    return (
+        *missed,
+        *_said((uncounted, tight_fit, overloaded, uncalibrated, remote_code, unified_memory), case, chosen),
+    )
 
 
 def embedded_facts(case: Case, _: Candidate) -> Figures | None:
@@ -55,6 +63,12 @@ def no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
 def custom_gpu(case: Case, _: Candidate) -> Figures | None:
     """The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it."""
     return {} if case.gpu.name.startswith("custom") else None
+
+
+def uncounted(case: Case, _: Candidate) -> Figures | None:
+    """Passed on to vLLM as you set it, and not counted in this plan: {names}."""
+    names = sorted(_UNCOUNTED & case.fixed.keys())
+    return {"names": ", ".join(names)} if names else None
 
 
 def tight_fit(_: Case, chosen: Candidate) -> Figures | None:
