@@ -28,6 +28,9 @@ _SIZES = (
 )
 """Arguments that vLLM's configuration classes take from 1 on (vLLM 0.32 config/parallel.py, cache.py, scheduler.py)."""
 
+_PLANNED_DRAFTS = ("mtp", "ngram", "suffix")
+"""Ways to draft whose memory is counted: layers that the checkpoint ships, and those that take none."""
+
 
 def check_request(case: Case) -> None:
     """Return only where no value of the request is refused whatever the layout.
@@ -112,6 +115,11 @@ def _check_speculation(case: Case) -> None:
     if tokens is not None and (not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1):
         raise RequestError(
             f"speculative_config.num_speculative_tokens must be a whole number of at least 1, got {tokens!r}"
+        )
+    if method not in _PLANNED_DRAFTS:
+        raise RequestError(
+            f"drafts by {method or 'a model of their own'} are not planned yet, their weights and cache would be "
+            f"missing: choose {' or '.join(_PLANNED_DRAFTS)}, or leave speculative_config out"
         )
 
 
