@@ -151,7 +151,8 @@ def test_a_new_release_is_offered_once_the_teams_own_commits_are_on_top_of_it(te
         assert check(adas, packaged=bundle).template_newest == "1.1.0.post1"
         work = team.folder / "merging"
         git(team.folder, "clone", "--quiet", str(team.template), str(work))
-        git(work, "pull", "--quiet", "--no-rebase", "--no-edit", "--tags", str(bundle), "main")
+        git(work, "fetch", "--quiet", "--no-tags", str(bundle), "refs/tags/1.2.0:refs/tags/1.2.0")
+        git(work, "merge", "--quiet", "--no-edit", "1.2.0")
         git(work, "tag", "1.2.0.post1")
         git(work, "push", "--quiet", "--atomic", "origin", "HEAD", "--tags")
         assert update(adas, {}, packaged=bundle, upgrade=True).template_after == "1.2.0.post1"
