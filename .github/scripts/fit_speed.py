@@ -27,6 +27,7 @@ from generator.models.speed import Coefficients, release_range  # noqa: E402
 from generator.planning.speed.rates import rates  # noqa: E402
 from tests.accuracy.bench_rows import Case, cases, read_rows  # noqa: E402
 from tests.accuracy.bench_scores import FIGURES, Score, quantile, scores  # noqa: E402
+from tests.accuracy.benchmarks import SIDES  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,11 +92,11 @@ FIXED = {
 }
 """References of their groups, which another coefficient scales."""
 
-SIGMA = {"tpot": 0.075, "ttft": 0.24, "throughput": 0.12}
+SIGMA = {"tpot": 0.10, "ttft": 0.23, "throughput": 0.10}
 """Errors that are as good as the data: spread between two runs of the same load in bench.csv."""
 HUBER = 1.3
 CORE_WEIGHT = 2.2
-RIDGE = 60.0
+RIDGE = 25.0
 STEP = 0.03
 _ENOUGH = 0.5
 
@@ -237,7 +238,7 @@ def write(problem: Problem, theta: Vector, found: list[Score]) -> None:
 def folds(problem: Problem, theta: Vector, jacobian: Vector) -> dict[str, dict[str, dict[str, float]]]:
     """Tables without each GPU and without each model."""
     result: dict[str, dict[str, dict[str, float]]] = {}
-    for side, key in (("gpu", lambda c: c.gpu.name), ("model", lambda c: c.row["config_dir"])):
+    for side, key in SIDES.items():
         result[side] = {}
         for name in sorted({key(case) for case in problem.cases}):
             left_out = {i for i, case in enumerate(problem.cases) if key(case) == name}

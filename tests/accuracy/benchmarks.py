@@ -33,7 +33,7 @@ def model_class(case: Case) -> str:
     return " ".join([kind, *(name for name, layers in special.items() if layers)])
 
 
-_SIDES: dict[str, Callable[[Case], str]] = {
+SIDES: dict[str, Callable[[Case], str]] = {
     "gpu": lambda case: case.gpu.name,
     "model": lambda case: case.row["config_dir"],
 }
@@ -52,7 +52,7 @@ def report(truth: Path, configs: Path, *, worst: int = 15) -> Iterator[str]:
     table = speed()
     found = [score for case in core for score in scores(case, table)]
     yield from _metrics("benchmarks", found)
-    for side in _SIDES:
+    for side in SIDES:
         left = [score for case in core for score in scores(case, _without(side, case))]
         yield from _metrics(f"benchmarks.leave_{side}_out", left)
     yield ""
@@ -103,7 +103,7 @@ def _line(prefix: str, name: str, value: float, found: list[Score]) -> str:
 
 
 def _without(side: str, case: Case) -> Coefficients:
-    return _fold_tables().get((side, _SIDES[side](case)), speed())
+    return _fold_tables().get((side, SIDES[side](case)), speed())
 
 
 @cache
