@@ -16,6 +16,14 @@ REQUEST = Request(model="Qwen/Qwen3-8B", gpu="L4", gpus=2, source="embedded")
 ALL = ["command", "profile", "compose", "kubernetes"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_home(tmp_path_factory):
+    """A HOME of this module's own: its store holds the packaged releases, not another test's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("released-home")))
+        yield
+
+
 def tree(root):
     """Every file but the repository's own, by name; the answers without the template's version."""
     paths = [path for path in root.rglob("*") if path.is_file() and ".git" not in path.relative_to(root).parts]
