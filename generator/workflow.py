@@ -131,7 +131,6 @@ def record(made: Plan, facts: ModelFacts, inputs: Mapping[str, Any]) -> PlanReco
     return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
 
 
-
 def _tables(request: Request, facts: ModelFacts) -> Tables:
     engine = find_engine(request.vllm)
     return Tables(
