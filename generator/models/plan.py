@@ -172,7 +172,6 @@ class Display(Value):
     concurrency: str
     context: str
     speed: str = ""
-    memory_bar_svg: str = ""
 
 
 class PlanRecord(Value):

@@ -6,7 +6,7 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.models.request import Request
-from generator.presenting.memory import memory_bar_svg, memory_rows, memory_shares
+from generator.presenting.memory import memory_rows, memory_shares
 from generator.presenting.record import summary
 from generator.presenting.text import count_text, gib_text, plural, short_tokens_text, times_text, tokens_text
 from generator.workflow import plan_for, record
@@ -64,9 +64,6 @@ def test_the_memory_of_a_rank_as_rows_and_as_a_bar():
     assert rows["Weights"].startswith("15.3 GiB")
     assert rows["GPU"].startswith("79.")
     assert 0.8 < sum(share for _, share in memory_shares(memory)) <= 1
-    svg = memory_bar_svg(memory)
-    assert svg.count("<rect") == 6
-    assert "<title>KV cache: " in svg
 
 
 @pytest.mark.parametrize(
