@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from generator import __version__, workflow
 from generator.catalogue.engines import engine
-from generator.errors import GeneratorError, RequestError
+from generator.errors import GeneratorError, InfeasiblePlanError, RequestError
 from generator.models.checkpoint import ModelFacts
 from generator.models.request import Request
 from generator.models.value import Value
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from pydantic.fields import FieldInfo
 
+    from generator.models.plan import Plan
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -81,6 +82,21 @@ def facts_of(answer: Mapping[str, Any]) -> ModelFacts:
         ) from error
 
 
+def refuse_unfit(plan: Plan) -> None:
+    """Return only where the plan fits, at least at the expected value.
+
+    Raises:
+        InfeasiblePlanError: it does not; names the shortfall and the first repair.
+    """
+    if plan.feasibility.verdict != "does_not_fit":
+        return
+    short = plan.feasibility.shortfall_bytes
+    repair = next((f"; try {' '.join(one.flags)} ({one.effect})" for one in plan.repairs), "")
+    raise InfeasiblePlanError(
+        f"{plan.model.id} does not fit: {short} bytes short on the worst rank{repair}", shortfall_bytes=short
+    )
+
+
 def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
     request = _request(asked)
     return facts_answer(request, workflow.facts_for(request))
@@ -90,7 +106,7 @@ def _plan(inputs: Mapping[str, Any], model_facts: Mapping[str, Any]) -> dict[str
     request = _request({name: value for name, value in inputs.items() if name != _DIGEST})
     facts = facts_of(model_facts)
     plan = workflow.plan_for(request, facts)
-    workflow.refuse_unfit(plan)
+    refuse_unfit(plan)
     return workflow.record(plan, facts, inputs).model_dump(mode="json")
 
 

@@ -14,14 +14,13 @@ from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
 from generator.catalogue.siblings import siblings_of
 from generator.catalogue.speed import speed
-from generator.errors import HardwareDetectionError, InfeasiblePlanError, RequestError, UnknownFactError
+from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
 from generator.models.plan import digest_of
 from generator.planning.case import Case, Tables
 from generator.planning.fit import GPUS_OF_A_NODE, fit
 from generator.planning.planner import make_plan
 from generator.presenting.record import plan_record
-from generator.presenting.shortfall import shortfall_line
 from generator.sources.facts import model_facts
 from generator.units import GIB, gib
 
@@ -61,16 +60,6 @@ def plan_for(request: Request, facts: ModelFacts) -> Plan:
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
     return make_plan(request, facts, cluster_for(request), _tables(request, facts))
-
-
-def refuse_unfit(plan: Plan) -> None:
-    """Return only where the plan fits, at least at the expected value.
-
-    Raises:
-        InfeasiblePlanError: it does not; names the shortfall and the first repair.
-    """
-    if plan.feasibility.verdict == "does_not_fit":
-        raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
 
 
 def fit_for(request: Request, facts: ModelFacts, *, with_speed: bool = False) -> tuple[FitRow, ...]:

@@ -11,10 +11,11 @@ import typer
 from generator.cli import console, report
 from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
-from generator.errors import RequestError
+from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Artefact
 
 if TYPE_CHECKING:
+    from generator.models.plan import Plan
     from generator.operations.generate import Generated
 
 _EMIT = {"k8s": "kubernetes"}
@@ -38,7 +39,7 @@ def generate(
 
     Example: vllm-wizard generate --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --output-dir qwen3-8b
     """
-    from generator.workflow import facts_for, plan_for, refuse_unfit  # noqa: PLC0415 - start-up time
+    from generator.workflow import facts_for, plan_for  # noqa: PLC0415 - start-up time
 
     for warning in stated.warnings:
         console.warn(warning)
@@ -50,9 +51,7 @@ def generate(
     request = request_from(answers)
     facts = facts_for(request, offline=offline, progress=console.progress())
     plan = plan_for(request, facts)
-    if plan.feasibility.verdict == "does_not_fit":
-        report.show_plan(plan, explain=False)
-    refuse_unfit(plan)
+    _refuse_unfit(plan)
     if asks:
         report.show_plan(plan, explain=False)
         _confirm(output_dir)
@@ -84,6 +83,12 @@ def _artefacts(emit: str) -> list[str]:
     if unknown:
         raise RequestError(f"--emit {unknown[0]}: choose of {', '.join(get_args(Artefact))}, with commas between")
     return wanted
+
+
+def _refuse_unfit(plan: Plan) -> None:
+    if plan.feasibility.verdict == "does_not_fit":
+        report.show_plan(plan, explain=False)
+        raise InfeasiblePlanError(report.shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
 
 
 def _confirm(output_dir: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 from generator.cli import console, report
 from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
+from generator.errors import InfeasiblePlanError
 
 
 @with_request_options
@@ -23,7 +24,7 @@ def plan(
 
     Example: vllm-wizard plan --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --concurrency 16 --explain
     """
-    from generator.workflow import facts_for, plan_for, refuse_unfit  # noqa: PLC0415 - start-up time
+    from generator.workflow import facts_for, plan_for  # noqa: PLC0415 - start-up time
 
     for warning in stated.warnings:
         console.warn(warning)
@@ -33,4 +34,5 @@ def plan(
         console.out(made.model_dump_json(indent=2, by_alias=True))
     else:
         report.show_plan(made, explain=explain)
-    refuse_unfit(made)
+    if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
+        raise InfeasiblePlanError(report.shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)

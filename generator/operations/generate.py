@@ -67,7 +67,7 @@ def generate(
     wanted = concrete(request)
     known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
     plan = workflow.plan_for(wanted, known)
-    workflow.refuse_unfit(plan)
+    copier_ext.refuse_unfit(plan)
     answers = wanted.model_dump(mode="json") | {"model_facts": copier_ext.facts_answer(wanted, known)}
     answers |= naming
     with isolated(), TemporaryDirectory(prefix=".vllm-wizard-", dir=_scratch(place)) as scratch:

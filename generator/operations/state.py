@@ -74,7 +74,7 @@ class State:
                 {name: value for name, value in self.answers.values.items() if name in Request.model_fields}
             )
             made = workflow.plan_for(request, facts)
-            workflow.refuse_unfit(made)
+            copier_ext.refuse_unfit(made)
             return workflow.record(made, facts, self.plan.inputs)
         except ValidationError as error:
             return RequestError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg'].lower()}")
