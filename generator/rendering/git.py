@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
@@ -66,8 +67,13 @@ def git(
     except FileNotFoundError as error:
         raise RenderError("git was not found: install git and run this again") from error
     if done.returncode not in accept:
-        raise RenderError(f"git {arguments[0]}: {last_line(done.stderr) or done.returncode}")
+        raise RenderError(f"git {_verb(arguments)}: {last_line(done.stderr) or done.returncode}")
     return done.stdout
+
+
+def _verb(arguments: tuple[str, ...]) -> str:
+    """The subcommand behind git's own `-c` options."""
+    return next(word for before, word in pairwise(("", *arguments)) if "-c" not in {before, word})
 
 
 def last_line(text: str) -> str:
