@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,19 @@ class CheckReport(Value):
         return all(one.severity == "note" for one in self.findings)
 
 
-def check(root: Path, *, offline: bool = False, quick: bool = False, packaged: Path = store.PACKAGED) -> CheckReport:
+def check(
+    root: Path,
+    *,
+    offline: bool = False,
+    quick: bool = False,
+    packaged: Path = store.PACKAGED,
+    today: date | None = None,
+) -> CheckReport:
     """The state of the deployment at `root`.
 
-    Managed files are compared with the pinned template's rendering, which takes a second the first time for a set of
-    answers; `quick` compares only where the rendering is already known.
+    Managed files are compared with the pinned template's rendering, which takes time once for a set of answers: a
+    second for a team's own template. `quick` compares only where the rendering is already known. `today` is the day
+    that a price's age is counted to.
 
     Raises:
         RequestError: `root` is no deployment.
@@ -53,7 +62,14 @@ def check(root: Path, *, offline: bool = False, quick: bool = False, packaged: P
     """
     place = root.expanduser().absolute()
     with isolated():
-        state = State(place=place, answers=read(place), offline=offline, render=not quick, packaged=packaged)
+        state = State(
+            place=place,
+            answers=read(place),
+            offline=offline,
+            render=not quick,
+            packaged=packaged,
+            today=today or datetime.now(UTC).date(),
+        )
         found = findings(state)
         facts: dict[str, Any] = state.answers.values.get("model_facts") or {}
         return CheckReport(

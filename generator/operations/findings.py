@@ -5,13 +5,16 @@ A function yields nothing where all is well, and otherwise what stands in the pl
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from generator import __version__
 from generator.catalogue.engines import all_versions
 from generator.catalogue.gpus import find_gpu
+from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
 from generator.models.value import Value
+from generator.presenting.text import plural
 from generator.rendering import store
 from generator.sources.profile import load_profile
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning", "note"]
 _PROFILE, _SERVE = "profile.yaml", "serve.yaml"
 _SHOWN = 5
+_PRICE_DAYS = 180
+"""Age at which a list price is no basis any more: providers changed theirs within half a year."""
 
 
 class Finding(Value):
@@ -86,7 +91,7 @@ def unknown_gpu(state: State) -> Iterator[str]:
     """{}: upgrade vllm-wizard, or describe the GPU with --vram-gb and --capability."""
     name = str(state.answers.values.get("gpu"))
     try:
-        if not state.settled and name not in ("custom", "auto"):
+        if name not in ("custom", "auto"):
             find_gpu(name)
     except UnknownFactError as error:
         yield str(error)
@@ -109,11 +114,33 @@ def refused_plan(state: State) -> Iterator[str]:
 
 def aged_plan(state: State) -> Iterator[str]:
     """Planned again, the deployment would change ({}): `vllm-wizard update --replan`."""
-    if isinstance(state.fresh, GeneratorError) or state.other_inputs:
-        return
-    changes = tuple(_differences(state.plan, state.fresh))
-    if changes:
-        yield f"planner {state.plan.planner} -> {__version__}: {_some(changes)}"
+    if state.plan.planner != __version__ and not state.other_inputs:
+        changes = tuple(_differences(state.plan, state.fresh))
+        if changes:
+            yield f"planner {state.plan.planner} -> {__version__}: {_some(changes)}"
+
+
+def other_plan(state: State) -> Iterator[str]:
+    """The recorded plan is not what this very version plans for these answers ({}): `vllm-wizard update --replan`."""
+    if state.plan.planner == __version__ and state.sound:
+        changes = tuple(_differences(state.plan, state.fresh))
+        if changes:
+            yield _some(changes)
+
+
+def old_price(state: State) -> Iterator[str]:
+    """The newest list price of this GPU in the tables is {} old: state yours, `vllm-wizard update --price N`."""
+    gpu, own = str(state.answers.values.get("gpu")), state.answers.values.get("price")
+    read = [date.fromisoformat(price.read_on) for price in all_prices() if price.gpu == gpu and not own]
+    if read and (state.today - max(read)).days > _PRICE_DAYS:
+        yield plural((state.today - max(read)).days, "day")
+
+
+def unpinned_model(state: State) -> Iterator[str]:
+    """No commit of the model is pinned, its facts are {}: with the Hub, `vllm-wizard update --replan` pins one."""
+    facts = state.answers.values.get("model_facts") or {}
+    if facts.get("source") == "embedded" and not facts.get("revision"):
+        yield "this package's own"
 
 
 def unrendered(state: State) -> Iterator[str]:
@@ -194,11 +221,14 @@ CHECKS: tuple[tuple[Severity, Callable[[State], Iterator[str]]], ...] = (
     ("error", unknown_gpu),
     ("warning", no_repository),
     ("warning", refused_plan),
+    ("warning", other_plan),
     ("warning", unrendered),
     ("warning", served_otherwise),
     ("warning", profile_otherwise),
     ("note", changed_gpu),
     ("note", aged_plan),
+    ("note", old_price),
+    ("note", unpinned_model),
     ("note", edited_files),
     ("note", deleted_files),
     ("note", newer_template),
@@ -229,15 +259,18 @@ def _message(function: Callable[[State], Iterator[str]], detail: str) -> str:
     return text.replace("{}", detail)
 
 
-def _differences(old: PlanRecord, new: PlanRecord) -> Iterator[str]:
-    for name in dict.fromkeys([*old.engine, *new.engine]):
-        before, after = old.engine.get(name), new.engine.get(name)
-        if before != after:
-            yield f"{name} {before} -> {after}"
-    if old.runtime.image != new.runtime.image:
-        yield f"image {old.runtime.image} -> {new.runtime.image}"
-    if old.verdict != new.verdict:
-        yield f"verdict {old.verdict} -> {new.verdict}"
+def _differences(old: PlanRecord, new: PlanRecord | GeneratorError) -> Iterator[str]:
+    """What differs, the figures only where nothing else does; nothing where there is no other plan."""
+    if isinstance(new, GeneratorError):
+        return
+    named = [
+        *((name, old.engine.get(name), new.engine.get(name)) for name in dict.fromkeys([*old.engine, *new.engine])),
+        ("image", old.runtime.image, new.runtime.image),
+        ("verdict", old.verdict, new.verdict),
+    ]
+    changed = [f"{name} {before} -> {after}" for name, before, after in named if before != after]
+    figures = ["its figures only"] if old.display != new.display else []
+    yield from changed or figures
 
 
 def _unlike(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import date  # noqa: TC003 - a dataclass reads it
 from functools import cached_property
 from pathlib import Path  # noqa: TC003 - a dataclass reads it
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from generator import __version__
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
 from generator.models.plan import digest_of
 from generator.models.request import Request
@@ -36,6 +36,7 @@ class State:
     offline: bool
     render: bool
     packaged: Path = field(default=store.PACKAGED)
+    today: date = field(kw_only=True)
 
     @cached_property
     def plan(self) -> PlanRecord:
@@ -57,15 +58,8 @@ class State:
         return tuple(sorted(name for name in recorded.keys() | now.keys() if recorded.get(name) != now.get(name)))
 
     @cached_property
-    def settled(self) -> bool:
-        """True where this very package made the recorded plan of these answers: planning is pure, so it still holds."""
-        return self.sound and self.plan.planner == __version__
-
-    @cached_property
     def fresh(self) -> PlanRecord | GeneratorError:
         """The plan that this package makes of the same answers and facts, or why it makes none."""
-        if self.settled:
-            return self.plan
         from generator import copier_ext, workflow  # noqa: PLC0415 - start-up time
 
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 import yaml
 
 from generator.rendering import store, trust
-from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ def managed(
     except (OSError, ValueError):
         if not render:
             return None
-        cached = _rendered(answers, packaged)
+        cached = _rendered(answers, tags, packaged)
         _keep(place, cached)
     return cached
 
@@ -67,19 +65,26 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
 
 
-def _rendered(answers: Answers, packaged: Path) -> dict[str, str]:
+def _rendered(answers: Answers, tags: Mapping[str, str], packaged: Path) -> dict[str, str]:
+    from generator.rendering import plain  # noqa: PLC0415 - start-up time
+
+    shipped = store.tags(str(packaged))
+    if answers.template in shipped and shipped[answers.template] == tags.get(answers.template):
+        made = plain.managed(answers, packaged)
+    else:
+        made = _by_copier(answers, packaged)
+    return {name: digest(content) for name, content in sorted(made.items())}
+
+
+def _by_copier(answers: Answers, packaged: Path) -> dict[str, bytes]:
+    from generator.rendering import plain  # noqa: PLC0415 - start-up time
+
     with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
         made = Path(scratch) / "made"
         render(answers, made, packaged)
-        config = yaml.safe_load(trust.config_at(answers.source, answers.template))
-        theirs = [*config.get("_skip_if_exists", ()), ANSWERS_FILE]
+        theirs = plain.users_own(yaml.safe_load(trust.config_at(answers.source, answers.template)))
         names = {path.relative_to(made).as_posix(): path for path in made.rglob("*") if path.is_file()}
-        return {name: digest(path.read_bytes()) for name, path in sorted(names.items()) if not _matches(name, theirs)}
-
-
-def _matches(name: str, patterns: list[str]) -> bool:
-    """As gitignore reads a pattern without a slash: it names a file in any directory."""
-    return any(fnmatch(name if "/" in one else name.rpartition("/")[2], one.lstrip("/")) for one in patterns)
+        return {name: path.read_bytes() for name, path in names.items() if not plain.matches(name, theirs)}
 
 
 def _cache() -> Path:

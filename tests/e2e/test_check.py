@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import date
 from hashlib import sha256
 
 import pytest
@@ -21,14 +22,15 @@ from generator.operations.generate import generate
 from generator.operations.update import update
 
 ANSWERS = ".copier-answers.yml"
-EXPECTED = {"newer_template"}
-"""The shared deployment is pinned to 1.0.0 on purpose, and 1.1.0 is out."""
+EXPECTED = {"newer_template", "unpinned_model"}
+"""The shared deployment is pinned to 1.0.0 on purpose, 1.1.0 is out, and its facts are the package's own."""
+TODAY = date(2026, 11, 24)
 
 
 def look(place, bundle, **options):
     """Names of the findings of an offline check that leave the tree as it was."""
     before = tree(place)
-    report = check(place, packaged=bundle, **{"offline": True} | options)
+    report = check(place, packaged=bundle, today=TODAY, **{"offline": True} | options)
     assert tree(place) == before
     return {one.check: one for one in report.findings if one.check not in EXPECTED}
 
@@ -38,6 +40,12 @@ def edit_answers(place, change):
     change(content)
     (place / ANSWERS).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     commit(place)
+
+
+def redigest(plan, **engine):
+    plan["engine"] |= engine
+    body = {name: value for name, value in plan.items() if name != "digest"}
+    plan["digest"] = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def replace(path, old, new):
@@ -53,7 +61,7 @@ def merge(place, branch):
 
 
 def test_a_deployment_as_generated_has_nothing_to_correct(deployment, bundle):
-    report = check(deployment, offline=True, packaged=bundle)
+    report = check(deployment, offline=True, packaged=bundle, today=TODAY)
     assert report.clean
     assert {one.check for one in report.findings} == EXPECTED
     assert (report.template, report.template_newest) == ("1.0.0", "1.1.0")
@@ -128,17 +136,36 @@ def test_an_edited_profile_names_the_command_that_applies_it(deployment, bundle)
 
 def test_an_older_planners_plan_is_a_note_with_what_would_change(deployment, bundle):
     def older(content):
-        plan = content["plan"]
-        plan["planner"] = "0.1.0"
-        plan["engine"]["max_num_seqs"] = 1
-        plan["display"]["memory"] = [["GPU", "1.0 GiB"]]
-        body = {name: value for name, value in plan.items() if name != "digest"}
-        plan["digest"] = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        content["plan"]["planner"] = "0.1.0"
+        content["plan"]["display"]["memory"] = [["GPU", "1.0 GiB"]]
+        redigest(content["plan"], max_num_seqs=1)
 
     edit_answers(deployment, older)
     found = look(deployment, bundle)
     assert "max_num_seqs 1 ->" in found["aged_plan"].message
     assert "had 1.0 GiB" in found["changed_gpu"].message
+
+
+def test_a_plan_that_this_version_does_not_make_of_the_answers_is_a_warning(deployment, bundle):
+    """A digest is no signature: who edits the plan can compute it again."""
+    edit_answers(deployment, lambda content: redigest(content["plan"], max_num_seqs=9))
+    found = look(deployment, bundle)
+    assert "max_num_seqs 9 ->" in found["other_plan"].message
+    assert found["other_plan"].severity == "warning"
+    update(deployment, {"replan": 1}, packaged=bundle)
+    commit(deployment)
+    assert look(deployment, bundle) == {}
+
+
+def test_an_old_list_price_and_an_unpinned_model_are_notes(bundle, tmp_path):
+    place = generate(request_for(gpu="H100-SXM-80GB"), tmp_path / "new", packaged=bundle).path
+    found = {one.check: one for one in check(place, offline=True, packaged=bundle, today=date(2027, 11, 9)).findings}
+    assert "365 days" in found["old_price"].message
+    assert "--replan" in found["unpinned_model"].message
+    assert {found["old_price"].severity, found["unpinned_model"].severity} == {"note"}
+    update(place, {"price": 2.5}, packaged=bundle)
+    later = check(place, offline=True, packaged=bundle, today=date(2027, 11, 9))
+    assert "old_price" not in {one.check for one in later.findings}
 
 
 @pytest.mark.parametrize(
@@ -170,10 +197,10 @@ def test_two_merged_branches_are_recognised_before_and_after_somebody_picks_a_si
 
 def test_a_newer_release_of_vllm_is_a_note(bundle, tmp_path):
     made = generate(request_for(vllm="0.32.0"), tmp_path / "new", packaged=bundle)
-    report = check(made.path, offline=True, packaged=bundle)
+    report = check(made.path, offline=True, packaged=bundle, today=TODAY)
     assert report.clean
-    assert [one.check for one in report.findings] == ["newer_release"]
-    assert "--vllm 0.33.0" in report.findings[0].message
+    assert {one.check for one in report.findings} == {"newer_release", "unpinned_model"}
+    assert "--vllm 0.33.0" in report.findings[-1].message
 
 
 def test_the_hub_is_asked_for_the_newest_commit_unless_offline(bundle, tmp_path, hub):

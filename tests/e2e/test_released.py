@@ -3,12 +3,14 @@
 import subprocess
 
 import pytest
+import yaml
 
 from generator.models.request import Request
 from generator.operations import templates
 from generator.operations.generate import generate
 from generator.operations.update import update
-from generator.rendering import store
+from generator.rendering import plain, store, trust
+from generator.rendering.answers import read
 
 pytestmark = pytest.mark.slow
 RELEASED = sorted(store.tags(str(store.PACKAGED)))
@@ -54,6 +56,27 @@ def test_a_changed_model_keeps_the_pin_and_a_second_update_changes_nothing(versi
     assert report.template_after == version
     committed(made.path)
     assert not update(made.path).files.any
+
+
+@pytest.mark.parametrize("version", RELEASED)
+@pytest.mark.parametrize(
+    ("request_", "naming"),
+    [
+        (REQUEST, {"artefacts": ALL, "ci": "gitlab"}),
+        (REQUEST.model_copy(update={"gpu": "H100-SXM-80GB", "gpus": 8, "nodes": 2}), {"artefacts": ALL}),
+        (
+            REQUEST.model_copy(update={"overrides": {"served_model_name": ["a 'b'", "é"]}}),
+            {"artefacts": [], "ci": "none"},
+        ),
+    ],
+)
+def test_a_release_is_rendered_without_copier_as_copier_renders_it(version, request_, naming, tmp_path):
+    """`check` compares with the former, and an update with the latter."""
+    made = generate(request_, tmp_path / "made", template=version, **naming)
+    files = {name: content.encode() for name, content in tree(made.path).items()}
+    config = yaml.safe_load(trust.config_at(store.STORE, version))
+    managed = {name: content for name, content in files.items() if not plain.matches(name, plain.users_own(config))}
+    assert plain.managed(read(made.path), store.PACKAGED) == managed
 
 
 def test_the_newest_release_is_the_working_tree():

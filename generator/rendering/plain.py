@@ -1,0 +1,88 @@
+"""managed(): a release that this package ships, rendered in this process without Copier.
+
+`check` compares managed files with it; Copier would cost it a second. Only what released templates use is
+here, and a test compares every release with Copier's own rendering; any other template is left to Copier.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2_ansible_filters import AnsibleCoreFiltersExtension
+
+from generator.errors import RenderError
+from generator.rendering.answers import ANSWERS_FILE
+from generator.rendering.git import git
+from generator.rendering.trust import CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from generator.rendering.answers import Answers
+
+_SUFFIX = ".jinja"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def managed(answers: Answers, bundle: Path) -> dict[str, bytes]:
+    """Content by name of every file that release `answers.template` of `bundle` renders and that is not the user's.
+
+    Raises:
+        RenderError: git or Jinja refused.
+    """
+    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+        words = ("clone", "--quiet", "--config", "core.autocrlf=false", "--branch", answers.template)
+        git(*words, "--", str(bundle), "template", at=Path(scratch))
+        root = Path(scratch) / "template"
+        config: dict[str, Any] = yaml.load((root / CONFIG).read_bytes(), Loader=_LOADER)  # noqa: S506 - both are safe
+        folder = root / config["_subdirectory"]
+        environment = _environment(root, config["_envops"])
+        context = {**answers.values, "_copier_conf": {"answers_file": ANSWERS_FILE}}
+        try:
+            files = dict(_files(folder, config["_exclude"], environment, context))
+        except TemplateError as error:
+            raise RenderError(f"template {answers.template}: {' '.join(str(error).split())}") from error
+    theirs = users_own(config)
+    return {name: content for name, content in files.items() if not matches(name, theirs)}
+
+
+def users_own(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Patterns of the files that are nobody's but the user's, from a copier.yml; the answers are Copier's."""
+    return (*config.get("_skip_if_exists", ()), ANSWERS_FILE)
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """As gitignore reads a pattern without a slash: it names a file in any directory."""
+    return any(fnmatch(name if "/" in one else name.rpartition("/")[2], one.lstrip("/")) for one in patterns)
+
+
+def _files(
+    folder: Path, excluded: list[str], environment: Environment, context: Mapping[str, Any]
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every file below `folder` whose name renders to something."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if not path.is_file() or any(fnmatch(part, pattern) for part in parts for pattern in excluded):
+            continue
+        named = [environment.from_string(part).render(context) if "{" in part else part for part in parts]
+        name = str(PurePosixPath(*named)).removesuffix(_SUFFIX)
+        if not all(named) or named[-1] == _SUFFIX or name == ANSWERS_FILE:
+            continue
+        content = path.read_bytes()
+        if path.suffix == _SUFFIX:
+            content = environment.from_string(content.decode()).render(context).encode()
+        yield name, content
+
+
+def _environment(root: Path, options: Mapping[str, Any]) -> Environment:
+    """Jinja as Copier sets it up for our templates, but for the planner: no template file calls it."""
+    return Environment(  # noqa: S701 - text, no HTML; our own released templates
+        loader=FileSystemLoader(root),
+        extensions=[AnsibleCoreFiltersExtension],
+        **{**options, "undefined": StrictUndefined},
+    )
