@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
-from generator.models.overheads import release_key
 from generator.planning.budget import budget, verdict
 from generator.planning.kv_cache import CacheSettings, cache_layout
 from generator.planning.weights import rank_weights
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache import CacheLayout
 
 ENOUGH_FOR_P90 = 40
-ONE_BATCH_IN_FLIGHT_UNTIL = (0, 25)
-"""Before, a window is kept for one batch in flight: 286,007 tokens in 4.58 GiB at 0.20.2 (startup log T241)."""
 _LOGGED_DIGIT = GIB // 100
 """Logs round to a hundredth of a GiB."""
 
@@ -129,7 +126,6 @@ def _cache_settings(case: Case) -> CacheSettings:
         max_num_batched_tokens=settings.max_num_batched_tokens,
         max_num_seqs=settings.max_num_seqs,
         max_model_len=settings.max_model_len,
-        async_scheduling=None if release_key(case.release) >= ONE_BATCH_IN_FLIGHT_UNTIL else False,
         dtype=row["dtype"] or "auto",
         kv_cache_dtype=asked[0] or "auto",
         checkpoint_kv_cache_dtype=_checkpoint_dtype(case, asked[2]),

@@ -17,6 +17,7 @@ from generator.models.attention import (
     ShortConv,
     SparseMLA,
 )
+from generator.models.overheads import release_key
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ RECURRENT = (Mamba1, Mamba2, GatedDeltaNet, KimiDeltaAttention, LinearAttention,
 """Kinds whose layers keep a state."""
 
 _SM80, _SM100_MAJOR = 80, 10
+_EVERY_STEP_COUNTS = (0, 26)
 _NO_FLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 """Model types that vLLM refuses in float16 (vLLM 0.32 config/model.py:2380)."""
 
@@ -136,10 +138,13 @@ def mamba_cache_mode(architecture: Architecture, settings: CacheSettings) -> str
 
 
 def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:
-    """Tokens scheduled and not yet settled: a full batch for each step in progress.
+    """Tokens scheduled and not yet settled, for which a window keeps its blocks: a batch for each step in progress.
 
-    Asynchronous scheduling has one step more in progress than stages (vLLM 0.32 config/vllm.py:577).
+    Asynchronous scheduling has one step more in progress than stages (vLLM 0.32 config/vllm.py:577). Until 0.25 one
+    batch counted, whatever was in progress (0.25.1 v1/kv_cache_interface.py:560; 0.26.0 :584 counts them all).
     """
+    if release_key(settings.release) < _EVERY_STEP_COUNTS:
+        return settings.max_num_batched_tokens
     stages = layout.pipeline_parallel_size
     overlapped = settings.async_scheduling is not False
     return (stages + overlapped) * settings.max_num_batched_tokens
