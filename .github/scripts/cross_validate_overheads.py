@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import mean, median
 
 import fit_overheads as fitting
+from overhead_rows import observations
 
 from generator.catalogue.overheads import overheads
 from tests.accuracy.bootlogs import plan
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--configs", type=Path, required=True)
     options = parser.parse_args()
-    starts = fitting.observations(options.truth, options.configs)
+    starts = observations(options.truth, options.configs)
     scored = []
     for start in starts:
         if not (start.stock and start.discrete and start.row["config_file"]):
@@ -30,10 +31,11 @@ def main() -> None:
         if one.inside is None or one.kv_error is None:
             continue
         share = one.kv_error / one.memory.requested_bytes.expected
-        scored.append((abs(share), one.inside))
+        scored.append((abs(share), abs(one.kv_error / (one.available or 1)), one.inside, one.width))
         print(f"{start.id} {share:+.4f} inside={one.inside} width={one.width:.3f}")
-    shares, inside = zip(*scored, strict=True)
-    print(f"kv_median {median(shares):.4f} in_interval {mean(inside):.4f} rows={len(scored)}")
+    shares, pools, inside, widths = zip(*scored, strict=True)
+    print(f"kv_median {median(shares):.4f} kv_pool_median {median(pools):.4f} rows={len(scored)}")
+    print(f"in_interval {mean(inside):.4f} interval_width {mean(widths):.4f} rows={len(scored)}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class TermRow(Row):
     expected: Number
     low: Number
     high: Number
+    otherwise: Number | None = None
     rows: int = 0
     source: Source
 

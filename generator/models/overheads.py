@@ -24,6 +24,9 @@ class Term(Value):
     expected: float
     low: float
     high: float
+    otherwise: float | None = None
+    """The figure where the start takes the other of two ways (a sampler that is not installed, a compiled graph from
+    the cache); None where there is one way only."""
     rows: int = 0
     """Rows of the calibration set that the figure rests on; 0 where it was read in vLLM's code."""
     source: str = Field(min_length=1)
@@ -33,6 +36,14 @@ class Term(Value):
         return ByteInterval(
             expected=round(self.expected * units), low=round(self.low * units), high=round(self.high * units)
         )
+
+    @property
+    def other_way(self) -> Term:
+        """The coefficient where the start takes the other way; the same where there is none."""
+        if self.otherwise is None:
+            return self
+        figures = {"expected": self.otherwise, "low": self.otherwise, "high": self.otherwise}
+        return self.model_copy(update=figures)
 
 
 class DeviceReserve(Value):
@@ -81,6 +92,12 @@ class OverheadTable(Value):
         key = release_key(release)
         since = [term for start, term in self._terms[name] if start <= key]
         return since[-1] if since else self._terms[name][0][1]
+
+    @cached_property
+    def other_way(self) -> OverheadTable:
+        """The table of a start that takes the other way wherever there are two."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**fields | {"terms": tuple(term.other_way for term in self.terms)})
 
     def reserved_bytes(self, nvml_names: tuple[str, ...]) -> int | None:
         """Bytes that the driver keeps from CUDA on that GPU; None where nobody measured it."""

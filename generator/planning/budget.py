@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.models.interval import ByteInterval
 from generator.models.overheads import release_key
 from generator.models.plan import MemoryBudget
-from generator.planning import overhead
+from generator.planning import graphs, overhead
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -43,49 +43,62 @@ def budget(
     requested = ceil(utilization x total as CUDA sees it); what is left after the items is the cache's
     (vLLM 0.32 v1/worker/gpu_worker.py:740). The items' errors are independent, so the cache's range combines
     their half-widths as a root of squares, each side on its own, and with them a share of the requested memory
-    that no item explains.
+    that no item explains. Where a start may go one of two ways, the one that takes more is expected.
     """
     total = overhead.device_total(gpu, table)
     requested = _requested(total, settings.gpu_memory_utilization)
     weights = weights_bytes if isinstance(weights_bytes, ByteInterval) else ByteInterval.exact(weights_bytes)
-    weights = _with_load_extras(weights, release=release, table=table)
+    weights = with_load_extras(weights, architecture, release=release, table=table)
     fixed = overhead.non_torch(layout, link=link, release=release, table=table) + overhead.persistent_buffers(
         architecture, settings, release=release, last_stage=last_stage
     )
-    activation = overhead.activation_peak(
-        architecture,
-        layout,
-        settings,
-        release=release,
-        table=table,
-        first_stage=first_stage,
-        last_stage=last_stage,
+    activation, otherwise = (
+        overhead.activation_peak(
+            architecture,
+            layout,
+            settings,
+            release=release,
+            table=either,
+            first_stage=first_stage,
+            last_stage=last_stage,
+        )
+        for either in (table, table.other_way)
     )
-    graphs = overhead.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table)
+    captured = graphs.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table)
     unmodelled = table.term("unmodelled_share", release).times(requested.expected)
     return MemoryBudget(
         gpu_total_bytes=total,
         requested_bytes=requested,
         weights_bytes=weights,
         non_torch_bytes=fixed,
-        activation_peak_bytes=activation,
-        cuda_graph_bytes=graphs,
+        activation_peak_bytes=activation.model_copy(update={"low": min(activation.low, otherwise.low)}),
+        cuda_graph_bytes=captured,
         headroom_bytes=headroom_bytes,
-        kv_cache_available_bytes=remainder(requested, (weights, fixed, activation, graphs, unmodelled), headroom_bytes),
+        kv_cache_available_bytes=remainder(
+            requested,
+            (weights, fixed, activation, captured, unmodelled),
+            headroom_bytes,
+            spared=max(0, activation.expected - otherwise.expected),
+        ),
         worst_rank=worst_rank,
         calibration=calibration(architecture, gpu, release=release, table=table),
     )
 
 
-def remainder(requested: ByteInterval, needs: tuple[ByteInterval, ...], headroom_bytes: int = 0) -> ByteInterval:
-    """What `needs` leave of `requested`: exact at the expected values, root of squares at both ends."""
+def remainder(
+    requested: ByteInterval, needs: tuple[ByteInterval, ...], headroom_bytes: int = 0, spared: int = 0
+) -> ByteInterval:
+    """What `needs` leave of `requested`: exact at the expected values, root of squares at both ends.
+
+    `spared` is what a start takes less that goes the other of two ways: no error, so it adds to the high end in full.
+    """
     expected = requested.expected - sum(need.expected for need in needs) - headroom_bytes
     down = [requested.expected - requested.low, *(need.high - need.expected for need in needs)]
     up = [requested.high - requested.expected, *(need.expected - need.low for need in needs)]
     return ByteInterval(
         expected=expected,
         low=expected - _root_of_squares(down),
-        high=expected + _root_of_squares(up),
+        high=expected + spared + _root_of_squares(up),
     )
 
 
@@ -102,9 +115,17 @@ def _requested(total: ByteInterval, utilization: float) -> ByteInterval:
     )
 
 
-def _with_load_extras(weights: ByteInterval, *, release: str, table: OverheadTable) -> ByteInterval:
-    """Parameters and what loading adds to them: rotary tables, scales and the allocator's rounding."""
-    return weights + table.term("load_extra_mib", release).times(MIB)
+def with_load_extras(
+    weights: ByteInterval, architecture: Architecture, *, release: str, table: OverheadTable
+) -> ByteInterval:
+    """Parameters and what loading adds to them: rotary tables, scales and the allocator's rounding.
+
+    The rounding grows with the tensors: a fiftieth of a small model at most.
+    """
+    if architecture.towers:
+        return weights + table.term("load_extra_multimodal_mib", release).times(MIB)
+    extra, most = table.term("load_extra_mib", release).times(MIB), weights.expected // 50
+    return weights + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
 
 
 def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: OverheadTable) -> str:
@@ -150,6 +171,8 @@ def outside_bytes(
         _sampling_copy(architecture, layout, settings, release=release, table=table),
     )
     tables = 2 * settings.max_num_seqs * ceil_div(settings.max_model_len, _BLOCK_TOKENS) * 4
+    inside = overhead.persistent_buffers(architecture, settings, release=release).expected
+    tables += overhead.penalty_state(architecture, settings, release=release) - inside
     left = remainder(ByteInterval.exact(0), items)
     return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
 
@@ -158,8 +181,8 @@ def _graphs_beyond_estimate(
     architecture: Architecture, settings: BudgetSettings, gpu: GPU, *, release: str, table: OverheadTable
 ) -> ByteInterval:
     estimate, actual = (
-        graphs(architecture, settings, gpu.capability, release=release, table=table)
-        for graphs in (overhead.cuda_graph_estimate, overhead.cuda_graph_actual)
+        size(architecture, settings, gpu.capability, release=release, table=table)
+        for size in (graphs.cuda_graph_estimate, graphs.cuda_graph_actual)
     )
     return ByteInterval(
         expected=max(0, actual.expected - estimate.expected),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
 from generator.models.overheads import release_key
+from generator.planning.kv_cache.settings import is_hybrid
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -22,20 +23,38 @@ if TYPE_CHECKING:
 Runner = Literal["v1", "v2"]
 Link = Literal["nvlink", "pcie"]
 
-_V2_DENSE = (0, 25)
-"""Release notes of vLLM 0.25.0: Model Runner V2 is the default of all dense models (pull request 44443)."""
-_V2_ALL = (0, 32)
-"""vLLM 0.32 config/vllm.py:703: V2 for every model; 0.27.1 still logs gpu_model_runner.py (V1) for MoE."""
-_BLACKWELL_DATACENTER = range(100, 110)
+_V2_DENSE, _V2_ALL = (0, 25), (0, 29)
+"""Model Runner V2 is the default of dense models without states from 0.25, of every model from 0.29 (0.25.1, 0.28.0
+and 0.29.0 config/vllm.py: use_v2_model_runner)."""
+_V2_CLASSES: tuple[tuple[tuple[int, int], frozenset[str]], ...] = (
+    ((0, 22), frozenset({"Qwen3ForCausalLM"})),
+    ((0, 23), frozenset({"LlamaForCausalLM", "MistralForCausalLM"})),
+    ((0, 24), frozenset({"DeepseekV2ForCausalLM", "GraniteMoeForCausalLM", "Qwen2MoeForCausalLM"})),
+    ((0, 26), frozenset({"InklingForCausalLM", "InklingForConditionalGeneration", "LongcatFlashNgramForCausalLM"})),
+    ((0, 27), frozenset({"KimiK3ForConditionalGeneration"})),
+    ((0, 28), frozenset({"DeepseekV4ForCausalLM"})),
+)
+"""Classes that each release added to V2's defaults (config/vllm.py: DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES)."""
+_CONSUMED = (0, 27)
+"""From here on the profile counts all that the process consumed since its first snapshot, the runner's own buffers
+included; before, weights, peak and growth outside PyTorch alone (0.26.0 and 0.27.1 utils/mem_utils.py)."""
+_V2_ENCODER = (0, 27)
+"""Before, Model Runner V2 did not profile the encoder (0.26.0 and 0.27.1 v1/worker/gpu/model_runner.py)."""
+_TRITON_TOP_K = (0, 16)
+_TRITON_PROGRAMS = 128
+"""Rows of the scratch of the masking kernel: one for each multiprocessor, 108 to 188 of a large GPU."""
 _LARGEST_INPUT_TOKENS = 16384
-_RESERVE_SPREAD = 48 * MIB
-"""Drivers differ by this much on the same product (RTX PRO 6000: 94.97 and 95.01 GiB)."""
+_RESERVE_SPREAD, _OLDER_DRIVERS = 48 * MIB, 192 * MIB
+"""Drivers differ on the same product (RTX PRO 6000: 94.97 and 95.01 GiB); older ones kept less for themselves (Tesla
+T4: 14.56 and 14.74 GiB, RTX 3090: 23.53 and 23.70 GiB in torch's messages)."""
 
 
 def model_runner(architecture: Architecture, release: str) -> Runner:
     """The model runner that a release takes by default."""
-    first = _V2_ALL if is_moe(architecture) else _V2_DENSE
-    return "v2" if release_key(release)[:2] >= first else "v1"
+    since = release_key(release)[:2]
+    listed = any(first <= since and architecture.architecture in names for first, names in _V2_CLASSES)
+    dense = since >= _V2_DENSE and not is_moe(architecture) and not is_hybrid(architecture)
+    return "v2" if since >= _V2_ALL or listed or dense else "v1"
 
 
 def is_moe(architecture: Architecture) -> bool:
@@ -54,7 +73,7 @@ def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:
     known = table.reserved_bytes((gpu.name, *gpu.nvml_names))
     if known is not None:
         total = gpu.memory_bytes - known
-        return ByteInterval(expected=total, low=total - _RESERVE_SPREAD, high=total + _RESERVE_SPREAD)
+        return ByteInterval(expected=total, low=total - _RESERVE_SPREAD, high=total + _OLDER_DRIVERS)
     reserved = table.term("device_reserved_mib", table.calibrated_since).times(MIB)
     return ByteInterval(
         expected=gpu.memory_bytes - reserved.expected,
@@ -86,22 +105,64 @@ def activation_peak(
     first_stage: bool = True,
     last_stage: bool = True,
 ) -> ByteInterval:
-    """Highest memory of the profiling pass above what stays: the largest of its three phases.
+    """Highest memory of the profiling pass above what stays: the largest of its phases.
 
-    The phases follow one another (encoder, forward pass, sampler), so their peaks do not add
-    (vLLM 0.32 v1/worker/gpu/model_runner.py:991-1021).
+    The phases follow one another (encoder, compilation, forward pass, sampler), so their peaks do not add (vLLM 0.32
+    v1/worker/gpu/model_runner.py:991-1021); what the encoder put out is kept through all of them.
     """
     phases = [table.term("token_factor", release).times(token_bytes(architecture, layout, settings))]
+    if first_stage:
+        phases.append(compilation(architecture, layout, settings, release=release, table=table))
     if last_stage and settings.samples:
-        runner = model_runner(architecture, release)
-        phases.append(table.term(f"sampler_{runner}", release).times(logits(architecture, settings, runner)))
-    if first_stage and architecture.towers and settings.encoder_tokens:
-        phases.append(table.term(encoder_term(architecture), release).times(encoder_bytes(architecture, settings)))
+        phases.append(sampler(architecture, settings, release=release, table=table))
+    if first_stage and profiles_encoder(architecture, settings, release):
+        kept = ByteInterval.exact(settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes)
+        encoder = table.term(encoder_term(architecture), release).times(encoder_bytes(architecture, settings))
+        phases = [encoder, *(phase + kept for phase in phases)]
     return ByteInterval(
         expected=max(phase.expected for phase in phases),
         low=max(phase.low for phase in phases),
         high=max(phase.high for phase in phases),
     )
+
+
+def profiles_encoder(architecture: Architecture, settings: BudgetSettings, release: str) -> bool:
+    """Whether the profiling pass runs an encoder."""
+    if not architecture.towers or not settings.encoder_tokens:
+        return False
+    return model_runner(architecture, release) == "v1" or release_key(release)[:2] >= _V2_ENCODER
+
+
+def compilation(
+    architecture: Architecture, layout: Layout, settings: BudgetSettings, *, release: str, table: OverheadTable
+) -> ByteInterval:
+    """Memory of the first compilation, which runs inside the profile: a copy of the rank's embedding.
+
+    Inductor times its kernels on inputs of the real size (`benchmark_combo_kernel`, vLLM 0.32
+    config/compilation.py:1002), and the largest input of the decoder's graph is the embedding; a compiled graph taken
+    from the cache costs nothing (vLLM issue 54122). Multimodal decoders take embedded inputs, so theirs has none.
+    """
+    if settings.enforce_eager or architecture.towers:
+        return ByteInterval.exact(0)
+    ranks = 1 if architecture.embed_whole else layout.tensor_parallel_size
+    rows = ceil_div(architecture.vocab_size, ranks)
+    return table.term("compilation_factor", release).times(rows * architecture.hidden_size * settings.dtype_bytes)
+
+
+def sampler(
+    architecture: Architecture, settings: BudgetSettings, *, release: str, table: OverheadTable
+) -> ByteInterval:
+    """Memory of the sampler's phase: copies of the logits, beside the hidden states of the whole batch.
+
+    From 0.16 on the masks of top-k and top-p come from a kernel with a row of scratch for each program
+    (vLLM 0.19.1 v1/sample/ops/topk_topp_triton.py:1011).
+    """
+    runner = model_runner(architecture, release)
+    beside = settings.max_num_batched_tokens * architecture.hidden_size * settings.dtype_bytes
+    if runner == "v1" and release_key(release) >= _TRITON_TOP_K:
+        beside += min(settings.max_num_seqs, _TRITON_PROGRAMS) * architecture.vocab_size * 4
+    rows = table.term(f"sampler_{runner}", release).times(logits(architecture, settings, runner))
+    return rows + ByteInterval.exact(beside)
 
 
 def logits(architecture: Architecture, settings: BudgetSettings, runner: Runner) -> int:
@@ -184,55 +245,18 @@ def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
 def persistent_buffers(
     architecture: Architecture, settings: BudgetSettings, *, release: str, last_stage: bool = True
 ) -> ByteInterval:
-    """Penalty state of Model Runner V2: an int32 count and one bit for each sequence and vocabulary entry.
+    """Penalty state of Model Runner V2 inside the request: none before the profile counted the runner's buffers."""
+    if not last_stage or release_key(release)[:2] < _CONSUMED:
+        return ByteInterval.exact(0)
+    return ByteInterval.exact(penalty_state(architecture, settings, release=release))
+
+
+def penalty_state(architecture: Architecture, settings: BudgetSettings, *, release: str) -> int:
+    """Bytes of Model Runner V2's penalties: an int32 count and one bit for each sequence and vocabulary entry.
 
     vLLM 0.32 v1/worker/gpu/sample/penalties.py:41-47; V1 keeps none on the GPU.
     """
-    if not last_stage or model_runner(architecture, release) == "v1":
-        return ByteInterval.exact(0)
-    counts = settings.max_num_seqs * architecture.vocab_size * 4
-    mask = settings.max_num_seqs * ceil_div(architecture.vocab_size, 32) * 4
-    return ByteInterval.exact(counts + mask)
-
-
-def capture_sizes(settings: BudgetSettings, capability: int) -> int:
-    """Number of captured batch sizes: 1, 2, 4, by 8 to 256, then by 16 (vLLM 0.32 config/vllm.py:2292)."""
-    if settings.enforce_eager:
+    if model_runner(architecture, release) == "v1":
         return 0
-    limit = 1024 if capability in _BLACKWELL_DATACENTER else 512
-    largest = min(2 * settings.max_num_seqs * (1 + settings.num_speculative_tokens), limit)
-    small = sum(size <= largest for size in (1, 2, 4))
-    return small + min(largest, 256) // 8 + max(0, largest - 256) // 16
-
-
-def cuda_graph_estimate(
-    architecture: Architecture,
-    settings: BudgetSettings,
-    capability: int,
-    *,
-    release: str,
-    table: OverheadTable,
-) -> ByteInterval:
-    """Bytes the profiler subtracts for CUDA graphs: none when eager or where the release has no estimate."""
-    captures = capture_sizes(settings, capability)
-    base = table.term("graph_estimate_mib", release)
-    if not captures or not base.high:
-        return ByteInterval.exact(0)
-    slope = table.term("graph_layer_kib", release).times(captures * architecture.num_hidden_layers * 1024)
-    return base.times(MIB) + slope
-
-
-def cuda_graph_actual(
-    architecture: Architecture,
-    settings: BudgetSettings,
-    capability: int,
-    *,
-    release: str,
-    table: OverheadTable,
-) -> ByteInterval:
-    """What the capture really takes after the cache is allocated."""
-    captures = capture_sizes(settings, capability)
-    if not captures:
-        return ByteInterval.exact(0)
-    per_layer = table.term("graph_actual_kib", release)
-    return per_layer.times(captures * architecture.num_hidden_layers * 1024)
+    counts = settings.max_num_seqs * architecture.vocab_size * 4
+    return counts + settings.max_num_seqs * ceil_div(architecture.vocab_size, 32) * 4

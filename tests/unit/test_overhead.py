@@ -9,7 +9,7 @@ from generator.models.architecture import Architecture, Layer, Tower
 from generator.models.feed_forward import Dense, MoE
 from generator.models.overheads import BudgetSettings, release_key
 from generator.models.parallelism import Layout
-from generator.planning import overhead
+from generator.planning import graphs, overhead
 from generator.units import GIB
 
 TABLE = overheads()
@@ -117,12 +117,51 @@ def test_speculation_doubles_the_rows_of_the_first_runner():
     assert overhead.logits(QWEN3_4B, drafted, "v2") == overhead.logits(QWEN3_4B, settings(), "v2")
 
 
-def test_the_second_runner_is_the_default_of_dense_models_first():
-    """Release notes of 0.25.0; 0.27.1 still logs gpu_model_runner.py for a mixture of experts (T209)."""
-    assert overhead.model_runner(QWEN3_4B, "0.24.0") == "v1"
-    assert overhead.model_runner(QWEN3_4B, "0.25.0") == "v2"
-    assert overhead.model_runner(QWEN3_30B, "0.27.1") == "v1"
-    assert overhead.model_runner(QWEN3_30B, "0.32.0") == "v2"
+@pytest.mark.parametrize(
+    ("architecture", "release", "runner"),
+    [
+        (QWEN3_4B, "0.24.0", "v1"),
+        (QWEN3_4B, "0.25.0", "v2"),
+        (QWEN3_4B.model_copy(update={"architecture": "Qwen3ForCausalLM"}), "0.22.1", "v2"),
+        (QWEN3_4B.model_copy(update={"architecture": "LlamaForCausalLM"}), "0.22.1", "v1"),
+        (QWEN3_30B, "0.28.0", "v1"),
+        (QWEN3_30B.model_copy(update={"architecture": "DeepseekV4ForCausalLM"}), "0.28.0", "v2"),
+        (QWEN3_30B, "0.29.0", "v2"),
+    ],
+)
+def test_the_second_runner_became_the_default_class_by_class(architecture, release, runner):
+    """DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES and use_v2_model_runner of 0.22.1 to 0.29.0 config/vllm.py."""
+    assert overhead.model_runner(architecture, release) == runner
+
+
+@pytest.mark.parametrize(
+    ("hidden_size", "intermediate_size", "vocab_size", "logged"),
+    [(3584, 18944, 152064, 1.04), (896, 4864, 151936, 0.25)],
+)
+def test_a_first_compilation_holds_a_copy_of_the_embedding(hidden_size, intermediate_size, vocab_size, logged):
+    """Peaks that vLLM 0.28 and 0.27.1 logged at 2,048 tokens (startup_logs.csv T233, T247); none from the cache."""
+    dense = shape(hidden_size, Dense(intermediate_size=intermediate_size), vocab_size, 28)
+    batch = settings(max_num_batched_tokens=2048)
+    first, cached, eager = (
+        overhead.activation_peak(dense, Layout(), s, release="0.28.0", table=table)
+        for s, table in (
+            (batch, TABLE),
+            (batch, TABLE.other_way),
+            (batch.model_copy(update={"enforce_eager": True}), TABLE),
+        )
+    )
+    assert gib(first) == pytest.approx(logged, rel=0.04)
+    assert gib(cached) == gib(eager) < logged / 2
+
+
+def test_the_second_runner_takes_graphs_off_from_0_29_on():
+    """`profile_cudagraph_memory` returns 0 in 0.28.0 v1/worker/gpu/model_runner.py:843, an estimate in 0.29.0."""
+    dense = QWEN3_4B.model_copy(update={"architecture": "LlamaForCausalLM"})
+    sizes = [
+        graphs.cuda_graph_estimate(dense, settings(), 90, release=release, table=TABLE).expected
+        for release in ("0.22.1", "0.28.0", "0.29.0")
+    ]
+    assert sizes[0] > sizes[1] == 0 < sizes[2]
 
 
 @pytest.mark.parametrize(("vocab_size", "expected"), [(151936, 0.58), (262144, 1.0)])
@@ -139,13 +178,13 @@ def test_penalty_counts_of_the_second_runner(vocab_size, expected):
 )
 def test_capture_sizes(sequences, capability, logged):
     """Progress bars of public logs say 51/51 by default; the rest of the rule is 0.32 config/vllm.py:2292."""
-    assert overhead.capture_sizes(settings(max_num_seqs=sequences), capability) == logged
+    assert graphs.capture_sizes(settings(max_num_seqs=sequences), capability) == logged
 
 
 def test_eager_engines_and_old_releases_reserve_nothing_for_graphs():
     """An estimate is logged by vLLM 0.19.1 and not subtracted (startup_logs.csv T038)."""
     estimates = [
-        overhead.cuda_graph_estimate(QWEN3_4B, settings(enforce_eager=eager), 90, release=release, table=TABLE)
+        graphs.cuda_graph_estimate(QWEN3_4B, settings(enforce_eager=eager), 90, release=release, table=TABLE)
         for eager, release in ((True, "0.32.0"), (False, "0.19.1"), (False, "0.32.0"))
     ]
     assert [estimate.high > 0 for estimate in estimates] == [False, False, True]
