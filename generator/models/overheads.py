@@ -118,3 +118,7 @@ class BudgetSettings(Value):
     """False where the engine serves embeddings and computes no logits (`runner=pooling`)."""
     encoder_tokens: int = 0
     """Tokens of the largest multimodal input that vLLM profiles the encoder with; 0 without one."""
+    cpu_offload_bytes: int = 0
+    """Bytes of weights that each rank keeps in the host's memory."""
+    kv_cache_bytes: int | None = None
+    """Cache bytes of a rank where the user fixes them; None where the utilization decides."""

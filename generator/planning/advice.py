@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     Figures = dict[str, object]
     Advisory = Callable[[Case, Candidate], Figures | None]
 
-_UNCOUNTED = frozenset({
-    "hf_overrides", "kv_cache_memory_bytes", "cpu_offload_gb", "kv_offloading_size", "num_gpu_blocks_override",
-})  # fmt: skip
+_UNCOUNTED = frozenset({"hf_overrides"})
 """Arguments that move memory or context in ways that the planner does not model."""
 
 

@@ -9,6 +9,7 @@ from generator.models.interval import ByteInterval
 from generator.models.overheads import release_key
 from generator.models.plan import MemoryBudget
 from generator.planning import graphs, overhead
+from generator.planning.pinned import left_on_gpu, pinned
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def budget(
     total = overhead.device_total(gpu, table)
     requested = _requested(total, settings.gpu_memory_utilization)
     weights = weights_bytes if isinstance(weights_bytes, ByteInterval) else ByteInterval.exact(weights_bytes)
+    ends = (first_stage and architecture.embedding) + (
+        last_stage and architecture.lm_head and not architecture.tie_word_embeddings
+    )
+    weights = left_on_gpu(weights, architecture, layout, settings, ends=ends)
     weights = with_load_extras(weights, architecture, release=release, table=table)
     fixed = overhead.non_torch(layout, link=link, release=release, table=table) + overhead.persistent_buffers(
         architecture, settings, release=release, last_stage=last_stage
@@ -66,6 +71,11 @@ def budget(
     )
     captured = graphs.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table)
     unmodelled = table.term("unmodelled_share", release).times(requested.expected)
+    needs = (weights, fixed, activation, captured, unmodelled)
+    left = remainder(requested, needs, headroom_bytes, spared=max(0, activation.expected - otherwise.expected))
+    if settings.kv_cache_bytes is not None:
+        left = pinned(left, settings.kv_cache_bytes)
+        requested = ByteInterval.exact(sum(need.expected for need in needs) + headroom_bytes + left.expected)
     return MemoryBudget(
         gpu_total_bytes=total,
         requested_bytes=requested,
@@ -74,12 +84,7 @@ def budget(
         activation_peak_bytes=activation.model_copy(update={"low": min(activation.low, otherwise.low)}),
         cuda_graph_bytes=captured,
         headroom_bytes=headroom_bytes,
-        kv_cache_available_bytes=remainder(
-            requested,
-            (weights, fixed, activation, captured, unmodelled),
-            headroom_bytes,
-            spared=max(0, activation.expected - otherwise.expected),
-        ),
+        kv_cache_available_bytes=left,
         worst_rank=worst_rank,
         calibration=calibration(architecture, gpu, release=release, table=table),
     )
@@ -246,7 +251,7 @@ def free_memory_refusal(
 ) -> str | None:
     """The reason why vLLM refuses at once: less free memory than it would request; None where it starts."""
     free = memory.gpu_total_bytes.expected - reserved_bytes - context_bytes
-    requested = memory.requested_bytes.expected
+    requested = _requested(memory.gpu_total_bytes, utilization).expected
     if free >= requested:
         return None
     return (

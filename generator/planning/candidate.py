@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.errors import RequestError
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
@@ -17,8 +16,10 @@ from generator.planning.case import Case, Limits
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.lora import with_adapters
+from generator.planning.pinned import offloaded, pinned_cache
+from generator.planning.shares import budget_share, chosen_utilization, refuse_taken_memory
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
-from generator.units import MIB, gib
+from generator.units import gib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,10 +169,13 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
     settings = case.cache_settings(sizes)
     cache = cache_layout(case.architecture, layout, settings)
     memory = _memory_settings(case, sizes, utilization=1.0)
-    utilization = _utilization(case, layout, memory)
-    memory = memory.model_copy(update={"gpu_memory_utilization": float(utilization.value)})
-    stages = tuple(_stage(case, layout, weights, memory, stage) for stage in range(len(weights.stages)))
-    _refuse_taken_memory(case, stages[0])
+    utilization = chosen_utilization(case, layout, memory, _own_utilization(case))
+    memory = memory.model_copy(update={"gpu_memory_utilization": budget_share(case, layout, memory, utilization)})
+    stages = tuple(
+        _stage(case, layout, weights, memory.model_copy(update={"kv_cache_bytes": size}), stage)
+        for stage, size in enumerate(pinned_cache(case.fixed, cache, stage) for stage in range(len(weights.stages)))
+    )
+    refuse_taken_memory(case, stages[0], _own_utilization(case))
     context = _context(case, load, cache, stages, sizes)
     verdict, risk = _verdict(stages, cache.min_bytes_to_start(int(context.value)))
     return Candidate(
@@ -199,6 +203,7 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
         max_num_batched_tokens=sizes.max_num_batched_tokens,
         enforce_eager=bool(case.fixed.get("enforce_eager")),
         dtype_bytes=_DTYPE_BYTES.get(dtype, 2),
+        cpu_offload_bytes=offloaded(case.fixed),
         num_speculative_tokens=drafts.get("num_speculative_tokens", 0),
         encoder_tokens=overhead.encoder_tokens(case.architecture, sizes.max_num_batched_tokens)
         if not case.fixed.get("language_model_only")
@@ -206,42 +211,8 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
     )
 
 
-def _utilization(case: Case, layout: Layout, memory: BudgetSettings) -> Decision:
-    field = "gpu_memory_utilization"
-    if field in case.fixed:
-        return Decision(field=field, value=case.fixed[field], reason="you set it")
-    outside = budgets.outside_bytes(
-        case.architecture,
-        memory,
-        case.gpu,
-        layout,
-        release=case.release,
-        table=case.tables.overheads,
-    )
-    value = budgets.choose_utilization(
-        gpu=case.gpu,
-        outside=outside,
-        reserved_bytes=case.cluster.reserved_bytes,
-        table=case.tables.overheads,
-    )
-    return Decision(field=field, value=value, reason=limits.utilization_reason(outside.high, case.cluster))
-
-
-def _refuse_taken_memory(case: Case, memory: MemoryBudget) -> None:
-    """Return only where the GPU has free what the user's utilization asks for.
-
-    Raises:
-        RequestError: other processes hold too much of it; vLLM's reason.
-    """
-    asked = case.fixed.get("gpu_memory_utilization")
-    if asked is None:
-        return
-    context = case.tables.overheads.term("cuda_context_mib", case.release).times(MIB).expected
-    reason = budgets.free_memory_refusal(
-        memory, reserved_bytes=case.cluster.reserved_bytes, context_bytes=context, utilization=asked
-    )
-    if reason is not None:
-        raise RequestError(f"{reason}: lower --gpu-memory-utilization, or leave it out")
+def _own_utilization(case: Case) -> Decision | None:
+    return _own(case, "gpu_memory_utilization")
 
 
 def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSettings, stage: int) -> MemoryBudget:

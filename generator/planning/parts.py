@@ -8,6 +8,7 @@ from generator.models.interval import ByteInterval
 from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, MemoryBudget, ModelSummary, Runtime
 from generator.planning.decisions import DRAIN_S
 from generator.planning.limits import longest_common_context
+from generator.planning.pinned import host_bytes
 from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
 
@@ -107,11 +108,13 @@ def runtime(case: Case, chosen: Candidate) -> Runtime:
     startup = _BOOT_S + ceil_div(stored_bytes(case), _FIRST_READ_BYTES_PER_S)
     shm = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
     drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
+    host = host_bytes(case.fixed, layout)
     return Runtime(
         image=case.tables.engine.image,
         startup_s=startup,
         shm_bytes=shm,
-        host_ram_bytes=0,
+        host_ram_bytes=host,
+        host_ram_mib=ceil_div(host, MIB),
         drain_s=drain,
         nodes=nodes,
         gpus_per_node=workers,

@@ -1,0 +1,73 @@
+"""The share of the GPU that one engine asks for, and that its budget may fill."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError
+from generator.models.plan import Decision
+from generator.planning import budget as budgets
+from generator.planning import limits
+from generator.units import MIB
+
+if TYPE_CHECKING:
+    from generator.models.overheads import BudgetSettings
+    from generator.models.parallelism import Layout
+    from generator.models.plan import MemoryBudget
+    from generator.planning.case import Case
+
+_FIXES_CACHE = frozenset({"kv_cache_memory_bytes", "num_gpu_blocks_override"})
+
+
+def budget_share(case: Case, layout: Layout, memory: BudgetSettings, utilization: Decision) -> float:
+    """The share that the budget may fill: all that is free where the user fixes the cache's size.
+
+    vLLM then sizes nothing by the utilization (0.32 v1/worker/gpu_worker.py:649).
+    """
+    if case.fixed.keys() & _FIXES_CACHE:
+        return _free_share(case, layout, memory)[0]
+    return float(utilization.value)
+
+
+def chosen_utilization(case: Case, layout: Layout, memory: BudgetSettings, own: Decision | None) -> Decision:
+    """The user's or vLLM's own utilization where it is left to them, else the highest that is safe."""
+    if own is not None:
+        return own
+    value, outside = _free_share(case, layout, memory)
+    reason = limits.utilization_reason(outside, case.cluster)
+    return Decision(field="gpu_memory_utilization", value=value, reason=reason)
+
+
+def _free_share(case: Case, layout: Layout, memory: BudgetSettings) -> tuple[float, int]:
+    """The highest utilization that leaves room for what vLLM does not budget, and those bytes."""
+    outside = budgets.outside_bytes(
+        case.architecture,
+        memory,
+        case.gpu,
+        layout,
+        release=case.release,
+        table=case.tables.overheads,
+    )
+    value = budgets.choose_utilization(
+        gpu=case.gpu,
+        outside=outside,
+        reserved_bytes=case.cluster.reserved_bytes,
+        table=case.tables.overheads,
+    )
+    return value, outside.high
+
+
+def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Decision | None) -> None:
+    """Return only where the GPU has free what the user's utilization asks for.
+
+    Raises:
+        RequestError: other processes hold too much of it; vLLM's reason.
+    """
+    if own is None:
+        return
+    context = case.tables.overheads.term("cuda_context_mib", case.release).times(MIB).expected
+    reason = budgets.free_memory_refusal(
+        memory, reserved_bytes=case.cluster.reserved_bytes, context_bytes=context, utilization=float(own.value)
+    )
+    if reason is not None:
+        raise RequestError(f"{reason}: lower --gpu-memory-utilization, or leave it out")
