@@ -18,6 +18,7 @@ from generator.catalogue.engines import engine
 from generator.errors import GeneratorError, InfeasiblePlanError, RequestError
 from generator.models.checkpoint import ModelFacts
 from generator.models.request import Request
+from generator.models.speculation import asked_draft
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 FACT_INPUTS = ("model", "revision", "source", "replan")
 """Answers that the facts of a model depend on."""
+_DRAFT = "draft"
+_COMPACT = ("architecture", "checkpoint")
+_SINCE = ("sentence",)
+"""Fields of the facts that older packages lack, which are recorded only where they say something."""
 _DIGEST = "facts"
 """The one plan input that is no field of `Request`: the digest of the facts that the plan was made from."""
 
@@ -62,10 +67,18 @@ def newest_release() -> str:
 
 
 def facts_answer(request: Request, facts: ModelFacts) -> dict[str, Any]:
-    """The recorded answer `model_facts`: the facts, and what was asked for to get them."""
-    compact = {name: _compact(getattr(facts, name)) for name in ("architecture", "checkpoint")}
+    """The recorded answer `model_facts`: the facts, and what was asked for to get them; a draft's likewise, inside."""
     asked = {name: getattr(request, name) for name in FACT_INPUTS}
-    return {"asked": asked} | facts.model_dump(mode="json", exclude=set(compact)) | compact
+    answer = {"asked": asked} | _recorded(facts)
+    if facts.draft is not None:
+        answer[_DRAFT] = {"asked": asked_draft(request.overrides)} | _recorded(facts.draft)
+    return answer
+
+
+def other_draft(request: Request, answer: Mapping[str, Any]) -> bool:
+    """Whether the recorded answer `model_facts` lacks the draft model that the request names, or has another's."""
+    held = answer.get(_DRAFT) or {}
+    return asked_draft(request.overrides) not in (held.get("asked"), *_own_layers(request, answer))
 
 
 def facts_of(answer: Mapping[str, Any]) -> ModelFacts:
@@ -74,8 +87,11 @@ def facts_of(answer: Mapping[str, Any]) -> ModelFacts:
     Raises:
         RequestError: they are not what this package, or an older one, recorded.
     """
+    plain = {name: value for name, value in answer.items() if name != "asked"}
+    if isinstance(plain.get(_DRAFT), dict):
+        plain[_DRAFT] = {name: value for name, value in plain[_DRAFT].items() if name != "asked"}
     try:
-        return ModelFacts.model_validate({name: value for name, value in answer.items() if name != "asked"})
+        return ModelFacts.model_validate(plain)
     except ValidationError as error:
         raise RequestError(
             f"the recorded model_facts cannot be read ({_where(error)}): plan again (--replan)"
@@ -105,9 +121,24 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
 def _plan(inputs: Mapping[str, Any], model_facts: Mapping[str, Any]) -> dict[str, Any]:
     request = _request({name: value for name, value in inputs.items() if name != _DIGEST})
     facts = facts_of(model_facts)
+    if other_draft(request, model_facts):
+        facts = workflow.with_draft(request, facts)
     plan = workflow.plan_for(request, facts)
     refuse_unfit(plan)
     return workflow.record(plan, facts, inputs).model_dump(mode="json")
+
+
+def _recorded(facts: ModelFacts) -> dict[str, Any]:
+    """Facts as they are recorded: shapes without fields at their defaults, nothing of what is not there."""
+    compact = {name: _compact(getattr(facts, name)) for name in _COMPACT}
+    unset = {name for name in _SINCE if getattr(facts, name, None) is None}
+    return facts.model_dump(mode="json", exclude={*_COMPACT, *unset, _DRAFT}) | compact
+
+
+def _own_layers(request: Request, answer: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
+    """Drafts that lie in the target's own checkpoint, so that no facts of their own are recorded."""
+    asked = asked_draft(request.overrides)
+    return (asked,) if asked and asked["model"] in (request.model, answer.get("id")) else ()
 
 
 def _request(answers: Mapping[str, Any]) -> Request:

@@ -17,11 +17,10 @@ from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
 from generator.models.plan import digest_of
+from generator.models.speculation import asked_draft
 from generator.planning.case import Case, Tables
-from generator.planning.fit import GPUS_OF_A_NODE, fit
 from generator.planning.planner import make_plan
 from generator.presenting.record import plan_record
-from generator.sources.facts import model_facts
 from generator.units import GIB, gib
 
 if TYPE_CHECKING:
@@ -37,19 +36,50 @@ if TYPE_CHECKING:
 def facts_for(
     request: Request, *, offline: bool = False, progress: Callable[[int, int], None] | None = None
 ) -> ModelFacts:
-    """Facts of the requested model, from the source that the request names.
+    """Facts of the requested model, and of the draft model that its engine arguments name, from the request's source.
 
     Raises:
         SourceError: no source delivers the model.
         UnsupportedArchitectureError: its config.json is of a class that no reader knows.
     """
-    return model_facts(
+    from generator.sources.facts import model_facts  # noqa: PLC0415 - start-up time of `check`
+
+    found = model_facts(
         request.model,
         revision=request.revision or None,
         source=request.source,
         offline=offline,
         progress=progress,
     )
+    return with_draft(request, found, offline=offline, progress=progress)
+
+
+def with_draft(
+    request: Request,
+    facts: ModelFacts,
+    *,
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelFacts:
+    """The facts with those of the request's draft model, read anew; without any where the request names none.
+
+    Raises:
+        SourceError: no source delivers the draft.
+        UnsupportedArchitectureError: its config.json is of a class that no reader knows.
+    """
+    asked = asked_draft(request.overrides)
+    if asked is None or asked["model"] in (request.model, facts.id):
+        return facts.model_copy(update={"draft": None})
+    from generator.sources.facts import draft_facts  # noqa: PLC0415 - start-up time of `check`
+
+    draft = draft_facts(
+        asked["model"],
+        revision=asked["revision"] or None,
+        source=request.source,
+        offline=offline,
+        progress=progress,
+    )
+    return facts.model_copy(update={"draft": draft})
 
 
 def plan_for(request: Request, facts: ModelFacts) -> Plan:
@@ -68,6 +98,8 @@ def fit_for(request: Request, facts: ModelFacts, *, with_speed: bool = False) ->
     Raises:
         RequestError: vLLM would refuse what is asked for.
     """
+    from generator.planning.fit import GPUS_OF_A_NODE, fit  # noqa: PLC0415 - start-up time of every other command
+
     gpus = all_gpus()
     case = Case.of(request, facts, Cluster(gpu=gpus[0], gpus_per_node=1), _tables(request, facts))
     sizes = [*((count, 1) for count in range(1, GPUS_OF_A_NODE + 1)), (GPUS_OF_A_NODE, 2)]

@@ -47,3 +47,5 @@ class ModelFacts(Value):
     gated: bool | None = None
     custom_code: bool = False
     """True where config.json's `auto_map` asks for code from the repository."""
+    draft: ModelFacts | None = None
+    """Facts of the model that drafts for this one in speculative decoding; None where none is asked for."""

@@ -7,8 +7,11 @@ from typing import Literal
 from generator.models.dtype import DType
 from generator.models.value import Value
 
-Part = Literal["embed", "attention", "experts", "dense", "lm_head", "vision", "other"]
-"""What a tensor belongs to; `dense` are feed-forward blocks and shared experts, `vision` all towers."""
+Part = Literal["embed", "attention", "experts", "dense", "lm_head", "vision", "other", "draft"]
+"""What a tensor belongs to; `dense` are feed-forward blocks and shared experts, `vision` all towers.
+
+`draft` is all of a separate draft model.
+"""
 
 Shard = Literal["replicated", "column", "row", "vocab"]
 """Which side tensor parallelism splits: none, the rows (outputs), the columns (inputs), the padded vocabulary."""

@@ -36,6 +36,8 @@ class MemoryBudget(Value):
     kv_cache_available_bytes: ByteInterval
     headroom_bytes: int = 0
     """Memory inside the request that the plan leaves unused (`--headroom-gb`)."""
+    draft_weights_bytes: int = 0
+    """Of the weights, those of a draft model."""
     worst_rank: str = "every rank is alike"
     calibration: str = ""
 
@@ -138,6 +140,22 @@ class ModelSummary(Value):
     gated: bool | None = None
 
 
+class DraftSummary(Value):
+    """The model that drafts for the served one, for reports."""
+
+    id: str
+    revision: str | None
+    source: Source
+    method: str
+    """VLLM's name of the way to draft."""
+    architecture: str
+    num_speculative_tokens: int
+    weights_bytes: int
+    """Bytes of its weights on one rank of the last pipeline stage."""
+    cache_bytes_per_token: int
+    """Bytes that one token of context takes in its cache, on the same rank."""
+
+
 class Plan(Value):
     """The whole proof; `plan --json` prints this object."""
 
@@ -148,6 +166,7 @@ class Plan(Value):
     layout: Layout
     feasibility: Feasibility
     model: ModelSummary
+    draft: DraftSummary | None = None
     engine: dict[str, Any]
     command: tuple[str, ...]
     runtime: Runtime

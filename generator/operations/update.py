@@ -94,6 +94,10 @@ def _changed(
     if data.keys() & set(copier_ext.FACT_INPUTS):
         facts = workflow.facts_for(request, offline=offline, progress=progress)
         data["model_facts"] = copier_ext.facts_answer(request, facts)
+    elif copier_ext.other_draft(request, before.values.get("model_facts") or {}):
+        known = copier_ext.facts_of(before.values["model_facts"])
+        facts = workflow.with_draft(request, known, offline=offline, progress=progress)
+        data["model_facts"] = copier_ext.facts_answer(request, facts)
     return data
 
 

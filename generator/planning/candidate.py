@@ -13,6 +13,7 @@ from generator.models.workload import Workload
 from generator.planning import budget as budgets
 from generator.planning import checks, limits, overhead
 from generator.planning.case import Case, Limits
+from generator.planning.draft_report import with_draft_of
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.lora import with_adapters
@@ -123,7 +124,7 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
     )
     if case.on_gpu == case.quantization:
         weights = measured_weights(weights, case.architecture, case.facts.checkpoint)
-    return with_adapters(case, layout, weights)
+    return with_draft_of(case, layout, with_adapters(case, layout, weights))
 
 
 def replica_load(load: Workload, layout: Layout) -> Workload:

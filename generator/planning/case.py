@@ -14,8 +14,10 @@ from generator.models.price import GPUPrice
 from generator.models.quantization_method import QuantizationMethod
 from generator.models.request import Request
 from generator.models.serving import Serving
+from generator.models.speculation import Speculation, folded
 from generator.models.speed import Coefficients
 from generator.models.value import Value
+from generator.planning.drafts import Draft, draft_of
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.weights.online import online_quantization
 
@@ -79,7 +81,7 @@ class Case(Value):
             facts=facts,
             cluster=cluster,
             tables=tables,
-            fixed={name: value for name, value in checked.items() if value is not None},
+            fixed=_pinned({name: value for name, value in folded(checked).items() if value is not None}, facts),
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
 
@@ -142,23 +144,49 @@ class Case(Value):
         return asked if asked is not None and asked > 0 else None
 
     @property
+    def speculation(self) -> Speculation:
+        """How tokens are drafted, as the user asks for it; empty where nothing is asked for."""
+        given = self.fixed.get("speculative_config")
+        return Speculation.model_validate(given) if isinstance(given, dict) else Speculation()
+
+    @property
     def drafts(self) -> int:
         """Multi-token-prediction layers that are loaded beside the model."""
-        speculation = self.fixed.get("speculative_config") or {}
-        return len(self.architecture.drafts) if speculation.get("method") == "mtp" else 0
+        return len(self.architecture.drafts) if self.speculation.method == "mtp" else 0
+
+    @property
+    def draft(self) -> Draft | None:
+        """The draft model with weights and a cache of its own; None where nothing drafts, or nothing is loaded for it.
+
+        Raises:
+            UnknownFactError: its facts are not those of the model that the user names.
+            RequestError: vLLM has no class for it, or it was made for another target.
+        """
+        spoken = self.speculation
+        if spoken.checkpoint is None or spoken.method == "mtp":
+            return None
+        known = self.facts.draft
+        if known is None or not _is_named(known, spoken.checkpoint):
+            raise UnknownFactError(
+                f"the facts of the draft model {spoken.checkpoint} are not recorded: plan again where the Hub answers "
+                "(vllm-wizard update --replan)"
+            )
+        return draft_of(spoken, known, self.architecture)
 
     def cache_settings(self, limits: Limits, max_model_len: int | None = None) -> CacheSettings:
         """The engine values that decide the cache."""
         names = CacheSettings.model_fields.keys() & self.fixed.keys()
-        drafts = self.fixed.get("speculative_config") or {}
+        spoken, draft = self.speculation, self.draft
         given = {name: self.fixed[name] for name in names} | {
             "release": self.release,
             "capability": self.gpu.capability,
             "max_num_seqs": limits.max_num_seqs,
             "max_num_batched_tokens": limits.max_num_batched_tokens,
             "max_model_len": max_model_len or self.asked_context or self.model_context,
-            "speculative_method": drafts.get("method"),
-            "num_speculative_tokens": drafts.get("num_speculative_tokens", 0),
+            "speculative_method": draft.method if draft else spoken.method,
+            "num_speculative_tokens": spoken.num_speculative_tokens or 0,
+            "draft": draft.architecture if draft else None,
+            "draft_kv_cache_dtype": spoken.kv_cache_dtype,
         }
         quantization = self.quantization
         if quantization is not None:
@@ -167,3 +195,19 @@ class Case(Value):
                 "checkpoint_kv_cache_dtype": quantization.kv_cache_dtype,
             }
         return CacheSettings(**given)
+
+
+def _pinned(fixed: dict[str, Any], facts: ModelFacts) -> dict[str, Any]:
+    """The engine values with the draft model where it lies, at the commit that it was read at."""
+    config, draft = fixed.get("speculative_config"), facts.draft
+    if draft is None or not isinstance(config, dict) or not _is_named(draft, str(config.get("model") or "")):
+        return fixed
+    pin = {"revision": draft.revision} if draft.revision else {}
+    return fixed | {"speculative_config": config | {"model": draft.id} | pin}
+
+
+def _is_named(facts: ModelFacts, name: str) -> bool:
+    """Whether the facts are those of `name`: the same id, or a directory of that name."""
+    if facts.source == "local":
+        return facts.id.rstrip("/").rsplit("/", 1)[-1] == name.rstrip("/").rsplit("/", 1)[-1]
+    return facts.id.lower() == name.lower()

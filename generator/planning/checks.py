@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.planning.case import Limits
 from generator.planning.defaults import scheduler_defaults
+from generator.planning.draft_checks import check_draft_layout, check_speculation
 from generator.planning.lora import check_lora
 from generator.planning.pooling import check_task
 from generator.planning.rules import Start, check_start
@@ -28,9 +29,6 @@ _SIZES = (
 )
 """Arguments that vLLM's configuration classes take from 1 on (vLLM 0.32 config/parallel.py, cache.py, scheduler.py)."""
 
-_PLANNED_DRAFTS = ("mtp", "ngram", "suffix")
-"""Ways to draft whose memory is counted: layers that the checkpoint ships, and those that take none."""
-
 
 def check_request(case: Case) -> None:
     """Return only where no value of the request is refused whatever the layout.
@@ -43,7 +41,7 @@ def check_request(case: Case) -> None:
     if "model" in case.fixed or "model_tag" in case.fixed:
         raise RequestError("the model is no engine value: name it with --model")
     _check_sizes(case)
-    _check_speculation(case)
+    check_speculation(case)
     _check_utilization(case)
     _check_context(case)
     _check_quantization(case)
@@ -59,6 +57,7 @@ def check_layout(case: Case, layout: Layout) -> None:
     Raises:
         RequestError: it does not; the reason is vLLM's.
     """
+    check_draft_layout(case, layout)
     method = case.method
     context = case.fixed.get("max_model_len")
     check_start(
@@ -97,30 +96,6 @@ def _check_sizes(case: Case) -> None:
         value = case.fixed.get(name)
         if value is not None and value < 1 and not (name == "max_model_len" and value == -1):
             raise RequestError(f"{name} must be at least 1, got {value}")
-
-
-def _check_speculation(case: Case) -> None:
-    """The draft's settings are a mapping of the method's name and a count of tokens."""
-    given = case.fixed.get("speculative_config")
-    if given is None:
-        return
-    if not isinstance(given, dict):
-        raise RequestError(
-            'speculative_config must be a mapping, like {"method": "mtp", "num_speculative_tokens": 1}, '
-            f"got {given!r}"
-        )
-    method, tokens = given.get("method"), given.get("num_speculative_tokens")
-    if method is not None and not isinstance(method, str):
-        raise RequestError(f"speculative_config.method must be a name, got {method!r}")
-    if tokens is not None and (not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1):
-        raise RequestError(
-            f"speculative_config.num_speculative_tokens must be a whole number of at least 1, got {tokens!r}"
-        )
-    if method not in _PLANNED_DRAFTS:
-        raise RequestError(
-            f"drafts by {method or 'a model of their own'} are not planned yet, their weights and cache would be "
-            f"missing: choose {' or '.join(_PLANNED_DRAFTS)}, or leave speculative_config out"
-        )
 
 
 def _check_utilization(case: Case) -> None:

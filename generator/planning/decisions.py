@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.models.plan import Decision
+from generator.planning.draft_report import draft_reason
 from generator.planning.serving import serving_decisions
 from generator.presenting.text import gib_text, plural
 
@@ -24,6 +25,9 @@ def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[De
     made = {decision.field: decision for decision in _chosen(case, chosen, speed)}
     for name, value in case.fixed.items():
         made[name] = Decision(field=name, value=value, reason="you set it")
+    drafting = draft_reason(case, chosen)
+    if drafting:
+        made["speculative_config"] = _decision("speculative_config", case.fixed["speculative_config"], drafting)
     return tuple(decision for name, decision in made.items() if name not in case.left_to_vllm)
 
 

@@ -12,6 +12,7 @@ from generator.planning.candidate import evaluate
 from generator.planning.case import Case
 from generator.planning.choice import alternatives, best, scored
 from generator.planning.decisions import decisions
+from generator.planning.draft_report import draft_summary
 from generator.planning.estimates import cost
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 
@@ -81,6 +82,7 @@ def _assembled(case: Case, option: Scored) -> Plan:
         layout=chosen.layout,
         feasibility=parts.feasibility(case, chosen),
         model=parts.model_summary(case),
+        draft=draft_summary(case, chosen),
         engine=config.checked(engine),
         command=config.args(engine),
         runtime=parts.runtime(case, chosen),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.plan import Decision
+from generator.planning.draft_report import draft_advice
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def check_serving(case: Case) -> None:
 
 def serving_advisories(case: Case) -> tuple[str, ...]:
     """What the user may set beyond the plan, and what is not known, a sentence each."""
-    return tuple(_advisories(case))
+    return (*_advisories(case), *draft_advice(case))
 
 
 def _advisories(case: Case) -> Iterator[str]:

@@ -21,6 +21,8 @@ _ITEMS = (
 def memory_rows(memory: MemoryBudget) -> tuple[tuple[str, str], ...]:
     """Rows of one rank's budget: label and figure, vLLM's own order, the pool last."""
     rows = [(label, interval_text(getattr(memory, name))) for label, name in _ITEMS]
+    if memory.draft_weights_bytes:
+        rows.insert(1, ("of which the draft model", gib_text(memory.draft_weights_bytes)))
     unused = memory.gpu_total_bytes.expected - memory.requested_bytes.expected
     total = gib_text(memory.gpu_total_bytes.expected)
     return (*rows, ("Left to the GPU", gib_text(unused)), ("GPU", total))

@@ -64,7 +64,7 @@ def assemble(
     )
     if tensors is None:
         return facts
-    groups = aggregate(tensors, MAX_JSON_BYTES - len(facts.model_dump_json()) - _TOTAL_BYTES_DIGITS)
+    groups = aggregate(tensors, MAX_JSON_BYTES - len(facts.model_dump_json(exclude={"draft"})) - _TOTAL_BYTES_DIGITS)
     stored = {"total_bytes": total_bytes(tensors), "tensors": groups}
     return facts.model_copy(update={"checkpoint": facts.checkpoint.model_copy(update=stored)})
 

@@ -47,6 +47,28 @@ def model_facts(
     return _offline(model, revision) if offline else _online(model, revision, progress)
 
 
+def draft_facts(
+    model: str,
+    *,
+    revision: str | None = None,
+    source: SourceChoice = "auto",
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelFacts:
+    """Facts of a draft model: a directory where there is one, else from the source of its target.
+
+    Raises:
+        SourceError: no source has it.
+        UnsupportedArchitectureError: its config.json is of a class that no reader knows.
+    """
+    here = source == "local" or _PATH.search(model) or absolute(model).is_dir()
+    choice: SourceChoice = "auto" if here else source
+    try:
+        return model_facts(model, revision=revision, source=choice, offline=offline, progress=progress)
+    except (SourceError, UnknownFactError) as error:
+        raise type(error)(f"the draft model of speculative_config: {error}") from error
+
+
 def _online(model: str, revision: str | None, progress: Callable[[int, int], None] | None) -> ModelFacts:
     """The Hub's facts; those embedded under the same id where the Hub does not answer."""
     try:

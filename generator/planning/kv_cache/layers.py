@@ -58,18 +58,19 @@ def cache_layers(ctx: Context) -> CacheLayers:
     """What every layer keeps, on one rank of the stage that holds it; draft layers follow on the last stage."""
     kinds = [layer.mixer for layer in ctx.architecture.layer_kinds]
     keys = _keys(ctx)
-    drafts = _drafts(ctx)
+    drafts, aside = _drafts(ctx), _beside(ctx)
     served = {key: serve(kinds[key.kind], ctx, skipped=key.skipped) for key in dict.fromkeys(keys)}
     flat = [one for blocks_of in served.values() for one in blocks_of]
-    flat += [one for mixer in drafts for one in serve(mixer, ctx)]
+    flat += [one for mixer in drafts for one in serve(mixer, aside)]
     blocks = block_sizes(ctx, flat)
     specs = {key: _specs(kinds[key.kind], found, ctx, blocks) for key, found in served.items()}
     layers = _placed(keys, specs, ctx)
     last = ctx.layout.pipeline_parallel_size - 1
-    known = {kinds[key.kind]: found for key, found in specs.items()}
+    known = {kinds[key.kind]: found for key, found in specs.items()} if aside is ctx else {}
     for mixer in drafts:
-        own = known.get(mixer) or _specs(mixer, serve(mixer, ctx), ctx, blocks)
-        layers += [CacheLayer(spec, last) for spec in own]
+        if mixer not in known:
+            known[mixer] = _specs(mixer, serve(mixer, aside), aside, blocks)
+        layers += [CacheLayer(spec, last) for spec in known[mixer]]
     return CacheLayers(tuple(layers), blocks, tuple(dict.fromkeys(one.backend.name for one in flat)))
 
 
@@ -82,10 +83,24 @@ def _keys(ctx: Context) -> list[Key]:
 
 
 def _drafts(ctx: Context) -> list[Mixer]:
-    """Mixers of the multi-token-prediction layers that speculative decoding loads."""
+    """Mixers of the layers that speculative decoding loads: a draft model's, or those of multi-token prediction."""
+    if ctx.settings.draft is not None:
+        return [layer.mixer for layer in ctx.settings.draft.layers if layer.mixer is not None]
     if ctx.settings.speculative_method != "mtp":
         return []
     return [layer.mixer for layer in ctx.architecture.drafts if layer.mixer is not None]
+
+
+def _beside(ctx: Context) -> Context:
+    """What a draft model's layers see: the target's dtypes and block size, their own shapes.
+
+    vLLM 0.32 config/speculative.py: the draft's dtype is the target's, and its cache's unless it is given one.
+    """
+    draft = ctx.settings.draft
+    if draft is None:
+        return ctx
+    cache = ctx.settings.draft_kv_cache_dtype or ctx.kv_cache_dtype
+    return ctx._replace(architecture=draft, kv_cache_dtype=cache, skipped=frozenset())
 
 
 def _placed(keys: list[Key], specs: dict[Key, tuple[KVCacheSpec, ...]], ctx: Context) -> list[CacheLayer]:

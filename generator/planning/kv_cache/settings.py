@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture
 from generator.models.attention import (
     MLA,
     CompressedMLA,
@@ -21,7 +22,6 @@ from generator.models.overheads import release_key
 from generator.models.value import Value
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
     from generator.models.parallelism import Layout
 
 RECURRENT = (Mamba1, Mamba2, GatedDeltaNet, KimiDeltaAttention, LinearAttention, ShortConv, Parallel)
@@ -59,6 +59,9 @@ class CacheSettings(Value):
     async_scheduling: bool | None = None
     speculative_method: str | None = None
     num_speculative_tokens: int = 0
+    draft: Architecture | None = None
+    """The draft model that keeps a cache beside the target's, as vLLM builds it."""
+    draft_kv_cache_dtype: str | None = None
     disable_hybrid_kv_cache_manager: bool | None = None
     num_gpu_blocks_override: int | None = None
     language_model_only: bool = False

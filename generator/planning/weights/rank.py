@@ -52,9 +52,9 @@ class StageWeights(Value):
     def always_read_bytes(self) -> int:
         """Bytes that every decode step reads: all but routed experts, towers and the embedding's other rows.
 
-        A tied embedding is read as the head.
+        A tied embedding is read as the head; a draft model has steps of its own.
         """
-        unread = sum(self.by_part.get(part, 0) for part in ("experts", "vision", "embed"))
+        unread = sum(self.by_part.get(part, 0) for part in ("experts", "vision", "embed", "draft"))
         return self.total_bytes - unread
 
 

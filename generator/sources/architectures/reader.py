@@ -16,7 +16,7 @@ from generator.sources.architectures.hybrid import HYBRID
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, read_towers
-from generator.sources.architectures.speculators import as_draft
+from generator.sources.architectures.speculators import as_draft, unwrapped
 from generator.sources.architectures.state_space import STATE_SPACE
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
 
 
 def _read(config: Mapping[str, Any]) -> Architecture:
+    config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
     if text["model_type"] in _UNSHARDED:
         raise UnsupportedArchitectureError(

@@ -1,12 +1,21 @@
-"""Draft models with a config.json of their own: EAGLE and EAGLE-3, which borrow the target's embedding."""
+"""Draft models with a config.json of their own: EAGLE, EAGLE-3 and DFlash, and the `speculators` format of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import FullAttention, SlidingWindow
-from generator.models.dtype import DType
-from generator.models.matrix import Matrix, Shard
+from generator.planning.draft_heads import (
+    DFLASH,
+    EAGLE,
+    EAGLE3,
+    Taps,
+    dense_layers,
+    dflash_head,
+    eagle3_head,
+    eagle_head,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,67 +24,93 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
 
-EAGLE3 = frozenset({
-    "LlamaForCausalLMEagle3", "Eagle3LlamaForCausalLM", "Eagle3MiniMaxM2ForCausalLM", "Eagle3Qwen2_5vlForCausalLM",
-    "Eagle3Qwen3vlForCausalLM", "Eagle3Qwen3ForCausalLM", "PeagleLlamaForCausalLM", "PeagleQwen3ForCausalLM",
-    "PEagleDraftModel",
-})  # fmt: skip
-EAGLE = frozenset({
-    "EagleLlamaForCausalLM", "LlamaForCausalLMEagle", "EagleMistralForCausalLM", "EagleCohereForCausalLM",
-    "EagleMiniCPMForCausalLM",
-})  # fmt: skip
-"""Classes that vLLM's registry builds as drafts (vLLM 0.32 model_executor/models/registry.py)."""
+_EAGLE3_CLASSES = {"llama": "Eagle3LlamaForCausalLM", "qwen3": "Eagle3Qwen3ForCausalLM"}
+_PEAGLE_CLASSES = {"llama": "PeagleLlamaForCausalLM", "qwen3": "PeagleQwen3ForCausalLM"}
+_FORMATS: dict[str, Mapping[str, str]] = {"eagle3": _EAGLE3_CLASSES, "peagle": _PEAGLE_CLASSES}
+"""The class that vLLM builds by the `model_type` of the layers (vLLM 0.32 configs/speculators/algos.py)."""
+_CARRIED = ("draft_vocab_size", "target_hidden_size", "norm_before_fc", "fc_norm", "quantization_config")
+_SLIDING = "sliding_attention"
 
-_TAPS = 3
-"""Layers of the target whose states EAGLE-3 reads where its config names none (vLLM 0.32 llama_eagle3.py)."""
+
+def unwrapped(config: Config) -> Config:
+    """A config of the `speculators` format as the plain one that vLLM makes of it; any other unchanged.
+
+    Raises:
+        UnsupportedArchitectureError: it drafts by an algorithm, or with layers, that no reader knows.
+    """
+    kind = config.get("speculators_model_type")
+    if kind is None:
+        return config
+    layers = config.get("transformer_layer_config") or {}
+    carried = {name: config[name] for name in _CARRIED if config.get(name) is not None}
+    if kind == "dflash":
+        taps = {"target_layer_ids": list(config.get("aux_hidden_state_layer_ids") or ())}
+        return {**layers, **carried, "architectures": ["DFlashDraftModel"], "dflash_config": taps}
+    classes, family = _FORMATS.get(str(kind)), str(layers.get("model_type", "llama"))
+    if classes is None or family not in classes:
+        known = ", ".join((*_FORMATS, "dflash"))
+        raise UnsupportedArchitectureError(
+            f"drafts of the speculators format {kind!r} with {family} layers are not planned; those of {known} are, "
+            f"with {' or '.join(_EAGLE3_CLASSES)} layers"
+        )
+    return {**layers, **carried, "architectures": [classes[family]]}
 
 
 def as_draft(architecture: Architecture, text: Config) -> Architecture:
-    """The architecture as vLLM builds it for a draft; unchanged where its class is none.
+    """The architecture as vLLM builds it for a draft; unchanged where its class is none."""
+    name = architecture.architecture
+    vocabulary = int(text["draft_vocab_size"]) if text.get("draft_vocab_size") else None
+    if name in EAGLE:
+        return eagle_head(architecture, name)
+    if name in EAGLE3:
+        dense = dense_layers(architecture, int(text.get("intermediate_size") or 0))
+        return eagle3_head(dense, _taps(architecture, text), vocabulary)
+    if name in DFLASH:
+        return dflash_head(_dflash_windows(architecture, text), _dflash_taps(text), vocabulary)
+    return architecture
 
-    The target's embedding replaces the draft's own, and EAGLE's head is the target's (v1/spec_decode/eagle.py).
-    """
-    hidden = architecture.hidden_size
-    if architecture.architecture in EAGLE:
-        joined = _fc(hidden, 2 * hidden)
-        return architecture.model_copy(
-            update={"extra": (*architecture.extra, joined), "embedding": False, "lm_head": False}
-        )
-    if architecture.architecture not in EAGLE3:
-        return architecture
-    taps = len(text.get("eagle_aux_hidden_state_layer_ids") or ()) or _TAPS
-    width = int(text.get("target_hidden_size") or hidden) * taps
-    vocab = int(text.get("draft_vocab_size") or architecture.vocab_size)
-    table = Matrix(name="draft_id_to_target_id", rows=vocab, dtype=DType.I64, part="other", linear=False)
-    extra = (*architecture.extra, _fc(hidden, width), *_second_inputs(architecture), table)
-    return architecture.model_copy(
-        update={"extra": extra, "embedding": False, "vocab_size": vocab, "tie_word_embeddings": False}
+
+def _taps(architecture: Architecture, text: Config) -> Taps:
+    """What an EAGLE-3 head reads, by the fields that vLLM looks at (vLLM 0.32 llama_eagle3.py)."""
+    inner = text.get("eagle_config") or {}
+    width = int(text.get("target_hidden_size") or architecture.hidden_size)
+    count = text.get("num_aux_hidden_states") or len(inner.get("eagle_aux_hidden_state_layer_ids") or ())
+    taps = Taps(width=width) if not count else Taps(int(count), width)
+    joined = inner.get("norm_before_fc", text.get("norm_before_fc", False))
+    return taps._replace(norms=taps.layers * (bool(joined) + bool(text.get("fc_norm"))))
+
+
+def _dflash_taps(text: Config) -> Taps:
+    """Layers that a DFlash draft reads; one for each of its own where its config names none (qwen3_dflash.py)."""
+    inner = text.get("dflash_config") or {}
+    names = (
+        inner.get("target_layer_ids"), text.get("eagle_aux_hidden_state_layer_ids"), text.get("target_layer_ids"),
+        inner.get("layer_ids"),
+    )  # fmt: skip
+    found = next((ids for ids in names if ids), None)
+    count = len(found) if found else int(text["num_hidden_layers"])
+    return Taps(count, int(text.get("target_hidden_size") or 0))
+
+
+def _dflash_windows(architecture: Architecture, text: Config) -> Architecture:
+    """The layers' windows by DFlash's own rule: `layer_types`, or `use_swa` for all (qwen3_dflash.py)."""
+    inner = text.get("dflash_config") or {}
+    kinds = text.get("layer_types") or []
+    sliding = [kind == _SLIDING for kind in kinds] or [False]
+    if not any(sliding):
+        sliding = [bool(inner.get("use_swa"))] * architecture.num_hidden_layers
+    window = inner.get("swa_window_size") or text.get("sliding_window")
+    layers = tuple(
+        layer.model_copy(update={"mixer": _windowed(layer.mixer, int(window) if slides and window else None)})
+        for layer, slides in zip(architecture.layers, sliding, strict=False)
     )
+    found = tuple(dict.fromkeys(layers))
+    numbers = " ".join(str(found.index(layer)) for layer in layers)
+    return architecture.model_copy(update={"layer_kinds": found, "layer_pattern": numbers})
 
 
-def _fc(rows: int, columns: int) -> Matrix:
-    return Matrix(name="fc", rows=rows, columns=columns, part="dense")
-
-
-def _second_inputs(architecture: Architecture) -> tuple[Matrix, ...]:
-    """The first layer attends from state and embedding joined: its projections are twice as wide."""
-    mixer = architecture.layers[0].mixer
+def _windowed(mixer: Any, window: int | None) -> Any:
     if not isinstance(mixer, FullAttention | SlidingWindow):
-        return ()
-    q, kv = mixer.num_attention_heads, mixer.num_key_value_heads
-    shard: Shard = "column"
-    rows = (
-        ("q_proj", q * mixer.head_dim, q),
-        ("k_proj", kv * mixer.head_dim, kv),
-        ("v_proj", kv * mixer.head_dim_v, kv),
-    )
-    hidden = architecture.hidden_size
-    return (
-        *(
-            Matrix(
-                name=f"layers.0.self_attn.{name}", rows=size, columns=hidden, shard=shard, units=units, part="attention"
-            )
-            for name, size, units in rows
-        ),
-        Matrix(name="layers.0.hidden_norm", rows=hidden, part="other", linear=False),
-    )
+        return mixer
+    fields = mixer.model_dump(exclude={"kind", "sliding_window"})
+    return SlidingWindow(**fields, sliding_window=window) if window else FullAttention(**fields)

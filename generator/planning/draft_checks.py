@@ -1,0 +1,196 @@
+"""Checks of speculative decoding against what vLLM refuses (0.32 config/speculative.py unless said otherwise)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import ValidationError
+
+from generator.errors import RequestError
+from generator.models.attention import MLA, CompressedMLA
+from generator.models.speculation import Method, Speculation
+from generator.planning.draft_targets import GIVES_STATES, RELAYS_STATES
+from generator.planning.drafts import method_of
+from generator.planning.overhead import model_runner
+from generator.planning.rule_shapes import attention_mixers
+
+if TYPE_CHECKING:
+    from generator.models.parallelism import Layout
+    from generator.planning.case import Case
+    from generator.planning.drafts import Draft
+    from generator.planning.rule_shapes import Attention
+
+_COUNTED = ("mtp", "ngram", "suffix")
+"""Ways to draft with layers that the target's checkpoint ships, and with nothing that takes memory."""
+_READS_LAYERS = frozenset({"eagle3", "dflash"})
+"""Methods whose draft reads states of several layers of its target."""
+_COUNTS_BY_ITSELF = frozenset({"suffix"})
+_NO_MLP_SPECULATOR = "vLLM has taken MLP speculators out of its registry (model_executor/models/registry.py)"
+
+
+def check_speculation(case: Case) -> None:
+    """Return only where the draft's settings are such as vLLM takes and this planner counts.
+
+    Raises:
+        RequestError: they are not; names the setting and the next step.
+        UnknownFactError: the facts of the draft model are missing.
+    """
+    if not case.architecture.embedding:
+        raise RequestError(
+            f"{case.facts.id} is a draft ({case.architecture.architecture}): name the model that it drafts for with "
+            f"--model, and the draft in speculative_config.model"
+        )
+    given = case.fixed.get("speculative_config")
+    if given is None:
+        return
+    spoken = _read(given)
+    _check_method(case, spoken)
+    draft = case.draft
+    if draft is not None:
+        _check_target(case, draft)
+        _check_room(case, spoken, draft)
+
+
+def check_draft_layout(case: Case, layout: Layout) -> None:
+    """Return only where vLLM splits the draft over the ranks of `layout`.
+
+    Raises:
+        RequestError: it does not; the reason is vLLM's.
+    """
+    draft, tp = case.draft, layout.tensor_parallel_size
+    if draft is None:
+        return
+    asked = case.speculation.draft_tensor_parallel_size
+    if asked not in {None, 1, tp}:
+        raise RequestError(f"draft_tensor_parallel_size ({asked}) can be 1 or the target's tensor parallel size ({tp})")
+    if asked == 1 < tp and draft.method == "draft_model" and model_runner(case.architecture, case.release) == "v1":
+        raise RequestError(
+            f"draft_tensor_parallel_size (1) and tensor_parallel_size ({tp}) must be the same; leave the draft's out"
+        )
+    if layout.pipeline_parallel_size > 1 and draft.method in _READS_LAYERS:
+        _check_relay(case, draft)
+    for mixer in attention_mixers(draft.architecture):
+        _check_heads(mixer, tp, draft)
+
+
+def _check_relay(case: Case, draft: Draft) -> None:
+    """Stages hand the states on (v1/worker/gpu/spec_decode/eagle/eagle3_utils.py:44)."""
+    name = case.architecture.architecture
+    if name not in RELAYS_STATES:
+        raise RequestError(f"{name} does not support {draft.method} with pipeline parallelism: use one stage")
+
+
+def _read(given: Any) -> Speculation:
+    """The settings, as a mapping of the method's name and a count of tokens."""
+    if not isinstance(given, dict):
+        raise RequestError(
+            'speculative_config must be a mapping, like {"method": "mtp", "num_speculative_tokens": 1}, '
+            f"got {given!r}"
+        )
+    if "tensor_parallel_size" in given:
+        raise RequestError("speculative_config takes draft_tensor_parallel_size, not tensor_parallel_size: rename it")
+    try:
+        return Speculation.model_validate(given)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        wanted = {
+            int: "a whole number of at least 1", bool: "true or false", str: "a name"
+        }[_type_of(name)]  # fmt: skip
+        raise RequestError(f"speculative_config.{name} must be {wanted}, got {given[name]!r}") from error
+
+
+def _type_of(name: str) -> type:
+    text = str(Speculation.model_fields[name].annotation)
+    return next((kind for kind in (int, bool) if kind.__name__ in text), str)
+
+
+def _check_method(case: Case, spoken: Speculation) -> None:
+    """The release has the method, and its memory is counted."""
+    method = method_of(spoken) if spoken.method or spoken.checkpoint else None
+    if method == "mlp_speculator":
+        raise RequestError(f"{_NO_MLP_SPECULATOR}: choose {_choices()}")
+    _check_release(case, method)
+    if method not in {*_COUNTED, *get_args(Method)}:
+        raise RequestError(
+            f"drafts by {method or 'no named method'} are not planned, their weights and cache would be missing: "
+            f"choose {_choices()}, or leave speculative_config out"
+        )
+    if method == "mtp" and spoken.checkpoint not in {None, case.facts.id, case.request.model}:
+        raise RequestError(
+            "multi-token prediction is planned with the target's own layers: leave the draft's model out"
+        )
+    if method in get_args(Method) and spoken.checkpoint is None:
+        raise RequestError(f"drafts by {method} need a checkpoint: name it in speculative_config.model")
+    if spoken.num_speculative_tokens is None and method not in _COUNTS_BY_ITSELF:
+        raise RequestError("num_speculative_tokens must be provided with a draft: add it to speculative_config, like 3")
+    if method in _READS_LAYERS and case.architecture.architecture not in {"", *GIVES_STATES}:
+        raise RequestError(
+            f"vLLM's {case.architecture.architecture} does not hand out the states of its layers, which {method} reads "
+            "(SupportsEagle3): choose draft_model or ngram"
+        )
+
+
+def _check_release(case: Case, method: str | None) -> None:
+    flag = case.tables.engine.by_name.get("spec_method")
+    if flag is not None and flag.choices and method is not None and method not in flag.choices:
+        raise RequestError(f"vLLM {case.release} does not draft by {method}: choose {_choices()}")
+
+
+def _check_target(case: Case, draft: Draft) -> None:
+    """The GPU runs the draft's weights, and code of its own is allowed as for its target."""
+    facts = draft.facts
+    stored = draft.quantization
+    rows = [row for row in case.tables.methods if stored and stored.method in (row.name, *row.aliases)]
+    least = rows[0].minimum_for(case.release) if rows else None
+    if least is not None and case.gpu.capability < least:
+        raise RequestError(
+            f"quantization {rows[0].name} of the draft model {facts.id} is not supported on {case.gpu.name}: minimum "
+            f"capability {least}, its own {case.gpu.capability}; choose an unquantized draft"
+        )
+    if facts.custom_code and facts.architecture.generic and not case.request.trust_remote_code:
+        raise RequestError(f"{facts.id} runs code of its own repository: read it, then add --trust-remote-code")
+
+
+def _check_room(case: Case, spoken: Speculation, draft: Draft) -> None:
+    """A step has room for the tokens that a draft adds to it, and the draft for the context asked of it."""
+    own, context = draft.facts.architecture.max_position_embeddings, spoken.max_model_len
+    if context is not None and context > min(own, case.asked_context or case.model_context):
+        raise RequestError(
+            f"speculative_config.max_model_len ({context:,}) cannot be larger than the draft's own context ({own:,}) "
+            "or the target's: lower it, or leave it out"
+        )
+    tokens, asked = spoken.num_speculative_tokens or 0, case.fixed.get("max_num_batched_tokens")
+    slots = _new_slots(spoken, draft.method, tokens)
+    if asked is not None and asked <= slots:
+        raise RequestError(f"max_num_batched_tokens ({asked}) leaves no room beside {slots} draft tokens: raise it")
+    sequences = case.fixed.get("max_num_seqs")
+    if case.fixed.get("enable_lora") and asked and sequences and asked < sequences * (tokens + 1):
+        raise RequestError(
+            f"with adapters max_num_batched_tokens ({asked}) must hold {tokens + 1} tokens for each of max_num_seqs "
+            f"({sequences}): raise it, or lower num_speculative_tokens"
+        )
+
+
+def _new_slots(spoken: Speculation, method: Method, tokens: int) -> int:
+    """Tokens that drafting adds to a request's in a step (max_num_new_slots_for_drafting)."""
+    if method == "dflash":
+        return tokens
+    if method == "draft_model":
+        return tokens if spoken.parallel_drafting else 1
+    return tokens - 1 if spoken.parallel_drafting else 0
+
+
+def _check_heads(mixer: Attention, tp: int, draft: Draft) -> None:
+    """The draft's heads divide over the target's ranks (config/model.py:1546, layers/linear.py:1051)."""
+    if mixer.num_attention_heads % tp:
+        raise RequestError(
+            f"the {mixer.num_attention_heads} attention heads of the draft model {draft.facts.id} must be divisible by "
+            f"tensor parallel size ({tp})"
+        )
+    kv = tp if isinstance(mixer, MLA | CompressedMLA) else mixer.num_key_value_heads
+    if kv % tp and tp % kv:
+        raise RequestError(f"{kv} KV heads of the draft model {draft.facts.id} do not divide over {tp} ranks")
+
+
+def _choices() -> str:
+    return ", ".join((*get_args(Method), *_COUNTED))
