@@ -40,6 +40,12 @@ HEAD_EVERY_STAGE = frozenset({
 HEADLESS = ("Model", "ForSequenceClassification", "ForTokenClassification", "RewardModel")
 """Ends of the names of classes that compute no logits: vLLM builds them without a head."""
 
+GENERATIVE = frozenset({
+    "InternVLChatModel", "H2OVLChatModel", "SkyworkR1VChatModel", "NVLM_D_Model", "UltravoxModel", "MiDashengLMModel",
+    "MossAudioModel", "Qwen2_5OmniModel",
+})  # fmt: skip
+"""Multimodal classes that end so and yet generate text (vLLM 0.32 model_executor/models/registry.py)."""
+
 
 class Decoder(NamedTuple):
     """What a family's reader finds: the layers, and the family's own ways outside them."""
@@ -89,7 +95,7 @@ def assemble(
         layer_pattern=pattern(numbers),
         dtype=dtype(config),
         norm_bias=decoder.norm_bias,
-        lm_head=decoder.lm_head and not class_name(config).endswith(HEADLESS),
+        lm_head=decoder.lm_head and (class_name(config) in GENERATIVE or not class_name(config).endswith(HEADLESS)),
         lm_head_bias=decoder.lm_head_bias,
         embed_whole=decoder.embed_whole,
         embed_every_stage=text.get("model_type") in EMBED_EVERY_STAGE,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.sources.architectures.audio import whisper_tower
+from generator.errors import UnsupportedArchitectureError
+from generator.sources.architectures.audio import AUDIO, generic_audio_tower, whisper_tower
+from generator.sources.architectures.audio_conformer import CONFORMER
 from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.vision import VISION, generic_tower
+from generator.sources.architectures.vision_llava import BEHIND_ENCODER, FIXED_ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,20 +22,64 @@ if TYPE_CHECKING:
 _DEFAULTED = frozenset({"llama4"})
 """Model types whose Transformers config fills in a tower that config.json leaves out."""
 
+_VISION = ("vision_config", "vit_config", "visual_config")
+_AUDIO = ("audio_config", "audio_encoder_config", "speech_config")
+
 
 def read_towers(config: Config) -> tuple[Tower, ...]:
-    """The towers of a model with a text config nested in it; none for a decoder alone."""
-    text = text_config(config)
-    if config.get("model_type") == "whisper":
-        return (whisper_tower(config),)
-    vision = config.get("vision_config") or (config.get("thinker_config") or {}).get("vision_config")
+    """The towers of a model with encoders beside its decoder; none for a decoder alone."""
     model_type = str(config.get("model_type"))
-    if text is config or not (isinstance(vision, dict) or model_type in _DEFAULTED):
+    text = text_config(config)
+    if model_type == "whisper":
+        return (whisper_tower(config),)
+    if model_type in CONFORMER:
+        return CONFORMER[model_type](config, text)
+    return (*_vision_towers(config, model_type, text), *_audio_towers(config, model_type, text))
+
+
+def _vision_towers(config: Config, model_type: str, text: Config) -> tuple[Tower, ...]:
+    vision = _part(config, _VISION)
+    if vision is None and model_type not in _DEFAULTED | FIXED_ENCODER:
         return ()
-    tower = VISION.get(model_type, generic_tower)(vision or {}, text)
-    return (tower.model_copy(update=encoder_shape(config, vision or {})),)
+    vision = vision or {}
+    if model_type in BEHIND_ENCODER:
+        tower = BEHIND_ENCODER[model_type](config, vision, text)
+    else:
+        tower = VISION.get(model_type, generic_tower)(vision, text)
+    return (tower.model_copy(update=encoder_shape(config, vision)),)
+
+
+def _audio_towers(config: Config, model_type: str, text: Config) -> tuple[Tower, ...]:
+    audio = _part(config, _AUDIO)
+    if audio is None:
+        return ()
+    return (AUDIO.get(model_type, generic_audio_tower)(config, audio, text),)
+
+
+def _part(config: Config, keys: tuple[str, ...]) -> Config | None:
+    """The first of the nested configs that is there, in the outer config or in an omni model's thinker.
+
+    Raises:
+        UnsupportedArchitectureError: it is there and is not a config.
+    """
+    for outer in (config, config.get("thinker_config") or {}):
+        for key in keys:
+            part = outer.get(key)
+            if isinstance(part, dict):
+                return part
+            if part:
+                raise UnsupportedArchitectureError(
+                    f"config.json of model_type {config.get('model_type')!r} has no object in {key}; "
+                    "fetch the model's own config.json"
+                )
+    return None
 
 
 def has_generic_tower(config: Config) -> bool:
-    """Whether the tower is read by standard fields, no reader knowing its family."""
-    return bool(read_towers(config)) and str(config.get("model_type")) not in {*VISION, "whisper"}
+    """Whether a tower is read by standard fields, no reader knowing its family."""
+    model_type = str(config.get("model_type"))
+    if model_type == "whisper" or model_type in CONFORMER:
+        return False
+    seen = _part(config, _VISION) is not None and model_type not in {*VISION, *BEHIND_ENCODER}
+    heard = _part(config, _AUDIO) is not None and model_type not in AUDIO
+    return seen or heard

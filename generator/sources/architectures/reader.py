@@ -8,6 +8,7 @@ from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindow
 from generator.sources.architectures.attention import is_generic, mixers
 from generator.sources.architectures.blocks import has_experts
+from generator.sources.architectures.composite import completed
 from generator.sources.architectures.decoder import Decoder, assemble
 from generator.sources.architectures.dense import DENSE, dense_decoder
 from generator.sources.architectures.encoders import ENCODERS
@@ -45,12 +46,18 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
         UnsupportedArchitectureError: the config declares what no reader knows, or lacks a shape.
     """
     try:
-        return _read(config)
+        return _read(completed(config))
     except KeyError as missing:
         raise UnsupportedArchitectureError(
             f"config.json of model_type {config.get('model_type')!r} lacks {missing}, which its family needs; "
             "fetch the model's own config.json"
         ) from missing
+    except (AttributeError, IndexError, TypeError, ValueError, ArithmeticError) as wrong:
+        reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {config.get('model_type')!r} has a field of a wrong type or value ({reason}); "
+            "fetch the model's own config.json"
+        ) from wrong
 
 
 def _read(config: Mapping[str, Any]) -> Architecture:

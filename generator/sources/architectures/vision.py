@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.vision_ocr import dots_tower, exaone_tower, glm_ocr_tower
 from generator.sources.architectures.vision_qwen import glm4v_tower, qwen2_5_tower, qwen2_tower, qwen3_tower
 
 if TYPE_CHECKING:
@@ -114,29 +115,16 @@ def kimi_tower(vision: Config, text: Config) -> Tower:
     )  # fmt: skip
 
 
-def pixtral_tower(vision: Config, text: Config) -> Tower:
-    """Pixtral with Mistral 3's projector: patches merged, then two matrices (pixtral.py, mistral3.py)."""
-    hidden, inner = integer(vision, "hidden_size", default=1024), integer(vision, "intermediate_size", default=4096)
-    patch = integer(vision, "patch_size", default=16)
-    names = (
-        "transformer.layers.0.attention.qkv_proj", "transformer.layers.0.attention.o_proj",
-        ("transformer.layers.0.feed_forward.gate_proj", "transformer.layers.0.feed_forward.up_proj"),
-        "transformer.layers.0.feed_forward.down_proj",
-    )  # fmt: skip
-    out = int(text["hidden_size"])
-    merge = integer(vision, "spatial_merge_size", default=2) ** 2
-    return Tower(
-        name="vision_tower",
-        count=integer(vision, "num_hidden_layers", default=24),
-        block=block(names, hidden, inner, bias=False, norm_bias=False),
-        outer=(
-            plain("patch_conv", hidden, 3 * patch**2),
-            plain("norms", hidden, copies=2),
-            plain("patch_merger.merging_layer", hidden, merge * hidden),
-            linear("multi_modal_projector.linear_1", out, hidden, "column", bias=False),
-            linear("multi_modal_projector.linear_2", out, out, "row", bias=False),
-        ),
-    )
+def kimi_vl_tower(vision: Config, text: Config) -> Tower:
+    """Kimi-VL: the same encoder by other field names (moonvit.py, kimi_vl.py)."""
+    named = {
+        **vision,
+        "vt_hidden_size": vision["hidden_size"],
+        "vt_intermediate_size": vision["intermediate_size"],
+        "vt_num_attention_heads": vision["num_attention_heads"],
+        "vt_num_hidden_layers": vision["num_hidden_layers"],
+    }
+    return kimi_tower(named, text)
 
 
 def intern_tower(vision: Config, text: Config) -> Tower:
@@ -222,7 +210,9 @@ VISION: dict[str, Callable[[Config, Config], Tower]] = {
     **dict.fromkeys(
         ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe"), qwen3_tower
     ),
-    "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "mistral3": pixtral_tower,
-    "pixtral": pixtral_tower, "internvl_chat": intern_tower, "internvl": intern_hf_tower,
+    "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "kimi_vl": kimi_vl_tower,
+    **dict.fromkeys(("internvl_chat", "qianfan_ocr", "skywork_chat", "h2ovl_chat", "NVLM_D"), intern_tower),
+    "internvl": intern_hf_tower, "glm_ocr": glm_ocr_tower, "exaone4_5": exaone_tower, "dots_ocr": dots_tower,
+    "qwen2_5_omni": qwen2_5_tower,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`."""
