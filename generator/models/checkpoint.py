@@ -34,6 +34,21 @@ class Checkpoint(Value):
     tensors: tuple[TensorGroup, ...] = ()
 
 
+class SentenceFacts(Value):
+    """What a repository's sentence-transformers files say, as vLLM reads them."""
+
+    pools: bool = False
+    """True where `modules.json` names a pooling module: vLLM then runs the model for pooling, whatever its class."""
+    pooling_type: str = ""
+    """vLLM's name of that module's pooling over a sequence: CLS, MEAN, LAST; empty where the class decides."""
+    max_seq_length: int | None = None
+    """Context of `sentence_*_config.json`, which goes before config.json's."""
+    tokenizer_max_length: int | None = None
+    """The tokenizer's `model_max_length`, which caps a pooling model of absolute positions."""
+    projector_elements: int = 0
+    """Elements of the Dense modules behind the pooling."""
+
+
 class ModelFacts(Value):
     """All that the planner is told about a model."""
 
@@ -47,5 +62,7 @@ class ModelFacts(Value):
     gated: bool | None = None
     custom_code: bool = False
     """True where config.json's `auto_map` asks for code from the repository."""
+    sentence: SentenceFacts | None = None
+    """None where the repository has no sentence-transformers file."""
     draft: ModelFacts | None = None
     """Facts of the model that drafts for this one in speculative decoding; None where none is asked for."""

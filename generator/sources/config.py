@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from generator.models.checkpoint import Source
+    from generator.models.checkpoint import SentenceFacts, Source
     from generator.sources.safetensors_headers import Tensor
 
 MAX_JSON_BYTES = 8000
@@ -28,16 +28,25 @@ def parse_object(text: bytes, where: str) -> dict[str, Any]:
     Raises:
         SourceError: it holds anything else; the line and column of a syntax error are named.
     """
+    value = parse_json(text, where)
+    if not isinstance(value, dict):
+        raise SourceError(f"{where} is not a JSON object: fetch it again or correct it.")
+    return value
+
+
+def parse_json(text: bytes, where: str) -> Any:
+    """The JSON value that `text` holds.
+
+    Raises:
+        SourceError: it holds none; the line and column of a syntax error are named.
+    """
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise SourceError(f"{where} is not valid JSON ({at}): fetch it again or correct it.") from error
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{where} is not valid JSON: fetch it again or correct it.") from error
-    if not isinstance(value, dict):
-        raise SourceError(f"{where} is not a JSON object: fetch it again or correct it.")
-    return value
 
 
 def assemble(
@@ -48,6 +57,7 @@ def assemble(
     config: dict[str, Any],
     quant_config: dict[str, Any] | None,
     tensors: Sequence[Tensor] | None,
+    sentence: SentenceFacts | None = None,
     license: str | None = None,  # noqa: A002 - ModelFacts' own name
     gated: bool | None = None,
 ) -> ModelFacts:
@@ -61,6 +71,7 @@ def assemble(
         license=license,
         gated=gated,
         custom_code=asks_for_code(config),
+        sentence=sentence,
     )
     if tensors is None:
         return facts

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
-from generator.sources.config import assemble, parse_object
-from generator.sources.local import directory_tensors, read_object
+from generator.sources.config import assemble, parse_json, parse_object
+from generator.sources.local import directory_tensors, read_object, read_value
 from generator.sources.safetensors_headers import INDEX_FILE, shard_names
+from generator.sources.sentence import sentence_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,10 @@ def _fetched_facts(client: HubClient, progress: Callable[[int, int], None] | Non
     quant = _fetched_object(client, _QUANT_FILE, published.commit) if _QUANT_FILE in published.files else None
     index = _fetched_object(client, INDEX_FILE, published.commit) if INDEX_FILE in published.files else None
     shards = shard_names(published.files, index)
+
+    def read(name: str) -> Any:
+        return _fetched_value(client, name, published.commit) if name in published.files else None
+
     return assemble(
         id=client.model,
         revision=published.commit,
@@ -72,6 +77,7 @@ def _fetched_facts(client: HubClient, progress: Callable[[int, int], None] | Non
         config=config,
         quant_config=quant,
         tensors=client.tensors(shards, published.commit, progress) if shards else None,
+        sentence=sentence_facts(read, config),
         license=published.license,
         gated=published.gated,
     )
@@ -79,14 +85,16 @@ def _fetched_facts(client: HubClient, progress: Callable[[int, int], None] | Non
 
 def _cached_facts(client: HubClient) -> ModelFacts:
     """Facts from the client's cache; headers only where all the weights are there too."""
-    config = client.cached(_CONFIG_FILE)
+    snapshot = client.cached(_CONFIG_FILE).parent
+    config = read_object(snapshot / _CONFIG_FILE) or {}
     return assemble(
         id=client.model,
-        revision=config.parent.name,
+        revision=snapshot.name,
         source="hub",
-        config=read_object(config) or {},
-        quant_config=read_object(config.parent / _QUANT_FILE),
-        tensors=_cached_tensors(config.parent),
+        config=config,
+        quant_config=read_object(snapshot / _QUANT_FILE),
+        tensors=_cached_tensors(snapshot),
+        sentence=sentence_facts(lambda name: read_value(snapshot / name), config),
     )
 
 
@@ -99,3 +107,7 @@ def _cached_tensors(snapshot: Path) -> tuple[Tensor, ...] | None:
 
 def _fetched_object(client: HubClient, name: str, commit: str) -> dict[str, Any]:
     return parse_object(client.download(name, commit).read_bytes(), f"{client.model}/{name}")
+
+
+def _fetched_value(client: HubClient, name: str, commit: str) -> Any:
+    return parse_json(client.download(name, commit).read_bytes(), f"{client.model}/{name}")

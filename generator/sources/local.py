@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
-from generator.sources.config import assemble, parse_object
+from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.safetensors_headers import (
     INDEX_FILE,
     PREFIX_BYTES,
@@ -16,6 +16,7 @@ from generator.sources.safetensors_headers import (
     parse_header,
     shard_names,
 )
+from generator.sources.sentence import sentence_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ def local_facts(model: str, *, progress: Callable[[int, int], None] | None = Non
         config=config,
         quant_config=read_object(directory / "hf_quant_config.json"),
         tensors=directory_tensors(directory, progress=progress),
+        sentence=sentence_facts(lambda name: read_value(directory / name), config),
     )
 
 
@@ -74,8 +76,23 @@ def read_object(path: Path) -> dict[str, Any] | None:
     Raises:
         SourceError: the file cannot be read, or is no JSON object.
     """
+    text = _text(path)
+    return None if text is None else parse_object(text, str(path))
+
+
+def read_value(path: Path) -> Any:
+    """The JSON value in `path`; None where there is no such file.
+
+    Raises:
+        SourceError: the file cannot be read, or is no JSON.
+    """
+    text = _text(path)
+    return None if text is None else parse_json(text, str(path))
+
+
+def _text(path: Path) -> bytes | None:
     try:
-        return parse_object(path.read_bytes(), str(path))
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
