@@ -122,3 +122,7 @@ class BudgetSettings(Value):
     """Bytes of weights that each rank keeps in the host's memory."""
     kv_cache_bytes: int | None = None
     """Cache bytes of a rank where the user fixes them; None where the utilization decides."""
+    attention_backends: tuple[str, ...] = ()
+    """Backends that the cache's layers take, which decide what sparse attention reserves."""
+    kv_cache_dtype: str = "auto"
+    """The cache's dtype as the backend has it."""

@@ -10,6 +10,7 @@ from generator.models.overheads import release_key
 from generator.models.plan import MemoryBudget
 from generator.planning import graphs, overhead
 from generator.planning.pinned import left_on_gpu, pinned
+from generator.planning.workspace import sparse_workspace
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def budget(
     fixed = overhead.non_torch(layout, link=link, release=release, table=table) + overhead.persistent_buffers(
         architecture, settings, release=release, last_stage=last_stage
     )
+    fixed += sparse_workspace(architecture, layout, settings, release=release)
     activation, otherwise = (
         overhead.activation_peak(
             architecture,
@@ -143,7 +145,7 @@ def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: Ov
     elif gpu.capability not in table.calibrated_capabilities:
         outside.append(f"compute capability {gpu.capability / 10:.1f}")
     if any(_is_sparse(layer.mixer) for layer in architecture.layer_kinds):
-        outside.append("sparse attention workspaces")
+        outside.append("sparse attention (its workspaces are read in vLLM's code)")
     limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
     return f"{table.calibration_set}{limits}"
 

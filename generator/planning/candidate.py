@@ -169,7 +169,8 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
     sizes = Limits(int(attempt.sequences.value), int(attempt.tokens.value))
     settings = case.cache_settings(sizes)
     cache = cache_layout(case.architecture, layout, settings)
-    memory = _memory_settings(case, sizes, utilization=1.0)
+    kernels = {"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
+    memory = _memory_settings(case, sizes, utilization=1.0).model_copy(update=kernels)
     utilization = chosen_utilization(case, layout, memory, _own_utilization(case))
     memory = memory.model_copy(update={"gpu_memory_utilization": budget_share(case, layout, memory, utilization)})
     stages = tuple(

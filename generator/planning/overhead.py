@@ -12,6 +12,7 @@ from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
 from generator.models.overheads import release_key
 from generator.planning.kv_cache.settings import is_hybrid
+from generator.planning.workspace import indexer_logits
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def activation_peak(
     The phases follow one another (encoder, compilation, forward pass, sampler), so their peaks do not add (vLLM 0.32
     v1/worker/gpu/model_runner.py:991-1021); what the encoder put out is kept through all of them.
     """
-    phases = [table.term("token_factor", release).times(token_bytes(architecture, layout, settings))]
+    forward = table.term("token_factor", release).times(token_bytes(architecture, layout, settings))
+    phases = [forward + ByteInterval.exact(indexer_logits(architecture))]
     if first_stage:
         phases.append(compilation(architecture, layout, settings, release=release, table=table))
     if last_stage and settings.samples:

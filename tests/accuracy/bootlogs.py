@@ -94,8 +94,13 @@ def plan(case: Case, table: OverheadTable) -> Scored:
         case.quantization,
         case.layout,
         dtype=row["dtype"] or None,
+        capability=case.gpu.capability,
         drafts=drafts,
         language_model_only=case.text_only,
+    )
+    cache = cache_layout(case.architecture, case.layout, _cache_settings(case))
+    settings = settings.model_copy(
+        update={"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
     )
     memory = budget(
         weights_bytes=weights.worst.total_bytes,
@@ -107,7 +112,6 @@ def plan(case: Case, table: OverheadTable) -> Scored:
         release=case.release,
         table=table,
     )
-    cache = cache_layout(case.architecture, case.layout, _cache_settings(case))
     needed = max(cache.min_bytes_to_start(settings.max_model_len), default=0)
     result, risk = verdict(memory, needed)
     free = case.figure("initial_free_gib")

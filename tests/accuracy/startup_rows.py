@@ -239,7 +239,7 @@ def _settings(
     speculative = re.search(r"num_speculative_tokens': (\d+)|[xn]=?(\d+)\b", row["speculative"])
     return BudgetSettings(
         gpu_memory_utilization=utilization or (0.9 if release_key(release) < (0, 20) else 0.92),
-        max_model_len=int(row["max_model_len"] or architecture.max_position_embeddings),
+        max_model_len=int(row["max_model_len"] or _capped(row) or architecture.max_position_embeddings),
         max_num_seqs=min(int(row["max_num_seqs"] or sequences), tokens),
         max_num_batched_tokens=tokens,
         enforce_eager=row["enforce_eager"] == "True" or _number(row["cudagraph_gib"]) == 0,
@@ -247,6 +247,12 @@ def _settings(
         encoder_tokens=0 if _text_only(row) else logged or encoder_tokens(architecture, tokens),
         samples=row["other_flags"] != "runner=pooling",
     )
+
+
+def _capped(row: Mapping[str, str]) -> int:
+    """The length that the row's note says it was capped at; 0 where it says nothing."""
+    found = re.search(r"max_model_len capped at ~?(\d+)", row["notes"])
+    return int(found[1]) if found else 0
 
 
 def _defaults(gpu: GPU) -> tuple[int, int]:
