@@ -84,5 +84,6 @@ def _environment(root: Path, options: Mapping[str, Any]) -> Environment:
     return Environment(  # noqa: S701 - text, no HTML; our own released templates
         loader=FileSystemLoader(root),
         extensions=[AnsibleCoreFiltersExtension],
+        optimized=False,  # every template is rendered once
         **{**options, "undefined": StrictUndefined},
     )
