@@ -90,6 +90,8 @@ class Architecture(Value):
     """True where vLLM's class builds the embedding on each pipeline stage, not on the first alone."""
     head_every_stage: bool = False
     """True where vLLM's class builds the head on each pipeline stage, not on the last alone."""
+    rotary_bytes: int = 0
+    """Bytes of the rotary tables that vLLM builds beside the weights on every rank."""
     generic: bool = False
     """True where no reader knows the family and standard fields alone were read."""
 

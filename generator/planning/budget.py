@@ -54,7 +54,9 @@ def budget(
         last_stage and architecture.lm_head and not architecture.tie_word_embeddings
     )
     weights = left_on_gpu(weights, architecture, layout, settings, ends=ends)
-    weights = with_load_extras(weights, architecture, release=release, table=table)
+    weights = with_load_extras(
+        weights, architecture, release=release, table=table, dtype_bytes=settings.dtype_bytes
+    )
     fixed = overhead.non_torch(layout, link=link, release=release, table=table) + overhead.persistent_buffers(
         architecture, settings, release=release, last_stage=last_stage
     )
@@ -123,16 +125,17 @@ def _requested(total: ByteInterval, utilization: float) -> ByteInterval:
 
 
 def with_load_extras(
-    weights: ByteInterval, architecture: Architecture, *, release: str, table: OverheadTable
+    weights: ByteInterval, architecture: Architecture, *, release: str, table: OverheadTable, dtype_bytes: int = 2
 ) -> ByteInterval:
     """Parameters and what loading adds to them: rotary tables, scales and the allocator's rounding.
 
     The rounding grows with the tensors: a fiftieth of a small model at most.
     """
+    held = weights + ByteInterval.exact(architecture.rotary_bytes * dtype_bytes // 2)
     if architecture.towers:
-        return weights + table.term("load_extra_multimodal_mib", release).times(MIB)
+        return held + table.term("load_extra_multimodal_mib", release).times(MIB)
     extra, most = table.term("load_extra_mib", release).times(MIB), weights.expected // 50
-    return weights + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
+    return held + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
 
 
 def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: OverheadTable) -> str:

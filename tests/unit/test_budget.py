@@ -30,6 +30,7 @@ LLAMA_8B = Architecture(
     tie_word_embeddings=False,
     layer_kinds=(Layer(feed_forward=Dense(intermediate_size=14336)),),
     layer_pattern="0*32",
+    rotary_bytes=131072 * 128 * 2,
 )
 DEFAULTS = BudgetSettings(
     gpu_memory_utilization=0.92, max_model_len=131072, max_num_seqs=256, max_num_batched_tokens=2048

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.models.architecture import Architecture, Layer, Tower
 from generator.sources.architectures.attention import is_prefix_lm, is_softcapped
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
+from generator.sources.architectures.rotary import rotary_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +107,7 @@ def assemble(
         drafts=decoder.drafts,
         prefix_lm=is_prefix_lm(config, text),
         attn_logit_softcapping=is_softcapped(text),
+        rotary_bytes=rotary_bytes(config),
         generic=generic,
     )
 

@@ -75,18 +75,19 @@ def max_length(config: Config) -> int:
     text = text_config(config)
     lengths = [int(text[key]) for key in _LENGTHS if isinstance(text.get(key), int | float)]
     length = text.get("model_max_length") or (min(lengths) if lengths else DEFAULT_LENGTH)
-    kinds = list(_ropes(text))
-    if any(_rope_type(rope) == "longrope" for rope in kinds):
+    kinds = list(rope_kinds(text))
+    if any(rope_type(rope) == "longrope" for rope in kinds):
         return int(length)
     factor = 1.0
     if "gemma3" not in str(config.get("model_type", "")):
         for rope in kinds:
-            if _rope_type(rope) not in _SCALED:
+            if rope_type(rope) not in _SCALED:
                 factor = rope.get("factor") or factor
     return int(length * factor)
 
 
-def _ropes(text: Config) -> Iterator[Config]:
+def rope_kinds(text: Config) -> Iterator[Config]:
+    """The rotary embeddings that a config states: one for each kind of layer where it tells them apart."""
     for key in ("rope_scaling", "rope_parameters"):
         rope = text.get(key)
         if not isinstance(rope, dict):
@@ -95,5 +96,6 @@ def _ropes(text: Config) -> Iterator[Config]:
         yield from nested or [rope]
 
 
-def _rope_type(rope: Config) -> str:
+def rope_type(rope: Config) -> str:
+    """How a rotary embedding is scaled, by Transformers' name."""
     return str(rope.get("rope_type") or rope.get("type") or "default")

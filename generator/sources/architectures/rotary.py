@@ -1,0 +1,56 @@
+"""Rotary tables: cosines and sines of every position, which vLLM builds beside the weights on each rank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.sources.architectures.fields import first, rope_kinds, rope_type, text_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Config = Mapping[str, Any]
+
+_STATED = ("rope_theta", "rope_parameters", "rope_scaling", "rotary_dim", "partial_rotary_factor", "rotary_pct")
+_WITHOUT = frozenset({"nemotron_h", "jamba", "bamba", "kimi_linear"})
+"""Model types that state rotary fields and whose classes in vLLM rotate nothing."""
+_HALF, _FULL = 2, 4
+
+
+def rotary_bytes(config: Config) -> int:
+    """Bytes of the tables of one rank: a row for each position, as wide as the rotated part of a head.
+
+    Layers of one kind share a table (vLLM 0.32 rotary_embedding/__init__.py: get_rope); DeepSeek-V4 keeps two in 32
+    bits. 0 where config.json states no rotary embedding.
+    """
+    text = text_config(config)
+    length = first(text, "max_position_embeddings", "seq_length")
+    stated = any(text.get(key) is not None for key in _STATED)
+    if not isinstance(length, int) or not stated or text.get("model_type") in _WITHOUT:
+        return 0
+    if text.get("compress_rope_theta") is not None:
+        return 2 * length * _columns(text, {}) * _FULL
+    return sum(rows * columns * _HALF for rows, columns in _tables(text, length))
+
+
+def _tables(text: Config, length: int) -> Iterator[tuple[int, int]]:
+    """Rows and columns of each kind of layer's table; linear scaling makes it longer, other scalings do not."""
+    ropes = list(rope_kinds(text)) or [{}]
+    for rope in ropes:
+        scale = float(rope.get("factor") or 1) if rope_type(rope) == "linear" else 1
+        yield round(length * scale), _columns(text, rope)
+    if text.get("rope_local_base_freq") is not None:
+        yield length, _columns(text, {})
+
+
+def _columns(text: Config, rope: Config) -> int:
+    """Columns of one table: cosines and sines of half the rotated width each."""
+    whole = rope_type(rope) == "proportional"
+    named = first(text, "qk_rope_head_dim", "rotary_dim")
+    if named is not None and not whole:
+        return int(named)
+    hidden, heads = first(text, "hidden_size", "n_embd"), first(text, "num_attention_heads", "n_head")
+    width = text.get("global_head_dim") if whole else None
+    width = width or text.get("head_dim") or (hidden // heads if hidden and heads else 0)
+    share = first(rope, "partial_rotary_factor") or first(text, "partial_rotary_factor", "rotary_pct") or 1
+    return int(width) if whole else int(width * share)
