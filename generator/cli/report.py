@@ -20,6 +20,7 @@ _VERDICTS = {
     "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
 }
 _COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
+_DRAFT_COLOUR = "bright_blue"
 _BAR = 60
 
 
@@ -104,14 +105,16 @@ def _headline(plan: Plan) -> tuple[str, str]:
 
 def _memory(plan: Plan) -> tuple[str, ...]:
     shares = memory_shares(plan.memory)
-    cells = [(colour, round(share * _BAR)) for colour, (_, share) in zip(_COLOURS, shares, strict=True)]
+    first, *others = _COLOURS
+    colours = (first, *((_DRAFT_COLOUR,) if plan.memory.draft_weights_bytes else ()), *others)
+    cells = [(colour, round(share * _BAR)) for colour, (_, share) in zip(colours, shares, strict=True)]
     bar, used = "", 0
     for colour, wanted in cells:
         width = min(wanted, _BAR - used)
         bar, used = f"{bar}[{colour}]{'█' * width}[/{colour}]", used + width
     rows = [
         f"  [{colour}]■[/{colour}] {label:<16} {figure}"
-        for colour, (label, figure) in zip((*_COLOURS, "dim", "dim"), memory_rows(plan.memory), strict=True)
+        for colour, (label, figure) in zip((*colours, "dim", "dim"), memory_rows(plan.memory), strict=True)
     ]
     rank = f" ({plan.memory.worst_rank})" if plan.layout.pipeline_parallel_size > 1 else ""
     return f"[bold]Memory of one GPU[/bold]{rank}", f"  {bar}[dim]{'░' * (_BAR - used)}[/dim]", *rows

@@ -20,6 +20,8 @@ _FOLDED = {"spec_method": "method", "spec_model": "model", "spec_tokens": "num_s
 """Flags that fill `speculative_config` (vLLM 0.32 engine/arg_utils.py: create_speculative_config)."""
 _MODEL_FREE = frozenset({"ngram", "[ngram]", "ngram_gpu", "suffix", "custom_class", "extract_hidden_states"})
 """Methods that load no checkpoint, which vLLM also takes as the model's name."""
+_NOT_READ = frozenset({"mtp", "medusa", "mlp_speculator", "dspark"})
+"""Methods whose checkpoint no plan reads: the target's own, or one that the check of the request refuses."""
 
 
 class Speculation(Value):
@@ -40,8 +42,8 @@ class Speculation(Value):
 
     @property
     def checkpoint(self) -> str | None:
-        """The draft's own checkpoint; None where nothing beside the target's is loaded."""
-        if self.model is None or self.method in _MODEL_FREE or self.model in _MODEL_FREE:
+        """The draft's own checkpoint, which a plan counts; None where there is none beside the target's."""
+        if self.method in _MODEL_FREE | _NOT_READ or self.model in _MODEL_FREE:
             return None
         return self.model
 

@@ -163,7 +163,7 @@ class Case(Value):
             RequestError: vLLM has no class for it, or it was made for another target.
         """
         spoken = self.speculation
-        if spoken.checkpoint is None or spoken.method == "mtp":
+        if spoken.checkpoint is None:
             return None
         known = self.facts.draft
         if known is None or not _is_named(known, spoken.checkpoint):

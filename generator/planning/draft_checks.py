@@ -106,7 +106,7 @@ def _type_of(name: str) -> type:
 
 def _check_method(case: Case, spoken: Speculation) -> None:
     """The release has the method, and its memory is counted."""
-    method = method_of(spoken) if spoken.method or spoken.checkpoint else None
+    method = method_of(spoken) if spoken.method or spoken.model else None
     if method == "mlp_speculator":
         raise RequestError(f"{_NO_MLP_SPECULATOR}: choose {_choices()}")
     _check_release(case, method)
@@ -115,10 +115,8 @@ def _check_method(case: Case, spoken: Speculation) -> None:
             f"drafts by {method or 'no named method'} are not planned, their weights and cache would be missing: "
             f"choose {_choices()}, or leave speculative_config out"
         )
-    if method == "mtp" and spoken.checkpoint not in {None, case.facts.id, case.request.model}:
-        raise RequestError(
-            "multi-token prediction is planned with the target's own layers: leave the draft's model out"
-        )
+    if method == "mtp":
+        _check_own_layers(case, spoken)
     if method in get_args(Method) and spoken.checkpoint is None:
         raise RequestError(f"drafts by {method} need a checkpoint: name it in speculative_config.model")
     if spoken.num_speculative_tokens is None and method not in _COUNTS_BY_ITSELF:
@@ -127,6 +125,17 @@ def _check_method(case: Case, spoken: Speculation) -> None:
         raise RequestError(
             f"vLLM's {case.architecture.architecture} does not hand out the states of its layers, which {method} reads "
             "(SupportsEagle3): choose draft_model or ngram"
+        )
+
+
+def _check_own_layers(case: Case, spoken: Speculation) -> None:
+    if spoken.model not in {None, case.facts.id, case.request.model}:
+        raise RequestError(
+            "multi-token prediction is planned with the target's own layers: leave the draft's model out"
+        )
+    if not case.architecture.drafts:
+        raise RequestError(
+            f"{case.facts.id} ships no layers of multi-token prediction: choose another method, {_choices()}"
         )
 
 

@@ -1,0 +1,132 @@
+"""speculative_config: what the user gives, by any spelling; and what vLLM refuses of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.errors import RequestError, UnknownFactError
+from generator.models.request import Request
+from generator.models.speculation import asked_draft, folded
+from generator.workflow import facts_for, plan_for
+
+TARGET, DRAFT = "Qwen/Qwen3-32B", "Qwen/Qwen3-0.6B"
+GIVEN = {"method": "draft_model", "model": DRAFT, "num_speculative_tokens": 3}
+
+
+def planned(config, model=TARGET, facts=None, gpus=2, **stated):
+    overrides = {"speculative_config": config} | stated.pop("overrides", {})
+    request = Request(model=model, gpu="H100", gpus=gpus, source="embedded", overrides=overrides, **stated)
+    return plan_for(request, facts or facts_for(request, offline=True))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"speculative_config": GIVEN},
+        {"--speculative-config": GIVEN},
+        {"speculative_config": '{"model": "Qwen/Qwen3-0.6B", "num-speculative-tokens": 3}'},
+        {"spec_model": DRAFT, "spec_tokens": 3},
+        {"spec_model": DRAFT, "speculative_config": {"num_speculative_tokens": 3}},
+    ],
+)
+def test_a_draft_is_found_under_every_spelling(overrides):
+    assert asked_draft(overrides) == {"model": DRAFT, "revision": ""}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None, {"method": "mtp", "num_speculative_tokens": 1}, {"method": "ngram", "model": "ngram"}, "{broken",
+        {"method": "medusa", "model": "a/b"}, {"model": 7},
+    ],
+)  # fmt: skip
+def test_nothing_is_looked_up_where_no_checkpoint_is_planned(config):
+    assert asked_draft({"speculative_config": config}) is None
+
+
+def test_a_value_given_twice_is_refused_as_vllm_does():
+    with pytest.raises(RequestError, match="drop one of them"):
+        folded({"spec_model": DRAFT, "speculative_config": {"model": DRAFT}})
+
+
+def test_a_plan_tells_what_its_draft_takes():
+    """0.6 billion parameters by the model card (751 million with both vocabularies), 28 layers of 8 KV heads."""
+    plain, made = planned(None), planned(GIVEN, overrides={"tensor_parallel_size": 2})
+    assert made.draft.id == DRAFT
+    assert (made.draft.method, made.draft.num_speculative_tokens) == ("draft_model", 3)
+    assert made.memory.draft_weights_bytes == made.draft.weights_bytes == pytest.approx(1192099840 / 2, rel=0.001)
+    assert made.draft.cache_bytes_per_token == 28 * 2 * 8 * 128 * 2 / 2
+    assert plain.draft is None
+    assert plain.memory.draft_weights_bytes == 0
+    reason = next(one.reason for one in made.decisions if one.field == "speculative_config")
+    assert "0.56 GiB of weights" in reason
+    assert any("without speculation" in text for text in made.advisories)
+
+
+def test_the_commit_of_the_draft_is_pinned_in_the_engine_values():
+    draft = embedded_model(DRAFT).model_copy(update={"revision": "c" * 40, "source": "hub"})
+    facts = embedded_model(TARGET).model_copy(update={"draft": draft})
+    made = planned(GIVEN, facts=facts)
+    assert made.engine["speculative_config"] == GIVEN | {"revision": "c" * 40}
+    assert made.inputs.overrides["speculative_config"] == GIVEN
+
+
+def test_flags_of_speculation_become_one_mapping():
+    overrides = {"spec_method": "draft_model", "spec_model": DRAFT, "spec_tokens": 3}
+    request = Request(model=TARGET, gpu="H100", gpus=2, source="embedded", overrides=overrides)
+    made = plan_for(request, facts_for(request, offline=True))
+    assert made.engine["speculative_config"] == GIVEN
+    assert "spec_model" not in made.engine
+
+
+def test_facts_of_another_draft_are_not_taken_for_the_named_one():
+    facts = embedded_model(TARGET).model_copy(update={"draft": embedded_model("Qwen/Qwen3-8B")})
+    with pytest.raises(UnknownFactError, match=r"Qwen3-0\.6B are not recorded"):
+        planned(GIVEN, facts=facts)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (["mtp"], "must be a mapping"),
+        ({"method": 3}, "method must be a name"),
+        (GIVEN | {"num_speculative_tokens": 0}, "whole number of at least 1, got 0"),
+        (GIVEN | {"num_speculative_tokens": True}, "whole number of at least 1, got True"),
+        ({"method": "draft_model", "model": DRAFT}, "num_speculative_tokens must be provided"),
+        ({"method": "eagle3", "num_speculative_tokens": 3}, "need a checkpoint"),
+        ({"method": "mtp", "num_speculative_tokens": 1}, "ships no layers of multi-token prediction"),
+        ({"method": "mlp_speculator", "model": "a/b", "num_speculative_tokens": 3}, "out of its registry"),
+        ({"method": "medusa", "model": "a/b", "num_speculative_tokens": 3}, r"0\.33\.0 does not draft by medusa"),
+        ({"method": "dspark", "model": "a/b", "num_speculative_tokens": 3}, "are not planned"),
+        ({"num_speculative_tokens": 3}, "no named method"),
+        (GIVEN | {"tensor_parallel_size": 1}, "draft_tensor_parallel_size, not"),
+        (GIVEN | {"max_model_len": 50000}, "cannot be larger than the draft's own"),
+        (GIVEN | {"draft_tensor_parallel_size": 4}, "can be 1 or the target's"),
+    ],
+)
+def test_what_vllm_refuses_is_refused(config, said):
+    with pytest.raises(RequestError, match=said):
+        planned(config)
+
+
+def test_heads_of_the_draft_divide_over_the_targets_ranks():
+    """Qwen3-0.6B has 16 query heads."""
+    with pytest.raises(RequestError, match="16 attention heads of the draft"):
+        planned(GIVEN, gpus=8, nodes=4, overrides={"tensor_parallel_size": 32})
+
+
+def test_a_step_without_room_for_drafts_is_refused():
+    with pytest.raises(RequestError, match="leaves no room beside 3 draft tokens"):
+        planned(GIVEN | {"parallel_drafting": True}, overrides={"max_num_batched_tokens": 3, "max_num_seqs": 1})
+
+
+def test_a_model_that_hands_out_no_states_takes_no_eagle3():
+    """As of vLLM 0.32: Gemma3ForConditionalGeneration lacks SupportsEagle3."""
+    with pytest.raises(RequestError, match="does not hand out the states"):
+        planned(GIVEN | {"method": "eagle3"}, model="google/gemma-3-27b-it")
+
+
+def test_the_release_before_takes_medusa_no_more_than_we_plan_it():
+    with pytest.raises(RequestError, match="medusa are not planned"):
+        planned({"method": "medusa", "model": "a/b", "num_speculative_tokens": 3}, vllm="0.32.0")
