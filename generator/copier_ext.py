@@ -19,7 +19,8 @@ from generator.errors import GeneratorError, InfeasiblePlanError, RequestError
 from generator.models.checkpoint import ModelFacts
 from generator.models.request import Request
 from generator.models.speculation import asked_draft
-from generator.models.value import Value
+from generator.models.value import Value, problem
+from generator.presenting.shortfall import shortfall_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,7 +95,7 @@ def facts_of(answer: Mapping[str, Any]) -> ModelFacts:
         return ModelFacts.model_validate(plain)
     except ValidationError as error:
         raise RequestError(
-            f"the recorded model_facts cannot be read ({_where(error)}): plan again (--replan)"
+            f"the recorded model_facts cannot be read ({problem(error)[0]}): plan again (--replan)"
         ) from error
 
 
@@ -106,11 +107,7 @@ def refuse_unfit(plan: Plan) -> None:
     """
     if plan.feasibility.verdict != "does_not_fit":
         return
-    short = plan.feasibility.shortfall_bytes
-    repair = next((f"; try {' '.join(one.flags)} ({one.effect})" for one in plan.repairs), "")
-    raise InfeasiblePlanError(
-        f"{plan.model.id} does not fit: {short} bytes short on the worst rank{repair}", shortfall_bytes=short
-    )
+    raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
 
 
 def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +145,7 @@ def _request(answers: Mapping[str, Any]) -> Request:
     try:
         return Request.model_validate(dict(answers))
     except ValidationError as error:
-        raise RequestError(f"{_where(error)}: {error.errors()[0]['msg'].lower()}") from error
+        raise RequestError(": ".join(problem(error))) from error
 
 
 def _compact(value: Any) -> Any:
@@ -165,10 +162,6 @@ def _differs(field: FieldInfo, held: Any) -> bool:
 
 def _too_new(name: str) -> str:
     return f"this template needs a newer vllm-wizard than {__version__} ({name} is unknown here): upgrade it"
-
-
-def _where(error: ValidationError) -> str:
-    return ".".join(map(str, error.errors()[0]["loc"])) or "the whole"
 
 
 def _told(call: Callable[_P, _R]) -> Callable[_P, _R]:

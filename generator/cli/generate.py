@@ -13,6 +13,7 @@ from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Artefact
+from generator.presenting.shortfall import shortfall_line
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
@@ -88,7 +89,7 @@ def _artefacts(emit: str) -> list[str]:
 def _refuse_unfit(plan: Plan) -> None:
     if plan.feasibility.verdict == "does_not_fit":
         report.show_plan(plan, explain=False)
-        raise InfeasiblePlanError(report.shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
+        raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
 
 
 def _confirm(output_dir: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.models.value import Value
+from generator.models.value import Value, problem
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def request_from(answers: dict[str, Any]) -> Request:
     try:
         return Request.model_validate({name: answers[name] for name in Request.model_fields if name in answers})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise RequestError(f"--{field.replace('_', '-')}: {first['msg'].lower()}, got {first['input']!r}") from error
+        field, said = problem(error)
+        got = error.errors()[0]["input"]
+        raise RequestError(f"--{field.replace('_', '-')}: {said}, got {got!r}") from error
 
 
 def _parameters() -> Iterable[inspect.Parameter]:

@@ -10,6 +10,7 @@ from generator.cli import console, report
 from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import InfeasiblePlanError
+from generator.presenting.shortfall import shortfall_line
 
 
 @with_request_options
@@ -35,4 +36,4 @@ def plan(
     else:
         report.show_plan(made, explain=explain)
     if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
-        raise InfeasiblePlanError(report.shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)
+        raise InfeasiblePlanError(shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)

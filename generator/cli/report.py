@@ -54,16 +54,6 @@ def _show_remarks(plan: Plan) -> None:
             console.show(f"     [dim]{escape(repair.effect)}[/dim]")
 
 
-def shortfall_line(plan: Plan) -> str:
-    """One line: by how much the plan does not fit, and the next step."""
-    short = plan.feasibility.shortfall_bytes
-    first = f"; try {' '.join(plan.repairs[0].flags)} ({plan.repairs[0].title})" if plan.repairs else ""
-    return (
-        f"{plan.model.id} does not fit on {plural(plan.layout.ranks, 'GPU')} of {plan.cluster.gpu.name}: "
-        f"{short:,} bytes ({gib_text(short)}) short on each{first}"
-    )
-
-
 def show_system(system: DetectedSystem) -> None:
     """Print the GPUs of this machine."""
     from rich.table import Table  # noqa: PLC0415 - start-up time

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Value(BaseModel):
     """An immutable record; an unknown field is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
+
+
+def problem(error: ValidationError) -> tuple[str, str]:
+    """The first thing that a value refused: its place, dotted, and what is wrong."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ".".join(map(str, first["loc"])) or "the whole", first["msg"].lower()

@@ -11,7 +11,7 @@ from generator.models.value import Value
 from generator.operations.findings import Finding, findings, newest_template
 from generator.operations.state import State
 from generator.rendering import store
-from generator.rendering.answers import ANSWERS_FILE, read
+from generator.rendering.answers import is_deployment, read
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def deployments(root: Path) -> tuple[Path, ...]:
 
 
 def _deployments(folder: Path) -> Iterator[Path]:
-    if (folder / ANSWERS_FILE).is_file():
+    if is_deployment(folder):
         yield folder
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):

@@ -81,6 +81,12 @@ def unknown_template(state: State) -> Iterator[str]:
         yield state.answers.template
 
 
+def moved_template(state: State) -> Iterator[str]:
+    """Template {}: put that tag back, and release the change under a new version."""
+    if state.moved:
+        yield store.moved(state.answers.template, state.answers.source, state.answers.commit or "", state.moved)
+
+
 def unknown_release(state: State) -> Iterator[str]:
     """The tables have no vLLM {}: upgrade vllm-wizard, or add it with `vllm-wizard engine import`."""
     if str(state.answers.values.get("vllm")) not in all_versions():
@@ -217,6 +223,7 @@ CHECKS: tuple[tuple[Severity, Callable[[State], Iterator[str]]], ...] = (
     ("error", edited_plan),
     ("error", conflict_markers),
     ("error", unknown_template),
+    ("error", moved_template),
     ("error", unknown_release),
     ("error", unknown_gpu),
     ("warning", no_repository),

@@ -15,7 +15,7 @@ from generator.operations import journal
 from generator.operations.scratch import IDENTITY, bring_back, save, worktree
 from generator.operations.update import UpdateReport, update
 from generator.rendering import pristine, repository, store
-from generator.rendering.answers import ANSWERS_FILE, Answers, read
+from generator.rendering.answers import ANSWERS_FILE, Answers, of, read
 from generator.rendering.git import git, isolated
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ def _answers(place: Path, commit: str) -> Answers:
         content = yaml.safe_load(git("show", f"{commit}:./{ANSWERS_FILE}", at=place))
     except (RenderError, yaml.YAMLError) as error:
         raise RequestError(f"commit {commit[:12]} holds no readable {ANSWERS_FILE}: nothing can be resolved") from error
-    values = {name: value for name, value in content.items() if not name.startswith("_")}
-    return Answers(source=str(content["_src_path"]), template=str(content["_commit"]), values=values)
+    return of(content)
 
 
 def _managed(answers: Answers, packaged: Path) -> set[str]:

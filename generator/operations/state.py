@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
 from generator.models.plan import digest_of
 from generator.models.request import Request
+from generator.models.value import problem
 from generator.rendering import pristine, store
 from generator.rendering.answers import ANSWERS_FILE, Answers
 from generator.rendering.git import git
@@ -71,7 +72,7 @@ class State:
             copier_ext.refuse_unfit(made)
             return workflow.record(made, facts, self.plan.inputs)
         except ValidationError as error:
-            return RequestError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg'].lower()}")
+            return RequestError(": ".join(problem(error)))
         except GeneratorError as error:
             return error
 
@@ -113,6 +114,12 @@ class State:
         if self.answers.source != store.STORE:
             return {} if self.offline else _held(self.answers.source)
         return _held(store.STORE) | _held(str(self.packaged))
+
+    @cached_property
+    def moved(self) -> str:
+        """Another commit than the recorded one that the pinned version names today; empty where it is the same."""
+        now, recorded = self.tags.get(self.answers.template), self.answers.commit
+        return now if now and recorded and now != recorded else ""
 
     @cached_property
     def newest_revision(self) -> str | None:
@@ -158,7 +165,7 @@ class State:
 
     @cached_property
     def _rendered(self) -> dict[str, str] | GeneratorError | None:
-        if not self.sound or (self.tags and self.answers.template not in self.tags):
+        if not self.sound or self.moved or (self.tags and self.answers.template not in self.tags):
             return None
         try:
             return pristine.managed(self.answers, self.tags, render=self.render, packaged=self.packaged)

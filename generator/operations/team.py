@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.value import Value
 from generator.rendering import repository, store, trust
 from generator.rendering.answers import ANSWERS_FILE, read
 from generator.rendering.git import git, isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from generator.rendering.answers import Answers
 
 EMBEDDED = "embedded"
 _SOURCE = re.compile(r"^_src_path: .*$", re.MULTILINE)
@@ -54,7 +60,7 @@ def use(root: Path, source: str, packaged: Path = store.PACKAGED) -> Moved:
         before = read(place)
         repository.refuse_unready(place)
         after = store.ensure(packaged) if source == EMBEDDED else _address(source)
-        _refuse_other_history(before.source, after, before.template)
+        _refuse_other_history(before, after)
         store.refuse_untrusted(after, frozenset({before.template}), packaged)
         answers = place / ANSWERS_FILE
         text = answers.read_text(encoding="utf-8")
@@ -85,10 +91,23 @@ def _address(source: str) -> str:
     return str(place.absolute()) if place.exists() else source
 
 
-def _refuse_other_history(before: str, after: str, version: str) -> None:
-    """Return only where both sources mean the same commit by `version`."""
-    ours, theirs = store.tags(before).get(version), store.tags(after).get(version)
-    if theirs is None:
-        raise RequestError(f"{after} has no template {version}: publish it there first (vllm-wizard template publish)")
-    if ours is not None and ours != theirs:
+def _refuse_other_history(before: Answers, after: str) -> None:
+    """Return only where the new source means by the pinned version what the deployment was made from."""
+    version, there = before.template, store.tags(after)
+    if version not in there:
+        raise RequestError(_lacking(version, after, there))
+    ours = before.commit or store.tags(before.source).get(version)
+    if ours is not None and ours != there[version]:
         raise RequestError(f"template {version} of {after} is another one: an update could not start from it")
+
+
+def _lacking(version: str, after: str, there: Iterable[str]) -> str:
+    if after != store.STORE:
+        return f"{after} has no template {version}: publish it there first (vllm-wizard template publish)"
+    newest = store.newest_of(there)
+    step = (
+        f"but {newest}: move there first, `vllm-wizard update --upgrade --ref {newest}`, once the remote has it"
+        if newest and store.order(newest) > store.order(version)
+        else "and none that is newer: stay with the remote until vllm-wizard brings one"
+    )
+    return f"template {version} is the remote's own build; this package does not have it, {step}"

@@ -12,6 +12,7 @@ from generator import copier_ext, workflow
 from generator.errors import ConflictError, RenderError, RequestError
 from generator.models.request import Request
 from generator.models.update import Change, UpdateSummary
+from generator.models.value import problem
 from generator.operations import journal
 from generator.operations.generate import concrete
 from generator.operations.migrating import Carried, carried, edits, own_files
@@ -105,8 +106,7 @@ def _request(answers: Mapping[str, Any]) -> Request:
     try:
         request = Request.model_validate({k: v for k, v in answers.items() if k in Request.model_fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RequestError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+        raise RequestError(": ".join(problem(error))) from error
     return concrete(request)
 
 
@@ -115,7 +115,8 @@ def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) 
     if before.source == store.STORE:
         store.ensure(packaged)
     target = ref or (store.newest(before.source) if upgrade else None)
-    store.refuse_untrusted(before.source, frozenset({before.template, target or before.template}), packaged)
+    refs = frozenset({before.template, target or before.template})
+    store.refuse_untrusted(before.source, refs, packaged, recorded={before.template: before.commit})
     return target
 
 

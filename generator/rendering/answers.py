@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from generator.errors import RenderError, RequestError
 from generator.models.plan import PlanRecord
 from generator.models.request import CI, Artefact, Request
-from generator.models.value import Value
+from generator.models.value import Value, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ANSWERS_FILE = ".copier-answers.yml"
 INPUTS = (*Request.model_fields, "service", "artefacts", "ci")
 """Answers that are the user's; the rest is computed from them."""
+_COMPUTED = ("model_facts", "plan")
+"""Answers that no other template has."""
 SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 """A Kubernetes name with room for the suffixes of what belongs to it; copier.yml's validator has the same."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,6 +34,8 @@ class Answers(Value):
     """Where its template comes from (`_src_path`)."""
     template: str
     """The template's version (`_commit`)."""
+    commit: str | None = None
+    """The commit that the version named when the answers were written (`_template_commit`); None before 1.3.0."""
     values: dict[str, Any]
 
     @property
@@ -49,7 +53,7 @@ class Answers(Value):
         try:
             return PlanRecord.model_validate(self.values.get("plan"))
         except ValidationError as error:
-            where = ".".join(map(str, error.errors()[0]["loc"])) or "plan"
+            where, _ = problem(error)
             raise RenderError(
                 f"{ANSWERS_FILE}: this vllm-wizard cannot read the recorded plan ({where}): install the"
                 " version that wrote it, or a newer one"
@@ -95,6 +99,7 @@ def read(root: Path) -> Answers:
         RenderError: the file is broken, or names no released template.
     """
     path = root / ANSWERS_FILE
+    _refuse_others(root)
     try:
         content = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -109,5 +114,55 @@ def read(root: Path) -> Answers:
         raise RenderError(
             f"{root} was rendered from a working tree, where no update can start: generate it from a release"
         )
-    values = {name: value for name, value in content.items() if not name.startswith("_")}
-    return Answers(source=str(content["_src_path"]), template=str(content["_commit"]), values=values)
+    if not content.keys() & set(_COMPUTED):
+        raise RequestError(
+            f"{path} is of another template, {content['_src_path']}: name the directory of a deployment, or"
+            " `vllm-wizard generate` one into a directory of its own"
+        )
+    return of(content)
+
+
+def of(content: Mapping[str, Any]) -> Answers:
+    """The answers that the mapping of an answers file makes."""
+    return Answers(
+        source=str(content["_src_path"]),
+        template=str(content["_commit"]),
+        commit=content.get("_template_commit"),
+        values={name: value for name, value in content.items() if not name.startswith("_")},
+    )
+
+
+def is_deployment(root: Path) -> bool:
+    """True where `root` holds a deployment's answers; those of another template, and hidden others, are none."""
+    path = root / ANSWERS_FILE
+    return bool(_others(root)) or (path.is_file() and (_is_ours(path) or b"_src_path:" not in path.read_bytes()))
+
+
+def _refuse_others(root: Path) -> None:
+    """Return only where the answers of no second deployment lie beside `ANSWERS_FILE`, which every command reads."""
+    others = _others(root)
+    if not others:
+        return
+    path, name = root / ANSWERS_FILE, others[0].name
+    if not path.exists():
+        raise RequestError(f"{root} keeps its answers in {name}: `git mv {name} {ANSWERS_FILE}`, commit, and try again")
+    if not _is_ours(path):
+        raise RequestError(
+            f"{root} has the answers of a deployment in {name}, beside another template's: generate the deployment into"
+            " a directory of its own, like deployments/NAME"
+        )
+    raise RequestError(
+        f"{root} has two deployments, {ANSWERS_FILE} and {name}, and both render serve.yaml there: remove one, and"
+        " generate it into a directory of its own, like deployments/NAME"
+    )
+
+
+def _others(root: Path) -> list[Path]:
+    """Files of a deployment's answers under another name; Copier's `--answers-file` makes them."""
+    found = sorted(root.glob(".copier-answers*.y*ml"))
+    return [path for path in found if path.name != ANSWERS_FILE and path.is_file() and _is_ours(path)]
+
+
+def _is_ours(path: Path) -> bool:
+    text = path.read_bytes()
+    return all(f"\n{name}:".encode() in text for name in _COMPUTED)

@@ -14,7 +14,7 @@ from generator.rendering import trust
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 STORE = "~/.local/share/vllm-wizard/templates.bundle"
 """Recorded literally, so that a teammate's machine resolves it too; the shell's `~` and Copier's are one."""
@@ -78,19 +78,33 @@ def tags(source: str) -> dict[str, str]:
     return {name: sha for name, sha in pairs if not name.endswith("^{}")} | peeled
 
 
-def refuse_untrusted(source: str, refs: frozenset[str], packaged: Path = PACKAGED) -> None:
+def moved(version: str, source: str, before: str, after: str) -> str:
+    """What is wrong with a version that names another commit than it did."""
+    return f"{version} of {source} was moved from commit {before[:12]} to {after[:12]}"
+
+
+def refuse_untrusted(
+    source: str, refs: frozenset[str], packaged: Path = PACKAGED, *, recorded: Mapping[str, str | None] | None = None
+) -> None:
     """Return only where rendering these versions runs no code but this package's.
 
-    A version of the store whose commit is the one that this package ships needs no second look.
+    A version of the store whose commit is the one that this package ships needs no second look. A version in
+    `recorded` must still name that commit: an update starts from what the deployment was given.
 
     Raises:
-        RenderError: a version is unknown, or would run more.
+        RenderError: a version is unknown, was moved, or would run more.
     """
     known = tags(source)
+    for version, commit in (recorded or {}).items():
+        if commit and known.get(version, commit) != commit:
+            raise RenderError(
+                f"template {moved(version, source, commit, known[version])}: put that tag back, and release the change"
+                " under a new version"
+            )
     unknown = sorted(refs - known.keys())
     if unknown and source == STORE:
         raise RequestError(
-            f"template {unknown[0]} is not among {', '.join(sorted(known, key=_order))}: run"
+            f"template {unknown[0]} is not among {', '.join(sorted(known, key=order))}: run"
             " `vllm-wizard template sync`, or install the vllm-wizard that brought it"
         )
     shipped = tags(str(packaged)) if source == STORE else {}
@@ -153,5 +167,6 @@ def _is_release(tag: str) -> bool:
         return False
 
 
-def _order(tag: str) -> Version:
+def order(tag: str) -> Version:
+    """The tag as a version; what is no release comes first."""
     return Version(tag) if _is_release(tag) else Version("0")

@@ -273,7 +273,7 @@ def test_replan_asks_for_facts_and_plan_again(deployment, bundle):
         (
             {"model": "meta-llama/Llama-3.1-70B-Instruct", "gpu": "T4-16GB"},
             InfeasiblePlanError,
-            "bytes short",
+            "short on each; try",
         ),
         ({"modle": OTHER}, RequestError, "model"),
         ({"gpus": 0}, RequestError, "gpus"),

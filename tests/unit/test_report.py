@@ -7,6 +7,7 @@ import pytest
 from generator.catalogue.models import embedded_model
 from generator.cli import console, report
 from generator.models.request import Request
+from generator.presenting.shortfall import shortfall_line
 from generator.sources.nvml import DetectedGPU, DetectedSystem
 from generator.workflow import plan_for
 
@@ -60,9 +61,9 @@ def test_a_plan_that_does_not_fit_ends_with_repairs(capsys):
     assert "no room for one" in out
     assert out.count("  1. ") == 1
     assert "vllm serve" not in out
-    assert report.shortfall_line(made).endswith(f"try {' '.join(made.repairs[0].flags)} ({made.repairs[0].title})")
+    assert shortfall_line(made).endswith(f"try {' '.join(made.repairs[0].flags)} ({made.repairs[0].title})")
     hopeless = made.model_copy(update={"repairs": ()})
-    assert report.shortfall_line(hopeless).endswith("short on each")
+    assert shortfall_line(hopeless).endswith("short on each")
 
 
 def test_a_system_is_a_table(capsys):
