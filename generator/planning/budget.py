@@ -54,13 +54,12 @@ def budget(
         last_stage and architecture.lm_head and not architecture.tie_word_embeddings
     )
     weights = left_on_gpu(weights, architecture, layout, settings, ends=ends)
-    weights = with_load_extras(
-        weights, architecture, release=release, table=table, dtype_bytes=settings.dtype_bytes
-    )
+    weights = with_load_extras(weights, architecture, release=release, table=table, dtype_bytes=settings.dtype_bytes)
     fixed = overhead.non_torch(layout, link=link, release=release, table=table) + overhead.persistent_buffers(
         architecture, settings, release=release, last_stage=last_stage
     )
     fixed += sparse_workspace(architecture, layout, settings, release=release)
+    fixed += overhead.unified_growth(gpu, release=release, table=table)
     activation, otherwise = (
         overhead.activation_peak(
             architecture,

@@ -96,6 +96,14 @@ def non_torch(layout: Layout, *, link: Link, release: str, table: OverheadTable)
     return context + table.term(f"collectives_{link}_mib", release).times(log2(world) * MIB)
 
 
+def unified_growth(gpu: GPU, *, release: str, table: OverheadTable) -> ByteInterval:
+    """What the host takes of a memory that it shares while the engine loads, which vLLM books as its own growth.
+
+    Above all the page cache that reading the checkpoint fills; 0 on a GPU with memory of its own.
+    """
+    return table.term("unified_growth_mib", release).times(gpu.unified_memory * MIB)
+
+
 def activation_peak(
     architecture: Architecture,
     layout: Layout,

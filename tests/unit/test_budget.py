@@ -164,3 +164,12 @@ def test_what_was_not_calibrated_is_named():
     for word in ("vLLM 0.40.0", "compute capability 7.0", "sparse attention"):
         assert word in stated
     assert "not calibrated" not in plan().calibration
+
+
+def test_a_shared_memory_grows_while_the_engine_loads():
+    """GB10 starts left 1.9 to 7.0 GiB less than the same budget of a discrete card (startup logs T019 to T065)."""
+    shared = find_gpu("GB10-128GB")
+    own = shared.model_copy(update={"unified_memory": False, "cuda_total_bytes": shared.memory_bytes})
+    taken = plan(own).kv_cache_available_bytes.expected - plan(shared).kv_cache_available_bytes.expected
+    assert 1.9 * GIB < taken < 7.0 * GIB
+    assert plan(own).calibration != plan(shared).calibration
