@@ -76,14 +76,21 @@ def vector(name: str, rows: int, shard: Shard = "replicated", dtype: DType | Non
 def _heads(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
     """Query, key, value and output projections; KV heads repeat at TP above their count (vLLM linear.py:1051).
 
-    Values that equal the keys are stored once and yet built twice (vLLM 0.32 model_executor/models/gemma4.py).
+    Values that equal the keys are stored once and yet built twice; a layer that reads another's cache has neither
+    (vLLM 0.32 model_executor/models/gemma4.py).
     """
-    q, kv = mixer.num_attention_heads, mixer.num_key_value_heads
+    q, kv = mixer.num_attention_heads, 0 if mixer.shares_kv_cache else mixer.num_key_value_heads
     queries = q * mixer.head_dim * (2 if mixer.output_gate else 1)
     return (
         _matrix("q_proj", queries, hidden_size, "column", q, bias=mixer.qkv_bias),
-        _matrix("k_proj", kv * mixer.head_dim, hidden_size, "column", kv, bias=mixer.qkv_bias),
-        _matrix("v_proj", kv * mixer.head_dim_v, hidden_size, "column", kv, bias=mixer.qkv_bias),
+        *(
+            (
+                _matrix("k_proj", kv * mixer.head_dim, hidden_size, "column", kv, bias=mixer.qkv_bias),
+                _matrix("v_proj", kv * mixer.head_dim_v, hidden_size, "column", kv, bias=mixer.qkv_bias),
+            )
+            if kv
+            else ()
+        ),
         _matrix("o_proj", hidden_size, q * mixer.head_dim_v, "row", q, bias=mixer.output_bias),
         *((vector("q_norm", mixer.head_dim), vector("k_norm", mixer.head_dim)) if mixer.qk_norm else ()),
         *((vector("sinks", q, "column"),) if mixer.sinks else ()),

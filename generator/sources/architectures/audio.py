@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
+from generator.sources.architectures.gemma_towers import gemma3n_audio_tower, gemma4_audio_tower
 from generator.sources.architectures.towers import block, linear, plain
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ AUDIO: dict[str, Callable[[Config, Config, Config], Tower]] = {
     "qwen2_audio": qwen2_audio_tower, "audioflamingo3": flamingo_tower, "musicflamingo": flamingo_tower,
     "qwen2_5_omni": omni_tower, "minicpmo": minicpmo_tower, "ultravox": ultravox_tower, "glmasr": glm_asr_tower,
     "moss_transcribe_diarize": moss_tower, "voxtral": voxtral_tower,
+    "gemma3n": gemma3n_audio_tower, "gemma4": gemma4_audio_tower,
     "qwen3_omni_moe": qwen3_audio_tower, "qwen3_asr": qwen3_audio_tower,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`, of the outer, the audio and the text config."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import UnsupportedArchitectureError
 from generator.sources.architectures.composite_defaults import PART_DEFAULTS, PARTS, TIED, UNTIED
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     Config = Mapping[str, Any]
 
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config", "decoder_config")
-_MINICPM_TEXT = {"2.0": "minicpm", "2": "minicpm", "2.5": "llama", "2.6": "qwen2", "4.0": "llama", "4": "llama",
+_MINICPM_TEXT = {"2.5": "llama", "2.6": "qwen2", "4.0": "llama", "4": "llama",
                  "4.5": "qwen3"}  # fmt: skip
 _FLAT = {"keye": "qwen3", "keyevl1_5": "qwen3", "paddleocr_vl": "ernie4_5", "dots_ocr": "qwen2", "phi3_v": "phi3",
          "molmo": "llama", "minicpmv": "llama", "minicpmo": "qwen2"}  # fmt: skip
@@ -47,7 +48,7 @@ def _nested(config: Config, model_type: str) -> dict[str, Any]:
         absent = PARTS.get((model_type, "text_config"))
         return {"text_config": {}} if absent and "hidden_size" not in config else {}
     if model_type in {"minicpmv", "minicpmo"}:
-        family = _MINICPM_TEXT.get(str(config.get("version")), family)
+        family = _minicpm_family(config, family)
     text = {**{key: value for key, value in config.items() if not key.endswith("_config")}, "model_type": family}
     if model_type == "molmo":
         text |= {
@@ -56,6 +57,24 @@ def _nested(config: Config, model_type: str) -> dict[str, Any]:
             "vocab_size": config.get("embedding_size") or config["vocab_size"],
         }
     return {"text_config": text}
+
+
+def _minicpm_family(config: Config, family: str) -> str:
+    """The decoder that a version of MiniCPM-V has.
+
+    Raises:
+        UnsupportedArchitectureError: the version is not known, or its encoder is timm's.
+    """
+    version = config.get("version")
+    if version is None:
+        return family
+    found = _MINICPM_TEXT.get(str(version))
+    if found is None:
+        raise UnsupportedArchitectureError(
+            f"version {version!r} of model_type {config.get('model_type')!r} is not known; "
+            f"known are {', '.join(_MINICPM_TEXT)}"
+        )
+    return found
 
 
 def _filled(part: Config, outer: str, key: str) -> Config:
@@ -69,6 +88,8 @@ def _filled(part: Config, outer: str, key: str) -> Config:
             return nested
     named = str(nested.get("model_type") or PARTS.get((outer, key)) or "")
     named = _SAME.get(named, named)
+    if key == "language_config" and named == "deepseek_v2" and not nested.get("use_mla", nested.get("kv_lora_rank")):
+        named = "deepseek"
     defaults = PART_DEFAULTS.get(named) or PART_DEFAULTS.get(PARTS.get((outer, key), ""), {})
     if named:
         nested["model_type"] = named

@@ -11,6 +11,7 @@ from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.vision import VISION, generic_tower
 from generator.sources.architectures.vision_llava import BEHIND_ENCODER, FIXED_ENCODER
+from generator.sources.architectures.vision_more import WITH_OWN_ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ _DEFAULTED = frozenset({"llama4"})
 """Model types whose Transformers config fills in a tower that config.json leaves out."""
 
 _VISION = ("vision_config", "vit_config", "visual_config")
-_AUDIO = ("audio_config", "audio_encoder_config", "speech_config")
+_AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config")
 
 
 def read_towers(config: Config) -> tuple[Tower, ...]:
@@ -42,6 +43,10 @@ def _vision_towers(config: Config, model_type: str, text: Config) -> tuple[Tower
     if vision is None and model_type not in _DEFAULTED | FIXED_ENCODER:
         return ()
     vision = vision or {}
+    if model_type in WITH_OWN_ENCODER:
+        towers = WITH_OWN_ENCODER[model_type](config, vision, text)
+        shape = encoder_shape(config, {} if isinstance(vision.get("width"), dict) else vision)
+        return tuple(tower.model_copy(update=shape) for tower in towers)
     if model_type in BEHIND_ENCODER:
         tower = BEHIND_ENCODER[model_type](config, vision, text)
     else:
@@ -80,6 +85,6 @@ def has_generic_tower(config: Config) -> bool:
     model_type = str(config.get("model_type"))
     if model_type == "whisper" or model_type in CONFORMER:
         return False
-    seen = _part(config, _VISION) is not None and model_type not in {*VISION, *BEHIND_ENCODER}
+    seen = _part(config, _VISION) is not None and model_type not in {*VISION, *BEHIND_ENCODER, *WITH_OWN_ENCODER}
     heard = _part(config, _AUDIO) is not None and model_type not in AUDIO
     return seen or heard

@@ -13,6 +13,7 @@ from generator.sources.architectures.decoder import Decoder, assemble
 from generator.sources.architectures.dense import DENSE, dense_decoder
 from generator.sources.architectures.encoders import ENCODERS
 from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.gemma_layered import GEMMA_LAYERED
 from generator.sources.architectures.hybrid import HYBRID
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
     **DENSE,
     **MOE,
+    **GEMMA_LAYERED,
     **HYBRID,
     **LATENT,
     **STATE_SPACE,

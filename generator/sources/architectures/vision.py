@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
+from generator.sources.architectures.gemma_towers import gemma3n_tower
 from generator.sources.architectures.towers import block, linear, plain
 from generator.sources.architectures.vision_ocr import dots_tower, exaone_tower, glm_ocr_tower
-from generator.sources.architectures.vision_qwen import glm4v_tower, qwen2_5_tower, qwen2_tower, qwen3_tower
+from generator.sources.architectures.vision_qwen import (
+    glm4v_tower,
+    qwen2_5_tower,
+    qwen2_tower,
+    qwen3_5_tower,
+    qwen3_tower,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,13 +144,19 @@ def intern_tower(vision: Config, text: Config) -> Tower:
         ("encoder.layers.0.mlp.fc1",),
         "encoder.layers.0.mlp.fc2",
     )
-    out = int(text["hidden_size"])
+    out, heads = int(text["hidden_size"]), integer(vision, "num_attention_heads")
+    bias = bool(vision.get("qkv_bias", True))
+    norm_bias = vision.get("norm_type", "layer_norm") != "rms_norm"
+    blocks = block(names, hidden, inner, heads=heads, norm_bias=norm_bias)
     return Tower(
         name="vision_model",
         count=int(vision["num_hidden_layers"]),
         block=(
-            *block(names, hidden, inner, heads=integer(vision, "num_attention_heads")),
+            blocks[0].model_copy(update={"bias": bias}),
+            blocks[1],
+            *(matrix.model_copy(update={"undivided": 0}) for matrix in blocks[2:]),
             plain("layer_scale", hidden, copies=2),
+            *((plain("attn.norms", hidden, copies=2),) if vision.get("qk_normalization") else ()),
         ),
         outer=(
             plain("patch_embedding", hidden, 3 * patch**2, bias=True),
@@ -153,6 +166,26 @@ def intern_tower(vision: Config, text: Config) -> Tower:
             plain("mlp1.3", out, out, bias=True),
         ),
     )
+
+
+def nvlm_tower(vision: Config, text: Config) -> Tower:
+    """NVLM: InternViT with seven heads added so that ranks divide them, a wide projector (nvlm_d.py)."""
+    tower = intern_tower(vision, text)
+    hidden, heads = integer(vision, "hidden_size"), integer(vision, "num_attention_heads")
+    width, inner = (heads + 7) * (hidden // heads), integer(text, "intermediate_size")
+    qkv, proj, *others = tower.block
+    return tower.model_copy(update={
+        "block": (
+            qkv.model_copy(update={"rows": 3 * width, "undivided": 0}),
+            proj.model_copy(update={"columns": width, "undivided": 0}),
+            *others,
+        ),
+        "outer": (
+            *tower.outer[:3],
+            plain("mlp1.1", inner, 4 * hidden),
+            plain("mlp1.3", integer(text, "hidden_size"), inner),
+        ),
+    })  # fmt: skip
 
 
 def intern_hf_tower(vision: Config, text: Config) -> Tower:
@@ -205,14 +238,14 @@ def generic_tower(vision: Config, text: Config) -> Tower:
 
 
 VISION: dict[str, Callable[[Config, Config], Tower]] = {
-    "glm4v": glm4v_tower, "glm4v_moe": glm4v_tower, "gemma3": siglip_tower, "gemma4": gemma4_tower,
-    "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower,
-    **dict.fromkeys(
-        ("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "qwen3_omni_moe"), qwen3_tower
-    ),
+    **dict.fromkeys(("glm4v", "glm4v_moe", "glm46v"), glm4v_tower),
+    "gemma3": siglip_tower, "gemma3n": gemma3n_tower, "gemma4": gemma4_tower,
+    "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower, "qwen2_5_omni": qwen2_5_tower,
+    **dict.fromkeys(("qwen3_vl", "qwen3_vl_moe", "qwen3_omni_moe", "cosmos3_omni"), qwen3_tower),
+    **dict.fromkeys(("qwen3_5", "qwen3_5_moe"), qwen3_5_tower),
     "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "kimi_vl": kimi_vl_tower,
-    **dict.fromkeys(("internvl_chat", "qianfan_ocr", "skywork_chat", "h2ovl_chat", "NVLM_D"), intern_tower),
-    "internvl": intern_hf_tower, "glm_ocr": glm_ocr_tower, "exaone4_5": exaone_tower, "dots_ocr": dots_tower,
-    "qwen2_5_omni": qwen2_5_tower,
+    **dict.fromkeys(("internvl_chat", "qianfan_ocr", "skywork_chat", "h2ovl_chat"), intern_tower),
+    "NVLM_D": nvlm_tower, "internvl": intern_hf_tower, "interns1": intern_hf_tower,
+    "glm_ocr": glm_ocr_tower, "exaone4_5": exaone_tower, "dots_ocr": dots_tower,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`."""

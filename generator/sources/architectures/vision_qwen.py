@@ -42,6 +42,11 @@ def qwen3_tower(vision: Config, text: Config) -> Tower:
     )
 
 
+def qwen3_5_tower(vision: Config, text: Config) -> Tower:
+    """Qwen3.5: no layer feeds the decoder early unless the config says so (qwen3_5.py)."""
+    return qwen3_tower({**vision, "deepstack_visual_indexes": vision.get("deepstack_visual_indexes") or ()}, text)
+
+
 def qwen2_tower(vision: Config, text: Config) -> Tower:
     """Qwen2-VL: `embed_dim` channels, a plain network of `mlp_ratio` (qwen2_vl.py)."""
     hidden = int(vision.get("embed_dim") or 1280)

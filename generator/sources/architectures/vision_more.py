@@ -1,0 +1,185 @@
+"""Towers with encoders of their own: DeepSeek-VL2 and -OCR, RADIO, Step3, LFM2-VL, Eagle (vLLM 0.32)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import UnsupportedArchitectureError
+from generator.models.architecture import Tower
+from generator.sources.architectures.fields import integer
+from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.vision_encoders import clip_encoder, patches, siglip_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from generator.models.matrix import Matrix
+
+    Config = Mapping[str, Any]
+
+_RADIO = {"vit_base": (768, 12, 3072), "vit_large": (1024, 24, 4096), "vit_huge": (1280, 32, 5120)}
+"""Width, blocks and inner width of the vision transformers that RADIO is trained on (radio.py)."""
+
+
+def _names(name: str) -> tuple[str, str, tuple[str, ...], str]:
+    return f"{name}.attn.qkv", f"{name}.attn.proj", (f"{name}.mlp.fc1",), f"{name}.mlp.fc2"
+
+
+def _projection(name: str, out: int, width: int) -> tuple[Matrix, Matrix]:
+    return plain(f"{name}.0", out, width, bias=True), plain(f"{name}.2", out, out, bias=True)
+
+
+def deepseek_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
+    """DeepSeek-VL2's SigLIP, or DeepSeek-OCR's pair of encoders, told apart by `width`."""
+    projector = config.get("projector_config") or {}
+    out = integer(projector, "n_embed", default=integer(text, "hidden_size"))
+    if isinstance(vision.get("width"), dict):
+        return _ocr_towers(projector, out)
+    return (_timm_tower(vision, projector, out),)
+
+
+def _timm_tower(vision: Config, projector: Config, out: int) -> Tower:
+    """The SigLIP of timm: attention whole on every rank, networks split, a pooling head (deepseek_vl2.py)."""
+    hidden, patch = integer(vision, "width", default=1152), integer(vision, "patch_size", default=14)
+    inner = int(hidden * float(vision.get("mlp_ratio") or 3.7362))
+    side = integer(vision, "image_size", default=384) // patch
+    split = (linear("blocks.0.mlp.fc1", inner, hidden, "column"), linear("blocks.0.mlp.fc2", hidden, inner, "row"))
+    shuffled = hidden * integer(projector, "downsample_ratio", default=2) ** 2
+    return Tower(
+        name="vision",
+        count=integer(vision, "layers", default=27),
+        block=(
+            plain("blocks.0.attn", 4 * hidden, hidden, bias=True),
+            *split,
+            plain("norms", hidden, bias=True, copies=2),
+        ),
+        outer=(
+            plain("patch_embed", hidden, 3 * patch**2, bias=True),
+            plain("pos_embed", side**2 + 1, hidden),
+            plain("norms", hidden, bias=True, copies=2),
+            plain("attn_pool", 4 * hidden, hidden, bias=True),
+            *split,
+            plain("separators", out, copies=2),
+            *_projection("projector.layers", out, shuffled),
+        ),
+    )
+
+
+def _ocr_towers(projector: Config, out: int) -> tuple[Tower, ...]:
+    """SAM's base encoder, whole on every rank, and CLIP-L behind it, both fixed by the class (deepseek_ocr.py)."""
+    hidden, inner, head = 768, 3072, 64
+    sam = Tower(
+        name="sam_model",
+        count=12,
+        block=(
+            plain("attn", 4 * hidden, hidden, bias=True),
+            plain("mlp.lin1", inner, hidden, bias=True),
+            plain("mlp.lin2", hidden, inner, bias=True),
+            plain("norms", hidden, bias=True, copies=2),
+        ),
+        outer=(
+            plain("pos_embed", 64 * 64 + 3 * 16**2, hidden, bias=False),
+            plain("rel_pos", 2 * (8 * 27 + 4 * 127), head),
+            plain("neck", 256, hidden + 9 * 256 + 4),
+            plain("net_2", 512, 9 * 256),
+            plain("net_3", 1024, 9 * 512),
+        ),
+    )
+    shape = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "image_size": 224,
+             "patch_size": 14}  # fmt: skip
+    encoder = clip_encoder(shape, post_norm=False)
+    last = plain("projector.layers", out, integer(projector, "input_dim", default=2048), bias=True)
+    separators = plain("separators", out, copies=2)
+    clip = Tower(
+        name="vision_model", count=encoder.blocks, block=encoder.block, outer=(*encoder.outer, last, separators)
+    )
+    return sam, clip
+
+
+def radio_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
+    """RADIO with a projector of two whole matrices without biases (nano_nemotron_vl.py, radio.py).
+
+    Raises:
+        UnsupportedArchitectureError: RADIO on a transformer whose widths are not known.
+    """
+    named = str((vision.get("args") or {}).get("model") or "")
+    found = next((shape for prefix, shape in _RADIO.items() if named.startswith(prefix)), None)
+    if found is None:
+        raise UnsupportedArchitectureError(
+            f"vision_config.args names the transformer {named!r}; known are {', '.join(_RADIO)}"
+        )
+    hidden, count, inner = found
+    patch = integer({**vision, **config}, "patch_size", default=16)
+    side = integer(vision, "max_resolution", default=2048) // patch
+    merged, middle = 4 * hidden, integer(config, "projector_hidden_size")
+    tower = Tower(
+        name="vision_model",
+        count=count,
+        block=(*block(_names("encoder.layers.0"), hidden, inner), plain("layer_scale", hidden, copies=2)),
+        outer=(
+            plain("patch_generator.pos_embed", side**2 + 8, hidden),
+            plain("patch_generator.embedder", hidden, 3 * patch**2),
+            plain("mlp1.norm", merged),
+            plain("mlp1.1", middle, merged),
+            plain("mlp1.3", integer(text, "hidden_size"), middle),
+        ),
+    )
+    return (tower,)
+
+
+def step3_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
+    """Step3: CLIP-like blocks, two strided convolutions, one matrix (step3_vl.py)."""
+    encoder = clip_encoder(vision, post_norm=False)
+    hidden, middle = encoder.width, integer(vision, "output_hidden_size", default=4096)
+    tower = Tower(
+        name="vision_model",
+        count=encoder.blocks,
+        block=encoder.block,
+        outer=(
+            plain("embeddings.patch_embedding", hidden, 3 * integer(vision, "patch_size") ** 2, bias=True),
+            plain("embeddings.position_embedding", patches(vision) + 2, hidden),
+            plain("vit_downsampler", middle, 4 * hidden, bias=True),
+            plain("vit_downsampler2", 2 * middle, 9 * middle, bias=True),
+            plain(
+                "vit_large_projector", integer(text, "hidden_size"), 2 * middle, bias=bool(config.get("projector_bias"))
+            ),
+        ),
+    )
+    return (tower,)
+
+
+def lfm2_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
+    """LFM2-VL: SigLIP 2 of any resolution, a whole projector (lfm2_vl.py, lfm2_siglip2.py)."""
+    shape = {**vision, "image_size": integer(vision, "patch_size", default=16)}
+    encoder = siglip_encoder(shape)
+    merged = encoder.width * integer(config, "downsample_factor", default=2) ** 2
+    middle, bias = integer(config, "projector_hidden_size", default=2560), bool(config.get("projector_bias", True))
+    normed = (plain("multi_modal_projector.layer_norm", merged, bias=True),)
+    tower = Tower(
+        name="vision_tower",
+        count=encoder.blocks,
+        block=encoder.block,
+        outer=(
+            *encoder.outer,
+            plain("embeddings.position_embedding", integer(vision, "num_patches", default=256) - 1, encoder.width),
+            *(normed if config.get("projector_use_layernorm", True) else ()),
+            plain("multi_modal_projector.linear_1", middle, merged, bias=bias),
+            plain("multi_modal_projector.linear_2", integer(text, "hidden_size"), middle, bias=bias),
+        ),
+    )
+    return (tower,)
+
+
+def eagle_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
+    """Eagle 2.5: SigLIP and InternVL's projector (eagle2_5_vl.py)."""
+    encoder, out = siglip_encoder(vision), integer(text, "hidden_size")
+    merged = encoder.width * round(1 / float(config.get("downsample_ratio") or 0.5)) ** 2
+    outer = (*encoder.outer, plain("mlp1.norm", merged, bias=True), *_projection("mlp1", out, merged))
+    return (Tower(name="vision_model", count=encoder.blocks, block=encoder.block, outer=outer),)
+
+
+WITH_OWN_ENCODER: dict[str, Callable[[Config, Config, Config], tuple[Tower, ...]]] = {
+    "deepseek_vl_v2": deepseek_towers, "NemotronH_Nano_VL_V2": radio_towers, "step3_vl": step3_towers,
+    "lfm2_vl": lfm2_towers, "eagle_2_5_vl": eagle_towers,
+}  # fmt: skip
+"""Readers by config.json's outer `model_type`, of the outer, the vision and the text config."""
