@@ -9,6 +9,7 @@ import typer
 
 from generator.cli import console
 from generator.cli.options import Stated, request_from, with_request_options
+from generator.cli.proposal import offer_text, priced_rows
 from generator.presenting.text import gib_text, short_tokens_text
 
 if TYPE_CHECKING:
@@ -31,14 +32,12 @@ def fit(
 
     Example: vllm-wizard fit Qwen/Qwen3-32B --workload rag
     """
-    from generator.planning.fit import cheapest  # noqa: PLC0415 - start-up time
-    from generator.workflow import facts_for, fit_for  # noqa: PLC0415
+    from generator.workflow import facts_for, fit_for  # noqa: PLC0415 - start-up time
 
     answers = {**stated.answers, **({"model": id_} if id_ else {}), "gpu": "any"}
     request = request_from(answers)
     facts = facts_for(request, offline=offline, progress=console.progress())
-    rows = fit_for(request, facts, with_speed=by_cost)
-    rows = cheapest(rows) if by_cost else rows
+    rows = priced_rows(request, facts, stated.answers) if by_cost else fit_for(request, facts)
     if json_:
         console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif by_cost:
@@ -74,18 +73,19 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
         console.show("nothing in the table fits, meets the targets and has a known price; give one with --price")
         return
     table = Table(box=None, pad_edge=False, title=f"{escape(model)}: what carries the workload", title_justify="left")
-    for heading in ("GPUs", "per million tokens", "tokens/s", "ms a token"):
+    for heading in ("GPUs", "per hour", "per million", "tokens/s", "first token", "ms a token"):
         table.add_column(heading, justify="left" if heading == "GPUs" else "right")
     for row in rows[:_MOST]:
-        nodes = f"{row.nodes} x " if row.nodes > 1 else ""
         table.add_row(
-            f"{nodes}{row.gpus} x {row.gpu}",
+            offer_text(row),
+            f"{row.cost_per_hour:.2f}",
             f"{row.cost_per_million_output_tokens:.2f}",
             f"{row.output_tokens_per_s:,.0f}",
+            f"{row.ttft_ms:,.0f} ms",
             f"{row.tpot_ms:.1f}",
         )
     console.show(table)
-    console.show("[dim]prices: the dated table of generator/catalogue/prices.toml, or --price[/dim]")
+    console.show(f"[dim]the first: {escape(rows[0].price_source)}; --price gives your own[/dim]")
 
 
 def _cell(row: FitRow) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from generator.cli import console, report
-from generator.cli.hardware import with_detected_gpus
-from generator.cli.options import Stated, request_from, with_request_options
+from generator.cli.options import Stated, with_request_options
+from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, proposal
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Artefact
 from generator.presenting.shortfall import shortfall_line
@@ -33,6 +33,8 @@ def generate(
     ci: Annotated[str, typer.Option("--ci", help="Jobs for github, gitlab or none.")] = "",
     template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",
     git: Annotated[bool, typer.Option("--git/--no-git", help="Make it a git repository with one commit.")] = True,
+    cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
+    apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
@@ -40,18 +42,14 @@ def generate(
 
     Example: vllm-wizard generate --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --output-dir qwen3-8b
     """
-    from generator.workflow import facts_for, plan_for  # noqa: PLC0415 - start-up time
-
     for warning in stated.warnings:
         console.warn(warning)
     answers = dict(stated.answers)
     answers |= {"artefacts": _artefacts(emit)} if emit else {}
     answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}
     asks = console.interactive() and not yes
-    answers = _asked(answers, template or None) if asks else with_detected_gpus(answers)
-    request = request_from(answers)
-    facts = facts_for(request, offline=offline, progress=console.progress())
-    plan = plan_for(request, facts)
+    answers = _asked(answers, template or None) if asks and not cheapest else answers
+    request, facts, plan = proposal(answers, cheapest=cheapest, apply=apply, offline=offline)
     _refuse_unfit(plan)
     if asks:
         report.show_plan(plan, explain=False)

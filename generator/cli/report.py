@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import memory_rows, memory_shares
-from generator.presenting.speed import cost_text, speed_text
+from generator.presenting.speed import cost_text, scaling_text, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ _VERDICTS = {
     "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
     "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
 }
+_PRICE_HOLDS = timedelta(days=90)
+"""Cloud prices of GPUs fell by tens of percent a year: a quarter is as long as one is taken as it is."""
 _COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
 _DRAFT_COLOUR = "bright_blue"
 _BAR = 60
@@ -31,8 +34,7 @@ def show_plan(plan: Plan, *, explain: bool) -> None:
     if explain:
         console.show("")
         _show_decisions(plan)
-        for other in plan.alternatives:
-            console.show(f"[cyan]{other.kind}:[/cyan] {' '.join(other.flags)} [dim]({other.lost})[/dim]")
+        _show_alternatives(plan)
     _show_remarks(plan)
     if plan.feasibility.verdict != "does_not_fit":
         console.show("")
@@ -47,11 +49,22 @@ def _show_remarks(plan: Plan) -> None:
         console.show(f"[cyan]note:[/cyan] {escape(text)}")
     for text in plan.warnings:
         console.show(f"[yellow]warning:[/yellow] {escape(text)}")
+    if plan.cost and (age := price_note(plan.cost.read_on, datetime.now(tz=UTC).date())):
+        console.show(f"[cyan]note:[/cyan] {age}")
     if plan.repairs:
-        console.show("\n[bold]Smallest changes that make it fit[/bold]")
+        what = "make it fit" if plan.feasibility.verdict == "does_not_fit" else "meet what is asked for"
+        console.show(f"\n[bold]Smallest changes that {what}[/bold] (--apply N plans with one)")
         for number, repair in enumerate(plan.repairs, 1):
             console.show(f"  {number}. {escape(repair.title)}: [bold]{escape(' '.join(repair.flags))}[/bold]")
             console.show(f"     [dim]{escape(repair.effect)}[/dim]")
+
+
+def price_note(read_on: str, today: date) -> str:
+    """What to know of a price that was read long ago; empty for a recent one, and for the user's own."""
+    if not read_on or today - date.fromisoformat(read_on) <= _PRICE_HOLDS:
+        return ""
+    days = (today - date.fromisoformat(read_on)).days
+    return f"The price was read {days} days ago, on {read_on}, and may have moved: give yours with --price."
 
 
 def show_system(system: DetectedSystem) -> None:
@@ -126,20 +139,44 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
         lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")
     if plan.cost:
         lines.append(f"[bold]Cost[/bold]      {cost_text(plan.cost)}")
+    if plan.scaling:
+        lines.append(f"[bold]Replicas[/bold]  {scaling_text(plan.scaling)}")
     return tuple(lines)
 
 
 def _show_decisions(plan: Plan) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False, title="Why", title_justify="left")
-    table.add_column("argument", style="bold")
-    table.add_column("value")
-    table.add_column("reason", overflow="fold")
+    """Print each argument with its reason, and what would change it."""
+    console.show("[bold]Why[/bold]")
     for decision in plan.decisions:
-        table.add_row(decision.field, escape(str(decision.value)), escape(decision.reason))
-    console.show(table)
+        console.show(_hanging(f"{decision.field} {decision.value}", decision.reason, "  "))
+        if decision.change:
+            console.show(f"[dim]{_hanging('', f'change it: {decision.change}', '    ')}[/dim]")
+
+
+def _show_alternatives(plan: Plan) -> None:
+    """Print what else could be had, what it gains, and why it was not chosen."""
+    if not plan.alternatives:
+        return
+    console.show("\n[bold]What else could be had[/bold]")
+    for other in plan.alternatives:
+        console.show(_hanging(other.kind, f"{other.gain} with {' '.join(other.flags)}", "  "))
+        console.show(f"[dim]{_hanging('', f'not chosen: {other.lost}', '    ')}[/dim]")
+
+
+def _hanging(head: str, text: str, indent: str) -> str:
+    """`head: text` as markup, the head in bold, wrapped to the terminal with later lines further in."""
+    import textwrap  # noqa: PLC0415 - start-up time
+
+    from rich.markup import escape  # noqa: PLC0415
+
+    whole = f"{head}: {text}" if head else text
+    lines = textwrap.wrap(
+        whole, console.stdout().width, initial_indent=indent, subsequent_indent=f"{indent}  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    bold = head and lines[0].startswith(f"{indent}{head}:")
+    first = f"{indent}[bold]{escape(head)}[/bold]{escape(lines[0][len(indent) + len(head) :])}" if bold else None
+    return "\n".join((first or escape(lines[0]), *map(escape, lines[1:])))
 
 
 def _wrapped(command: tuple[str, ...]) -> str:

@@ -25,9 +25,17 @@ class FitRow(Value):
     """Context beside the workload, in tokens."""
     concurrency: int = 0
     """Requests of the workload's length that fit at once."""
+    ttft_ms: float | None = None
+    """Expected time to the first token, where speed was asked for and is known."""
     tpot_ms: float | None = None
-    """Expected gap between tokens, where speed was asked for and is known."""
+    """Expected gap between tokens, likewise."""
     output_tokens_per_s: float | None = None
     cost_per_million_output_tokens: float | None = None
+    cost_per_hour: float | None = None
+    """Of all replicas; the whole offer where it is sold with more GPUs."""
+    price_source: str = ""
+    """Whose price it is, and when it was read."""
+    replicas: int = 1
+    """Copies of the deployment for the target request rate; 1 without one."""
     meets_targets: bool = False
     """Whether the workload fits at once and every stated target is met at its mean."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from generator.models.checkpoint import Source
-from generator.models.cost import Cost
+from generator.models.cost import Cost, Scaling
 from generator.models.estimate import Estimate
 from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
@@ -83,23 +83,36 @@ class Decision(Value):
     reason: str
 
 
+class ExplainedDecision(Decision):
+    """A decision, and what would change it."""
+
+    change: str = ""
+    """Options and facts that would have another value chosen; empty where only the user's own value does."""
+
+
 class Repair(Value):
-    """One change that would make the plan fit, already proven."""
+    """One change that would make the plan fit, or meet what is asked for; already proven."""
 
     title: str
     flags: tuple[str, ...]
     effect: str
+    changes: dict[str, Any] = Field(default_factory=dict)
+    """Fields of the request and their new values: what `--apply` puts in."""
 
 
 class Alternative(Value):
-    """Another layout that beats the chosen one in something, and why it lost."""
+    """Another deployment that beats the chosen one in something, and why it lost."""
 
     kind: str
     layout: Layout
     flags: tuple[str, ...]
-    tpot_ms: float
-    output_tokens_per_s: float
+    tpot_ms: float | None
+    """None where its speed is not modelled."""
+    output_tokens_per_s: float | None
+    gain: str = ""
+    """What it is better in, both figures."""
     lost: str
+    """Why it was not chosen, with the figure that decided."""
 
 
 class Runtime(Value):
@@ -174,7 +187,8 @@ class Plan(Value):
     kv_cache: KVCacheReport | None
     estimate: Estimate | None = None
     cost: Cost | None = None
-    decisions: tuple[Decision, ...]
+    scaling: Scaling | None = None
+    decisions: tuple[ExplainedDecision, ...]
     advisories: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()

@@ -19,7 +19,7 @@ _MX_COLUMNS = 32
 
 
 class Arithmetic(Value):
-    """How one GPU runs one checkpoint's weights."""
+    """How one GPU runs one checkpoint's weights, or reads one kind of cache."""
 
     verdict: Literal["native", "emulated", "unsupported"]
     text: str
@@ -52,6 +52,25 @@ def arithmetic(
         verdict="emulated",
         text=f"{gpu.name} has no {name} arithmetic (compute capability {_words(native)} has): weights stay small in "
         "memory and are unpacked to 16 bits, so that decoding is as fast and prefill no faster than unquantized",
+    )
+
+
+def cache_arithmetic(dtype: str, gpu: GPU) -> Arithmetic:
+    """How `gpu` computes with a KV cache of `dtype` ("fp8", "fp8_e4m3", "nvfp4", ...); whether vLLM takes it is a rule.
+
+    FP8 and FP4 need tensor cores that multiply in them; elsewhere kernels convert what they read (vLLM 0.32
+    v1/attention/backends/flashinfer.py, triton_attn.py:487).
+    """
+    name = next((kind for kind in ("nvfp4", "fp8", "int8") if dtype.startswith(kind)), None)
+    if name is None:
+        return Arithmetic(verdict="native", text="computed with as it is stored")
+    native = _NATIVE[name]
+    if gpu.capability >= native:
+        return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
+    return Arithmetic(
+        verdict="emulated",
+        text=f"{gpu.name} has no {name} arithmetic (compute capability {_words(native)} has): the cache is smaller, "
+        "and converted as it is read",
     )
 
 

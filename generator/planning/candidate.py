@@ -43,6 +43,8 @@ class Candidate(Value):
     utilization: Decision
     load: Workload
     """The workload of one engine replica."""
+    eager: bool = False
+    """True where no CUDA graphs are captured."""
     verdict: Verdict
     oom_risk: OOMRisk
 
@@ -148,8 +150,9 @@ def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
         (load, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
         (lean, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
     ):
-        sequences = _own(case, "max_num_seqs") or limits.sequence_limit(shape, defaults.max_num_seqs)
-        chosen = _own(case, "max_num_batched_tokens") or limits.token_limit(
+        sequences = _own(case, "max_num_seqs", defaults.max_num_seqs)
+        sequences = sequences or limits.sequence_limit(shape, defaults.max_num_seqs)
+        chosen = _own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens) or limits.token_limit(
             load, tokens, int(sequences.value), defaults.max_num_batched_tokens
         )
         attempt = _Attempt(sequences, chosen)
@@ -158,10 +161,13 @@ def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
             yield attempt
 
 
-def _own(case: Case, field: str) -> Decision | None:
-    if field not in case.fixed:
-        return None
-    return Decision(field=field, value=case.fixed[field], reason="you set it")
+def _own(case: Case, field: str, vllms: float) -> Decision | None:
+    """The user's value, or vLLM's own where the user leaves the argument to it; None where the planner chooses."""
+    if field in case.fixed:
+        return Decision(field=field, value=case.fixed[field], reason="you set it")
+    if field in case.left_to_vllm:
+        return Decision(field=field, value=vllms, reason="vLLM's default, which you leave it to")
+    return None
 
 
 def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Attempt) -> Candidate:
@@ -190,9 +196,24 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
         context=context,
         utilization=utilization,
         load=load,
+        eager=is_eager(case),
         verdict=verdict,
         oom_risk=risk,
     )
+
+
+def is_eager(case: Case) -> bool:
+    """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0.
+
+    vLLM 0.32 config/compilation.py (CUDAGraphMode.NONE is 0), config/vllm.py (OPTIMIZATION_LEVEL_00).
+    """
+    if case.fixed.get("enforce_eager"):
+        return True
+    compilation = case.fixed.get("compilation_config")
+    mode = compilation.get("cudagraph_mode") if isinstance(compilation, dict) else None
+    if mode is None:
+        return case.fixed.get("optimization_level") == 0
+    return str(mode).upper() in {"NONE", "0"}
 
 
 def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSettings:
@@ -203,7 +224,7 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
         max_model_len=case.asked_context or case.model_context,
         max_num_seqs=sizes.max_num_seqs,
         max_num_batched_tokens=sizes.max_num_batched_tokens,
-        enforce_eager=bool(case.fixed.get("enforce_eager")),
+        enforce_eager=is_eager(case),
         dtype_bytes=_DTYPE_BYTES.get(dtype, 2),
         cpu_offload_bytes=offloaded(case.fixed),
         num_speculative_tokens=drafts.get("num_speculative_tokens", 0),
@@ -214,7 +235,7 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
 
 
 def _own_utilization(case: Case) -> Decision | None:
-    return _own(case, "gpu_memory_utilization")
+    return _own(case, "gpu_memory_utilization", case.tables.engine.default_gpu_memory_utilization)
 
 
 def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSettings, stage: int) -> MemoryBudget:
@@ -242,6 +263,8 @@ def _context(
 ) -> Decision:
     if case.asked_context:
         return Decision(field="max_model_len", value=case.asked_context, reason="you set it")
+    if "max_model_len" in case.left_to_vllm:
+        return Decision(field="max_model_len", value=case.model_context, reason="the model's own, as vLLM takes it")
     low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
     expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
     return limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)

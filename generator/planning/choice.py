@@ -1,21 +1,21 @@
-"""Choice: the best of the layouts that were worked out, by stated tie-breaks, and what else could be had."""
+"""Choice: the best of the layouts that were worked out, by stated tie-breaks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.plan import Alternative
+from generator.planning.costs import gpus_needed
 from generator.planning.estimates import meets_targets, speed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
-_VERDICTS = ("fits", "tight", "does_not_fit")
-_NO_SPEED = float("inf")
+VERDICTS = ("fits", "tight", "does_not_fit")
+NO_SPEED = float("inf")
 
 
 class Scored(NamedTuple):
@@ -34,47 +34,51 @@ def scored(case: Case, candidates: Sequence[Candidate]) -> tuple[Scored, ...]:
 def best(case: Case, options: Sequence[Scored]) -> Scored:
     """The option that fits most surely, carries the workload, meets the targets, and serves the mode best.
 
-    Where targets are stated, fewer GPUs go before speed. Ties go to fewer GPUs, then pipeline stages, then
-    replicas, then to experts sharded like everything else.
+    Where targets are stated, fewer GPUs, of all replicas that the rate takes, go before speed. Ties go to what is
+    better in any merit, then to fewer pipeline stages, then to fewer replicas, then to experts sharded like
+    everything else. So no option is better in one merit and as good in all others.
     """
-    return min(options, key=lambda option: _key(case, option))
+    return min(options, key=lambda option: key(case, option))
 
 
-def alternatives(options: Sequence[Scored], chosen: Scored) -> tuple[Alternative, ...]:
-    """At most three layouts that beat the chosen one in something, each different in kind, and why they lost."""
-    able = [
-        option
-        for option in options
-        if option is not chosen and option.candidate.verdict == "fits" and option.estimate is not None
-    ]
-    if chosen.estimate is None:
-        return ()
-    found = []
-    for kind, figure in _KINDS:
-        best_one = min(able, key=lambda option: (figure(option), *_simplicity(option)), default=None)
-        if best_one is not None and figure(best_one) < figure(chosen):
-            able.remove(best_one)
-            found.append(_alternative(kind, best_one, chosen))
-    return tuple(found)
-
-
-def _key(case: Case, option: Scored) -> tuple[object, ...]:
+def key(case: Case, option: Scored) -> tuple[object, ...]:
+    """What options are compared by; the smallest is the best."""
     candidate = option.candidate
     short = candidate.verdict == "does_not_fit"
-    met = meets_targets(case, option.estimate)
-    cheapest = candidate.layout.ranks if met and _has_targets(case) else 0
     return (
-        _VERDICTS.index(candidate.verdict),
+        VERDICTS.index(candidate.verdict),
         -candidate.headroom_bytes if short else 0,
         not candidate.carries_load,
-        not met,
-        cheapest,
-        _objective(case, option),
+        not meets_targets(case, option.estimate),
+        gpus_that_count(case, option),
+        objective(case, option),
+        *merits(option),
         *_simplicity(option),
     )
 
 
-def _objective(case: Case, option: Scored) -> float:
+def gpus_that_count(case: Case, option: Scored) -> int:
+    """GPUs of an option where targets are stated and met, of all replicas; 0 where speed alone decides."""
+    if not (has_targets(case) and meets_targets(case, option.estimate)):
+        return 0
+    return gpus_needed(case, option.candidate, option.estimate)
+
+
+def merits(option: Scored) -> tuple[float, ...]:
+    """GPUs, gap between tokens, wait for the first, throughput and context; smaller is better in each."""
+    found, candidate = option.estimate, option.candidate
+    if found is None:
+        return (candidate.layout.ranks, NO_SPEED, NO_SPEED, NO_SPEED, -int(candidate.context.value))
+    return (
+        candidate.layout.ranks,
+        found.tpot_ms.mean,
+        found.ttft_ms.mean,
+        -found.output_tokens_per_s.mean,
+        -int(candidate.context.value),
+    )
+
+
+def objective(case: Case, option: Scored) -> float:
     """Smaller is better: the gap between tokens, or the reciprocal of the throughput."""
     if option.estimate is None:
         return -option.candidate.layout.ranks
@@ -85,19 +89,15 @@ def _objective(case: Case, option: Scored) -> float:
     return -option.estimate.output_tokens_per_s.mean
 
 
-def _simplicity(option: Scored) -> tuple[int, int, int, bool]:
-    layout = option.candidate.layout
-    return (
-        layout.ranks,
-        layout.pipeline_parallel_size,
-        layout.data_parallel_size,
-        layout.enable_expert_parallel,
-    )
-
-
-def _has_targets(case: Case) -> bool:
+def has_targets(case: Case) -> bool:
+    """Whether a service level is stated."""
     targets = case.request.targets
-    return targets.ttft_ms is not None or targets.tpot_ms is not None
+    return any(one is not None for one in (targets.ttft_ms, targets.tpot_ms, targets.requests_per_s))
+
+
+def _simplicity(option: Scored) -> tuple[int, int, bool]:
+    layout = option.candidate.layout
+    return layout.pipeline_parallel_size, layout.data_parallel_size, layout.enable_expert_parallel
 
 
 def _full(case: Case, candidate: Candidate) -> float:
@@ -105,45 +105,3 @@ def _full(case: Case, candidate: Candidate) -> float:
         return 0.0
     found = speed(case, candidate, full=True)
     return found.output_tokens_per_s.mean if found else 0.0
-
-
-def _ranks(option: Scored) -> float:
-    return float(option.candidate.layout.ranks)
-
-
-def _gap(option: Scored) -> float:
-    return option.estimate.tpot_ms.mean if option.estimate else _NO_SPEED
-
-
-def _slowness(option: Scored) -> float:
-    return -option.estimate.output_tokens_per_s.mean if option.estimate else _NO_SPEED
-
-
-_KINDS: tuple[tuple[str, Callable[[Scored], float]], ...] = (
-    ("fewer GPUs", _ranks),
-    ("shorter gaps between tokens", _gap),
-    ("more tokens per second", _slowness),
-)
-
-
-def _alternative(kind: str, option: Scored, chosen: Scored) -> Alternative:
-    assert option.estimate is not None  # noqa: S101 - alternatives are estimated
-    assert chosen.estimate is not None  # noqa: S101
-    layout = option.candidate.layout
-    rate, own = option.estimate.output_tokens_per_s.mean, chosen.estimate.output_tokens_per_s.mean
-    gap, own_gap = option.estimate.tpot_ms.mean, chosen.estimate.tpot_ms.mean
-    return Alternative(
-        kind=kind,
-        layout=layout,
-        flags=_flags(option),
-        tpot_ms=gap,
-        output_tokens_per_s=rate,
-        lost=f"{rate:,.0f} tokens/s against {own:,.0f}, {gap:.1f} ms a token against {own_gap:.1f}",
-    )
-
-
-def _flags(option: Scored) -> tuple[str, ...]:
-    layout = option.candidate.layout
-    flags = ["--tp", str(layout.tensor_parallel_size), "--pp", str(layout.pipeline_parallel_size)]
-    flags += ["--dp", str(layout.data_parallel_size)]
-    return (*flags, *(("--set", "enable_expert_parallel=true") if layout.enable_expert_parallel else ()))

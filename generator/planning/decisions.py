@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.models.plan import Decision
+from generator.models.plan import Decision, ExplainedDecision
+from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.draft_report import draft_reason
 from generator.planning.serving import serving_decisions
 from generator.presenting.text import gib_text, plural
@@ -20,15 +21,22 @@ DRAIN_S = 30
 """Seconds that running requests get to finish; vLLM's own default of 0 cuts them."""
 
 
-def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[Decision, ...]:
+def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[ExplainedDecision, ...]:
     """One decision an argument, in the order of serve.yaml; the user's own values say so."""
     made = {decision.field: decision for decision in _chosen(case, chosen, speed)}
     for name, value in case.fixed.items():
-        made[name] = Decision(field=name, value=value, reason="you set it")
+        made[name] = _decision(name, value, _own_reason(case, name))
     drafting = draft_reason(case, chosen)
     if drafting:
         made["speculative_config"] = _decision("speculative_config", case.fixed["speculative_config"], drafting)
-    return tuple(decision for name, decision in made.items() if name not in case.left_to_vllm)
+    changes = {name: _CHANGES.get(name, "") for name in made} | dict.fromkeys(case.fixed, "")
+    if changes.get("kv_cache_dtype"):
+        changes["kv_cache_dtype"] = _cache_change(case, chosen)
+    return tuple(
+        ExplainedDecision(**decision.model_dump(), change=changes[name])
+        for name, decision in made.items()
+        if name not in case.left_to_vllm
+    )
 
 
 def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
@@ -50,46 +58,81 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[D
             yield _decision("code_revision", facts.revision, "the code at the commit that was planned")
     yield from serving_decisions(case)
     if "shutdown_timeout" in flags:
-        yield _decision("shutdown_timeout", DRAIN_S, "running answers finish before the server stops")
+        yield _decision("shutdown_timeout", DRAIN_S, f"running answers get {DRAIN_S} s to finish before the stop")
 
 
 def _parallel(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
-    layout, gpus = chosen.layout, case.cluster.total_gpus
-    held = gib_text(chosen.weights.worst.total_bytes)
+    layout = chosen.layout
     tensor = layout.tensor_parallel_size
-    reason = f"{held} of weights on each GPU" if tensor > 1 else f"one GPU holds the {held} of weights"
-    reason += f"; {speed.tpot_ms.mean:.1f} ms a token, {speed.output_tokens_per_s.mean:,.0f} tokens/s" if speed else ""
-    yield _decision("tensor_parallel_size", tensor, reason)
+    yield _decision("tensor_parallel_size", tensor, _tensor_reason(case, chosen, speed))
     if layout.pipeline_parallel_size > 1:
-        stages = plural(layout.pipeline_parallel_size, "stage")
-        yield _decision("pipeline_parallel_size", layout.pipeline_parallel_size, f"{stages} over {gpus} GPUs")
+        stages = layout.pipeline_parallel_size
+        layers = case.architecture.num_hidden_layers
+        yield _decision("pipeline_parallel_size", stages, f"{layers} layers in {stages} stages, one after the other")
     if layout.data_parallel_size > 1:
         replicas = plural(layout.data_parallel_size, "replica")
-        reason = f"{replicas}, {chosen.load.concurrency} requests in flight on each"
+        reason = f"{replicas}, {chosen.load.concurrency} of the requests in flight on each"
         yield _decision("data_parallel_size", layout.data_parallel_size, reason)
     if layout.enable_expert_parallel:
-        reason = f"whole experts over {layout.expert_parallel_size} GPUs"
+        reason = f"whole experts, spread over {layout.expert_parallel_size} GPUs"
         yield _decision("enable_expert_parallel", value=True, reason=reason)
     if layout.decode_context_parallel_size > 1:
         size = layout.decode_context_parallel_size
         yield _decision("decode_context_parallel_size", size, f"{size} GPUs share each sequence's cache")
 
 
+def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None) -> str:
+    held = gib_text(chosen.weights.worst.total_bytes)
+    if chosen.layout.ranks == 1:
+        reason = f"one GPU holds the {held} of weights"
+    else:
+        reason = f"{held} of weights on each of {chosen.layout.ranks} GPUs"
+    if speed is None:
+        return reason
+    pace = f"{speed.tpot_ms.mean:,.1f} ms a token, {speed.output_tokens_per_s.mean:,.0f} tokens/s"
+    targets = case.request.targets
+    if targets.tpot_ms is not None and speed.tpot_ms.mean <= targets.tpot_ms:
+        pace += f" (target {targets.tpot_ms:g} ms)"
+    return f"{reason}: {pace}"
+
+
+def _own_reason(case: Case, name: str) -> str:
+    """Why a value of the user's is there, and how the GPU computes with it where it is a number format."""
+    method = case.method
+    if name == "quantization" and method is not None:
+        return f"you set it; {arithmetic(method, case.gpu, case.release, case.quantization).text}"
+    if name == "kv_cache_dtype" and case.fixed[name] != "auto":
+        return f"you set it; {cache_arithmetic(str(case.fixed[name]), case.gpu).text}"
+    return "you set it"
+
+
 def _dtype_reason(case: Case) -> str:
     if case.architecture.dtype == "bfloat16" and not case.gpu.supports_bf16:
         return f"{case.gpu.name} has no bfloat16: vLLM computes in float16"
-    quantization = case.quantization
-    stored = f"; weights stay {quantization.method}, as the checkpoint stores them" if quantization else ""
-    return f"the checkpoint's own {case.architecture.dtype}{stored}"
+    quantization, method = case.quantization, case.method
+    if quantization is None or method is None:
+        return f"the checkpoint's own {case.architecture.dtype}"
+    how = arithmetic(method, case.gpu, case.release, quantization)
+    word = "" if how.verdict == "native" else f"{how.verdict}: "
+    return f"{case.architecture.dtype}, beside weights stored in {quantization.method}; {word}{how.text}"
 
 
 def _cache_reason(case: Case, chosen: Candidate) -> str:
     own = case.quantization.kv_cache_dtype if case.quantization else None
     if own:
-        return f"the checkpoint's own {own}"
+        return f"the checkpoint's own {own}; {cache_arithmetic(own, case.gpu).text}"
     if chosen.cache.kv_cache_dtype not in {"auto", case.architecture.dtype}:
         return f"vLLM's choice for this model and GPU: {chosen.cache.kv_cache_dtype}"
-    return "as the model computes; a smaller one costs accuracy and is not needed"
+    room = f"{chosen.concurrency:,} requests fit" if chosen.verdict != "does_not_fit" else "nothing fits"
+    return f"as the model computes ({room}); a smaller one costs accuracy"
+
+
+def _cache_change(case: Case, chosen: Candidate) -> str:
+    """The smaller dtype that could be asked for, with the GPU's verdict on it."""
+    if chosen.cache.kv_cache_dtype not in {"auto", case.architecture.dtype}:
+        return ""
+    found = cache_arithmetic("fp8", case.gpu)
+    return f"--kv-cache-dtype fp8 ({found.verdict}: {found.text})"
 
 
 def _served_name(path: str) -> str:
@@ -98,3 +141,22 @@ def _served_name(path: str) -> str:
 
 def _decision(field: str, value: Any, reason: str) -> Decision:
     return Decision(field=field, value=value, reason=reason)
+
+
+_CHANGES = {
+    "tensor_parallel_size": "--tp, --gpus, --batching-mode, or a target like --tpot-ms",
+    "pipeline_parallel_size": "--pp, --gpus or --nodes",
+    "data_parallel_size": "--dp, --concurrency or --batching-mode",
+    "enable_expert_parallel": "--set enable_expert_parallel=false",
+    "kv_cache_dtype": "--kv-cache-dtype",
+    "dtype": "--dtype, or another checkpoint",
+    "max_model_len": "--max-model-len, --concurrency, or more memory for the cache",
+    "max_num_seqs": "--concurrency, --batching-mode or --max-num-seqs",
+    "max_num_batched_tokens": "--batching-mode latency, or --max-num-batched-tokens",
+    "gpu_memory_utilization": "--reserve-gb, --headroom-gb or --gpu-memory-utilization",
+    "revision": "--revision",
+    "tool_call_parser": "--set tool_call_parser=NAME",
+    "reasoning_parser": "--set reasoning_parser=NAME",
+    "shutdown_timeout": "--set shutdown_timeout=SECONDS",
+}
+"""Options that would have another value chosen, by argument."""

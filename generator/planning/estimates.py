@@ -1,13 +1,12 @@
-"""Estimates of a candidate: speed under the workload, what it meets of the targets, what it costs."""
+"""Estimates of a candidate: speed under the workload, and what it meets of the targets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
-from generator.models.cost import Cost
 from generator.models.speed import Limits, Scenario
-from generator.planning.roofline import cost_per_million_output_tokens, estimate, replicas_for
+from generator.planning.roofline import estimate
 from generator.planning.speed.footprint import footprint
 
 if TYPE_CHECKING:
@@ -57,24 +56,6 @@ def meets_targets(case: Case, found: Estimate | None) -> bool:
     )
 
 
-def cost(case: Case, chosen: Candidate, found: Estimate | None) -> Cost | None:
-    """Cost per million output tokens, at the user's price or else the table's cheapest; None without either."""
-    offer = next((price for price in case.tables.prices if price.gpu == case.gpu.name), None)
-    price = case.request.price or (offer.usd_per_gpu_hour if offer else 0.0)
-    if found is None or not price:
-        return None
-    whose = "your price" if case.request.price else f"{offer.provider}, read on {offer.read_on}" if offer else ""
-    rate = case.request.targets.requests_per_s
-    return Cost(
-        price_per_gpu_hour=price,
-        price_source=whose,
-        cost_per_million_output_tokens=round(
-            cost_per_million_output_tokens(price, chosen.layout.ranks, found.output_tokens_per_s.mean), 4
-        ),
-        replicas=replicas_for(rate, found) if rate else None,
-    )
-
-
 def _scenario(case: Case, chosen: Candidate, *, full: bool) -> Scenario:
     load = case.request.load
     admitted = int(chosen.sequences.value) * chosen.layout.data_parallel_size
@@ -90,5 +71,6 @@ def _limits(chosen: Candidate) -> Limits:
     return Limits(
         max_num_seqs=int(chosen.sequences.value),
         max_num_batched_tokens=int(chosen.tokens.value),
+        enforce_eager=chosen.eager,
         cache_sequences=max(1.0, chosen.concurrency / chosen.layout.data_parallel_size),
     )

@@ -9,8 +9,11 @@ from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
 from generator.planning.candidate import evaluate
 from generator.planning.checks import check_layout, check_request
-from generator.planning.estimates import cost, meets_targets, speed
-from generator.planning.parts import feasibility
+from generator.planning.choice import best, scored
+from generator.planning.costs import cost
+from generator.planning.estimates import meets_targets
+from generator.planning.layouts import candidate_layouts, fixed_sizes
+from generator.planning.parts import feasibility, stored_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +21,11 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
+    from generator.planning.choice import Scored
 
 GPUS_OF_A_NODE = 8
+_RENTED = (1, 2, 4, 8)
+"""GPUs of one node that machines are rented out with."""
 
 
 def fit(
@@ -27,49 +33,96 @@ def fit(
 ) -> tuple[FitRow, ...]:
     """A row for each GPU and size (GPUs of a node, nodes); where vLLM refuses, the row carries its reason.
 
-    `with_speed` adds what the row would deliver and cost, which takes longer than the memory does.
+    `with_speed` adds what the best layout of all these GPUs delivers and costs; then only sizes that are rented out
+    and GPUs with a price have a row.
     """
     pairs = [(gpu, size) for gpu in gpus for size in sizes]
-    return tuple(_row(_on(case, gpu, *size), with_speed=with_speed) for gpu, size in pairs)
+    if not with_speed:
+        return tuple(_row(_on(case, gpu, *size)) for gpu, size in pairs)
+    priced = {price.gpu for price in case.tables.prices}
+    rented = [(gpu, size) for gpu, size in pairs if size[0] in _RENTED and (case.request.price or gpu.name in priced)]
+    return tuple(_offer(_on(case, gpu, *size)) for gpu, size in rented)
 
 
-def cheapest(rows: Iterable[FitRow]) -> tuple[FitRow, ...]:
-    """The rows that fit, meet the targets and have a price, the cheapest answers first; ties to fewer GPUs."""
+def cheapest(rows: Iterable[FitRow], *, by_hour: bool = False) -> tuple[FitRow, ...]:
+    """The rows that fit, carry the workload, meet the targets and have a price, the cheapest first; ties to fewer GPUs.
+
+    By cost of a million output tokens; with `by_hour`, for a service level that is met or not, by cost of an hour.
+    """
     able = [row for row in rows if row.meets_targets and row.cost_per_million_output_tokens is not None]
-    return tuple(sorted(able, key=lambda row: (row.cost_per_million_output_tokens, row.gpus * row.nodes, row.gpu)))
+
+    def key(row: FitRow) -> tuple[object, ...]:
+        costs = (row.cost_per_hour, row.cost_per_million_output_tokens)
+        return (*(costs if by_hour else costs[::-1]), row.gpus * row.nodes * row.replicas, row.gpu)
+
+    return tuple(sorted(able, key=key))
 
 
-def _row(case: Case, *, with_speed: bool) -> FitRow:
-    cluster = case.cluster
-    row = FitRow(gpu=cluster.gpu.name, gpus=cluster.gpus_per_node, nodes=cluster.nodes)
+def _row(case: Case) -> FitRow:
     try:
         check_request(case)
-        chosen = evaluate(case, _layout(case))
+        return _filled(case, evaluate(case, _layout(case)))
     except RequestError as refusal:
-        return row.model_copy(update={"refusal": str(refusal)})
+        return _bare(case).model_copy(update={"refusal": str(refusal)})
+
+
+def _offer(case: Case) -> FitRow:
+    """The row of the best layout that uses all GPUs, with what it delivers and costs."""
+    if _too_large(case):
+        return _bare(case).model_copy(update={"verdict": "does_not_fit"})
+    fixed = fixed_sizes(case.fixed, case.left_to_vllm)
+    try:
+        check_request(case)
+        layouts = candidate_layouts(case.architecture, case.cluster, fixed, lambda layout: check_layout(case, layout))
+        whole = [layout for layout in layouts if layout.ranks == case.cluster.total_gpus]
+        made = scored(case, [evaluate(case, layout) for layout in whole])
+    except RequestError as refusal:
+        return _bare(case).model_copy(update={"refusal": str(refusal)})
+    if not made:
+        return _bare(case).model_copy(update={"refusal": "no layout uses all of these GPUs"})
+    chosen = best(case, made)
+    return _filled(case, chosen.candidate).model_copy(update=_speed(case, chosen))
+
+
+def _too_large(case: Case) -> bool:
+    """Whether the stored weights alone, unless they are changed while loading, outgrow all GPUs."""
+    if case.on_gpu != case.quantization or case.fixed.get("language_model_only"):
+        return False
+    return stored_bytes(case) > case.cluster.total_gpus * case.gpu.memory_bytes
+
+
+def _bare(case: Case) -> FitRow:
+    cluster = case.cluster
+    return FitRow(gpu=cluster.gpu.name, gpus=cluster.gpus_per_node, nodes=cluster.nodes)
+
+
+def _filled(case: Case, chosen: Candidate) -> FitRow:
     found = feasibility(case, chosen)
-    return row.model_copy(
+    return _bare(case).model_copy(
         update={
             "layout": chosen.layout,
             "verdict": chosen.verdict,
             "shortfall_bytes": found.shortfall_bytes,
             "max_model_len": int(chosen.context.value) if found.fits else 0,
             "concurrency": found.max_concurrency_at_context,
-            **(_speed(case, chosen) if with_speed else {}),
         }
     )
 
 
-def _speed(case: Case, chosen: Candidate) -> dict[str, object]:
+def _speed(case: Case, option: Scored) -> dict[str, object]:
     """Fields of a row that say what it delivers and costs; none where its speed is unknown."""
-    found = speed(case, chosen)
+    chosen, found = option.candidate, option.estimate
     if found is None:
         return {}
     price = cost(case, chosen, found)
     return {
+        "ttft_ms": found.ttft_ms.mean,
         "tpot_ms": found.tpot_ms.mean,
         "output_tokens_per_s": found.output_tokens_per_s.mean,
         "cost_per_million_output_tokens": price.cost_per_million_output_tokens if price else None,
+        "cost_per_hour": price.cost_per_hour if price else None,
+        "price_source": price.price_source if price else "",
+        "replicas": (price.replicas if price else None) or 1,
         "meets_targets": chosen.verdict == "fits" and chosen.carries_load and meets_targets(case, found),
     }
 

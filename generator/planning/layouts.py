@@ -9,23 +9,25 @@ from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from generator.models.architecture import Architecture
     from generator.models.hardware import Cluster
 
-_SIZES = (
-    "tensor_parallel_size",
-    "pipeline_parallel_size",
-    "data_parallel_size",
-    "enable_expert_parallel",
-    "decode_context_parallel_size",
-)
+_SIZES: dict[str, object] = {
+    "tensor_parallel_size": 1,
+    "pipeline_parallel_size": 1,
+    "data_parallel_size": 1,
+    "enable_expert_parallel": False,
+    "decode_context_parallel_size": 1,
+}
+"""Parallel sizes and vLLM's own defaults of them (vLLM 0.32 config/parallel.py)."""
 
 
-def fixed_sizes(overrides: Mapping[str, object]) -> dict[str, object]:
-    """The parallel sizes that the user sets; null ones left out."""
-    return {name: overrides[name] for name in _SIZES if overrides.get(name) is not None}
+def fixed_sizes(overrides: Mapping[str, object], left_to_vllm: Collection[str] = ()) -> dict[str, object]:
+    """The parallel sizes that the user sets, and vLLM's defaults of those that the user leaves to it."""
+    own = {name: overrides[name] for name in _SIZES if overrides.get(name) is not None}
+    return {name: default for name, default in _SIZES.items() if name in left_to_vllm} | own
 
 
 def candidate_layouts(

@@ -8,17 +8,19 @@ from generator.errors import RequestError
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning import advice, checks, parts, repairs
+from generator.planning.alternatives import alternatives
 from generator.planning.candidate import evaluate
 from generator.planning.case import Case
-from generator.planning.choice import alternatives, best, scored
+from generator.planning.choice import best, scored
+from generator.planning.costs import cost, scaling
 from generator.planning.decisions import decisions
 from generator.planning.draft_report import draft_summary
-from generator.planning.estimates import cost
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 
 if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.hardware import Cluster
+    from generator.models.parallelism import Layout
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
     from generator.planning.case import Tables
@@ -26,25 +28,47 @@ if TYPE_CHECKING:
 
 
 def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:
-    """The plan of a request: the best layout of its GPUs, proven, with repairs where it does not fit.
+    """The plan of a request: the best layout of its GPUs, proven, with repairs where it does not do.
 
     Raises:
         RequestError: vLLM would refuse what the user fixed.
     """
-    case = Case.of(request, facts, cluster, tables)
-    plan = planned(case)
-    if plan.feasibility.verdict != "does_not_fit":
-        return plan
-    return plan.model_copy(update={"repairs": repairs.repairs(case, plan, planned)})
+    return planned(Case.of(request, facts, cluster, tables), mended=True)
 
 
-def planned(case: Case) -> Plan:
-    """The plan of a case, without repairs."""
-    checks.check_request(case)
-    options = scored(case, candidates(case))
+def planned(case: Case, *, mended: bool = False) -> Plan:
+    """The plan of a case; with `mended` the changes that would mend it are worked out too."""
+    options = options_of(case)
     chosen = best(case, options)
-    plan = _assembled(case, chosen)
-    return plan.model_copy(update={"alternatives": alternatives(options, chosen)})
+    return _assembled(case, chosen).model_copy(
+        update={
+            "alternatives": alternatives(case, options, chosen),
+            "repairs": repairs.repairs(case, chosen, choose) if mended else (),
+        }
+    )
+
+
+def choose(case: Case, layout: Layout | None = None) -> Scored:
+    """The best option of a case; what becomes of `layout` where one is given.
+
+    Raises:
+        RequestError: vLLM would refuse it.
+    """
+    if layout is None:
+        return best(case, options_of(case))
+    checks.check_request(case)
+    checks.check_layout(case, layout)
+    return scored(case, (evaluate(case, layout),))[0]
+
+
+def options_of(case: Case) -> tuple[Scored, ...]:
+    """Every layout that vLLM accepts for this case, with its estimate.
+
+    Raises:
+        RequestError: it refuses the request, or each of them.
+    """
+    checks.check_request(case)
+    return scored(case, candidates(case))
 
 
 def candidates(case: Case) -> tuple[Candidate, ...]:
@@ -56,7 +80,7 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
     layouts = candidate_layouts(
         case.architecture,
         case.cluster,
-        fixed_sizes(case.fixed),
+        fixed_sizes(case.fixed, case.left_to_vllm),
         lambda layout: checks.check_layout(case, layout),
     )
     made, refusal = [], None
@@ -90,6 +114,7 @@ def _assembled(case: Case, option: Scored) -> Plan:
         kv_cache=parts.kv_cache(chosen),
         estimate=speed,
         cost=cost(case, chosen, speed),
+        scaling=scaling(case, chosen, speed),
         decisions=made,
         advisories=advice.advisories(case, chosen),
         warnings=advice.warnings(case, chosen, speed),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.models.plan import Display, PlanRecord
+from generator.models.plan import Decision, Display, PlanRecord
 from generator.models.vllm import VLLMConfig
 from generator.presenting.memory import memory_rows
 from generator.presenting.speed import speed_text
@@ -37,7 +37,7 @@ def plan_record(plan: Plan, facts: ModelFacts, inputs: dict[str, Any], engine: E
         args=config.args(engine)[3:],
         runtime=plan.runtime,
         verdict=plan.feasibility.verdict,
-        decisions=plan.decisions,
+        decisions=tuple(Decision(field=one.field, value=one.value, reason=one.reason) for one in plan.decisions),
         warnings=plan.warnings,
         display=_display(plan),
     )

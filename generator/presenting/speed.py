@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generator.models.cost import Cost
+    from generator.models.cost import Cost, Scaling
     from generator.models.estimate import Estimate, Latency
 
 _BOUNDS = {
@@ -27,10 +27,22 @@ def speed_text(estimate: Estimate) -> str:
 
 
 def cost_text(cost: Cost) -> str:
-    """Cost of a million output tokens, and the price behind it."""
-    amount = f"{cost.cost_per_million_output_tokens:.2f} per million output tokens"
-    replicas = f"; {cost.replicas} replicas for the target rate" if cost.replicas else ""
-    return f"{amount} at {cost.price_per_gpu_hour:g} a GPU-hour ({cost.price_source}){replicas}"
+    """Cost of a million output tokens and of an hour, and the price behind both."""
+    unit = f" {cost.currency}" if cost.currency else ""
+    amount = f"{cost.cost_per_million_output_tokens:.2f}{unit} per million output tokens"
+    replicas = f" for {cost.replicas} replicas" if cost.replicas else ""
+    hour = f"{cost.cost_per_hour:.2f} an hour{replicas}"
+    return f"{amount}, {hour}, at {cost.price_per_gpu_hour:g} a GPU-hour ({cost.price_source})"
+
+
+def scaling_text(scaling: Scaling) -> str:
+    """Replicas for the rate, the rule that they follow, and an autoscaler's bounds."""
+    each = f"{scaling.head_room:.0%} of the {scaling.replica_requests_per_s:.2f} that one surely delivers"
+    bounds = f"autoscale {scaling.minimum} to {scaling.maximum}, above {scaling.requests_in_flight} requests in flight"
+    return (
+        f"{scaling.replicas} for {scaling.requests_per_s:g} requests/s ({scaling.gpus} GPUs), each planned for {each}; "
+        f"{bounds} on one"
+    )
 
 
 def _latency(value: Latency) -> str:

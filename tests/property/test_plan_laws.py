@@ -17,8 +17,10 @@ from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning.candidate import evaluate
 from generator.planning.choice import best, scored
+from generator.planning.costs import gpus_needed
 from generator.planning.estimates import meets_targets
 from generator.planning.planner import candidates, planned
+from generator.planning.variants import cache_variants, graph_variants, with_values
 from generator.units import GIB
 
 ORDER = ("fits", "tight", "does_not_fit")
@@ -153,7 +155,7 @@ def test_headroom_is_taken_from_the_cache_alone(case, gib):
     assert room == kept.memory.headroom_bytes == gib * GIB
 
 
-TARGETS = ({}, {"tpot_ms": 25.0}, {"ttft_ms": 400.0, "tpot_ms": 50.0})
+TARGETS = ({}, {"tpot_ms": 25.0}, {"ttft_ms": 400.0, "tpot_ms": 50.0}, {"requests_per_s": 20.0})
 TRIPLES = [
     (model, budget, target)
     for model in MODELS
@@ -170,19 +172,32 @@ MODES = cycle(("latency", "balanced", "throughput", "balanced"))
 def test_no_layout_that_can_be_scored_dominates_the_chosen_one(triple, mode):
     """Brute force: none is as sure to fit and carries as much, is as fast in all, and better in one.
 
-    Fewer GPUs count where targets are stated: without, every GPU is there to be used.
+    Fewer GPUs count where targets are stated: without, every GPU is there to be used. The grid holds every layout,
+    with the model's own cache and an FP8 one, with CUDA graphs and without; what costs accuracy is a merit lost.
     """
     model, budget, target = triple
     case = case_of(model, *budget, batching_mode=mode, **target)
     options = scored(case, candidates(case))
     chosen = best(case, options)
     assert chosen.estimate is not None
-    for other in options:
+    for lossy, other in grid(case, options):
         if other.estimate is None or not as_good(case, other, chosen):
             continue
-        own, its = merits(chosen, target, mode), merits(other, target, mode)
+        own, its = (0, *merits(case, chosen, target, mode)), (lossy, *merits(case, other, target, mode))
         dominated = all(new <= old for new, old in zip(its, own, strict=True)) and its != own
         assert not dominated, (chosen.candidate.layout, own, other.candidate.layout, its)
+
+
+def grid(case, options):
+    """Every option that can be scored, and whether it costs accuracy."""
+    yield from ((False, one) for one in options)
+    for variant in (*graph_variants(case), *cache_variants(case)):
+        changed = with_values(case, variant.values)
+        try:
+            made = scored(changed, candidates(changed))
+        except RequestError:
+            continue
+        yield from (("kv_cache_dtype" in variant.values, one) for one in made)
 
 
 def as_good(case, other, chosen):
@@ -193,11 +208,11 @@ def as_good(case, other, chosen):
     )
 
 
-def merits(option, target, mode):
+def merits(case, option, target, mode):
     """Smaller is better in each."""
     rate = option.full_tokens_per_s if mode == "throughput" else option.estimate.output_tokens_per_s.mean
     speed = (option.estimate.tpot_ms.mean, -rate)
-    return (*speed, option.candidate.layout.ranks) if target else speed
+    return (*speed, gpus_needed(case, option.candidate, option.estimate)) if target else speed
 
 
 def numbers(item):

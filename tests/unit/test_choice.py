@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from strategies import case_of
 
-from generator.planning.choice import alternatives, best, scored
+from generator.planning.alternatives import alternatives, front
+from generator.planning.choice import best, scored
+from generator.planning.costs import gpus_needed
 from generator.planning.planner import candidates, planned
 
 
@@ -50,18 +52,64 @@ def test_a_target_that_nothing_meets_is_said():
 def test_an_alternative_beats_the_chosen_layout_in_what_it_claims():
     case, options = options_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 4)
     chosen = best(case, options)
-    found = alternatives(options, chosen)
+    found = alternatives(case, options, chosen)
     own = chosen.estimate
-    assert 0 < len(found) <= 3
+    assert 0 < len(found) <= 5
     assert len({one.kind for one in found}) == len(found)
     for one in found:
-        assert one.flags[0] == "--tp"
-        assert "tokens/s against" in one.lost
+        assert "--tp" in one.flags
+        assert " against " in one.gain
+        assert one.lost
         assert {
             "fewer GPUs": one.layout.ranks < chosen.candidate.layout.ranks,
             "shorter gaps between tokens": one.tpot_ms < own.tpot_ms.mean,
             "more tokens per second": one.output_tokens_per_s > own.output_tokens_per_s.mean,
+            "FP8 KV cache": one.flags[:2] == ("--kv-cache-dtype", "fp8"),
         }[one.kind]
+
+
+@pytest.mark.parametrize("mode", ["latency", "balanced", "throughput"])
+def test_an_alternative_of_another_layout_is_on_the_front(mode):
+    case, options = options_of("Qwen/Qwen3-30B-A3B", "H100-SXM-80GB", 4, batching_mode=mode)
+    chosen = best(case, options)
+    able = front(options)
+    assert chosen in able
+    layouts = [one.candidate.layout for one in able]
+    for one in alternatives(case, options, chosen):
+        assert one.layout in layouts
+
+
+def test_a_smaller_cache_is_offered_where_the_gpu_computes_in_it():
+    """The fp8 formats came with compute capability 8.9 (Ada) and 9.0 (Hopper)."""
+    offered = {}
+    for gpu in ("A100-SXM-80GB", "L40S-48GB", "H100-SXM-80GB"):
+        case, options = options_of("Qwen/Qwen3-8B", gpu)
+        chosen = best(case, options)
+        offered[gpu] = [one for one in alternatives(case, options, chosen) if one.kind == "FP8 KV cache"]
+        assert chosen.candidate.cache.kv_cache_dtype in {"auto", "bfloat16"}
+    assert not offered["A100-SXM-80GB"]
+    assert all("costs accuracy" in offered[gpu][0].lost for gpu in ("L40S-48GB", "H100-SXM-80GB"))
+
+
+def test_a_context_that_is_cut_short_can_be_had_with_divided_caches():
+    """Qwen3-235B has 4 KV heads: over 8 ranks each is held twice, which two ranks can share instead."""
+    case, options = options_of("Qwen/Qwen3-235B-A22B-FP8", "L40S-48GB", 8, concurrency=100)
+    chosen = best(case, options)
+    assert int(chosen.candidate.context.value) < case.model_context
+    longer = [
+        one for one in alternatives(case, options, chosen) if "decode_context_parallel_size" in " ".join(one.flags)
+    ]
+    assert all(one.tpot_ms is None and one.layout.decode_context_parallel_size > 1 for one in longer)
+    if chosen.candidate.layout.tensor_parallel_size == 8:
+        assert longer
+
+
+def test_the_rate_that_is_asked_for_counts_the_gpus_of_all_replicas():
+    case, options = options_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 4, requests_per_s=50.0)
+    chosen = best(case, options)
+    able = [one for one in options if one.candidate.verdict == "fits"]
+    least = min(gpus_needed(case, one.candidate, one.estimate) for one in able)
+    assert gpus_needed(case, chosen.candidate, chosen.estimate) == least
 
 
 def test_without_a_known_speed_every_gpu_is_used_and_nothing_is_compared():
@@ -70,7 +118,7 @@ def test_without_a_known_speed_every_gpu_is_used_and_nothing_is_compared():
     options = scored(slow, candidates(slow))
     chosen = best(slow, options)
     assert chosen.candidate.layout.ranks == 2
-    assert alternatives(options, chosen) == ()
+    assert alternatives(case, options, chosen) == ()
 
 
 def test_where_nothing_fits_the_layout_that_is_shortest_by_least_is_shown():

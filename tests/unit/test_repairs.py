@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.models import embedded_model
+from generator.errors import RequestError
 from generator.models.request import Request
+from generator.planning.repairs import with_repair
 from generator.workflow import plan_for
 
 
@@ -25,9 +27,10 @@ def test_a_context_that_is_too_long_is_shortened_first():
     made = planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": 40960})
     assert made.feasibility.verdict == "does_not_fit"
     first = made.repairs[0]
-    assert first.flags == ("--max-model-len", "32768")
-    assert first.effect.startswith(("fits: context 32,768", "tight: context 32,768"))
-    assert planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": 32768}).feasibility.fits
+    assert first.flags[0] == "--max-model-len"
+    length = int(first.flags[1])
+    assert first.effect.startswith((f"fits: context {length:,}", f"tight: context {length:,}"))
+    assert planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": length}).feasibility.fits
 
 
 def test_the_cache_may_be_stored_smaller_where_the_gpu_can():
@@ -39,13 +42,13 @@ def test_the_cache_may_be_stored_smaller_where_the_gpu_can():
 
 def test_a_utilization_of_the_users_that_is_too_low_is_given_back():
     made = planned("Qwen/Qwen3-8B", "H100-SXM-80GB", overrides={"gpu_memory_utilization": 0.15})
-    assert "--set gpu_memory_utilization=null" in flags(made)
+    assert "--unset gpu_memory_utilization" in flags(made)
 
 
 def test_a_layout_of_the_users_that_is_too_small_is_given_back():
     sizes = {"tensor_parallel_size": 1, "pipeline_parallel_size": 1}
     made = planned("meta-llama/Llama-3.1-70B-Instruct", "H100-SXM-80GB", 4, overrides=sizes)
-    assert "--set tensor_parallel_size=null --set pipeline_parallel_size=null" in flags(made)
+    assert "--unset tensor_parallel_size --unset pipeline_parallel_size" in flags(made)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_a_layout_of_the_users_that_is_too_small_is_given_back():
 def test_fewer_bytes_or_more_gpus_are_offered(model, gpu, wanted):
     made = planned(model, gpu)
     assert wanted in flags(made)
-    assert len(made.repairs) <= 5
+    assert len(made.repairs) <= 7
 
 
 def test_another_gpu_has_the_least_memory_that_does():
@@ -67,3 +70,77 @@ def test_another_gpu_has_the_least_memory_that_does():
     made = planned("meta-llama/Llama-3.1-70B-Instruct", "H100-SXM-80GB")
     other = next(one for one in made.repairs if one.flags[0] == "--gpu")
     assert "141GB" in other.flags[1] or "144GB" in other.flags[1]
+
+
+def again(stated, repair):
+    """The plan of a request with a repair's changes in it."""
+    changed = Request(source="embedded", **stated).model_copy(update=repair.changes)
+    return plan_for(changed, embedded_model(changed.model))
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"model": "Qwen/Qwen3-32B", "gpu": "L4-24GB"},
+        {"model": "Qwen/Qwen3-235B-A22B", "gpu": "H100-SXM-80GB", "gpus": 4},
+        {"model": "Qwen/Qwen3-8B", "gpu": "L4-24GB", "overrides": {"max_model_len": 40960, "enforce_eager": False}},
+        {"model": "Qwen/Qwen3-8B", "gpu": "H100-SXM-80GB", "overrides": {"gpu_memory_utilization": 0.15}},
+    ],
+)
+def test_each_repair_put_in_has_the_effect_that_it_states(stated):
+    made = plan_for(Request(source="embedded", **stated), embedded_model(stated["model"]))
+    assert made.repairs
+    for number, repair in enumerate(made.repairs, 1):
+        found = again(stated, repair)
+        assert found.feasibility.fits, repair
+        assert repair.effect.startswith(f"{found.feasibility.verdict}: context {found.engine['max_model_len']:,}")
+        assert with_repair(made.inputs, made.repairs, number) == found.inputs
+
+
+def test_a_missed_target_is_mended_by_what_meets_it():
+    stated = {"model": "Qwen/Qwen3-8B", "gpu": "L4-24GB", "tpot_ms": 40.0}
+    made = plan_for(Request(source="embedded", **stated), embedded_model(stated["model"]))
+    assert made.feasibility.fits
+    assert made.estimate.tpot_ms.mean > 40
+    assert {"--gpus", "--gpu", "--quantization"} & {repair.flags[0] for repair in made.repairs}
+    for repair in made.repairs:
+        assert again(stated, repair).estimate.tpot_ms.mean <= 40
+
+
+def test_what_costs_accuracy_says_so_and_is_never_taken_unasked():
+    made = planned("Qwen/Qwen3-32B", "H100-SXM-80GB", tpot_ms=22.0)
+    assert made.engine["kv_cache_dtype"] == "auto"
+    assert "quantization" not in made.engine
+    lossy = [one for one in made.repairs if one.flags[0] in {"--quantization", "--kv-cache-dtype", "--model"}]
+    assert lossy
+    assert all("costs accuracy" in one.title for one in lossy)
+
+
+def test_a_workload_that_has_no_room_is_mended():
+    made = planned("Qwen/Qwen3-8B", "L4-24GB", concurrency=64, prompt_tokens=4000, overrides={"max_num_seqs": 64})
+    assert made.feasibility.fits
+    assert made.feasibility.max_concurrency_at_context < 64
+    assert "--gpus 4" in flags(made)
+
+
+def test_graphs_are_given_up_for_memory_alone():
+    """Eager mode is slower: it mends a plan that does not fit, never one that is too slow."""
+    slow = planned("Qwen/Qwen3-8B", "L4-24GB", tpot_ms=40.0)
+    assert "--enforce-eager" not in flags(slow)
+    lengths = range(20480, 40961, 1024)
+    made = (planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": size}) for size in lengths)
+    first = next(one for one in made if one.feasibility.verdict == "does_not_fit")
+    assert "--enforce-eager" in flags(first)
+
+
+def test_a_repair_that_does_not_exist_is_refused():
+    made = planned("Qwen/Qwen3-32B", "L4-24GB")
+    with pytest.raises(RequestError, match=r"--apply 9: this plan proposes \d changes"):
+        with_repair(made.inputs, made.repairs, 9)
+    with pytest.raises(RequestError, match="proposes no change"):
+        with_repair(made.inputs, (), 1)
+
+
+def test_more_gpus_than_a_node_has_are_more_nodes():
+    made = planned("deepseek-ai/DeepSeek-V3", "H100-SXM-80GB", 8)
+    assert "--nodes 2" in flags(made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from generator.catalogue.models import embedded_model
@@ -45,7 +47,26 @@ def test_reasons_and_alternatives_are_shown_when_asked_for(capsys):
     for decision in made.decisions:
         assert decision.field in out
     for other in made.alternatives:
-        assert f"{other.kind}: {' '.join(other.flags)}" in out
+        assert f"{other.kind}: {other.gain} with {' '.join(other.flags)}" in out
+        assert f"not chosen: {other.lost}" in out
+
+
+def test_an_old_price_says_so():
+    today = date(2026, 12, 24)
+    assert report.price_note("2026-11-09", today) == ""
+    assert report.price_note("", today) == ""
+    assert "read 95 days ago, on 2026-09-20" in report.price_note("2026-09-20", today)
+
+
+def test_replicas_state_their_rule_and_an_autoscalers_bounds(capsys):
+    made = planned(requests_per_s=20.0)
+    scaling = made.scaling
+    assert scaling.minimum <= scaling.replicas < scaling.maximum
+    assert scaling.replicas * scaling.head_room * scaling.replica_requests_per_s >= 20 * 0.999
+    report.show_plan(made, explain=False)
+    out = capsys.readouterr().out
+    assert f"{scaling.replicas} for 20 requests/s" in out
+    assert f"autoscale {scaling.minimum} to {scaling.maximum}" in out
 
 
 def test_stages_name_their_worst_rank(capsys):

@@ -95,7 +95,7 @@ def test_a_plan_that_does_not_fit_names_a_sibling_that_does():
 def test_a_sibling_does_not_inherit_what_belongs_to_the_checkpoint():
     made = planned("Qwen/Qwen3-235B-A22B", "H100", 2, overrides={"quantization": "fp8"})
     repair = next(one for one in made.repairs if "checkpoint" in one.title)
-    assert repair.flags == ("--model", "nvidia/Qwen3-235B-A22B-NVFP4", "--set", "quantization=null")
+    assert repair.flags == ("--model", "nvidia/Qwen3-235B-A22B-NVFP4", "--unset", "quantization")
     assert "emulated" in repair.title
 
 

@@ -1,0 +1,100 @@
+"""One request, its facts and its plan, with the cheapest GPUs or a proposed change put in where that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.cli import console
+from generator.cli.hardware import with_detected_gpus
+from generator.cli.options import request_from
+from generator.errors import InfeasiblePlanError, RequestError
+from generator.presenting.text import plural
+
+if TYPE_CHECKING:
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.fit import FitRow
+    from generator.models.plan import Plan
+    from generator.models.request import Request
+
+CHEAPEST_HELP = "Take the cheapest GPUs that carry the workload and meet the targets."
+APPLY_HELP = "Plan with the N-th change that the plan proposes."
+_OF_FACTS = ("model", "revision", "source")
+
+
+class Proposal(NamedTuple):
+    """A request, the facts of its model, and the plan made of both."""
+
+    request: Request
+    facts: ModelFacts
+    plan: Plan
+
+
+def proposal(answers: dict[str, Any], *, cheapest: bool, apply: int, offline: bool) -> Proposal:
+    """The plan of these answers.
+
+    Raises:
+        RequestError: there is no change of that number, or vLLM would refuse what is asked for.
+        InfeasiblePlanError: no GPU with a price does.
+    """
+    from generator.planning.repairs import with_repair  # noqa: PLC0415 - start-up time
+    from generator.workflow import facts_for, plan_for  # noqa: PLC0415
+
+    request = request_from({"gpu": "any", **answers} if cheapest else with_detected_gpus(answers))
+    facts = facts_for(request, offline=offline, progress=console.progress())
+    if cheapest:
+        request = _on_cheapest(request, facts, answers)
+    plan = plan_for(request, facts)
+    if not apply:
+        return Proposal(request, facts, plan)
+    changed = with_repair(request, plan.repairs, apply)
+    repair = plan.repairs[apply - 1]
+    console.note(f"applied: {repair.title} ({' '.join(repair.flags)})")
+    if any(getattr(changed, name) != getattr(request, name) for name in _OF_FACTS):
+        facts = facts_for(changed, offline=offline, progress=console.progress())
+    return Proposal(changed, facts, plan_for(changed, facts))
+
+
+def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> tuple[FitRow, ...]:
+    """What carries the workload and meets the targets, the cheapest first, of the GPUs and counts that are stated."""
+    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
+    from generator.planning.fit import cheapest  # noqa: PLC0415
+    from generator.workflow import fit_for  # noqa: PLC0415
+
+    named = stated.get("gpu", "any")
+    only = None if named in {"any", "auto"} else find_gpu(named).name
+    rows = fit_for(request.model_copy(update={"gpu": "any"}), facts, with_speed=True)
+    wanted = [
+        row
+        for row in rows
+        if (only is None or row.gpu == only)
+        and all(getattr(row, name) == stated[name] for name in ("gpus", "nodes") if name in stated)
+    ]
+    targets = request.targets
+    levels = (targets.ttft_ms, targets.tpot_ms, targets.requests_per_s)
+    return cheapest(wanted, by_hour=any(one is not None for one in levels))
+
+
+def offer_text(row: FitRow) -> str:
+    """GPUs of a row: `2 x L4-24GB`, `3 replicas of 1 x H100-SXM-80GB`."""
+    replicas = f"{plural(row.replicas, 'replica')} of " if row.replicas > 1 else ""
+    nodes = f"{row.nodes} x " if row.nodes > 1 else ""
+    return f"{replicas}{nodes}{row.gpus} x {row.gpu}"
+
+
+def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> Request:
+    if request.vram_gb or request.gpu == "custom":
+        raise RequestError("--cheapest compares GPUs of the table: leave --vram-gb and --gpu custom out")
+    rows = priced_rows(request, facts, stated)
+    if not rows:
+        raise InfeasiblePlanError(
+            "nothing with a known price carries this workload and meets the targets: relax a target, give --price, or "
+            "see what fits with `vllm-wizard fit`",
+            shortfall_bytes=0,
+        )
+    first, others = rows[0], rows[1:3]
+    more = "; then " + ", ".join(f"{offer_text(row)} ({row.cost_per_hour:.2f})" for row in others) if others else ""
+    console.note(
+        f"cheapest of {len(rows)} that do: {offer_text(first)}, {first.cost_per_hour:.2f} an hour "
+        f"({first.price_source}){more}"
+    )
+    return request.model_copy(update={"gpu": first.gpu, "gpus": first.gpus, "nodes": first.nodes})

@@ -1,0 +1,240 @@
+"""Changes of a case that may mend it, those that change least first.
+
+The user's own limits are given back, then come the engine's modes, what costs accuracy, and other hardware.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.planning.arithmetic import Arithmetic, arithmetic
+from generator.planning.case import Case
+from generator.planning.variants import cache_variants, context_parallel_variants, graph_variants, with_values
+from generator.presenting.text import plural, tokens_text
+from generator.units import round_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.parallelism import Layout
+    from generator.planning.choice import Scored
+
+_CONTEXTS = (131072, 65536, 32768, 16384, 8192, 4096, 2048)
+_COUNTS = (1, 2, 4, 8)
+_NODES = (2, 4)
+_OF_CHECKPOINT = ("quantization", "revision", "code_revision")
+"""Engine values that belong to one checkpoint, not to its siblings."""
+_OWN_LIMITS = {
+    "gpu_memory_utilization": "the planner's own utilization",
+    "max_num_seqs": "as many sequences a batch as the planner takes",
+    "max_num_batched_tokens": "as many tokens a step as the planner takes",
+    "enforce_eager": "CUDA graphs",
+}
+_ACCURACY = "which costs accuracy"
+
+
+class Change(NamedTuple):
+    """One change of the case, and the options that make it."""
+
+    kind: str
+    title: str
+    flags: tuple[str, ...]
+    case: Case
+    layout: Layout | None = None
+    """The one layout that the change is tried on first; None to try all."""
+
+
+class Sibling(NamedTuple):
+    """A smaller checkpoint of the same weights, and how the GPU computes with it."""
+
+    facts: ModelFacts
+    case: Case
+    flags: tuple[str, ...]
+    method: str
+    verdict: str
+
+
+def changes(case: Case, chosen: Scored) -> Iterator[Change]:
+    """Every change that may make a case fit, or meet what is asked for."""
+    unfit = chosen.candidate.verdict == "does_not_fit"
+    if unfit:
+        yield from _shorter_context(case)
+        yield from _fewer_sequences(case)
+    yield from _own_limits_back(case)
+    yield from _any_layout(case)
+    if unfit:
+        yield from _variants(case, chosen)
+    else:
+        yield from _short_steps(case)
+    yield from _smaller_cache(case)
+    yield from _online_quantization(case)
+    yield from _siblings(case)
+    yield from _more_gpus(case)
+    yield from _larger_gpus(case, chosen) if unfit else _faster_gpus(case, chosen)
+
+
+def _shorter_context(case: Case) -> Iterator[Change]:
+    asked = case.fixed.get("max_model_len")
+    if asked is None:
+        return
+    floor = min(case.request.load.request_tokens, asked)
+    for length in (*(one for one in _CONTEXTS if floor <= one < asked), round_up(floor, 256)):
+        if length < asked:
+            flags = ("--max-model-len", str(length))
+            changed = with_values(case, {"max_model_len": length})
+            yield Change("context", f"a context of {tokens_text(length)}", flags, changed)
+
+
+def _fewer_sequences(case: Case) -> Iterator[Change]:
+    asked = case.fixed.get("max_num_seqs")
+    wanted = case.request.load.concurrency
+    if asked is not None and asked > wanted:
+        flags = ("--max-num-seqs", str(wanted))
+        changed = with_values(case, {"max_num_seqs": wanted})
+        yield Change("sequences", f"{plural(wanted, 'sequence')} a batch", flags, changed)
+
+
+def _own_limits_back(case: Case) -> Iterator[Change]:
+    """Limits of the user's, each left to the planner."""
+    for name, title in _OWN_LIMITS.items():
+        if name in case.fixed:
+            yield Change(name, title, _unset(name), _without(case, name))
+
+
+def _any_layout(case: Case) -> Iterator[Change]:
+    sizes = _sizes(case)
+    if sizes:
+        yield Change("layout", "another layout of the same GPUs", _unset(*sizes), _without(case, *sizes))
+
+
+def _variants(case: Case, chosen: Scored) -> Iterator[Change]:
+    """Divided caches, and no CUDA graphs."""
+    for variant in (*context_parallel_variants(case, chosen.candidate.layout), *graph_variants(case)):
+        kind = "graphs" if "enforce_eager" in variant.values else "divided cache"
+        yield Change(kind, f"{variant.title}: {variant.costs}", variant.flags, with_values(case, variant.values))
+
+
+def _short_steps(case: Case) -> Iterator[Change]:
+    """Steps of few prompt tokens, so that running requests wait less for the prompts of others."""
+    if case.request.batching_mode != "latency" and "max_num_batched_tokens" not in case.fixed:
+        request = case.request.model_copy(update={"batching_mode": "latency"})
+        changed = case.model_copy(update={"request": request})
+        yield Change("mode", "short steps", ("--batching-mode", "latency"), changed)
+
+
+def _smaller_cache(case: Case) -> Iterator[Change]:
+    for variant in cache_variants(case):
+        yield Change("cache", f"{variant.title}, {_ACCURACY}", variant.flags, with_values(case, variant.values))
+
+
+def _online_quantization(case: Case) -> Iterator[Change]:
+    """Weights quantized while loading, where the GPU multiplies in that format."""
+    rows = [row for row in case.tables.methods if row.name == "fp8"]
+    able = case.quantization is None and "quantization" not in case.fixed and rows
+    if able and arithmetic(rows[0], case.gpu, case.release).verdict == "native" and rows[0].is_online_in(case.release):
+        changed = with_values(case, {"quantization": "fp8"})
+        title = f"FP8 weights, quantized at load, {_ACCURACY}"
+        yield Change("quantization", title, ("--quantization", "fp8"), changed)
+
+
+def _siblings(case: Case) -> Iterator[Change]:
+    for sibling in sibling_cases(case):
+        how = f"{sibling.verdict} on {case.gpu.name}, {_ACCURACY}"
+        title = f"the quantized checkpoint {sibling.facts.id}{_pinned(sibling.facts)}, {how}"
+        yield Change("sibling", title, sibling.flags, sibling.case)
+
+
+def _pinned(facts: ModelFacts) -> str:
+    """The commit that is planned; where the tables know none, the Hub's newest is pinned once it is asked."""
+    return f" @ {facts.revision[:12]}" if facts.revision else " (the Hub's newest commit, pinned when it is read)"
+
+
+def sibling_cases(case: Case) -> Iterator[Sibling]:
+    """Smaller checkpoints of the same weights that this GPU runs, natively ones first."""
+    options = [(facts, found) for facts in case.tables.siblings if (found := _runs(case, facts))]
+    for facts, found in sorted(options, key=lambda option: option[1].verdict != "native"):
+        bound = [name for name in _OF_CHECKPOINT if name in case.fixed]
+        plain = _without(case, *bound)
+        request = plain.request.model_copy(update={"model": facts.id, "revision": facts.revision or ""})
+        changed = plain.model_copy(update={"request": request, "facts": facts})
+        stored = facts.checkpoint.quantization
+        changed = Case(**{name: getattr(changed, name) for name in Case.model_fields})
+        yield Sibling(
+            facts, changed, ("--model", facts.id, *_unset(*bound)), stored.method if stored else "", found.verdict
+        )
+
+
+def _runs(case: Case, facts: ModelFacts) -> Arithmetic | None:
+    """How the GPU computes with a checkpoint; None where it cannot."""
+    stored = facts.checkpoint.quantization
+    rows = [row for row in case.tables.methods if stored and stored.method in (row.name, *row.aliases)]
+    found = arithmetic(rows[0], case.gpu, case.release, stored) if rows else None
+    return found if found and found.verdict != "unsupported" else None
+
+
+def _more_gpus(case: Case) -> Iterator[Change]:
+    """More GPUs in the node, then more nodes; sizes of the user's that would not use them are given back."""
+    sizes = _sizes(case)
+    own, nodes = case.cluster.gpus_per_node, case.cluster.nodes
+    most = max(own, _COUNTS[-1])
+    wider = [(count, nodes) for count in _COUNTS if count > own]
+    for count, many in (*wider, *((most, more) for more in _NODES if more > nodes)):
+        flags = (*(("--gpus", str(count)) if count != own else ()), *(("--nodes", str(many)) if many != nodes else ()))
+        where = plural(count, "GPU") if many == 1 else f"{plural(many, 'node')} of {count} GPUs"
+        cluster = case.cluster.model_copy(update={"gpus_per_node": count, "nodes": many})
+        changed = _moved(_without(case, *sizes), cluster, {"gpus": count, "nodes": many})
+        yield Change("gpus", where, (*flags, *_unset(*sizes)), changed)
+
+
+def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
+    """Other GPUs of the same count that read their memory as fast, those with the least that could do first."""
+    least = case.gpu.memory_bytes + max(0, -chosen.candidate.headroom_bytes)
+    pace = case.gpu.bandwidth_bytes_per_s or 0
+    larger = [
+        gpu
+        for gpu in case.tables.gpus
+        if gpu.memory_bytes > least
+        and gpu.capability >= case.gpu.capability
+        and (gpu.bandwidth_bytes_per_s or pace) >= pace
+    ]
+    for gpu in sorted(larger, key=lambda gpu: (gpu.memory_bytes, gpu.name)):
+        yield _on(case, gpu.name, None)
+
+
+def _faster_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
+    """Other GPUs of the same count, the slowest that could do first."""
+    own = case.gpu.bandwidth_bytes_per_s or 0
+    speeds = {gpu.name: gpu.bandwidth_bytes_per_s or 0 for gpu in case.tables.gpus}
+    faster = [name for name, speed in speeds.items() if speed > own]
+    for name in sorted(faster, key=lambda name: (speeds[name], name)):
+        yield _on(case, name, chosen.candidate.layout)
+
+
+def _on(case: Case, name: str, layout: Layout | None) -> Change:
+    gpu = next(gpu for gpu in case.tables.gpus if gpu.name == name)
+    cluster = case.cluster.model_copy(update={"gpu": gpu})
+    memory = ("--vram-gb", "0") if case.request.vram_gb else ()
+    title = f"{plural(case.cluster.total_gpus, 'GPU')} of {name}"
+    return Change("gpu", title, ("--gpu", name, *memory), _moved(case, cluster, {"gpu": name, "vram_gb": 0.0}), layout)
+
+
+def _sizes(case: Case) -> tuple[str, ...]:
+    return tuple(name for name in case.fixed if name.endswith("_parallel_size"))
+
+
+def _unset(*names: str) -> tuple[str, ...]:
+    return tuple(word for name in names for word in ("--unset", name))
+
+
+def _without(case: Case, *names: str) -> Case:
+    """The case with values of the user's given back to the planner."""
+    fixed = {name: value for name, value in case.fixed.items() if name not in names}
+    overrides = {name: value for name, value in case.request.overrides.items() if name.replace("-", "_") not in names}
+    request = case.request.model_copy(update={"overrides": overrides})
+    return case.model_copy(update={"fixed": fixed, "request": request})
+
+
+def _moved(case: Case, cluster: Any, stated: dict[str, Any]) -> Case:
+    """The case on other GPUs, its request too."""
+    return case.model_copy(update={"cluster": cluster, "request": case.request.model_copy(update=stated)})

@@ -1,0 +1,79 @@
+"""Variants: engine values that a plan never takes by itself, because each gives something up.
+
+A plan keeps the model's own cache dtype, CUDA graphs and undivided caches. Where a variant is worth it, it is
+proposed, as an alternative or as a repair, and the user decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from generator.planning.arithmetic import cache_arithmetic
+from generator.planning.candidate import is_eager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.parallelism import Layout
+    from generator.planning.case import Case
+
+_GRAPH_ARGUMENTS = frozenset({"enforce_eager", "compilation_config", "optimization_level"})
+_CACHE_DTYPES = {"fp8": "FP8", "nvfp4": "NVFP4"}
+"""Cache dtypes that are proposed, the mildest first."""
+
+
+class Variant(NamedTuple):
+    """Engine values beside the user's own, and what they give up."""
+
+    title: str
+    values: dict[str, Any]
+    flags: tuple[str, ...]
+    costs: str
+
+
+def cache_variants(case: Case) -> Iterator[Variant]:
+    """Smaller cache dtypes that the release takes and the GPU computes with natively; none beside the user's own."""
+    own = case.quantization.kv_cache_dtype if case.quantization else None
+    if case.fixed.get("kv_cache_dtype", "auto") != "auto" or own:
+        return
+    for dtype, name in _CACHE_DTYPES.items():
+        if dtype in case.tables.engine.kv_cache_dtypes and cache_arithmetic(dtype, case.gpu).verdict == "native":
+            yield Variant(
+                title=f"an {name} KV cache",
+                values={"kv_cache_dtype": dtype},
+                flags=("--kv-cache-dtype", dtype),
+                costs=f"keys and values are rounded to {name}, which costs accuracy",
+            )
+
+
+def graph_variants(case: Case) -> Iterator[Variant]:
+    """No CUDA graphs; none where the user decides about them."""
+    decided = _GRAPH_ARGUMENTS & (case.fixed.keys() | case.left_to_vllm)
+    if not decided and not is_eager(case):
+        yield Variant(
+            title="no CUDA graphs",
+            values={"enforce_eager": True},
+            flags=("--enforce-eager",),
+            costs="the host launches every kernel of every step",
+        )
+
+
+def context_parallel_variants(case: Case, layout: Layout) -> Iterator[Variant]:
+    """Divided caches: as many ranks of a tensor-parallel group as possible share each sequence's; fewest first."""
+    name = "decode_context_parallel_size"
+    if name in case.fixed or name in case.left_to_vllm or name not in case.tables.engine.by_name:
+        return
+    for size in range(2, layout.tensor_parallel_size + 1):
+        if layout.tensor_parallel_size % size == 0:
+            yield Variant(
+                title=f"each sequence's cache divided over {size} GPUs",
+                values={name: size},
+                flags=("--set", f"{name}={size}"),
+                costs="one more exchange between GPUs in every layer, whose time is not modelled",
+            )
+
+
+def with_values(case: Case, values: dict[str, Any]) -> Case:
+    """The case with more engine values of the user's, in its request too."""
+    request = case.request.model_copy(update={"overrides": case.request.overrides | values})
+    return case.model_copy(update={"fixed": case.fixed | values, "request": request})
