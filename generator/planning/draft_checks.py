@@ -11,6 +11,7 @@ from generator.models.attention import MLA, CompressedMLA
 from generator.models.speculation import Method, Speculation
 from generator.planning.draft_targets import GIVES_STATES, RELAYS_STATES
 from generator.planning.drafts import method_of
+from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.overhead import model_runner
 from generator.planning.rule_shapes import attention_mixers
 
@@ -24,6 +25,7 @@ _COUNTED = ("mtp", "ngram", "suffix")
 """Ways to draft with layers that the target's checkpoint ships, and with nothing that takes memory."""
 _READS_LAYERS = frozenset({"eagle3", "dflash"})
 """Methods whose draft reads states of several layers of its target."""
+_READS_STATES = frozenset({"eagle", "mtp", *_READS_LAYERS})
 _COUNTS_BY_ITSELF = frozenset({"suffix"})
 _NO_MLP_SPECULATOR = "vLLM has taken MLP speculators out of its registry (model_executor/models/registry.py)"
 
@@ -45,6 +47,7 @@ def check_speculation(case: Case) -> None:
         return
     spoken = _read(given)
     _check_method(case, spoken)
+    _check_scheduling(case, spoken)
     draft = case.draft
     if draft is not None:
         _check_target(case, draft)
@@ -125,6 +128,17 @@ def _check_method(case: Case, spoken: Speculation) -> None:
         raise RequestError(
             f"vLLM's {case.architecture.architecture} does not hand out the states of its layers, which {method} reads "
             "(SupportsEagle3): choose draft_model or ngram"
+        )
+
+
+def _check_scheduling(case: Case, spoken: Speculation) -> None:
+    """What the engine does beside drafting goes with the method (config/vllm.py:1555, 1942)."""
+    method = method_of(spoken)
+    if case.fixed.get("async_scheduling") and method in ONE_AT_A_TIME:
+        raise RequestError(f"async scheduling is not supported with drafts by {method}: leave async_scheduling out")
+    if case.fixed.get("kv_sharing_fast_prefill") and method in _READS_STATES:
+        raise RequestError(
+            f"kv_sharing_fast_prefill gives wrong states for prompt tokens, which {method} reads: leave it out"
         )
 
 

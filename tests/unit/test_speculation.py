@@ -6,8 +6,10 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnknownFactError
+from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.speculation import asked_draft, folded
+from generator.planning.kv_cache.settings import CacheSettings, max_in_flight_tokens
 from generator.workflow import facts_for, plan_for
 
 TARGET, DRAFT = "Qwen/Qwen3-32B", "Qwen/Qwen3-0.6B"
@@ -130,3 +132,23 @@ def test_a_model_that_hands_out_no_states_takes_no_eagle3():
 def test_the_release_before_takes_medusa_no_more_than_we_plan_it():
     with pytest.raises(RequestError, match="medusa are not planned"):
         planned({"method": "medusa", "model": "a/b", "num_speculative_tokens": 3}, vllm="0.32.0")
+
+
+def test_ngram_drafts_are_not_scheduled_ahead():
+    """As of vLLM 0.32: asynchronous scheduling is turned off, or refused where it is asked for."""
+    ngram = {"method": "ngram", "num_speculative_tokens": 3}
+    with pytest.raises(RequestError, match="leave async_scheduling out"):
+        planned(ngram, overrides={"async_scheduling": True})
+    settings = CacheSettings(
+        release="0.32.0", capability=90, max_num_seqs=8, max_num_batched_tokens=2048, speculative_method="ngram"
+    )
+    assert max_in_flight_tokens(Layout(), settings) == 2048
+
+
+def test_wrong_states_of_a_shared_cache_are_no_drafts_input():
+    with pytest.raises(RequestError, match="wrong states"):
+        planned(
+            {"method": "mtp", "num_speculative_tokens": 1},
+            model="deepseek-ai/DeepSeek-V3",
+            overrides={"kv_sharing_fast_prefill": True},
+        )

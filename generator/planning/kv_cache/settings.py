@@ -36,6 +36,10 @@ _FP8_CACHE_ON_SM100 = frozenset({"GlmMoeDsaForCausalLM"})
 """Classes that turn an `auto` cache into FP8 on SM10x (vLLM 0.32 model_executor/models/config.py:43)."""
 
 
+ONE_AT_A_TIME = frozenset({"ngram", "suffix"})
+"""Ways to draft that vLLM does not schedule asynchronously (vLLM 0.32 config/vllm.py:1598)."""
+
+
 class CacheSettings(Value):
     """Engine arguments by vLLM's names, with the GPU's capability; None leaves one to vLLM."""
 
@@ -149,5 +153,5 @@ def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:
     if release_key(settings.release) < _EVERY_STEP_COUNTS:
         return settings.max_num_batched_tokens
     stages = layout.pipeline_parallel_size
-    overlapped = settings.async_scheduling is not False
+    overlapped = settings.async_scheduling is not False and settings.speculative_method not in ONE_AT_A_TIME
     return (stages + overlapped) * settings.max_num_batched_tokens
