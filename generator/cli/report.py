@@ -210,6 +210,8 @@ def show_update(done: UpdateReport) -> None:
     _show_migration(done)
     for name in done.kept or ():
         console.show(f"kept     {escape(name)}")
+    for name in done.left:
+        console.show(f"left     {escape(name)}: ignored by git or binary, so no update touches it")
     console.show(_next(done))
 
 

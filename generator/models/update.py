@@ -51,5 +51,7 @@ class UpdateSummary(Value):
     """A patch of those files, to apply by hand."""
     kept: tuple[str, ...] | None = None
     """Managed files whose edits by hand survived; None where nobody compared."""
+    left: tuple[str, ...] = ()
+    """Managed files that the update left alone, because git ignores them or they are binary."""
     dry_run: bool = False
     """True where all of it happened in a copy, and the deployment is as it was."""

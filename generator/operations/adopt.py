@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,6 +11,7 @@ from generator.catalogue.engines import engine
 from generator.errors import ConflictError, RenderError, RequestError
 from generator.operations import journal
 from generator.operations.scratch import bring_back, save, worktree
+from generator.operations.settle import settle
 from generator.operations.update import UpdateReport, update
 from generator.rendering import repository, store
 from generator.rendering.answers import read
@@ -20,6 +19,7 @@ from generator.rendering.git import git, isolated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from generator.models.engine import Engine
 
@@ -49,7 +49,8 @@ def adopt(root: Path, *, offline: bool = False, packaged: Path = store.PACKAGED)
                 report = update(scratch, {"overrides": overrides}, offline=offline, packaged=packaged)
             except ConflictError as conflict:
                 report = conflict.report
-                _settle(scratch, read(scratch).plan.serve)
+                planned = read(scratch).plan.serve
+                settle(scratch, SERVE, lambda _, merged: bool(yaml.safe_load(merged.read_bytes()) == planned))
             found = report.files
             bring_back(scratch, place, (*found.added, *found.changed, *found.deleted, *found.conflicts))
         report = report.model_copy(update={"path": place, "files": repository.changes(place)})
@@ -83,23 +84,6 @@ def edited_arguments(place: Path, planned: Mapping[str, Any], release: Engine) -
     if not changed:
         raise RequestError(f"{SERVE} says what the plan says: there is nothing to adopt")
     return changed
-
-
-def _settle(scratch: Path, planned: Mapping[str, Any]) -> None:
-    """End a conflict in serve.yaml with the plan's lines: all that the edit said is in the plan now."""
-    stages = git("ls-files", "--unmerged", "-z", "--", SERVE, at=scratch).split("\0")[:-1]
-    blobs = [line.split()[1] for line in stages]
-    if len(blobs) != len(("base", "ours", "theirs")):
-        return
-    with TemporaryDirectory(prefix="vllm-wizard-") as folder:
-        sides = [Path(folder) / name for name in ("base", "ours", "theirs")]
-        for side, blob in zip(sides, blobs, strict=True):
-            side.write_text(git("cat-file", "blob", blob, at=scratch), encoding="utf-8")
-        base, ours, theirs = map(str, sides)
-        merged = git("merge-file", "-p", "--quiet", "--theirs", ours, base, theirs, at=scratch)
-    if yaml.safe_load(merged) == planned:
-        (scratch / SERVE).write_text(merged, encoding="utf-8")
-        git("add", "--force", "--", SERVE, at=scratch)
 
 
 def _arguments(content: Mapping[str, Any], release: Engine) -> dict[str, Any]:

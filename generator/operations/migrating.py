@@ -11,7 +11,7 @@ from generator.models.migration import MigrationNote
 from generator.models.value import Value
 from generator.planning.migration import migrate
 from generator.presenting import overlays
-from generator.rendering import pristine, store
+from generator.rendering import pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
@@ -80,7 +80,16 @@ def own_files(place: Path, notes: tuple[MigrationNote, ...]) -> tuple[tuple[Ment
     return tuple(mentions), "".join(patches)
 
 
-def edits(place: Path, answers: Answers, *, render: bool, packaged: Path = store.PACKAGED) -> tuple[str, ...] | None:
+class Edits(Value):
+    """Managed files that are not as the template renders them."""
+
+    merged: tuple[str, ...]
+    """Edited by hand; an update merges into them."""
+    left: tuple[str, ...]
+    """Ignored by git, or binary: no update touches them."""
+
+
+def edits(place: Path, answers: Answers, *, render: bool, packaged: Path = store.PACKAGED) -> Edits | None:
     """Managed files at `place` that were edited by hand; None where it would take a rendering and none is wanted."""
     if answers.source != store.STORE and not render:
         return None
@@ -92,4 +101,8 @@ def edits(place: Path, answers: Answers, *, render: bool, packaged: Path = store
     if files is None:
         return None
     held = {name: place / name for name in files if (place / name).is_file()}
-    return tuple(name for name, path in held.items() if pristine.digest(path.read_bytes()) != files[name])
+    other = [name for name, path in held.items() if pristine.digest(path.read_bytes()) != files[name]]
+    alone = repository.left_alone(place)
+    folders = tuple(name for name in alone if name.endswith("/"))
+    left = tuple(name for name in held if name in alone or name.startswith(folders))
+    return Edits(merged=tuple(name for name in other if name not in left), left=left)

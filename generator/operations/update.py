@@ -15,7 +15,8 @@ from generator.models.update import Change, UpdateSummary
 from generator.models.value import problem
 from generator.operations import journal
 from generator.operations.generate import concrete
-from generator.operations.migrating import Carried, carried, edits, own_files
+from generator.operations.migrating import Carried, Edits, carried, edits, own_files
+from generator.operations.settle import settle_profile
 from generator.rendering import copier_driver, pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, INPUTS, Answers, checked_naming, read
 from generator.rendering.git import isolated
@@ -68,6 +69,7 @@ def update(
             copier_driver.update(place, data, source=before.source, ref=target, keep=_kept(place))
             after = read_updated(place, before)
             _refuse_drift(before, after, data)
+            settle_profile(place)
             repository.keep_dropped(place, _edited_and_dropped(place, before, packaged))
             report = _report(place, before, after, moved, edited)
         except BaseException:
@@ -161,9 +163,7 @@ def _refuse_drift(before: Answers, after: Answers, data: Mapping[str, Any]) -> N
         raise RequestError(f"template {after.template} does not ask for {lost[0]}: nothing was changed; try --upgrade")
 
 
-def _report(
-    place: Path, before: Answers, after: Answers, moved: Carried, edited: tuple[str, ...] | None
-) -> UpdateReport:
+def _report(place: Path, before: Answers, after: Answers, moved: Carried, edited: Edits | None) -> UpdateReport:
     files = repository.changes(place)
     mentions, patch = own_files(place, moved.notes)
     gone = {*files.conflicts, *files.deleted}
@@ -179,7 +179,8 @@ def _report(
         migrated=moved.notes,
         mentions=mentions,
         patch=patch,
-        kept=None if edited is None else tuple(name for name in edited if name not in gone),
+        kept=None if edited is None else tuple(name for name in edited.merged if name not in gone),
+        left=() if edited is None else edited.left,
     )
 
 

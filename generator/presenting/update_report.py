@@ -120,6 +120,7 @@ def _files(done: UpdateSummary) -> str:
         ("Changed", done.files.changed),
         ("Deleted", done.files.deleted),
         ("Your edits kept", done.kept or ()),
+        ("Left alone, being ignored by git or binary", done.left),
     )
     return "\n".join(f"- {title}: {', '.join(map(_code, names))}" for title, names in rows if names)
 

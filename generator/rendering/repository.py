@@ -66,7 +66,12 @@ def restore(root: Path) -> None:
 
 
 def untouchable(root: Path) -> tuple[str, ...]:
-    """Files and directories under `root` that no update may write to, as .gitignore patterns for Copier.
+    """Files and directories under `root` that no update may write to, as .gitignore patterns for Copier."""
+    return tuple("{% raw %}/" + _SPECIAL.sub(r"\\\g<0>", name) + "{% endraw %}" for name in left_alone(root))
+
+
+def left_alone(root: Path) -> tuple[str, ...]:
+    """Names of what no update may write to under `root`, a directory's with a slash at its end.
 
     Git cannot bring ignored ones back, and Copier cannot merge edits that made a file binary, UTF-16 included: it would
     write over both without a word.
@@ -75,7 +80,7 @@ def untouchable(root: Path) -> tuple[str, ...]:
     ignored = git(*words, "--", ".", at=root).split("\0")[:-1]
     listed = (line.split("\t", 1) for line in git("ls-files", "--eol", "-z", "--", ".", at=root).split("\0")[:-1])
     binary = [name for kind, name in listed if kind.startswith("i/-text") and _is_binary(root / name)]
-    return tuple("{% raw %}/" + _SPECIAL.sub(r"\\\g<0>", name) + "{% endraw %}" for name in (*ignored, *binary))
+    return (*ignored, *binary)
 
 
 def keep_dropped(root: Path, names: Sequence[str]) -> None:

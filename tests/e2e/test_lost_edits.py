@@ -9,6 +9,7 @@ from fixtures.walk import four_releases
 from generator.errors import ConflictError, RenderError
 from generator.operations.generate import generate
 from generator.operations.update import update
+from generator.presenting.update_report import update_markdown
 from generator.rendering.answers import read
 
 RUN = "scripts/run.sh"
@@ -73,8 +74,9 @@ def test_a_rendered_file_that_was_taken_out_of_git_stays_the_users(place, bundle
     (place / ".gitignore").write_text(".env\n/scripts/\n")
     git(place, "rm", "--quiet", "--cached", RUN)
     commit(place)
-    update(place, {"model": OTHER}, packaged=bundle, ref="1.2.0")
+    report = update(place, {"model": OTHER}, packaged=bundle, ref="1.2.0", compare=True)
     assert (place / RUN).read_text() == "#!/bin/sh\n# mine\n"
+    assert report.left == (RUN,)
 
 
 @pytest.mark.parametrize("name", ["README.md", RUN])
@@ -85,7 +87,9 @@ def test_an_edit_that_made_a_file_binary_is_kept(place, bundle, name):
     commit(place)
     report = update(place, {"model": OTHER}, packaged=bundle, ref="1.2.0", compare=True)
     assert (place / name).read_bytes() == content
-    assert name in report.kept
+    assert name in report.left
+    assert name not in report.kept
+    assert f"Left alone, being ignored by git or binary: `{name}`" in update_markdown(report)
 
 
 def test_an_emptied_file_is_no_binary_one(place, bundle):

@@ -56,6 +56,19 @@ def test_a_teams_own_commits_are_not_overwritten(bundle, remote, tmp_path):
     assert git(tmp_path / "own", "ls-remote", "--tags", remote) == ""
 
 
+def test_a_build_of_the_team_cannot_become_the_packages(deployment, bundle, remote):
+    """The package does not have it; an update to a newer release goes first, where there is one."""
+    publish(remote, bundle)
+    for tag, newer in (("1.0.0.post1", r"but 1\.1\.0: move there first"), ("1.1.0.post1", "none that is newer: stay")):
+        git(remote, "tag", tag, tag.removesuffix(".post1"))
+        use(deployment, remote, bundle) if tag == "1.0.0.post1" else None
+        answers = deployment / ".copier-answers.yml"
+        answers.write_text(answers.read_text().replace(f"_commit: {read(deployment).template}\n", f"_commit: {tag}\n"))
+        committed(deployment)
+        with pytest.raises(RequestError, match=rf"{tag} is the remote's own build; .*{newer}"):
+            use(deployment, "embedded", bundle)
+
+
 def test_two_releases_are_compared(bundle):
     text = difference("1.0.0", "1.1.0", bundle)
 
