@@ -92,6 +92,8 @@ class Architecture(Value):
     """True where vLLM's class builds the head on each pipeline stage, not on the last alone."""
     rotary_bytes: int = 0
     """Bytes of the rotary tables that vLLM builds beside the weights on every rank."""
+    multi_axis_rotary: bool = False
+    """True where positions have several axes (M-RoPE of Qwen's multimodal families)."""
     generic: bool = False
     """True where no reader knows the family and standard fields alone were read."""
 

@@ -130,7 +130,7 @@ def with_load_extras(
 
     The rounding grows with the tensors: a fiftieth of a small model at most.
     """
-    held = weights + ByteInterval.exact(architecture.rotary_bytes * dtype_bytes // 2)
+    held = weights + ByteInterval.exact(overhead.rotary_tables(architecture, dtype_bytes, release))
     if architecture.towers:
         return held + table.term("load_extra_multimodal_mib", release).times(MIB)
     extra, most = table.term("load_extra_mib", release).times(MIB), weights.expected // 50

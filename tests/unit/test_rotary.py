@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.sources.architectures.rotary import rotary_bytes
+from generator.sources.architectures.rotary import is_multi_axis, rotary_bytes
 from generator.units import MIB
 
 LLAMA = {"model_type": "llama", "hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 500000.0}
@@ -43,3 +43,9 @@ QWEN35 = {"head_dim": 256, "max_position_embeddings": 262144, "rope_parameters":
 )
 def test_tables_are_as_large_as_vllms(config, mebibytes):
     assert rotary_bytes(config) == mebibytes * MIB
+
+
+def test_several_axes_are_stated_or_known_of_the_class():
+    assert is_multi_axis({"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}})
+    assert is_multi_axis({"text_config": {"model_type": "qwen3_vl_text"}})
+    assert not is_multi_axis(LLAMA)

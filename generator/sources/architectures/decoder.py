@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.models.architecture import Architecture, Layer, Tower
 from generator.sources.architectures.attention import is_prefix_lm, is_softcapped
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
-from generator.sources.architectures.rotary import rotary_bytes
+from generator.sources.architectures.rotary import is_multi_axis, rotary_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +43,16 @@ HEADLESS = ("Model", "ForSequenceClassification", "ForTokenClassification", "Rew
 
 GENERATIVE = frozenset({
     "InternVLChatModel", "H2OVLChatModel", "SkyworkR1VChatModel", "NVLM_D_Model", "UltravoxModel", "MiDashengLMModel",
-    "MossAudioModel", "Qwen2_5OmniModel",
+    "MossAudioModel", "Qwen2_5OmniModel", "ChatGLMModel",
 })  # fmt: skip
 """Multimodal classes that end so and yet generate text (vLLM 0.32 model_executor/models/registry.py)."""
+
+
+_NEVER_TIED = frozenset({
+    "afmoe", "axk1", "bailing_hybrid", "deepseek", "deepseek_v2", "deepseek_v3", "glm4_moe", "glm4_moe_lite", "gpt_oss",
+    "jamba", "kimi_k2", "longcat_flash", "minimax_m2", "nemotron_h", "olmoe", "qwen3_next",
+})  # fmt: skip
+"""Model types whose vLLM class builds a head of its own whatever `tie_word_embeddings` says."""
 
 
 class Decoder(NamedTuple):
@@ -108,6 +115,7 @@ def assemble(
         prefix_lm=is_prefix_lm(config, text),
         attn_logit_softcapping=is_softcapped(text),
         rotary_bytes=rotary_bytes(config),
+        multi_axis_rotary=is_multi_axis(config),
         generic=generic,
     )
 
@@ -126,6 +134,8 @@ def class_name(config: Config) -> str:
 
 def _tied(config: Config, text: Config, *, default: bool) -> bool:
     """Whether the head is the embedding: the outer config's word wins (vLLM 0.32 config/vllm.py:955)."""
+    if text.get("model_type") in _NEVER_TIED:
+        return False
     word = first(config, "tie_word_embeddings")
     if word is None:
         word = first(text, "tie_word_embeddings")

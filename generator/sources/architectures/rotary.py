@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _STATED = ("rope_theta", "rope_parameters", "rope_scaling", "rotary_dim", "partial_rotary_factor", "rotary_pct")
 _WITHOUT = frozenset({"nemotron_h", "jamba", "bamba", "kimi_linear"})
 """Model types that state rotary fields and whose classes in vLLM rotate nothing."""
+_MULTI_AXIS = frozenset({
+    "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text",
+})  # fmt: skip
+"""Model types whose classes rotate by several axes whatever config.json says."""
 _HALF, _FULL = 2, 4
 
 
@@ -31,6 +35,15 @@ def rotary_bytes(config: Config) -> int:
     if text.get("compress_rope_theta") is not None:
         return 2 * length * _columns(text, {}) * _FULL
     return sum(rows * columns * _HALF for rows, columns in _tables(text, length))
+
+
+def is_multi_axis(config: Config) -> bool:
+    """Whether positions have several axes: time, height and width (M-RoPE)."""
+    text = text_config(config)
+    ropes = rope_kinds(text)
+    return text.get("model_type") in _MULTI_AXIS or any(
+        rope.get("mrope_section") is not None or rope_type(rope) == "mrope" for rope in ropes
+    )
 
 
 def _tables(text: Config, length: int) -> Iterator[tuple[int, int]]:
