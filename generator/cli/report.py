@@ -208,11 +208,18 @@ def show_update(done: UpdateReport) -> None:
         for name in getattr(done.files, kind):
             console.show(f"{kind:<8} {escape(name)}")
     _show_migration(done)
+    _show_edits(done)
+    console.show(_next(done))
+
+
+def _show_edits(done: UpdateReport) -> None:
+    """Print managed files that are not as the template renders them: merged ones, and those that nothing touches."""
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
     for name in done.kept or ():
         console.show(f"kept     {escape(name)}")
     for name in done.left:
         console.show(f"left     {escape(name)}: ignored by git or binary, so no update touches it")
-    console.show(_next(done))
 
 
 def _next(done: UpdateReport) -> str:
