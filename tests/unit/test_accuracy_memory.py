@@ -34,10 +34,10 @@ def test_the_bars_that_every_plan_rests_on_hold(planned):
 
 
 def test_a_worse_figure_is_named(planned):
-    page = "| `bootlogs.in_interval` | 99.0% |\n| `bootlogs.interval_width` | 99.0% |\n"
+    page = "| `bootlogs.in_interval` | 50.0% |\n| `bootlogs.interval_width` | 1.0% |\n"
     found = worse(page, planned[0])
     assert len(found) == 1
-    assert found[0].startswith("bootlogs.in_interval was 99.0 %, is ")
+    assert found[0].startswith("bootlogs.interval_width was 1.0 %, is ")
 
 
 def test_the_page_keeps_what_others_wrote(planned):
