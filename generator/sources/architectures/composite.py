@@ -16,7 +16,8 @@ _TEXT = ("text_config", "llm_config", "language_config", "thinker_config", "deco
 _MINICPM_TEXT = {"2.5": "llama", "2.6": "qwen2", "4.0": "llama", "4": "llama",
                  "4.5": "qwen3"}  # fmt: skip
 _FLAT = {"keye": "qwen3", "keyevl1_5": "qwen3", "paddleocr_vl": "ernie4_5", "dots_ocr": "qwen2", "phi3_v": "phi3",
-         "molmo": "llama", "minicpmv": "llama", "minicpmo": "qwen2"}  # fmt: skip
+         "molmo": "llama", "minicpmv": "llama", "minicpmo": "qwen2",
+         "ernie4_5_moe_vl": "ernie4_5_moe_vl_text"}  # fmt: skip
 """Outer model types whose decoder's fields lie beside the tower's, and the family that vLLM builds of them."""
 
 

@@ -27,9 +27,24 @@ _VISION = ("vision_config", "vit_config", "visual_config")
 _AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config")
 
 
+_UNREAD = frozenset({
+    "Blip2ForConditionalGeneration", "CohereAsrForConditionalGeneration", "DeepseekOCR2ForCausalLM",
+    "Ernie4_5_VLMoeForConditionalGeneration", "FireRedASR2ForConditionalGeneration", "FunASRForConditionalGeneration",
+    "FunAudioChatForConditionalGeneration", "HfMoondream", "KananaVForConditionalGeneration", "Llama_Nemotron_Nano_VL",
+    "MiDashengLMModel", "MiMoV2OmniForCausalLM", "Moondream3ForCausalLM", "MoonshotKimiaForCausalLM", "MossAudioModel",
+    "NemotronParseForConditionalGeneration", "OpenVLAForActionPrediction", "UnlimitedOCRForCausalLM",
+})  # fmt: skip
+"""Classes that vLLM 0.32 serves with encoders whose shapes config.json does not give by standard fields."""
+
+
 def read_towers(config: Config) -> tuple[Tower, ...]:
-    """The towers of a model with encoders beside its decoder; none for a decoder alone."""
+    """The towers of a model with encoders beside its decoder; none for a decoder alone.
+
+    Raises:
+        UnsupportedArchitectureError: the encoders' tensors cannot be told from the config.
+    """
     model_type = str(config.get("model_type"))
+    _refuse_unread(config, model_type)
     text = text_config(config)
     if model_type == "whisper":
         return (whisper_tower(config),)
@@ -38,9 +53,29 @@ def read_towers(config: Config) -> tuple[Tower, ...]:
     return (*_vision_towers(config, model_type, text), *_audio_towers(config, model_type, text))
 
 
+def _refuse_unread(config: Config, model_type: str) -> None:
+    """Refuse by name what standard fields would plan wrong.
+
+    Raises:
+        UnsupportedArchitectureError: no reader knows the encoder, or the cache of its cross attention.
+    """
+    names = config.get("architectures") or ("",)
+    if names[0] in _UNREAD and model_type not in WITH_OWN_ENCODER:
+        raise UnsupportedArchitectureError(
+            f"{names[0]} has an encoder that no reader knows: its weights cannot be planned from config.json; "
+            "a reader of the family's tensors is needed (generator/sources/architectures)"
+        )
+    if config.get("is_encoder_decoder") is True and model_type != "whisper":
+        raise UnsupportedArchitectureError(
+            f"model_type {model_type!r} is an encoder-decoder, of which only whisper is planned: "
+            "the cache of its cross attention is not known"
+        )
+
+
 def _vision_towers(config: Config, model_type: str, text: Config) -> tuple[Tower, ...]:
     vision = _part(config, _VISION)
     if vision is None and model_type not in _DEFAULTED | FIXED_ENCODER:
+        _refuse_blind(config, model_type)
         return ()
     vision = vision or {}
     if model_type in WITH_OWN_ENCODER:
@@ -52,6 +87,20 @@ def _vision_towers(config: Config, model_type: str, text: Config) -> tuple[Tower
     else:
         tower = VISION.get(model_type, generic_tower)(vision, text)
     return (tower.model_copy(update=encoder_shape(config, vision)),)
+
+
+def _refuse_blind(config: Config, model_type: str) -> None:
+    """Refuse a multimodal class without the config of its encoder, unless it is the text class of the family.
+
+    Raises:
+        UnsupportedArchitectureError: vLLM would build an encoder whose shapes are not there.
+    """
+    names = config.get("architectures") or ("",)
+    if model_type in {*VISION, *BEHIND_ENCODER, *WITH_OWN_ENCODER} and "ForConditionalGeneration" in str(names[0]):
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {model_type!r} lacks 'vision_config', which {names[0]} needs; "
+            "fetch the model's own config.json"
+        )
 
 
 def _audio_towers(config: Config, model_type: str, text: Config) -> tuple[Tower, ...]:

@@ -12,6 +12,7 @@ from generator.sources.architectures.composite import completed
 from generator.sources.architectures.decoder import Decoder, assemble
 from generator.sources.architectures.dense import DENSE, dense_decoder
 from generator.sources.architectures.encoders import ENCODERS
+from generator.sources.architectures.ernie_vl import ERNIE_VL
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.gemma_layered import GEMMA_LAYERED
 from generator.sources.architectures.hybrid import HYBRID
@@ -30,6 +31,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
     **DENSE,
     **MOE,
     **GEMMA_LAYERED,
+    **ERNIE_VL,
     **HYBRID,
     **LATENT,
     **STATE_SPACE,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Tower
+from generator.sources.architectures.ernie_vl import ernie_vl_towers
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.towers import block, linear, plain
 from generator.sources.architectures.vision_encoders import clip_encoder, patches, siglip_encoder
@@ -178,8 +179,21 @@ def eagle_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, .
     return (Tower(name="vision_model", count=encoder.blocks, block=encoder.block, outer=outer),)
 
 
+def ovis_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
+    """Ovis 2.5: SigLIP 2, a head over visual words, and their embedding (ovis2_5.py, siglip2navit.py)."""
+    encoder, words = siglip_encoder(vision), integer(config, "visual_vocab_size")
+    merged = encoder.width * integer(vision, "hidden_stride", default=2) ** 2
+    head = (
+        linear("head.0", words - 4, merged, bias=False),
+        plain("head.1", words - 4, bias=True),
+        plain("vte", words, integer(text, "hidden_size")),
+    )
+    return (Tower(name="visual_tokenizer", count=encoder.blocks, block=encoder.block, outer=(*encoder.outer, *head)),)
+
+
 WITH_OWN_ENCODER: dict[str, Callable[[Config, Config, Config], tuple[Tower, ...]]] = {
     "deepseek_vl_v2": deepseek_towers, "NemotronH_Nano_VL_V2": radio_towers, "step3_vl": step3_towers,
-    "lfm2_vl": lfm2_towers, "eagle_2_5_vl": eagle_towers,
+    "lfm2_vl": lfm2_towers, "eagle_2_5_vl": eagle_towers, "ernie4_5_moe_vl": ernie_vl_towers,
+    **dict.fromkeys(("ovis2_5", "ovis2_6", "ovis2_6_moe"), ovis_towers),
 }  # fmt: skip
 """Readers by config.json's outer `model_type`, of the outer, the vision and the text config."""

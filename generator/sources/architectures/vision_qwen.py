@@ -58,7 +58,7 @@ def qwen2_tower(vision: Config, text: Config) -> Tower:
 
 def qwen2_5_tower(vision: Config, text: Config) -> Tower:
     """Qwen2.5-VL: RMS norms and a gated network (qwen2_5_vl.py)."""
-    hidden = int(vision.get("hidden_size") or 1280)
+    hidden = int(vision.get("hidden_size") or 3584)
     firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
     names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
     blocks = block(names, hidden, int(vision.get("intermediate_size") or 3420), norm_bias=False)
