@@ -42,6 +42,11 @@ DFLASH = {
     "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": False,
     "layer_types": ["full_attention"] * 5, "dflash_config": {"target_layer_ids": [1, 9, 17, 25, 33]},
 }  # fmt: skip
+WINDOWS = {"layer_types": ["sliding_attention"] * 4 + ["full_attention"], "sliding_window": 4096}
+EAGLE3_GPT_OSS = EAGLE3 | {
+    "hidden_size": 2880, "intermediate_size": 17280, "num_attention_heads": 64, "head_dim": 64, "vocab_size": 201088,
+    "draft_vocab_size": 201088, "max_position_embeddings": 131072,
+}  # fmt: skip
 LLAMA_8B, LLAMA_70B = "meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct"
 QWEN_32B, QWEN_SMALL, QWEN_8B = "Qwen/Qwen3-32B", "Qwen/Qwen3-0.6B", "Qwen/Qwen3-8B"
 
@@ -114,6 +119,27 @@ def test_a_drafts_layers_join_the_targets_group(config, target, method, tp, expe
     assert (group.layers, group.page_size_bytes, found.num_blocks(40 * 2**30)) == expected
 
 
+@pytest.mark.parametrize(
+    ("config", "target", "method", "expected"),
+    [
+        (None, "openai/gpt-oss-20b", None, (2, 109226, 168.29892141756548)),
+        (EAGLE3_GPT_OSS, "openai/gpt-oss-20b", "eagle3", (2, 100824, 155.3528505392912)),
+        ("google/gemma-3-4b-it", "google/gemma-3-27b-it", "draft_model", (20, 65536, 16.445671267252195)),
+        (DFLASH | WINDOWS, QWEN_8B, "dflash", (11, 163840, 29.76203451407811)),
+    ],
+)
+def test_windows_beside_a_draft_are_grouped_as_vllm_groups_them(config, target, method, expected):
+    """Groups, blocks and concurrency at 8,192 tokens, with one batch of 2,048 tokens in flight."""
+    settings = CacheSettings(
+        release="0.32.0", capability=90, max_num_seqs=64, max_num_batched_tokens=2048, max_model_len=8192,
+        async_scheduling=False, block_size=16, language_model_only=True, dtype="bfloat16", speculative_method=method,
+        draft=draft(config, target, method).architecture if config else None,
+    )  # fmt: skip
+    found = cache_layout(embedded_model(target).architecture, Layout(), settings)
+    room = 40 * 2**30
+    assert (len(found.groups), found.num_blocks(room), found.max_concurrency(room, 8192)) == expected
+
+
 def test_a_pipeline_gives_a_head_its_own_embedding():
     """The last stage has none of the target's (vLLM 0.32 eagle/utils.py): 128,256 x 4,096 bfloat16 elements."""
     found = draft(EAGLE3, LLAMA_8B, "eagle3")
@@ -130,8 +156,7 @@ def test_a_head_without_a_stored_output_head_uses_its_targets():
 
 
 def test_windows_of_a_dflash_draft_are_read_from_its_layer_types():
-    kinds = ["sliding_attention"] * 4 + ["full_attention"]
-    read = read_architecture(DFLASH | {"layer_types": kinds, "sliding_window": 4096})
+    read = read_architecture(DFLASH | WINDOWS)
     assert [layer.mixer.kind for layer in read.layers] == ["sliding_window"] * 4 + ["full"]
 
 
