@@ -61,16 +61,15 @@ def cache_layers(ctx: Context) -> CacheLayers:
     drafts, aside = _drafts(ctx), _beside(ctx)
     served = {key: serve(kinds[key.kind], ctx, skipped=key.skipped) for key in dict.fromkeys(keys)}
     flat = [one for blocks_of in served.values() for one in blocks_of]
-    flat += [one for mixer in drafts for one in serve(mixer, aside)]
+    beside = {id(mixer): (mixer, serve(mixer, aside)) for mixer in {id(mixer): mixer for mixer in drafts}.values()}
+    flat += [one for _, blocks_of in beside.values() for one in blocks_of]
     blocks = block_sizes(ctx, flat)
     specs = {key: _specs(kinds[key.kind], found, ctx, blocks) for key, found in served.items()}
     layers = _placed(keys, specs, ctx)
     last = ctx.layout.pipeline_parallel_size - 1
     known = {kinds[key.kind]: found for key, found in specs.items()} if aside is ctx else {}
-    for mixer in drafts:
-        if mixer not in known:
-            known[mixer] = _specs(mixer, serve(mixer, aside), aside, blocks)
-        layers += [CacheLayer(spec, last) for spec in known[mixer]]
+    own = {key: known.get(mixer) or _specs(mixer, found, aside, blocks) for key, (mixer, found) in beside.items()}
+    layers += [CacheLayer(spec, last) for mixer in drafts for spec in own[id(mixer)]]
     return CacheLayers(tuple(layers), blocks, tuple(dict.fromkeys(one.backend.name for one in flat)))
 
 
