@@ -15,6 +15,7 @@ from generator.sources.architectures.attention_latent import LATENT, latent_draf
 from generator.sources.architectures.attention_mixed import MIXED
 from generator.sources.architectures.attention_recurrent import RECURRENT
 from generator.sources.architectures.attention_softmax import TRAITS, heads, softmax_mixers
+from generator.sources.architectures.unread import refuse_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,7 @@ def mixers(config: Config) -> Mixers:
     Raises:
         UnsupportedArchitectureError: the config declares a kind of attention that no reader knows.
     """
+    refuse_unread(config)
     model_type = str(config.get("model_type", ""))
     if model_type in ENCODERS or config.get("is_causal") is False:
         shape = EncoderOnly(**heads(config).model_dump(exclude={"kind"}))

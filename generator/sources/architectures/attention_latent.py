@@ -98,7 +98,7 @@ def longcat_mixers(config: Config) -> Mixers:
 LATENT: dict[str, Callable[[Config], Mixers]] = {
     **dict.fromkeys(
         ("deepseek_v2", "deepseek_v3", "deepseek_v32", "glm_moe_dsa", "kimi_k2", "axk1", "glm4_moe_lite",
-         "pangu_ultra_moe"),
+         "pangu_ultra_moe", "sarvam_mla"),
         latent_mixers,
     ),
     "deepseek_v4": compressed_mixers,

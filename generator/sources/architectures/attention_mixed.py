@@ -42,9 +42,10 @@ def _gemma4(config: Config) -> Mixers:
     """Gemma 4: full layers have heads of their own size and number (model_executor/models/gemma4.py)."""
     traits = Traits(output_bias="attention_bias", qk_norm=True)
     sliding = heads(config, traits)
-    size = int(config.get("global_head_dim") or sliding.head_dim)
+    own = _own_layers(config)
+    size = int(config.get("global_head_dim") or own.get("head_dim") or sliding.head_dim)
     k_eq_v = bool(config.get("attention_k_eq_v"))
-    kv = config.get("num_global_key_value_heads") if k_eq_v else None
+    kv = (config.get("num_global_key_value_heads") if k_eq_v else None) or own.get("num_key_value_heads")
     full = sliding.model_copy(update={
         "head_dim": size, "head_dim_v": size, "k_eq_v": k_eq_v,
         "num_key_value_heads": int(kv or sliding.num_key_value_heads),
@@ -53,6 +54,12 @@ def _gemma4(config: Config) -> Mixers:
     return shared_tail(
         config, tuple(windowed(sliding if word == "sliding_attention" else full, word, w) for word, w in rows)
     )
+
+
+def _own_layers(config: Config) -> Config:
+    """What `per_layer_config` says of the layers unlike the others: Transformers writes full layers' heads there."""
+    named = config.get("per_layer_config")
+    return next((one for one in named.values() if isinstance(one, dict)), {}) if isinstance(named, dict) else {}
 
 
 def shared_tail(config: Config, layers: Mixers) -> Mixers:

@@ -220,7 +220,7 @@ def lfm2_mixers(config: Config) -> Mixers:
     count = int(config["num_hidden_layers"])
     words = config.get("layer_types") or ["full_attention" if i in full else "conv" for i in range(count)]
     width = config.get("conv_dim") or config["hidden_size"]
-    conv = ShortConv(conv_dim=width, conv_kernel=config["conv_L_cache"], bias=bool(config.get("conv_bias")))
+    conv = ShortConv(conv_dim=width, conv_kernel=config.get("conv_L_cache") or 3, bias=bool(config.get("conv_bias")))
     attention = heads(config, Traits(qkv_bias=False, qk_norm=True))
     return _select(list(words), {"full_attention": attention, "conv": conv}, config.get("model_type"))
 

@@ -23,28 +23,35 @@ class Traits(NamedTuple):
     qk_norm: bool | str = False
     sinks: bool = False
     alibi: bool = False
+    output_gate: bool = False
     pattern: int = 0
-    """Every so many layers one is full and the others slide, where `layer_types` is absent; 0 for none."""
+    """Every so many layers one is full and the others slide, where `layer_types` is absent; 0 for none.
+
+    The last of them is full, the first where the number is negative.
+    """
     window_extra: int = 0
     """Tokens that the class adds to `sliding_window`."""
     default_window: int | None = None
     """Window that Transformers' config class fills in when the field is absent."""
     defaults: Mapping[str, int] = {}
+    named_head_dim: bool = True
+    """False where the class divides `hidden_size` by the heads and does not look at `head_dim`."""
 
 
 _LLAMA = Traits(output_bias="attention_bias")
-_QWEN2 = Traits(qkv_bias=True)
+_QWEN2 = Traits(qkv_bias=True, named_head_dim=False)
 _QWEN3 = Traits(qk_norm=True)
 _GEMMA3 = Traits(
     output_bias="attention_bias", qk_norm=True, pattern=6, default_window=4096,
     defaults={"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256},
 )  # fmt: skip
+_BAILING = Traits(qkv_bias="use_qkv_bias", output_bias="use_bias", qk_norm="use_qk_norm")
 _BIASED = Traits(qkv_bias=True, output_bias=True)
 
 TRAITS: dict[str, Traits] = {
     "llama": _LLAMA, "mistral": Traits(output_bias="attention_bias", default_window=4096),
     "ministral3": _LLAMA, "ministral": Traits(default_window=4096), "mixtral": Traits(qkv_bias=False),
-    "qwen2": _QWEN2, "qwen2_moe": Traits(qkv_bias=True), "qwen2_vl": _QWEN2, "qwen2_vl_text": _QWEN2,
+    "qwen2": _QWEN2, "qwen2_moe": _QWEN2, "qwen2_vl": _QWEN2, "qwen2_vl_text": _QWEN2,
     "qwen2_5_vl": _QWEN2, "qwen2_5_vl_text": _QWEN2, "mimo": _QWEN2,
     "qwen3": _QWEN3, "qwen3_moe": _QWEN3, "qwen3_vl_text": _QWEN3, "qwen3_vl_moe_text": _QWEN3,
     "qwen3_omni_moe_text": _QWEN3,
@@ -55,11 +62,14 @@ TRAITS: dict[str, Traits] = {
     "gemma3_text": _GEMMA3,
     "phi": _BIASED, "phi3": Traits(qkv_bias=False), "phimoe": Traits(output_bias="attention_bias"),
     "phi4mm": Traits(qkv_bias=False),
-    "cohere": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
+    "cohere": Traits(qk_norm="use_qk_norm"),
     "cohere2": Traits(
-        output_bias="attention_bias", qk_norm="use_qk_norm", pattern=4, window_extra=1, default_window=4096,
+        qk_norm="use_qk_norm", pattern=4, window_extra=1, default_window=4096,
         defaults={"head_dim": 128},
     ),
+    "cohere2_moe": Traits(pattern=4, window_extra=1, default_window=4096, defaults={"head_dim": 128}),
+    **dict.fromkeys(("granite_swa", "granitemoe_swa"), _LLAMA._replace(pattern=-4, default_window=128)),
+    **dict.fromkeys(("bailing_moe", "bailing_moe_v2", "sarvam_moe", "param2moe"), _BAILING),
     "olmo": _LLAMA, "olmo2": Traits(qk_norm=True), "olmoe": Traits(qk_norm=True),
     "olmo3": Traits(qk_norm=True, pattern=4, default_window=4096),
     "granite": _LLAMA, "granitemoe": _LLAMA, "granitemoeshared": _LLAMA,
@@ -68,9 +78,10 @@ TRAITS: dict[str, Traits] = {
         defaults={"num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64},
     ),
     "glm": Traits(), "glm4": Traits(), "glm4_moe": Traits(qk_norm="use_qk_norm"), "glm4v_text": Traits(),
-    "glm4v_moe_text": Traits(qk_norm="use_qk_norm"), "chatglm": Traits(qkv_bias="add_qkv_bias"),
+    "glm4v_moe_text": Traits(qk_norm="use_qk_norm"),
+    "chatglm": Traits(qkv_bias="add_qkv_bias", output_bias="add_bias_linear"),
     "minimax_m2": Traits(qkv_bias=False, qk_norm=True, defaults={"head_dim": 128}),
-    "ernie4_5": Traits(qkv_bias="use_bias", output_bias="use_bias"),
+    "ernie4_5": Traits(qkv_bias=False, defaults={"head_dim": 128}),
     "ernie4_5_moe": Traits(qkv_bias="use_bias", output_bias="use_bias"),
     "hunyuan_v1_dense": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
     "hunyuan_v1_moe": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
@@ -85,7 +96,9 @@ TRAITS: dict[str, Traits] = {
     "gpt_bigcode": _BIASED, "opt": _BIASED, "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
     "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "minicpm3": _LLAMA,
     "orion": Traits(qkv_bias=False), "persimmon": _BIASED, "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
-    "afmoe": Traits(qkv_bias=False, qk_norm=True), "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA,
+    "afmoe": Traits(qkv_bias=False, qk_norm=True, output_gate=True),
+    "muse_glimmer_text": Traits(output_gate=True, qk_norm=True), "plamo3": Traits(qkv_bias=False, qk_norm=True),
+    "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA,
     "deepseek": Traits(),
 }  # fmt: skip
 """What each vLLM class of softmax attention fixes (vLLM 0.32 model_executor/models)."""
@@ -110,7 +123,8 @@ def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: 
             f"config.json of {config.get('model_type')!r} names no attention heads (num_attention_heads)"
         )
     hidden = first_int(known, "hidden_size", "n_embd", "d_model") or 0
-    head_dim = first_int(known, "head_dim", "hidden_size_per_head", "kv_channels") or hidden // queries
+    named = first_int(known, "head_dim", "hidden_size_per_head", "kv_channels") if traits.named_head_dim else None
+    head_dim = named or hidden // queries
     return FullAttention(
         num_attention_heads=queries,
         num_key_value_heads=_kv_heads(known, queries),
@@ -120,6 +134,7 @@ def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: 
         output_bias=_flag(config, traits.output_bias),
         qk_norm=_flag(config, traits.qk_norm),
         sinks=traits.sinks,
+        output_gate=traits.output_gate,
         alibi=traits.alibi or bool(config.get("alibi")),
     )
 
@@ -149,7 +164,9 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
     window = _window(config, traits)
     words = config.get("layer_types")
     pattern = int(config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or traits.pattern)
-    if not words and window and pattern:
+    if not words and window and pattern < 0:
+        words = ["sliding_attention" if i % -pattern else "full_attention" for i in range(count)]
+    if not words and window and pattern > 0:
         words = ["full_attention" if (i + 1) % pattern == 0 else "sliding_attention" for i in range(count)]
     if not words and window and config.get("use_sliding_window"):
         first = int(config.get("max_window_layers") or 0)
@@ -181,7 +198,7 @@ def _kv_heads(known: Config, queries: int) -> int:
         "n_head_kv",
         "num_kv_heads",
         "num_key_value_heads",
-        "multi_query_group_num",
+        *(("multi_query_group_num",) if known.get("multi_query_attention", True) else ()),
         "num_attention_groups",
     )
     return named or queries

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward, MoE
 from generator.sources.architectures.fields import first, integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from generator.models.dtype import DType
 
     Config = Mapping[str, Any]
 
@@ -72,7 +71,7 @@ def has_experts(text: Config) -> bool:
 def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
     """Routed experts by the field names of the families that vLLM serves."""
     width = integer(text, "moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "intermediate_size")
-    corrected = traits.correction_bias or text.get("topk_method") == "noaux_tc"
+    corrected = traits.correction_bias or text.get("topk_method") == "noaux_tc" or _is_corrected(text)
     return MoE(
         num_experts=integer(text, *EXPERTS),
         num_experts_per_tok=integer(text, *ACTIVATED),
@@ -85,7 +84,7 @@ def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
         plain_routing=_plain_routing(text, corrected=corrected),
         router_bias=traits.router_bias,
         correction_bias=corrected,
-        router_dtype=traits.router_dtype,
+        router_dtype=traits.router_dtype or (DType.F32 if text.get("router_dtype") == "fp32" else None),
         router_quantized=traits.router_quantized,
         shared_whole=traits.shared_whole,
         name=traits.name,
@@ -93,6 +92,11 @@ def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
         shared_name=traits.shared_name,
         router_name=traits.router_name,
     )
+
+
+def _is_corrected(text: Config) -> bool:
+    """Whether config.json asks for biases of the routing scores (bailing_moe.py, openpangu.py)."""
+    return bool(text.get("moe_router_enable_expert_bias") or text.get("router_enable_expert_bias"))
 
 
 _UNNORMALISED = frozenset({"qwen2_moe", "qwen3_moe", "olmoe", "deepseek", "deepseek_v2"})

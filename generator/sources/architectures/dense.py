@@ -42,14 +42,17 @@ TRAITS: dict[str, DenseTraits] = {
     **dict.fromkeys(("llama", "granite", "smollm3", "seed_oss", "hunyuan_v1_dense", "apertus_text"), _LLAMA),
     **dict.fromkeys(
         ("mistral", "ministral", "ministral3", "mistral3_text", "pixtral_text", "qwen2", "qwen3", "qwen2_vl",
-         "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl_text", "phi3", "phi4mm", "glm", "chatglm",
+         "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl_text", "phi3", "phi4mm", "glm",
          "internlm2", "exaone", "exaone4", "baichuan", "minicpm", "orion", "solar", "aquila", "yi", "olmo2",
          "olmo3", "internlm3", "mimo", "glm4v_text"),
         _PLAIN,
     ),
     "gemma": _GEMMA, "gemma2": _GEMMA_SANDWICH, "gemma3_text": _GEMMA_SANDWICH,
-    "glm4": DenseTraits(norms=4), "ernie4_5": DenseTraits(bias="use_bias", tied=True),
+    "glm4": DenseTraits(norms=4), "ernie4_5": DenseTraits(tied=True),
     "cohere": DenseTraits(norms=1, tied=True), "cohere2": DenseTraits(norms=1, tied=True),
+    "chatglm": DenseTraits(bias="add_bias_linear"),
+    "plamo3": DenseTraits(norms=4), "muse_glimmer_text": DenseTraits(norms=4),
+    "granite_swa": _LLAMA._replace(tied=True),
     "olmo": DenseTraits(norms=0), "arcee": DenseTraits(gated=False, bias="mlp_bias"),
     "apertus": DenseTraits(gated=False, bias="mlp_bias"),
     "nemotron": DenseTraits(norm_bias=True, gated=False, bias="mlp_bias"),
@@ -69,11 +72,19 @@ def dense_decoder(text: Config) -> Decoder:
     traits = TRAITS.get(str(text.get("model_type", "")), _LLAMA)
     bias = bool(text.get(traits.bias)) if isinstance(traits.bias, str) else traits.bias
     block = dense(text, gated=traits.gated, bias=bias)
-    layers = stack(mixers(text), (block,) * layer_count(text), norms=traits.norms)
+    layers = stack(mixers(text), (block,) * layer_count(text), norms=_norms(text, traits))
     return Decoder(
         layers=layers, tied=traits.tied, norm_bias=traits.norm_bias, lm_head_bias=traits.lm_head_bias,
         extra=_extra(text, traits),
     )  # fmt: skip
+
+
+def _norms(text: Config, traits: DenseTraits) -> int:
+    """Norms of a layer; Falcon's blocks side by side may share one, HyperCLOVA X may add two (falcon.py:267)."""
+    if text.get("model_type") == "falcon" and text.get("parallel_attn", True):
+        both = text.get("new_decoder_architecture") and text.get("num_ln_in_parallel_attn") != 1
+        return traits.norms if both else 1
+    return traits.norms + (2 if text.get("use_post_norm") else 0)
 
 
 def _extra(text: Config, traits: DenseTraits) -> tuple[Matrix, ...]:

@@ -33,21 +33,38 @@ TRAITS: dict[str, MixtureTraits] = {
     "glm4v_moe_text": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
     "minimax_m2": MixtureTraits(name="block_sparse_moe", correction_bias=True, router_dtype=DType.F32),
     "gpt_oss": MixtureTraits(bias=True, router_bias=True, router_name="router", activation="swigluoai"),
+    "cohere2_moe": MixtureTraits(), "minicpm": MixtureTraits(),
+    "pangu_ultra_moe": _DEEPSEEK, "sarvam_mla": _DEEPSEEK._replace(router_dtype=DType.BF16),
+    **dict.fromkeys(("mimo_v2", "mimo_v2_flash"), MixtureTraits(correction_bias=True, router_dtype=DType.F32)),
+    **dict.fromkeys(("bailing_moe", "bailing_moe_v2", "sarvam_moe"), MixtureTraits(shared_whole=True)),
+    "param2moe": MixtureTraits(router_dtype=DType.F32),
     "ernie4_5_moe": MixtureTraits(correction_bias=True, router_dtype=DType.F32),
     "exaone_moe": MixtureTraits(correction_bias=True),
     "hunyuan_v1_moe": MixtureTraits(shared_name="shared_mlp"),
     **dict.fromkeys(("deepseek", "deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2", "axk1"), _DEEPSEEK),
-    **dict.fromkeys(("glm4_moe_lite", "glm_moe_dsa"), _DEEPSEEK._replace(correction_bias=True)),
+    "glm_moe_dsa": _DEEPSEEK._replace(correction_bias=True),
+    "glm4_moe_lite": _DEEPSEEK._replace(correction_bias=True, router_dtype=DType.F32),
+    **dict.fromkeys(("hy_v3", "afmoe"), MixtureTraits(correction_bias=True, router_dtype=DType.F32)),
 }  # fmt: skip
 """What each vLLM class of mixtures fixes (vLLM 0.32 model_executor/models)."""
+
+
+_NORMS = {"afmoe": 4, "cohere2_moe": 1, "pangu_ultra_moe": 4}
+"""Norms of a layer where it has not two."""
+
+_TIED = frozenset({"cohere2_moe", "ernie4_5_moe"})
+"""Model types whose Transformers config ties the head where config.json does not say."""
 
 
 def moe_decoder(text: Config) -> Decoder:
     """Layers of a mixture of experts, with its multi-token-prediction layers."""
     traits = TRAITS.get(str(text.get("model_type", "")), MixtureTraits())
     blocks = feed_forwards(text, traits, bias=bool(text.get("mlp_bias") or text.get("use_bias")))
-    layers = stack(mixers(text), blocks)
-    return Decoder(layers=layers, drafts=drafts(text, layers), norm_bias=text.get("model_type") == "phimoe")
+    model_type = str(text.get("model_type", ""))
+    layers = stack(mixers(text), blocks, norms=2 if text.get("sandwich_norm") is False else _NORMS.get(model_type, 2))
+    return Decoder(
+        layers=layers, drafts=drafts(text, layers), tied=model_type in _TIED, norm_bias=model_type == "phimoe"
+    )
 
 
 def drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import FullAttention
+from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward
 from generator.models.matrix import Matrix
 from generator.sources.architectures.attention import mixers
@@ -43,7 +44,7 @@ def granite_hybrid_decoder(text: Config) -> Decoder:
         block = mixture(text, _GRANITE)
     else:
         block = Dense(intermediate_size=int(shared or text["intermediate_size"]), name="shared_mlp")
-    return Decoder(layers=_named(stack(mixers(text), (block,) * layer_count(text))), tied=True)
+    return Decoder(layers=_named(stack(mixers(text), (block,) * layer_count(text))))
 
 
 def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
@@ -93,7 +94,7 @@ def _adjusted(text: Config) -> int:
 def mamba_decoder(text: Config) -> Decoder:
     """Mamba and Mamba-2: a mixer and one norm a layer."""
     layers = stack(mixers(text), (None,) * layer_count(text), norms=1, mixer_name="mixer")
-    return Decoder(layers=layers, tied=True)
+    return Decoder(layers=layers, tied=text.get("model_type") != "mamba2")
 
 
 def minimax_text_decoder(text: Config) -> Decoder:
@@ -105,7 +106,7 @@ def minimax_text_decoder(text: Config) -> Decoder:
 def longcat_decoder(text: Config) -> Decoder:
     """LongCat-Flash: two attentions and two networks a layer, experts beside them (longcat_flash.py)."""
     hidden, inner = int(text["hidden_size"]), int(text["ffn_hidden_size"])
-    block = mixture(text, MixtureTraits(router_name="router.classifier"))
+    block = mixture(text, MixtureTraits(router_name="router.classifier", correction_bias=True, router_dtype=DType.F32))
     idle = int(text.get("zero_expert_num") or 0)
     rows = (
         ("mlps.gate_proj", inner, hidden, "column"), ("mlps.up_proj", inner, hidden, "column"),
@@ -116,7 +117,7 @@ def longcat_decoder(text: Config) -> Decoder:
             Matrix(name=name, rows=out, columns=into, shard=shard, part="dense", copies=2)
             for name, out, into, shard in rows
         ),
-        Matrix(name="mlp.zero_experts", rows=idle, columns=hidden, part="other", linear=False),
+        Matrix(name="mlp.zero_experts", rows=idle, columns=hidden, dtype=DType.F32, part="other", linear=False),
     )
     layers = stack(mixers(text), (block,) * layer_count(text), norms=4, extra=extra)
     return Decoder(layers=layers)

@@ -1,0 +1,49 @@
+"""Configs whose vLLM class builds more than any reader here knows: refused by name, never approximated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import UnsupportedArchitectureError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Config = Mapping[str, Any]
+
+_MODEL_TYPES = {
+    "hrm_text": "two stacks that run in cycles, each cycle with a cache of its own (hrm_text.py)",
+    "iquestloopcoder": "layers that run twice, each with two caches (iquest_loopcoder.py)",
+    "minicpm3": "low-rank projections before ordinary heads (minicpm3.py)",
+    "olmo_hybrid": "gated delta nets with projections of their own (olmo_hybrid.py)",
+    "step3_text": "queries behind a shared low-rank projection (step3_text.py)",
+}
+"""What each family has beyond standard fields (vLLM 0.32 model_executor/models)."""
+
+_FIELDS = {
+    "ngram_vocab_size_ratio": "embeddings of n-grams (longcat_flash_ngram.py)",
+    "loop_num": "layers that run several times (iquest_loopcoder.py)",
+    "share_q_dim": "queries behind a shared low-rank projection (step3_text.py)",
+    "mova_num_experts": "experts in the attention's values (k2_horizon.py)",
+}
+"""What a field says of any family."""
+
+
+def refuse_unread(config: Config) -> None:
+    """Refuse, by name, a text config whose weights or cache no reader builds.
+
+    Raises:
+        UnsupportedArchitectureError: vLLM's class for it has tensors or caches of its own kind.
+    """
+    model_type = str(config.get("model_type", ""))
+    found = _MODEL_TYPES.get(model_type) or next((why for field, why in _FIELDS.items() if config.get(field)), None)
+    hidden = config.get("hidden_size")
+    if model_type == "opt" and config.get("word_embed_proj_dim", hidden) != hidden:
+        found = "an embedding narrower than the layers (opt.py)"
+    if model_type == "deepseek_v2" and not config.get("qk_nope_head_dim"):
+        found = "ordinary heads instead of latents (deepseek_v2.py)"
+    if found:
+        raise UnsupportedArchitectureError(
+            f"model_type {model_type!r} is not planned: it has {found}; a reader of the family would be needed "
+            "(generator/sources/architectures)"
+        )

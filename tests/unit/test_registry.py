@@ -1,0 +1,66 @@
+"""One made-up config a text-generation class against that class itself: parameter bytes and caches of one rank.
+
+The figures are vLLM 0.32.0's own: its class built on the meta device as an H100 would see it, its cache
+allocator given 64 GiB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.errors import UnsupportedArchitectureError
+from generator.models.parallelism import Layout
+from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.weights import rank_weights
+from generator.sources.architectures import read_architecture
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "registry" / "text_generation.json"
+FAMILIES: dict[str, Any] = json.loads(FIXTURE.read_text(encoding="utf-8"))
+CASES = [pytest.param(name, rank, id=f"{name}-tp{rank['tp']}") for name in FAMILIES for rank in FAMILIES[name]["ranks"]]
+
+
+@pytest.mark.parametrize(("name", "rank"), CASES)
+def test_weights_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, Any]) -> None:
+    """Within 0.2 %: biases and norms weigh more in these small layers than in a real model."""
+    architecture = read_architecture(FAMILIES[name]["config"])
+    ours = rank_weights(architecture, None, Layout(tensor_parallel_size=rank["tp"]), capability=90).worst.total_bytes
+    assert ours == pytest.approx(rank["param_bytes"], rel=0.002)
+
+
+@pytest.mark.parametrize(("name", "rank"), CASES)
+def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, Any]) -> None:
+    architecture = read_architecture(FAMILIES[name]["config"])
+    settings = CacheSettings(
+        release="0.32.0", capability=90, max_num_batched_tokens=8192, max_num_seqs=256,
+        max_model_len=architecture.max_position_embeddings,
+    )  # fmt: skip
+    found = cache_layout(architecture, Layout(tensor_parallel_size=rank["tp"]), settings)
+    specs: Counter[tuple[str, int, int]] = Counter()
+    for count, kind, block, page in found.specs:
+        specs[kind, block, page] += count
+    assert specs == {(kind, block, page): count for kind, block, page, count in rank["specs"]}
+    assert (len(found.groups), found.num_blocks(64 << 30)) == (rank["groups"], rank["num_gpu_blocks"])
+
+
+@pytest.mark.parametrize(
+    ("model_type", "fields"),
+    [
+        ("hrm_text", {}),
+        ("iquestloopcoder", {"loop_num": 2}),
+        ("longcat_flash", {"ngram_vocab_size_ratio": 78}),
+        ("minicpm3", {}),
+        ("opt", {"word_embed_proj_dim": 512}),
+        ("step3_text", {"share_q_dim": 2048}),
+    ],
+)
+def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
+    model_type: str, fields: dict[str, int]
+) -> None:
+    common = {"hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 1000}
+    with pytest.raises(UnsupportedArchitectureError, match=model_type):
+        read_architecture({"model_type": model_type, "intermediate_size": 4096, **common, **fields})
