@@ -104,7 +104,13 @@ def refuse_unfit(plan: Plan) -> None:
 
     Raises:
         InfeasiblePlanError: it does not; names the shortfall and the first repair.
+        RequestError: the model pools, which the templates do not serve.
     """
+    if plan.runner == "pooling":
+        raise RequestError(
+            f"{plan.model.id} pools and generates no text, and the templates' gateway and checks are for text: "
+            "plan it with `vllm-wizard plan`, and run the command that this prints"
+        )
     if plan.feasibility.verdict != "does_not_fit":
         return
     raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)

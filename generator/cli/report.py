@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import memory_rows, memory_shares
-from generator.presenting.speed import cost_text, scaling_text, speed_text
+from generator.presenting.speed import cost_text, pass_text, scaling_text, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ def _memory(plan: Plan) -> tuple[str, ...]:
 
 
 def _capacity(plan: Plan) -> tuple[str, ...]:
+    if plan.runner == "pooling" and plan.feasibility.fits:
+        return _passes(plan)
     if plan.kv_cache is None:
         return ("[bold]KV cache[/bold]  no room for one",)
     cache, load = plan.kv_cache, plan.inputs.load
@@ -141,6 +143,18 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
         lines.append(f"[bold]Cost[/bold]      {cost_text(plan.cost)}")
     if plan.scaling:
         lines.append(f"[bold]Replicas[/bold]  {scaling_text(plan.scaling)}")
+    return tuple(lines)
+
+
+def _passes(plan: Plan) -> tuple[str, ...]:
+    """What a pooling server keeps of a prompt, and how fast it is."""
+    cache = "none: no token is kept after its pass"
+    if plan.kv_cache:
+        blocks = f"{plan.kv_cache.num_blocks:,} blocks"
+        cache = f"{tokens_text(plan.kv_cache.capacity_tokens)} tokens in {blocks}, for prompts in progress"
+    lines = [f"[bold]KV cache[/bold]  {cache}"]
+    if plan.pooling:
+        lines.append(f"[bold]Speed[/bold]     {pass_text(plan.pooling)}")
     return tuple(lines)
 
 

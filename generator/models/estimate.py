@@ -29,6 +29,16 @@ class Throughput(Value):
     high: float
 
 
+class PassEstimate(Value):
+    """What a pooling server delivers under the workload: each request is one pass over its prompt."""
+
+    latency_ms: Latency
+    requests_per_s: Throughput
+    prompt_tokens_per_s: Throughput
+    bound_by: Bound
+    calibration: str
+
+
 class Estimate(Value):
     """What a deployment delivers under one scenario."""
 

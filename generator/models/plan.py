@@ -10,7 +10,7 @@ from pydantic import Field
 
 from generator.models.checkpoint import Source
 from generator.models.cost import Cost, Scaling
-from generator.models.estimate import Estimate
+from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
@@ -186,6 +186,9 @@ class Plan(Value):
     memory: MemoryBudget
     kv_cache: KVCacheReport | None
     estimate: Estimate | None = None
+    runner: Literal["generate", "pooling"] = "generate"
+    """pooling: the server answers with vectors, classes or scores, and `pooling` takes the place of `estimate`."""
+    pooling: PassEstimate | None = None
     cost: Cost | None = None
     scaling: Scaling | None = None
     decisions: tuple[ExplainedDecision, ...]

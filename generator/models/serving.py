@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,16 @@ class Parsers(Value):
     """Values of --reasoning-parser."""
 
 
+class Pooling(Value):
+    """How a server without generated text answers."""
+
+    task: Task
+    reason: str
+    """What decided that the model pools."""
+    chunked: bool
+    """Whether a prompt may be read in pieces; else a step holds the longest prompt whole."""
+
+
 class ServingFamily(Value):
     """Models that are served alike, and how."""
 
@@ -40,6 +50,8 @@ class ServingFamily(Value):
     """Parsers of the family's reasoning, likewise."""
     chat_template: str = ""
     """File of vLLM's examples without which tools do not reach the prompt; empty: the model's own template does."""
+    hf_overrides: dict[str, Any] = Field(default_factory=dict)
+    """Fields of config.json that vLLM must read otherwise to serve the family."""
     notes: tuple[str, ...] = Field((), strict=False)
     """What whoever serves the family should know, a sentence each."""
     mtp_tokens: int = 0

@@ -80,7 +80,9 @@ class Candidate(Value):
 
     @property
     def concurrency(self) -> int:
-        """Requests of the workload that all engines' pools hold at once."""
+        """Requests of the workload that all engines' pools hold at once; those admitted where nothing is cached."""
+        if not self.cache.groups:
+            return int(self.sequences.value) * self.layout.data_parallel_size
         length = min(self.load.request_tokens, int(self.context.value))
         one = self.cache.max_concurrency(tuple(max(0, have) for have in self.expected_bytes), length)
         return int(min(one, 1_000_000)) * self.layout.data_parallel_size
@@ -94,6 +96,8 @@ class Candidate(Value):
 class _Attempt(NamedTuple):
     sequences: Decision
     tokens: Decision
+    context: Decision | None = None
+    """The context that the tokens were chosen for, where prompts are read whole."""
 
 
 def evaluate(case: Case, layout: Layout) -> Candidate:
@@ -141,8 +145,11 @@ def _rank(candidate: Candidate) -> tuple[int, bool]:
 
 def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
     """Limits from comfortable to lean; the user's own stay."""
+    if not case.chunked_prefill:
+        yield from _whole_prompts(case, layout)
+        return
     defaults = checks.default_limits(case)
-    load = replica_load(case.request.load, layout)
+    load = replica_load(case.load, layout)
     seen = set()
     lean = load.model_copy(update={"batching_mode": "latency"})
     for shape, tokens in (
@@ -161,6 +168,22 @@ def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
             yield attempt
 
 
+def _whole_prompts(case: Case, layout: Layout) -> Iterator[_Attempt]:
+    """Limits of a step that takes no prompt in pieces: it holds the longest, or else the workload's."""
+    load = replica_load(case.load, layout)
+    longest = case.asked_context or case.model_context
+    shorter = longest if case.asked_context else min(longest, limits.workload_context(load))
+    for length in dict.fromkeys((longest, shorter)):
+        defaults = checks.default_limits(case, length)
+        sequences = _own(case, "max_num_seqs", defaults.max_num_seqs)
+        tokens = _own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens)
+        yield _Attempt(
+            sequences or limits.sequence_limit(load, defaults.max_num_seqs),
+            tokens or limits.whole_prompt_tokens(defaults.max_num_batched_tokens, length),
+            None if case.asked_context else limits.whole_prompt_context(length, longest),
+        )
+
+
 def _own(case: Case, field: str, vllms: float) -> Decision | None:
     """The user's value, or vLLM's own where the user leaves the argument to it; None where the planner chooses."""
     if field in case.fixed:
@@ -171,7 +194,7 @@ def _own(case: Case, field: str, vllms: float) -> Decision | None:
 
 
 def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Attempt) -> Candidate:
-    load = replica_load(case.request.load, layout)
+    load = replica_load(case.load, layout)
     sizes = Limits(int(attempt.sequences.value), int(attempt.tokens.value))
     settings = case.cache_settings(sizes)
     cache = cache_layout(case.architecture, layout, settings)
@@ -184,7 +207,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
         for stage, size in enumerate(pinned_cache(case.fixed, cache, stage) for stage in range(len(weights.stages)))
     )
     refuse_taken_memory(case, stages[0], _own_utilization(case))
-    context = _context(case, load, cache, stages, sizes)
+    context = attempt.context or _context(case, load, cache, stages, sizes)
     verdict, risk = _verdict(stages, cache.min_bytes_to_start(int(context.value)))
     return Candidate(
         layout=layout,
@@ -226,6 +249,7 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
         max_num_batched_tokens=sizes.max_num_batched_tokens,
         enforce_eager=is_eager(case),
         dtype_bytes=_DTYPE_BYTES.get(dtype, 2),
+        samples=case.pooling is None,
         cpu_offload_bytes=offloaded(case.fixed),
         num_speculative_tokens=drafts.get("num_speculative_tokens", 0),
         encoder_tokens=overhead.encoder_tokens(case.architecture, sizes.max_num_batched_tokens)

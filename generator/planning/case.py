@@ -19,11 +19,14 @@ from generator.models.speed import Coefficients
 from generator.models.value import Value
 from generator.planning.drafts import Draft, draft_of
 from generator.planning.kv_cache.settings import CacheSettings
+from generator.planning.pooling import pooling_of
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.quantization import Quantization
+    from generator.models.serving import Pooling
+    from generator.models.workload import Workload
 
 
 class Tables(Value):
@@ -85,10 +88,32 @@ class Case(Value):
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
 
-    @property
+    @cached_property
+    def pooling(self) -> Pooling | None:
+        """How the server pools; None where it generates text."""
+        return pooling_of(self)
+
+    @cached_property
     def architecture(self) -> Architecture:
-        """The model's shapes."""
-        return self.facts.architecture
+        """The model's shapes; vLLM builds no head of a model that pools (0.32 models/adapters.py:139)."""
+        own = self.facts.architecture
+        return own.model_copy(update={"lm_head": False}) if self.pooling and own.lm_head else own
+
+    @cached_property
+    def load(self) -> Workload:
+        """The workload; pooling generates nothing, and cuts a preset's prompts to the context."""
+        load = self.request.load
+        if self.pooling is None:
+            return load
+        longest = self.asked_context or self.model_context
+        prompt = self.request.prompt_tokens or min(load.prompt_tokens, longest)
+        return load.model_copy(update={"prompt_tokens": prompt, "gen_tokens": 0})
+
+    @property
+    def chunked_prefill(self) -> bool:
+        """Whether a step may hold a piece of a prompt."""
+        own = self.pooling.chunked if self.pooling else True
+        return bool(self.fixed.get("enable_chunked_prefill", own))
 
     @property
     def quantization(self) -> Quantization | None:
@@ -135,7 +160,11 @@ class Case(Value):
     @cached_property
     def model_context(self) -> int:
         """The longest context that vLLM accepts for this model, in tokens."""
-        return self.architecture.max_position_embeddings
+        own, sentence = self.facts.architecture.max_position_embeddings, self.facts.sentence
+        if sentence is None:
+            return own
+        capped = min(own, sentence.tokenizer_max_length or own) if self.pooling else own
+        return sentence.max_seq_length or capped
 
     @property
     def asked_context(self) -> int | None:

@@ -9,7 +9,7 @@ from generator.planning.case import Limits
 from generator.planning.defaults import scheduler_defaults
 from generator.planning.draft_checks import check_draft_layout, check_speculation
 from generator.planning.lora import check_lora
-from generator.planning.pooling import check_task
+from generator.planning.pooling import check_pooling_layout, check_task
 from generator.planning.rules import Start, check_start
 from generator.planning.serving import check_serving
 
@@ -58,6 +58,7 @@ def check_layout(case: Case, layout: Layout) -> None:
         RequestError: it does not; the reason is vLLM's.
     """
     check_draft_layout(case, layout)
+    check_pooling_layout(case, layout)
     method = case.method
     context = case.fixed.get("max_model_len")
     check_start(
@@ -72,20 +73,21 @@ def check_layout(case: Case, layout: Layout) -> None:
             quantization=case.method_name,
             quantization_minimum_capability=method.minimum_for(case.release) if method else None,
             modelopt_algorithm=case.quantization.modelopt_algorithm if case.quantization else None,
-            chunked_prefill=case.fixed.get("enable_chunked_prefill", True),
+            chunked_prefill=case.chunked_prefill,
         )
     )
 
 
-def default_limits(case: Case) -> Limits:
-    """VLLM's own batch limits for this case, the user's values kept."""
+def default_limits(case: Case, max_model_len: int | None = None) -> Limits:
+    """VLLM's own batch limits for this case at a context, the user's values kept."""
     found = scheduler_defaults(
         case.gpu,
         release=case.release,
-        max_model_len=case.asked_context or case.model_context,
+        max_model_len=max_model_len or case.asked_context or case.model_context,
         max_num_batched_tokens=case.fixed.get("max_num_batched_tokens"),
         max_num_seqs=case.fixed.get("max_num_seqs"),
         performance_mode=case.fixed.get("performance_mode"),
+        chunked_prefill=case.chunked_prefill,
     )
     return Limits(found.max_num_seqs, found.max_num_batched_tokens)
 
@@ -106,7 +108,7 @@ def _check_utilization(case: Case) -> None:
 
 def _check_context(case: Case) -> None:
     """A request of the workload must fit the context, the user's or the model's own."""
-    load = case.request.load
+    load = case.load
     limit = case.asked_context or case.model_context
     if load.request_tokens > limit:
         whose = "max_model_len" if case.asked_context else "the model's own context"

@@ -45,9 +45,11 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[D
         yield _decision("served_model_name", _served_name(facts.id), "clients name the model, not its path")
     if facts.revision:
         yield _decision("revision", facts.revision, "the commit that the plan was made for")
+    yield from _pooling(case)
     yield from _parallel(case, chosen, speed)
     yield _decision("dtype", "auto", _dtype_reason(case))
-    yield _decision("kv_cache_dtype", "auto", _cache_reason(case, chosen))
+    if chosen.cache.groups:
+        yield _decision("kv_cache_dtype", "auto", _cache_reason(case, chosen))
     yield chosen.context
     yield chosen.sequences
     yield chosen.tokens
@@ -106,9 +108,21 @@ def _own_reason(case: Case, name: str) -> str:
     return "you set it"
 
 
+def _pooling(case: Case) -> Iterator[Decision]:
+    """The runner of a model that pools, and what vLLM must read otherwise for it."""
+    if case.pooling is None:
+        return
+    yield _decision("runner", "pooling", case.pooling.reason)
+    family = case.tables.serving.family
+    if family is not None and family.hf_overrides:
+        yield _decision("hf_overrides", family.hf_overrides, f"how vLLM serves {family.name}")
+
+
 def _dtype_reason(case: Case) -> str:
     if case.architecture.dtype == "bfloat16" and not case.gpu.supports_bf16:
         return f"{case.gpu.name} has no bfloat16: vLLM computes in float16"
+    if case.pooling and case.quantization is None:
+        return "the checkpoint's own; pooling of one that stores float32 computes in float16"
     quantization, method = case.quantization, case.method
     if quantization is None or method is None:
         return f"the checkpoint's own {case.architecture.dtype}"

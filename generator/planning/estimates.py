@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
 from generator.models.speed import Limits, Scenario
+from generator.planning.passes import passes
 from generator.planning.roofline import estimate
 from generator.planning.speed.footprint import footprint
 
@@ -33,7 +34,7 @@ def speed(case: Case, chosen: Candidate, *, full: bool = False) -> Estimate | No
             kv_bytes=1.0 if narrow else 2.0,
             weights=chosen.weights,
         )
-        return estimate(
+        return (passes if case.pooling else estimate)(
             held,
             case.gpu,
             _scenario(case, chosen, full=full),
@@ -57,11 +58,11 @@ def meets_targets(case: Case, found: Estimate | None) -> bool:
 
 
 def _scenario(case: Case, chosen: Candidate, *, full: bool) -> Scenario:
-    load = case.request.load
+    load = case.load
     admitted = int(chosen.sequences.value) * chosen.layout.data_parallel_size
     return Scenario(
         prompt_tokens=load.prompt_tokens,
-        gen_tokens=load.gen_tokens,
+        gen_tokens=max(load.gen_tokens, 1),
         concurrency=admitted if full else load.concurrency,
         prefix_hit_ratio=load.prefix_hit_ratio,
     )

@@ -70,6 +70,25 @@ def context_limit(
     return Decision(field="max_model_len", value=value, reason="one request of the workload, nothing more")
 
 
+def workload_context(load: Workload) -> int:
+    """The least context that holds the workload's requests, in steps of 1,024 tokens."""
+    return round_up(load.request_tokens, _CONTEXT_STEP)
+
+
+def whole_prompt_tokens(value: int, length: int) -> Decision:
+    """Tokens of one step where no prompt may be cut: vLLM's default, and the longest prompt at least."""
+    reason = f"a step holds the longest prompt whole ({length:,} tokens): this pooling reads none in pieces"
+    return Decision(field="max_num_batched_tokens", value=value, reason=reason)
+
+
+def whole_prompt_context(length: int, longest: int) -> Decision:
+    """The context that a step's memory allows where no prompt may be cut."""
+    reason = "the model's own context"
+    if length < longest:
+        reason = f"the workload's prompts; a step that holds the model's own {longest:,} tokens takes too much memory"
+    return Decision(field="max_model_len", value=length, reason=reason)
+
+
 def longest_context(load: Workload, model_context: int, cache: CacheLayout, pool: Pools, companions: int) -> int:
     """Longest request, in steps of 1,024 tokens, beside `companions` mean requests; 0 where none fits."""
     low, high = 0, -(-model_context // _CONTEXT_STEP)

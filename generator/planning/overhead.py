@@ -276,7 +276,7 @@ def penalty_state(architecture: Architecture, settings: BudgetSettings, *, relea
 
     vLLM 0.32 v1/worker/gpu/sample/penalties.py:41-47; V1 keeps none on the GPU.
     """
-    if model_runner(architecture, release) == "v1":
+    if not settings.samples or model_runner(architecture, release) == "v1":
         return 0
     counts = settings.max_num_seqs * architecture.vocab_size * 4
     return counts + settings.max_num_seqs * ceil_div(architecture.vocab_size, 32) * 4

@@ -55,8 +55,8 @@ def memory(chosen: Candidate) -> MemoryBudget:
 
 
 def kv_cache(chosen: Candidate) -> KVCacheReport | None:
-    """The allocator's answer at the expected memory; None where one request does not fit."""
-    if chosen.verdict == "does_not_fit":
+    """The allocator's answer at the expected memory; None where one request does not fit, or nothing is cached."""
+    if chosen.verdict == "does_not_fit" or not chosen.cache.groups:
         return None
     length, pool, cache = int(chosen.context.value), chosen.expected_bytes, chosen.cache
     return KVCacheReport(

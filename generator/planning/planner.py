@@ -16,6 +16,7 @@ from generator.planning.costs import cost, scaling
 from generator.planning.decisions import decisions
 from generator.planning.draft_report import draft_summary
 from generator.planning.layouts import candidate_layouts, fixed_sizes
+from generator.planning.passes import pass_estimate
 
 if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
@@ -42,7 +43,7 @@ def planned(case: Case, *, mended: bool = False) -> Plan:
     chosen = best(case, options)
     return _assembled(case, chosen).model_copy(
         update={
-            "alternatives": alternatives(case, options, chosen),
+            "alternatives": () if case.pooling else alternatives(case, options, chosen),
             "repairs": repairs.repairs(case, chosen, choose) if mended else (),
         }
     )
@@ -95,7 +96,8 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
 
 
 def _assembled(case: Case, option: Scored) -> Plan:
-    chosen, speed = option.candidate, option.estimate
+    chosen = option.candidate
+    speed = None if case.pooling else option.estimate
     made = decisions(case, chosen, speed)
     config = VLLMConfig(model=case.facts.id, arguments={one.field: one.value for one in made})
     engine = case.tables.engine
@@ -113,9 +115,11 @@ def _assembled(case: Case, option: Scored) -> Plan:
         memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
         estimate=speed,
+        runner="pooling" if case.pooling else "generate",
+        pooling=pass_estimate(option.estimate) if case.pooling else None,
         cost=cost(case, chosen, speed),
         scaling=scaling(case, chosen, speed),
         decisions=made,
         advisories=advice.advisories(case, chosen),
-        warnings=advice.warnings(case, chosen, speed),
+        warnings=advice.warnings(case, chosen, option.estimate),
     )

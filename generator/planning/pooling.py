@@ -1,4 +1,4 @@
-"""What a model answers with: text, vectors, classes or scores; a plan is for text."""
+"""What a model answers with: text, or vectors, classes and scores of whole prompts (`--runner pooling`)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.attention import EncoderOnly
+from generator.models.serving import Pooling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from generator.models.architecture import Architecture
+    from generator.models.parallelism import Layout
     from generator.models.serving import Task
     from generator.planning.case import Case
 
@@ -32,7 +36,25 @@ _NAMED: dict[str, Task] = {
 }  # fmt: skip
 """Classes whose ending says otherwise or nothing (vLLM 0.33 model_executor/models/registry.py)."""
 
+_OWN_MODULES = frozenset({
+    "BertForMaskedLM", "BertSpladeSparseEmbeddingModel", "CLIPModel", "ColBERTJinaRobertaModel", "ColBERTLfm2Model",
+    "ColBERTModernBertModel", "DeepseekV3BidirectionalModel", "EmbeddingGemma2Model", "GritLM",
+    "InternLM2ForRewardModel", "JinaEmbeddingsV5Model", "LlamaNemotronVLForSequenceClassification",
+    "LlamaNemotronVLModel", "OpenAIPrivacyFilterForTokenClassification", "OpsColQwen3Model",
+    "Qwen3ASRForcedAlignerForTokenClassification", "Qwen3VLNemotronEmbedModel", "RobertaForMaskedLM", "SiglipModel",
+    "VoyageQwen3BidirectionalEmbedModel",
+}) | (_NAMED.keys() - {name for name, task in _NAMED.items() if task == "generate"})  # fmt: skip
+"""Pooling classes with modules of their own that no reader counts."""
+
+_UNSTAGED = frozenset({"bert", "modernbert", "roberta", "xlm-roberta"})
+"""Model types whose vLLM class has no pipeline stages (vLLM 0.32 bert.py, roberta.py, modernbert.py: no SupportsPP)."""
+
 _VERBS: dict[Task, str] = {"embed": "turns text into vectors", "classify": "classifies", "score": "ranks documents"}
+_POOLING = frozenset({"embed", "classify"})
+_WHOLE = frozenset({"CLS", "MEAN"})
+"""Poolings that need a prompt's states at once (vLLM 0.32 config/model.py:2187)."""
+_STEPWISE = frozenset({"Qwen2ForProcessRewardModel"})
+"""Classes that pool at each step of an answer, which takes whole prompts too."""
 
 
 def task_of_class(name: str) -> Task:
@@ -44,38 +66,116 @@ def task_of_class(name: str) -> Task:
 
 def task_of(architecture: Architecture) -> Task:
     """What a model's shapes say that it answers with; one without a cache of its own generates nothing."""
-    mixers = [layer.mixer for layer in architecture.layer_kinds]
-    encoder = bool(mixers) and all(isinstance(mixer, EncoderOnly) for mixer in mixers)
     named = task_of_class(architecture.architecture)
-    return "embed" if encoder and named == "generate" else named
+    return "embed" if is_encoder(architecture) and named == "generate" else named
+
+
+def is_encoder(architecture: Architecture) -> bool:
+    """Whether every layer attends both ways, so that vLLM keeps no cache."""
+    mixers = [layer.mixer for layer in architecture.layer_kinds]
+    return bool(mixers) and all(isinstance(mixer, EncoderOnly) for mixer in mixers)
+
+
+def pooling_of(case: Case) -> Pooling | None:
+    """How the server pools, and why; None where it generates text.
+
+    The order is vLLM's: the user's runner, the user's conversion, `modules.json`, the class (0.32
+    config/model.py:1270); then the family, where its name alone tells it from a chat model.
+    """
+    runner, convert = case.fixed.get("runner", "auto"), case.fixed.get("convert", "auto")
+    if runner == "generate":
+        return None
+    found = _reason(case, runner, convert)
+    if found is None:
+        return None
+    task, reason = found
+    return Pooling(task=task, reason=reason, chunked=_chunked(case))
 
 
 def check_task(case: Case) -> None:
-    """Return only where the server answers with text, which is what a plan is made for.
+    """Return only where the server can answer as it is asked to, and this planner counts what it takes.
 
     Raises:
-        UnsupportedArchitectureError: the model embeds, classifies or ranks.
-        RequestError: the user asks a chat model to.
+        UnsupportedArchitectureError: the model generates no text, or has modules that no reader counts.
+        RequestError: a pooling model is asked for what only text has.
     """
-    pooled = [name for name in ("runner", "convert") if case.fixed.get(name) in ("pooling", "embed", "classify")]
-    if pooled:
-        raise RequestError(
-            f"a plan is for models that generate text, not for {case.fixed[pooled[0]]}: drop --set runner and "
-            f"convert, or start vLLM without a plan: vllm serve {case.facts.id} --runner pooling"
-        )
-    task = _case_task(case)
-    if task == "generate":
+    name, architecture = case.facts.id, case.facts.architecture
+    task = task_of(architecture)
+    if case.pooling is None:
+        if task != "generate":
+            raise UnsupportedArchitectureError(
+                f"{name} ({architecture.architecture}) {_VERBS[task]} and generates no text: drop --set runner=generate"
+            )
         return
-    raise UnsupportedArchitectureError(
-        f"{case.facts.id} ({case.architecture.architecture}) {_VERBS[task]} and generates no text: pooling models are "
-        f"not planned; start it without a plan: vllm serve {case.facts.id} --runner pooling"
+    if architecture.architecture in _OWN_MODULES or (architecture.generic and task != "generate"):
+        raise UnsupportedArchitectureError(
+            f"{name} ({architecture.architecture}) {_VERBS[case.pooling.task]} with modules that no reader counts: "
+            f"start it without a plan: vllm serve {name} --runner pooling"
+        )
+    if case.request.tpot_ms:
+        raise RequestError(f"{name} {_VERBS[case.pooling.task]} and emits no tokens: drop --tpot-ms")
+    if case.fixed.get("speculative_config"):
+        raise RequestError(f"{name} {_VERBS[case.pooling.task]}, nothing is drafted: drop speculative_config")
+
+
+def check_pooling_layout(case: Case, layout: Layout) -> None:
+    """Return only where vLLM's class of the encoder can be split so.
+
+    Raises:
+        RequestError: it has no pipeline stages.
+    """
+    if layout.pipeline_parallel_size > 1 and case.facts.architecture.model_type in _UNSTAGED:
+        raise RequestError(
+            f"vLLM has no pipeline stages for {case.facts.architecture.architecture}: set pipeline_parallel_size to 1, "
+            "or serve replicas with data_parallel_size"
+        )
+
+
+def pooling_advisories(case: Case) -> Iterator[str]:
+    """What whoever plans a pooling model should know, a sentence each."""
+    pooling = case.pooling
+    if pooling is None:
+        return
+    yield (
+        f"{case.facts.id} {_VERBS[pooling.task]}: each request is one pass over its prompt, and no token is generated. "
+        "No pooling model is in the calibration sets, neither for memory nor for speed."
     )
+    preset = case.request.load.prompt_tokens
+    if case.load.prompt_tokens < preset:
+        tokens = f"{case.load.prompt_tokens:,}"
+        yield f"Prompts are taken to be {tokens} tokens long, the model's own context: state --prompt-tokens."
 
 
-def _case_task(case: Case) -> Task:
-    """The task of the class; of the family, where it shares a chat model's class and the user does not insist."""
-    family = case.tables.serving.family
-    named = task_of(case.architecture)
-    if named == "generate" and family is not None and case.fixed.get("runner") != "generate":
-        return family.task
-    return named
+def _reason(case: Case, runner: str, convert: str) -> tuple[Task, str] | None:
+    """The task of a pooling server and what decides it; None for text."""
+    architecture, family, sentence = case.facts.architecture, case.tables.serving.family, case.facts.sentence
+    named = task_of(architecture)
+    task = _asked(convert) or (named if named != "generate" else family.task if family else "embed")
+    task = "embed" if task == "generate" else task
+    if runner == "pooling":
+        return task, "you set it"
+    if convert in _POOLING:
+        return task, f"you convert the model: {convert}"
+    if sentence is not None and sentence.pools:
+        return task, "modules.json of the repository names a pooling module"
+    if named != "generate":
+        attends = "every token attends to every other" if is_encoder(architecture) else "the class has no text head"
+        return task, f"{architecture.architecture} {_VERBS[named]}: {attends}"
+    if family is not None and family.task != "generate":
+        return task, f"{family.name} {_VERBS[family.task]} ({family.source.partition(';')[0].partition(',')[0]})"
+    return None
+
+
+def _asked(convert: str) -> Task | None:
+    return "classify" if convert == "classify" else "embed" if convert == "embed" else None
+
+
+def _chunked(case: Case) -> bool:
+    """Whether vLLM may cut a prompt into pieces (0.32 config/model.py:2175); else a step holds the longest whole."""
+    if is_encoder(case.facts.architecture):
+        return False
+    sentence = case.facts.sentence
+    own = sentence.pooling_type if sentence is not None else ""
+    given = case.fixed.get("pooler_config")
+    asked = str(given.get("seq_pooling_type") or "") if isinstance(given, dict) else ""
+    return (asked or own).upper() not in _WHOLE and case.facts.architecture.architecture not in _STEPWISE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.plan import Decision
 from generator.planning.draft_report import draft_advice
+from generator.planning.pooling import pooling_advisories
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ def serving_advisories(case: Case) -> tuple[str, ...]:
 
 def _advisories(case: Case) -> Iterator[str]:
     serving = case.tables.serving
-    if serving.family is None:
+    if case.pooling:
+        yield from pooling_advisories(case)
+        yield from (
+            note if note.endswith(".") else f"{note}." for note in (serving.family.notes if serving.family else ())
+        )
+    elif serving.family is None:
         if not (serving.base or _decided(case, _TOOL)):
             yield _unknown(case, serving)
     else:
@@ -89,8 +95,12 @@ def _family_advisories(case: Case, family: ServingFamily) -> Iterator[str]:
     for field, names, known in _families_parsers(case, family):
         if names and known and not _decided(case, field) and not _first(names, known):
             yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: take a newer release."
-    yield from (note if note.endswith(".") else f"{note}." for note in family.notes)
+    yield from _notes(family)
     yield from _draft_advice(case, family)
+
+
+def _notes(family: ServingFamily | None) -> Iterator[str]:
+    yield from (note if note.endswith(".") else f"{note}." for note in (family.notes if family else ()))
 
 
 def _draft_advice(case: Case, family: ServingFamily) -> Iterator[str]:
@@ -121,7 +131,7 @@ def _parsers_text(family: ServingFamily) -> str:
 def _chosen(case: Case) -> dict[str, str]:
     """Parsers that the plan adds to what the user decided, by argument."""
     family = case.tables.serving.family
-    if family is None or family.task != "generate" or case.fixed.get(_AUTO) is False:
+    if case.pooling or family is None or family.task != "generate" or case.fixed.get(_AUTO) is False:
         return {}
     alone = bool({case.fixed.get(_TOOL), case.fixed.get(_REASONING)} & _ALONE)
     found = {

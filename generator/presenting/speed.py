@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from generator.models.cost import Cost, Scaling
-    from generator.models.estimate import Estimate, Latency
+    from generator.models.estimate import Estimate, Latency, PassEstimate
 
 _BOUNDS = {
     "memory_bandwidth": "memory bandwidth",
@@ -24,6 +24,14 @@ def speed_text(estimate: Estimate) -> str:
     tokens = f"{rate.mean:,.0f} tokens/s ({rate.low:,.0f} to {rate.high:,.0f})"
     first, gap = _latency(estimate.ttft_ms), _latency(estimate.tpot_ms)
     return f"first token {first}, then {gap} each, {tokens}; bound by {_BOUNDS[estimate.bound_by]}"
+
+
+def pass_text(estimate: PassEstimate) -> str:
+    """Latency and rates of a pooling server with their ranges, and what sets the pace."""
+    rate, tokens = estimate.requests_per_s, estimate.prompt_tokens_per_s
+    requests = f"{rate.mean:,.0f} requests/s ({rate.low:,.0f} to {rate.high:,.0f})"
+    pace = f"{tokens.mean:,.0f} prompt tokens/s; bound by {_BOUNDS[estimate.bound_by]}"
+    return f"an answer after {_latency(estimate.latency_ms)}, {requests}, {pace}"
 
 
 def cost_text(cost: Cost) -> str:

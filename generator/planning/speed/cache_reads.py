@@ -71,10 +71,11 @@ def _softmax(mixer: Softmax, tensor_parallel_size: int, kv_bytes: float) -> KVRe
     elif isinstance(mixer, CrossAttention):
         window = mixer.encoder_tokens
     width = mixer.head_dim + mixer.head_dim_v
+    both_ways = 2 if isinstance(mixer, EncoderOnly) else 1
     return KVRead(
         window_tokens=window,
         bytes_per_token=max(1, mixer.num_key_value_heads / tensor_parallel_size) * width * kv_bytes,
-        flops_per_pair=2 * mixer.num_attention_heads / tensor_parallel_size * width,
+        flops_per_pair=both_ways * 2 * mixer.num_attention_heads / tensor_parallel_size * width,
     )
 
 

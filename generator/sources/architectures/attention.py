@@ -62,14 +62,23 @@ def mixers(config: Config) -> Mixers:
     """
     refuse_unread(config)
     model_type = str(config.get("model_type", ""))
-    if model_type in ENCODERS or config.get("is_causal") is False:
+    if model_type in ENCODERS:
         shape = EncoderOnly(**heads(config).model_dump(exclude={"kind"}))
         return (shape,) * layer_count(config)
+    if config.get("is_causal") is False:
+        return tuple(map(_both_ways, mixers({**config, "is_causal": True})))
     reader = _READERS.get(model_type)
     if reader is None:
         refuse_unknown_markers(config)
         reader = softmax_mixers
     return reader(config)
+
+
+def _both_ways(mixer: Mixer | None) -> Mixer | None:
+    """The same heads without a cache; other kinds stay as they are, for vLLM's classes do not turn them."""
+    if not isinstance(mixer, FullAttention | SlidingWindow):
+        return mixer
+    return EncoderOnly(**mixer.model_dump(exclude={"kind", "sliding_window"}))
 
 
 def is_generic(config: Config) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.models.architecture import Architecture, Layer, Tower
 from generator.sources.architectures.attention import is_prefix_lm, is_softcapped
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
+from generator.sources.architectures.heads import pooling_heads
 from generator.sources.architectures.rotary import is_multi_axis, rotary_bytes
 
 if TYPE_CHECKING:
@@ -92,10 +93,11 @@ def assemble(
     text = text_config(config)
     kinds = tuple(dict.fromkeys(decoder.layers))
     numbers = [kinds.index(layer) for layer in decoder.layers]
+    hidden = integer(text, "hidden_size", "n_embd", "d_model")
     return Architecture(
         model_type=str(config.get("model_type", "")),
         architecture=class_name(config),
-        hidden_size=integer(text, "hidden_size", "n_embd", "d_model"),
+        hidden_size=hidden,
         vocab_size=integer(text, "vocab_size", "padded_vocab_size", default=config.get("vocab_size")),
         max_position_embeddings=max_length(config),
         tie_word_embeddings=_tied(config, text, default=decoder.tied),
@@ -109,7 +111,7 @@ def assemble(
         embed_every_stage=text.get("model_type") in EMBED_EVERY_STAGE,
         head_every_stage=text.get("model_type") in HEAD_EVERY_STAGE,
         layers_name=decoder.layers_name,
-        extra=decoder.extra,
+        extra=(*decoder.extra, *pooling_heads(config, class_name(config), hidden)),
         towers=towers,
         drafts=decoder.drafts,
         prefix_lm=is_prefix_lm(config, text),

@@ -40,12 +40,13 @@ def _table(name: str, rows: int, columns: int) -> Matrix:
 
 
 def modernbert_decoder(text: Config) -> Decoder:
-    """ModernBERT: gated networks, norms without biases unless `norm_bias` (vLLM 0.32 modernbert.py)."""
+    """ModernBERT: gated networks, norms without biases unless `norm_bias`, one in the first layer (modernbert.py)."""
     bias = bool(text.get("mlp_bias"))
     block = Dense(intermediate_size=int(text["intermediate_size"]), gated=True, bias=bias)
     norm = Matrix(name="embeddings.norm", rows=int(text["hidden_size"]), part="other", linear=False)
+    first, *others = stack(mixers(text), (block,) * layer_count(text))
     return Decoder(
-        layers=stack(mixers(text), (block,) * layer_count(text)),
+        layers=(first.model_copy(update={"norms": 1}), *others),
         extra=(norm,), norm_bias=bool(text.get("norm_bias")), lm_head=False, tied=True,
     )  # fmt: skip
 

@@ -9,12 +9,13 @@ from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindo
 from generator.sources.architectures.attention import is_generic, mixers
 from generator.sources.architectures.blocks import has_experts
 from generator.sources.architectures.composite import completed
-from generator.sources.architectures.decoder import Decoder, assemble
+from generator.sources.architectures.decoder import Decoder, assemble, class_name
 from generator.sources.architectures.dense import DENSE, dense_decoder
 from generator.sources.architectures.encoders import ENCODERS
 from generator.sources.architectures.ernie_vl import ERNIE_VL
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.gemma_layered import GEMMA_LAYERED
+from generator.sources.architectures.heads import both_ways
 from generator.sources.architectures.hybrid import HYBRID
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
@@ -67,6 +68,7 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
 def _read(config: Mapping[str, Any]) -> Architecture:
     config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
+    text |= both_ways(text, class_name(config))
     if text["model_type"] in _UNSHARDED:
         raise UnsupportedArchitectureError(
             f"model_type {text['model_type']!r} is not planned: vLLM runs it through Transformers and shards only a "
