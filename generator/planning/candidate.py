@@ -20,6 +20,7 @@ from generator.planning.lora import with_adapters
 from generator.planning.pinned import offloaded, pinned_cache
 from generator.planning.shares import budget_share, chosen_utilization, refuse_taken_memory
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
+from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSetti
     last = len(weights.stages) - 1
     name = "every rank is alike" if not last else f"stage {stage + 1} of {last + 1}"
     return budgets.budget(
-        weights_bytes=held.total_bytes,
+        weights_bytes=held.total_bytes + retained_bytes(case.architecture, case.on_gpu, layout, case.gpu.capability),
         architecture=case.architecture,
         layout=layout,
         settings=memory,

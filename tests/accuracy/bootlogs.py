@@ -12,6 +12,7 @@ from generator.errors import GeneratorError
 from generator.planning.budget import budget, verdict
 from generator.planning.kv_cache import CacheSettings, cache_layout
 from generator.planning.weights import rank_weights
+from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB
 from tests.accuracy.explanations import explanation
 from tests.accuracy.startup_rows import Case, cases, every_row, is_stock
@@ -103,7 +104,8 @@ def plan(case: Case, table: OverheadTable) -> Scored:
         update={"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
     )
     memory = budget(
-        weights_bytes=weights.worst.total_bytes,
+        weights_bytes=weights.worst.total_bytes
+        + retained_bytes(case.architecture, case.quantization, case.layout, case.gpu.capability),
         architecture=case.architecture,
         layout=case.layout,
         settings=settings,
