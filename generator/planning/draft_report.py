@@ -86,6 +86,11 @@ def _advice_about(case: Case, draft: Draft) -> Iterator[str]:
     facts, own = draft.facts, draft.facts.architecture.max_position_embeddings
     if facts.source == "local":
         yield f"Containers do not see {facts.id}: mount it at the same path, or name a draft of the Hub."
+    elif case.facts.source == "local":
+        yield (
+            f"Containers of a model on this disk fetch nothing (HF_HUB_OFFLINE): have {facts.id} in their cache, or on "
+            "this disk too."
+        )
     if facts.source == "embedded":
         yield f"The facts of {facts.id} are embedded, without a revision: plan again with the Hub to pin one."
     context = case.asked_context or case.model_context

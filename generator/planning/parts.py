@@ -101,12 +101,21 @@ def stored_bytes(case: Case) -> int:
     return model_totals(case.architecture, case.quantization).stored_bytes if known is None else known
 
 
+def _draft_bytes(case: Case) -> int:
+    """Bytes of the draft's checkpoint, which the first start reads too; 0 where nothing is loaded for drafting."""
+    if case.draft is None:
+        return 0
+    facts = case.draft.facts
+    known = facts.checkpoint.total_bytes
+    return model_totals(facts.architecture, facts.checkpoint.quantization).stored_bytes if known is None else known
+
+
 def runtime(case: Case, chosen: Candidate) -> Runtime:
     """What the deployment needs around the engine."""
     layout = chosen.layout
     nodes = case.cluster.nodes
     workers = ceil_div(layout.ranks, nodes)
-    startup = _BOOT_S + ceil_div(stored_bytes(case), _FIRST_READ_BYTES_PER_S)
+    startup = _BOOT_S + ceil_div(stored_bytes(case) + _draft_bytes(case), _FIRST_READ_BYTES_PER_S)
     shm = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
     drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
     host = host_bytes(case.fixed, layout)

@@ -59,6 +59,7 @@ def test_a_plan_tells_what_its_draft_takes():
     assert (made.draft.method, made.draft.num_speculative_tokens) == ("draft_model", 3)
     assert made.memory.draft_weights_bytes == made.draft.weights_bytes == pytest.approx(1192099840 / 2, rel=0.001)
     assert made.draft.cache_bytes_per_token == 28 * 2 * 8 * 128 * 2 / 2
+    assert made.runtime.startup_s > plain.runtime.startup_s
     assert plain.draft is None
     assert plain.memory.draft_weights_bytes == 0
     reason = next(one.reason for one in made.decisions if one.field == "speculative_config")
@@ -152,3 +153,27 @@ def test_wrong_states_of_a_shared_cache_are_no_drafts_input():
             model="deepseek-ai/DeepSeek-V3",
             overrides={"kv_sharing_fast_prefill": True},
         )
+
+
+@pytest.mark.parametrize(
+    ("target", "draft", "said"),
+    [
+        ("hub", "local", "Containers do not see"),
+        ("local", "hub", "fetch nothing"),
+        ("hub", "embedded", "without a revision"),
+    ],
+)
+def test_what_the_launchers_do_not_do_for_a_draft_is_said(target, draft, said):
+    held = embedded_model(DRAFT).model_copy(update={"source": draft})
+    facts = embedded_model(TARGET).model_copy(update={"source": target, "draft": held})
+    assert any(said in text for text in planned(GIVEN, facts=facts).advisories)
+
+
+def test_a_draft_that_reads_less_says_so():
+    """By vLLM 0.32 config/speculative.py: the draft skips sequences beyond its own context."""
+    short = embedded_model(DRAFT)
+    short = short.model_copy(
+        update={"architecture": short.architecture.model_copy(update={"max_position_embeddings": 4096})}
+    )
+    facts = embedded_model(TARGET).model_copy(update={"draft": short})
+    assert any("reads 4,096 tokens at most" in text for text in planned(GIVEN, facts=facts).advisories)
