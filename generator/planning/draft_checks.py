@@ -70,6 +70,8 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
         raise RequestError(
             f"draft_tensor_parallel_size (1) and tensor_parallel_size ({tp}) must be the same; leave the draft's out"
         )
+    if layout.decode_context_parallel_size > 1:
+        raise RequestError("a draft model under decode context parallelism is not planned: set one of them back")
     if layout.pipeline_parallel_size > 1 and draft.method in _READS_LAYERS:
         _check_relay(case, draft)
     for mixer in attention_mixers(draft.architecture):

@@ -9,6 +9,7 @@ from generator.errors import RequestError, UnknownFactError
 from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.speculation import asked_draft, folded
+from generator.planning.draft_heads import Taps, eagle3_head
 from generator.planning.kv_cache.settings import CacheSettings, max_in_flight_tokens
 from generator.workflow import facts_for, plan_for
 
@@ -117,6 +118,30 @@ def test_heads_of_the_draft_divide_over_the_targets_ranks():
     """Qwen3-0.6B has 16 query heads."""
     with pytest.raises(RequestError, match="16 attention heads of the draft"):
         planned(GIVEN, gpus=8, nodes=4, overrides={"tensor_parallel_size": 32})
+
+
+def test_a_draft_under_decode_context_parallelism_is_refused_by_name():
+    with pytest.raises(RequestError, match="decode context parallelism is not planned"):
+        planned(GIVEN, gpus=8, overrides={"tensor_parallel_size": 8, "decode_context_parallel_size": 2})
+
+
+def test_stages_hand_on_the_states_of_few_models():
+    """As of vLLM 0.32: Qwen3Model does, Qwen3MoeModel does not (supports_aux_hidden_states_over_pp)."""
+    head = embedded_model(DRAFT)
+    facts = embedded_model("Qwen/Qwen3-30B-A3B").model_copy(
+        update={"draft": head.model_copy(update={"id": "a/eagle3", "architecture": _as_eagle3(head.architecture)})}
+    )
+    config = {"method": "eagle3", "model": "a/eagle3", "num_speculative_tokens": 3}
+    sizes = {"tensor_parallel_size": 1, "pipeline_parallel_size": 2}
+    with pytest.raises(RequestError, match="Qwen3MoeForCausalLM does not support eagle3 with pipeline parallelism"):
+        planned(config, facts=facts, model="Qwen/Qwen3-30B-A3B", overrides=sizes)
+    assert planned(config, facts=facts, model="Qwen/Qwen3-30B-A3B", gpus=1).draft.method == "eagle3"
+
+
+def _as_eagle3(architecture):
+    """A head as wide as Qwen3-30B-A3B."""
+    named = architecture.model_copy(update={"architecture": "Eagle3Qwen3ForCausalLM"})
+    return eagle3_head(named, Taps(width=2048))
 
 
 def test_a_step_without_room_for_drafts_is_refused():
