@@ -7,7 +7,6 @@ from functools import cache
 
 from pydantic import Field
 
-from generator.catalogue.engines import engine, known_versions
 from generator.catalogue.loader import Row, Source, packaged_rows, table, unique
 from generator.errors import UnknownFactError
 from generator.models.quantization_method import QuantizationMethod
@@ -38,31 +37,6 @@ def find_quantization(name: str) -> QuantizationMethod:
         close = get_close_matches(name.casefold(), _spellings(), n=3, cutoff=0.0)
         raise UnknownFactError(f"unknown quantization {name!r}; nearest: {', '.join(close)}")
     return next(method for method in all_quantizations() if method.name == own)
-
-
-def online_quantizations(version: str = "") -> tuple[QuantizationMethod, ...]:
-    """Methods that release `version` can apply to an unquantized checkpoint while loading it.
-
-    Raises:
-        UnknownFactError: no table has the release.
-    """
-    release = engine(version)
-    return tuple(
-        method
-        for method in all_quantizations()
-        if method.is_online_in(release.version) and method.name in release.quantization_methods
-    )
-
-
-def releases_with(name: str) -> tuple[str, ...]:
-    """Known releases, oldest first, whose --quantization takes the method under any of its names.
-
-    Raises:
-        UnknownFactError: no row has that name.
-    """
-    method = find_quantization(name)
-    names = {method.name, *method.aliases}
-    return tuple(version for version in known_versions() if names & set(engine(version).quantization_methods))
 
 
 @cache

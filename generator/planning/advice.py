@@ -8,6 +8,7 @@ from __future__ import annotations
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
+from generator.planning.choice import has_targets
 from generator.planning.serving import serving_advisories
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ _UNCOUNTED = frozenset({"hf_overrides"})
 
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
-    return (*_said((embedded_facts, idle_gpus, no_nvlink, custom_gpu), case, chosen), *serving_advisories(case))
+    return (
+        *_said((embedded_facts, idle_gpus, no_nvlink, custom_gpu, divided_cache), case, chosen),
+        *serving_advisories(case),
+    )
 
 
 def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str, ...]:
@@ -46,9 +50,7 @@ def embedded_facts(case: Case, _: Candidate) -> Figures | None:
 def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
     """{idle} of {total} GPUs stay idle: {reason}."""
     idle = case.cluster.total_gpus - chosen.layout.ranks
-    targets = case.request.targets
-    stated = targets.ttft_ms is not None or targets.tpot_ms is not None
-    reason = "fewer meet the targets" if stated else "no layout that vLLM accepts gains from them"
+    reason = "fewer meet the targets" if has_targets(case) else "no layout that vLLM accepts gains from them"
     return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None
 
 
@@ -61,6 +63,11 @@ def no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
 def custom_gpu(case: Case, _: Candidate) -> Figures | None:
     """The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it."""
     return {} if case.gpu.name.startswith("custom") else None
+
+
+def divided_cache(_: Case, chosen: Candidate) -> Figures | None:
+    """The speed of decode context parallelism is not modelled: the estimate is that of the layout without it."""
+    return {} if chosen.layout.decode_context_parallel_size > 1 else None
 
 
 def uncounted(case: Case, _: Candidate) -> Figures | None:

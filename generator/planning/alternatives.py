@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
 
 _MOST = 5
+_WORTH = 0.02
+"""Share by which a figure must be better: below it, estimates do not tell two layouts apart."""
 
 
 class _Other(NamedTuple):
@@ -44,7 +46,8 @@ def alternatives(case: Case, options: Sequence[Scored], chosen: Scored) -> tuple
     if chosen.estimate is None:
         return ()
     by_layout = _layouts(case, options, chosen)
-    others = (_alternative_of(other, options) for other in _others(case, chosen))
+    kinds = {one.kind for one in by_layout}
+    others = (_alternative_of(other, options) for other in _others(case, chosen) if other.kind not in kinds)
     return (*by_layout, *others)[:_MOST]
 
 
@@ -53,7 +56,8 @@ def _layouts(case: Case, options: Sequence[Scored], chosen: Scored) -> tuple[Alt
     found = []
     for kind, figure, words in _KINDS:
         best_one = min(able, key=lambda option: (figure(case, option), key(case, option)), default=None)
-        if best_one is not None and figure(case, best_one) < figure(case, chosen):
+        own = figure(case, chosen)
+        if best_one is not None and figure(case, best_one) < own - _WORTH * abs(own):
             able.remove(best_one)
             gain = f"{words(case, best_one)} against {words(case, chosen)}"
             flags = layout_flags(best_one.candidate.layout, options)

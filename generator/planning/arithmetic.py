@@ -50,8 +50,8 @@ def arithmetic(
         return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
     return Arithmetic(
         verdict="emulated",
-        text=f"{gpu.name} has no {name} arithmetic (compute capability {_words(native)} has): weights stay small in "
-        "memory and are unpacked to 16 bits, so that decoding is as fast and prefill no faster than unquantized",
+        text=f"{gpu.name} has no {name} arithmetic (from compute capability {_words(native)} on): weights stay small "
+        "in memory and are unpacked to 16 bits, so that decoding gains and reading prompts does not",
     )
 
 
@@ -69,8 +69,7 @@ def cache_arithmetic(dtype: str, gpu: GPU) -> Arithmetic:
         return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
     return Arithmetic(
         verdict="emulated",
-        text=f"{gpu.name} has no {name} arithmetic (compute capability {_words(native)} has): the cache is smaller, "
-        "and converted as it is read",
+        text=f"{gpu.name} has no {name} arithmetic, so that the cache is smaller, and converted as it is read",
     )
 
 

@@ -63,11 +63,12 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
         yield from _fewer_sequences(case)
     yield from _own_limits_back(case)
     yield from _any_layout(case)
+    layout = chosen.candidate.layout
     if unfit:
-        yield from _variants(case, chosen)
+        yield from _variants(case, layout)
     else:
         yield from _short_steps(case)
-    yield from _smaller_cache(case)
+    yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
     yield from _siblings(case)
     yield from _more_gpus(case)
@@ -108,11 +109,15 @@ def _any_layout(case: Case) -> Iterator[Change]:
         yield Change("layout", "another layout of the same GPUs", _unset(*sizes), _without(case, *sizes))
 
 
-def _variants(case: Case, chosen: Scored) -> Iterator[Change]:
-    """Divided caches, and no CUDA graphs."""
-    for variant in (*context_parallel_variants(case, chosen.candidate.layout), *graph_variants(case)):
-        kind = "graphs" if "enforce_eager" in variant.values else "divided cache"
-        yield Change(kind, f"{variant.title}: {variant.costs}", variant.flags, with_values(case, variant.values))
+def _variants(case: Case, layout: Layout) -> Iterator[Change]:
+    """Divided caches, and no CUDA graphs; first on the layout that is short by the least."""
+    for variant in context_parallel_variants(case, layout):
+        divided = layout.model_copy(update=variant.values)
+        title = f"{variant.title}: {variant.costs}"
+        yield Change("divided cache", title, variant.flags, with_values(case, variant.values), divided)
+    for variant in graph_variants(case):
+        title = f"{variant.title}: {variant.costs}"
+        yield Change("graphs", title, variant.flags, with_values(case, variant.values), layout)
 
 
 def _short_steps(case: Case) -> Iterator[Change]:
@@ -199,7 +204,7 @@ def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
         and (gpu.bandwidth_bytes_per_s or pace) >= pace
     ]
     for gpu in sorted(larger, key=lambda gpu: (gpu.memory_bytes, gpu.name)):
-        yield _on(case, gpu.name, None)
+        yield _on(case, gpu.name, chosen.candidate.layout)
 
 
 def _faster_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
@@ -211,7 +216,7 @@ def _faster_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
         yield _on(case, name, chosen.candidate.layout)
 
 
-def _on(case: Case, name: str, layout: Layout | None) -> Change:
+def _on(case: Case, name: str, layout: Layout) -> Change:
     gpu = next(gpu for gpu in case.tables.gpus if gpu.name == name)
     cluster = case.cluster.model_copy(update={"gpu": gpu})
     memory = ("--vram-gb", "0") if case.request.vram_gb else ()

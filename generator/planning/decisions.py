@@ -163,14 +163,10 @@ _CHANGES = {
     "data_parallel_size": "--dp, --concurrency or --batching-mode",
     "enable_expert_parallel": "--set enable_expert_parallel=false",
     "kv_cache_dtype": "--kv-cache-dtype",
-    "dtype": "--dtype, or another checkpoint",
     "max_model_len": "--max-model-len, --concurrency, or more memory for the cache",
     "max_num_seqs": "--concurrency, --batching-mode or --max-num-seqs",
     "max_num_batched_tokens": "--batching-mode latency, or --max-num-batched-tokens",
     "gpu_memory_utilization": "--reserve-gb, --headroom-gb or --gpu-memory-utilization",
     "revision": "--revision",
-    "tool_call_parser": "--set tool_call_parser=NAME",
-    "reasoning_parser": "--set reasoning_parser=NAME",
-    "shutdown_timeout": "--set shutdown_timeout=SECONDS",
 }
 """Options that would have another value chosen, by argument."""

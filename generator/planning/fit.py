@@ -75,13 +75,23 @@ def _offer(case: Case) -> FitRow:
         check_request(case)
         layouts = candidate_layouts(case.architecture, case.cluster, fixed, lambda layout: check_layout(case, layout))
         whole = [layout for layout in layouts if layout.ranks == case.cluster.total_gpus]
-        made = scored(case, [evaluate(case, layout) for layout in whole])
+        made = _scored(case, whole)
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
     if not made:
         return _bare(case).model_copy(update={"refusal": "no layout uses all of these GPUs"})
     chosen = best(case, made)
     return _filled(case, chosen.candidate).model_copy(update=_speed(case, chosen))
+
+
+def _scored(case: Case, layouts: list[Layout]) -> tuple[Scored, ...]:
+    """The layouts without a pipeline inside the node where one of them does, else all."""
+    flat = [layout for layout in layouts if layout.pipeline_parallel_size == case.cluster.nodes]
+    made = scored(case, [evaluate(case, layout) for layout in flat])
+    if any(one.candidate.verdict == "fits" and one.candidate.carries_load for one in made):
+        return made
+    rest = [layout for layout in layouts if layout not in flat]
+    return (*made, *scored(case, [evaluate(case, layout) for layout in rest]))
 
 
 def _too_large(case: Case) -> bool:

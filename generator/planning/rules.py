@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.errors import InfeasiblePlanError, RequestError
+from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.attention import MLA, ChunkedLocal, CompressedMLA, FullAttention, SlidingWindow
 from generator.models.feed_forward import MoE
@@ -19,9 +19,7 @@ from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.rule_shapes import attention_mixers, state_heads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from generator.planning.kv_cache import CacheLayout
+    from collections.abc import Callable
 
 _SM80, _SM89 = 80, 89
 _MODELOPT_MIXED_SINCE = (0, 33)
@@ -90,7 +88,10 @@ def batch_holds_every_sequence(start: Start) -> None:
 
 
 def world_fits_nodes(start: Start) -> None:
-    """One replica's ranks fit the node, or divide over the nodes (config/parallel.py:1035)."""
+    """One replica's ranks fit the node; ranks divide over nodes, and replicas too (vLLM 0.32 arg_utils.py:2365).
+
+    A replica lies in one node or fills whole ones (config/parallel.py:823): else vLLM starts too few engines.
+    """
     layout = start.layout
     world = layout.tensor_parallel_size * layout.pipeline_parallel_size
     if start.nodes == 1 and world > start.gpus_per_node:
@@ -98,8 +99,14 @@ def world_fits_nodes(start: Start) -> None:
             f"world size {world} is larger than the {start.gpus_per_node} available GPUs of this node; lower the "
             "parallel sizes, or serve on several nodes with --nodes"
         )
-    if start.nodes > 1 and world % start.nodes:
-        raise RequestError(f"world size {world} does not divide over {start.nodes} nodes; choose a multiple of it")
+    if start.nodes > 1 and layout.ranks % start.nodes:
+        raise RequestError(f"{layout.ranks} ranks do not divide over {start.nodes} nodes; choose a multiple of it")
+    own = max(layout.ranks // start.nodes, 1)
+    if start.nodes > 1 and own % world and world % own:
+        raise RequestError(
+            f"a replica of {world} ranks neither fits into the {own} of one node nor fills whole nodes; choose other "
+            "parallel sizes, or another number of nodes"
+        )
     total = start.gpus_per_node * start.nodes
     if layout.ranks > total:
         raise RequestError(f"{layout.ranks} ranks need as many GPUs, there are {total}; lower the parallel sizes")
@@ -251,26 +258,6 @@ RULES: tuple[Callable[[Start], None], ...] = (
     key_value_heads_divide, states_divide, experts_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
-
-
-def check_cache(cache: CacheLayout, available_bytes: Sequence[int], length: int) -> None:
-    """Return only where the pool holds one request of `length` tokens (v1/core/kv_cache_utils.py:1003).
-
-    Raises:
-        InfeasiblePlanError: it does not; by how many bytes on the tightest stage, and the longest that fits.
-    """
-    short = max(
-        (need - have for need, have in zip(cache.min_bytes_to_start(length), available_bytes, strict=True)),
-        default=0,
-    )
-    if short <= 0:
-        return
-    longest = cache.max_model_len(tuple(available_bytes), length)
-    hint = f"the longest that fits is {longest}" if longest else "not even one token fits"
-    raise InfeasiblePlanError(
-        f"one request of {length} tokens does not fit the KV cache; {hint}: lower max_model_len or use more GPUs",
-        shortfall_bytes=short,
-    )
 
 
 def _release(start: Start) -> tuple[int, ...]:

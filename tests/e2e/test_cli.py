@@ -288,7 +288,7 @@ def test_the_cheapest_gpus_come_first(vllm_wizard, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     words = ("fit", "Qwen/Qwen3-8B", "--offline", "--cheapest", "--tpot-ms", 100)
     rows = json.loads(vllm_wizard(*words, "--json")[1])
-    costs = [row["cost_per_million_output_tokens"] for row in rows]
+    costs = [row["cost_per_hour"] for row in rows]
     assert costs == sorted(costs)
     assert all(row["tpot_ms"] <= 100 and row["verdict"] != "does_not_fit" for row in rows)
     first = f"{rows[0]['gpus']} x {rows[0]['gpu']}"
@@ -457,3 +457,43 @@ def test_a_person_who_declines_gets_nothing(terminal, tmp_path):
     child.wait()
     assert child.exitstatus == 130
     assert not (tmp_path / "new").exists()
+
+
+def test_a_proposed_change_is_put_in_by_its_number(vllm_wizard):
+    _, out, _ = vllm_wizard("plan", *TOO_LARGE, "--json")
+    repairs = json.loads(out)["repairs"]
+    for number, repair in enumerate(repairs, 1):
+        status, found, err = vllm_wizard("plan", *TOO_LARGE, "--json", "--apply", number)
+        assert status == 0, err
+        assert err.startswith("applied: ")
+        made = json.loads(found)
+        assert {name: made["inputs"][name] for name in repair["changes"]} == repair["changes"]
+
+
+def test_a_change_that_is_not_proposed_is_refused(refused):
+    assert "this plan proposes no change" in refused(2, "plan", *H100, "--apply", 1)
+
+
+def test_the_cheapest_gpus_that_meet_the_targets_are_planned(vllm_wizard):
+    words = (*QWEN, "--cheapest", "--tpot-ms", 30, "--json")
+    status, out, err = vllm_wizard("plan", *words)
+    assert status == 0
+    assert err.startswith("cheapest of ")
+    made = json.loads(out)
+    assert made["estimate"]["tpot_ms"]["mean"] <= 30
+    status, out, _ = vllm_wizard("plan", *words, "--gpu", "H100", "--gpus", 2)
+    cluster = json.loads(out)["cluster"]
+    assert (status, cluster["gpu"]["name"], cluster["gpus_per_node"]) == (0, "H100-SXM-80GB", 2)
+
+
+def test_where_nothing_meets_the_targets_the_cheapest_is_refused(refused):
+    assert "relax a target" in refused(5, "plan", *QWEN, "--cheapest", "--tpot-ms", 0.1)
+    assert "leave --vram-gb" in refused(2, "plan", *QWEN, "--cheapest", "--vram-gb", 40)
+
+
+def test_a_repository_for_the_cheapest_gpus_is_generated(vllm_wizard, tmp_path):
+    words = (*QWEN, "--cheapest", "--tpot-ms", 30, "--output-dir", tmp_path / "made", "--yes")
+    status, _, err = vllm_wizard("generate", *words)
+    assert status == 0, err
+    answers = (tmp_path / "made/.copier-answers.yml").read_text(encoding="utf-8")
+    assert "gpu: any" not in answers

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from generator.catalogue.gpus import all_gpus, find_gpu
-from generator.catalogue.prices import all_prices, prices_of
+from generator.catalogue.gpus import all_gpus
+from generator.catalogue.prices import all_prices
 
 PRICES = all_prices()
 
@@ -18,13 +18,3 @@ def test_a_price_is_sourced_dated_and_of_a_known_gpu(price):
     assert "github:" in price.source
     assert date(2026, 1, 1) <= date.fromisoformat(price.read_on)
     assert 0.05 < price.usd_per_gpu_hour < 20
-
-
-def test_offers_come_cheapest_first():
-    offers = prices_of(find_gpu("H100"))
-    assert (offers[0].provider, offers[0].usd_per_gpu_hour) == ("RunPod", 2.69)
-    assert [offer.usd_per_gpu_hour for offer in offers] == sorted(offer.usd_per_gpu_hour for offer in offers)
-
-
-def test_a_gpu_without_a_public_price_has_none():
-    assert prices_of(find_gpu("A2")) == ()

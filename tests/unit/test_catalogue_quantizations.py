@@ -5,12 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.engines import engine, known_versions
-from generator.catalogue.quantizations import (
-    all_quantizations,
-    find_quantization,
-    online_quantizations,
-    releases_with,
-)
+from generator.catalogue.quantizations import all_quantizations, find_quantization
 from generator.errors import UnknownFactError
 
 METHODS = all_quantizations()
@@ -90,21 +85,18 @@ def test_eight_bit_arithmetic_needs_ada_and_awq_has_none():
 
 
 def test_only_what_vllm_can_do_while_loading_is_online():
-    online = {method.name for method in online_quantizations("0.33")}
+    online = online_in("0.33.0")
     assert {"fp8", "fp8_per_tensor", "fp8_per_block", "mxfp8", "experts_int8", "nvfp4_per_token"} <= online
     assert not online & {"awq", "gptq", "compressed-tensors", "modelopt", "bitsandbytes"}
     assert "mxfp4" in online
-    assert "mxfp4" not in {method.name for method in online_quantizations("0.27.1")}
-    assert {method.name for method in online_quantizations("0.19.1")} == {"fp8", "mxfp8", "experts_int8"}
+    assert "mxfp4" not in online_in("0.27.1")
+    assert online_in("0.19.1") == {"fp8", "mxfp8", "experts_int8"}
 
 
-@pytest.mark.parametrize(
-    ("name", "first", "last"),
-    [("bitsandbytes", "0.19.1", "0.27.1"), ("gguf", "0.19.1", "0.23.0"), ("awq", "0.19.1", "0.33.0")],
-)
-def test_the_releases_of_a_method_are_known(name, first, last):
-    releases = releases_with(name)
-    assert (releases[0], releases[-1]) == (first, last)
+def online_in(version):
+    """Methods that a release takes and can apply while loading."""
+    taken = set(engine(version).quantization_methods)
+    return {method.name for method in METHODS if method.is_online_in(version) and method.name in taken}
 
 
 def test_an_unknown_method_names_the_nearest():

@@ -8,7 +8,7 @@ from strategies import case_of
 from generator.catalogue.gpus import all_gpus, find_gpu
 from generator.catalogue.models import embedded_model
 from generator.models.request import Request
-from generator.planning.fit import fit
+from generator.planning.fit import cheapest, fit
 from generator.workflow import fit_for
 
 COUNTS = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
@@ -58,3 +58,46 @@ def test_every_gpu_of_the_table_is_tried():
     found = fit_for(Request(model=facts.id, gpu="any", source="embedded"), facts)
     assert {row.gpu for row in found} == {gpu.name for gpu in all_gpus()}
     assert all(row.verdict == "fits" for row in found if row.gpus == 1)
+
+
+def offers(model="Qwen/Qwen3-32B", **stated):
+    facts = embedded_model(model)
+    return fit_for(Request(model=facts.id, gpu="any", source="embedded", **stated), facts, with_speed=True)
+
+
+def test_what_is_cheapest_meets_every_target_and_has_a_price():
+    found = cheapest(offers(tpot_ms=40.0, ttft_ms=1000.0), by_hour=True)
+    assert found
+    for row in found:
+        assert row.tpot_ms <= 40
+        assert row.ttft_ms <= 1000
+        assert row.verdict == "fits"
+        assert row.concurrency >= 16
+        assert "read on" in row.price_source
+    hours = [row.cost_per_hour for row in found]
+    assert hours == sorted(hours)
+
+
+def test_without_a_target_the_cheapest_tokens_come_first():
+    costs = [row.cost_per_million_output_tokens for row in cheapest(offers())]
+    assert costs == sorted(costs)
+
+
+def test_a_rate_is_carried_by_replicas_that_are_paid_for():
+    """The rate that is asked for is at most what the replicas' estimate gives."""
+    found = cheapest(offers(requests_per_s=20.0), by_hour=True)
+    assert any(row.replicas > 1 for row in found)
+    for row in found:
+        assert row.replicas * row.output_tokens_per_s / 256 >= 20
+
+
+def test_an_offer_of_eight_gpus_is_paid_for_whole():
+    """prices.toml has the 40 GB A100 only as machines of eight: Lambda's at 1.99 a GPU."""
+    row = next(row for row in offers("Qwen/Qwen3-8B") if (row.gpu, row.gpus, row.nodes) == ("A100-SXM-40GB", 1, 1))
+    assert row.cost_per_hour == pytest.approx(8 * 1.99)
+    assert "sold by 8" in row.price_source
+
+
+def test_a_model_that_outgrows_every_gpu_has_no_offer_there():
+    rows = {(row.gpu, row.gpus, row.nodes): row for row in offers("deepseek-ai/DeepSeek-V3")}
+    assert rows["L40S-48GB" if ("L40S-48GB", 1, 1) in rows else "RTX-4090-24GB", 8, 1].verdict == "does_not_fit"

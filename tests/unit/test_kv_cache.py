@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import InfeasiblePlanError, RequestError
+from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings, cache_layout
-from generator.planning.rules import check_cache
 
 _FILE = Path(__file__).parents[1] / "fixtures" / "kv_records.json"
 _DATA = json.loads(_FILE.read_text(encoding="utf-8"))
@@ -86,17 +85,6 @@ def test_one_token_that_does_not_fit_leaves_no_context():
     """A pool smaller than one request of one token fits no context at all."""
     cache = cache_of(RECORDS[0])
     assert cache.max_model_len(1, 4096) == 0
-
-
-def test_missing_cache_memory_is_an_infeasible_plan_with_its_shortfall():
-    """The error states the bytes that are missing on the tightest stage."""
-    record = RECORDS[0]
-    cache, length = cache_of(record), record["vllm"]["length"]
-    short = [size - 7 for size in record["vllm"]["min_bytes"]]
-    with pytest.raises(InfeasiblePlanError, match="does not fit the KV cache") as caught:
-        check_cache(cache, short, length)
-    assert caught.value.shortfall_bytes == 7
-    check_cache(cache, record["vllm"]["min_bytes"], length)
 
 
 def test_the_override_sets_the_blocks():

@@ -6,11 +6,13 @@ import json
 import os
 
 import pytest
+from strategies import case_of
 
 from generator.catalogue.engines import engine
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Request
+from generator.planning.planner import planned as proven
 from generator.workflow import plan, plan_for
 
 GPUS = (
@@ -156,3 +158,44 @@ def numbers(item):
     if isinstance(item, list):
         return [number for one in item for number in numbers(one)]
     return [item] if isinstance(item, int | float) and not isinstance(item, bool) else []
+
+
+def test_what_is_left_to_vllm_counts_at_vllms_default():
+    """A command without --tensor-parallel-size starts on one GPU (vLLM 0.32 config/parallel.py)."""
+    names = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+    left = proven(case_of("Qwen/Qwen3-32B", "L40S-48GB", 4, overrides=dict.fromkeys(names)))
+    assert left.layout.ranks == 1
+    assert left.feasibility.verdict == "does_not_fit"
+    own = proven(case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", overrides={"gpu_memory_utilization": None}))
+    assert "gpu_memory_utilization" not in own.engine
+    share = own.memory.requested_bytes.expected / own.memory.gpu_total_bytes.expected
+    assert share == pytest.approx(
+        case_of("Qwen/Qwen3-8B", "H100-SXM-80GB").tables.engine.default_gpu_memory_utilization
+    )
+    batch = proven(case_of("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_num_seqs": None}))
+    assert (
+        batch.memory.kv_cache_available_bytes.expected
+        < proven(case_of("Qwen/Qwen3-8B", "L4-24GB")).memory.kv_cache_available_bytes.expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "eager"),
+    [
+        ({"enforce_eager": True}, True),
+        ({"compilation_config": {"cudagraph_mode": "NONE"}}, True),
+        ({"compilation_config": {"cudagraph_mode": "PIECEWISE"}}, False),
+        ({}, False),
+    ],
+)
+def test_graphs_that_the_user_turns_off_take_no_memory_and_cost_time(stated, eager):
+    made = proven(case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", overrides=stated))
+    assert (made.memory.cuda_graph_bytes.expected == 0) == eager
+    plain = proven(case_of("Qwen/Qwen3-8B", "H100-SXM-80GB"))
+    assert (made.estimate.tpot_ms.mean > plain.estimate.tpot_ms.mean) == eager
+
+
+def test_the_speed_of_divided_caches_is_said_to_be_unknown():
+    overrides = {"tensor_parallel_size": 8, "decode_context_parallel_size": 2}
+    made = proven(case_of("Qwen/Qwen3-235B-A22B-FP8", "H100-SXM-80GB", 8, overrides=overrides))
+    assert any("not modelled" in text for text in made.advisories)

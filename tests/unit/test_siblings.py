@@ -9,7 +9,7 @@ from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.quantizations import find_quantization
 from generator.catalogue.siblings import all_siblings, siblings_of
 from generator.models.request import Request
-from generator.planning.arithmetic import arithmetic
+from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.weights import rank_weights
 from generator.workflow import plan_for
 
@@ -75,6 +75,41 @@ def test_a_gpus_verdict_on_a_checkpoint(model, gpu, verdict):
     found = arithmetic(find_quantization(quantization.method), find_gpu(gpu), "0.32.0", quantization)
     assert found.verdict == verdict
     assert found.text
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gpu", "verdict"),
+    [  # vLLM 0.32: triton_attn.py:487 and flashinfer.py; FP8 came with Ada and Hopper, FP4 with Blackwell
+        ("auto", "T4", "native"),
+        ("fp8", "A100-80GB", "emulated"),
+        ("fp8", "L4", "native"),
+        ("fp8_e4m3", "H100", "native"),
+        ("nvfp4", "H100", "emulated"),
+        ("nvfp4", "B200", "native"),
+    ],
+)
+def test_a_gpus_verdict_on_a_cache(dtype, gpu, verdict):
+    assert cache_arithmetic(dtype, find_gpu(gpu)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "stated", "field", "words"),
+    [
+        ("Qwen/Qwen3-32B-FP8", "H100", {}, "dtype", "multiplies in fp8"),
+        ("Qwen/Qwen3-32B-FP8", "A100-80GB", {}, "dtype", "emulated: A100-SXM-80GB has no fp8"),
+        ("Qwen/Qwen3-8B", "L40S", {"quantization": "fp8"}, "quantization", "you set it; L40S-48GB multiplies in fp8"),
+        ("Qwen/Qwen3-8B", "A100-80GB", {"kv_cache_dtype": "fp8"}, "kv_cache_dtype", "has no fp8 arithmetic"),
+    ],
+)
+def test_every_plan_says_how_the_gpu_computes_with_the_format(model, gpu, stated, field, words):
+    made = planned(model, gpu, 1, overrides=stated)
+    assert words in next(one.reason for one in made.decisions if one.field == field)
+
+
+def test_a_sibling_without_a_known_commit_says_when_it_is_pinned():
+    made = planned("Qwen/Qwen3-235B-A22B", "H100", 4)
+    title = next(one.title for one in made.repairs if "checkpoint" in one.title)
+    assert "the Hub's newest commit, pinned when it is read" in title
 
 
 def test_the_verdict_follows_the_release():
