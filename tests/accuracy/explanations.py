@@ -27,7 +27,7 @@ def _weights(one: Scored) -> str:
     if is_requantized(row):
         return "requantized checkpoint: its layers' formats are the producer's usual scheme, not read"
     if row["quantization"] == "mxfp4":
-        return "MXFP4 experts are padded and copied as the kernel of the release wants them"
+        return "MXFP4 experts keep scales twice where Triton runs them, which other kernels of the release do not"
     if one.memory.weights_bytes.expected < _SMALL:
         return "the fixed extras of loading weigh on a small model"
     return "the tower is read by its family's fields" if one.case.architecture.towers else ""

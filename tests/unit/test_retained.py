@@ -3,21 +3,30 @@
 import pytest
 
 from generator.models.architecture import Architecture, Layer
+from generator.models.attention import MLA
+from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
-from generator.models.quantization import Quantization
+from generator.models.quantization import Format, Quantization, QuantRule
 from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB
 
-GPT_OSS_120B = Architecture(
-    model_type="gpt_oss",
-    architecture="GptOssForCausalLM",
-    hidden_size=2880,
-    vocab_size=201088,
-    max_position_embeddings=131072,
-    tie_word_embeddings=False,
-    layer_kinds=(Layer(feed_forward=MoE(num_experts=128, num_experts_per_tok=4, moe_intermediate_size=2880)),),
-    layer_pattern="0*36",
+
+def shape(layer, layers, hidden_size):
+    return Architecture(
+        model_type="shape",
+        architecture="shape",
+        hidden_size=hidden_size,
+        vocab_size=129280,
+        max_position_embeddings=131072,
+        tie_word_embeddings=False,
+        layer_kinds=(layer,),
+        layer_pattern=f"0*{layers}",
+    )
+
+
+GPT_OSS_120B = shape(
+    Layer(feed_forward=MoE(num_experts=128, num_experts_per_tok=4, moe_intermediate_size=2880)), 36, 2880
 )
 MXFP4 = Quantization(method="mxfp4", bits=4, group_size=32)
 
@@ -37,3 +46,27 @@ def test_other_kernels_keep_nothing(quantization, capability):
 def test_ranks_share_the_copies():
     alone, split = (retained_bytes(GPT_OSS_120B, MXFP4, Layout(tensor_parallel_size=n), 90) for n in (1, 4))
     assert split < alone / 3
+
+
+LATENT = Layer(
+    mixer=MLA(
+        num_attention_heads=128,
+        q_lora_rank=1536,
+        kv_lora_rank=512,
+        qk_nope_head_dim=128,
+        qk_rope_head_dim=64,
+        v_head_dim=128,
+    )
+)
+FP8 = Format(weights=DType.F8_E4M3, bits=8, scale_rows=128, scale_columns=128)
+
+
+@pytest.mark.parametrize(("ranks", "gibibytes"), [(1, 1.906), (8, 0.238)])
+def test_latent_attention_keeps_a_quantized_projection_unpacked(ranks, gibibytes):
+    """DeepSeek-R1, FP8 in blocks: `mla_wuk_wuv_extra_bytes` of kv_truth.json."""
+    deepseek = shape(LATENT, 61, 7168)
+    layout = Layout(tensor_parallel_size=ranks)
+    fp8 = Quantization(method="fp8", bits=8, rules=(QuantRule(targets=("*",), format=FP8),))
+    kept = retained_bytes(deepseek, fp8, layout, 90)
+    assert kept / GIB == pytest.approx(gibibytes, abs=0.001)
+    assert retained_bytes(deepseek, None, layout, 90) == 0
