@@ -142,7 +142,7 @@ def _limits(left_out: list[str]) -> list[str]:
     return [
         f"- vLLM before {table.calibrated_since} or after {table.calibrated_until}.",
         "- Unified memory (GB10, GH200): page cache and neighbours move the budget by gibibytes.",
-        "- Workspaces of sparse attention (DeepSeek-V3.2, DeepSeek-V4, GLM-5): vLLM's formulae, which no start confirms yet.",
+        "- Workspaces of sparse attention (DeepSeek-V3.2, DeepSeek-V4, GLM-5): formulae that no start confirms.",
         "- Ranks of several nodes: no start of the set has them.",
         f"- {len(left_out)} stock starts have no plan:",
         *(f"  - {line}" for line in left_out),
