@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 from fixtures.gateway import ask, free_port, start_nginx, wait
 
+from generator.catalogue.engines import compare, engine, engine_from_dump
+from generator.catalogue.imported import read_dump
 from generator.cli.options import request_from
+from generator.errors import RequestError
 from generator.models.request import Request
+from generator.operations.engine_import import import_engine
 from generator.operations.generate import generate
 from generator.sources.profile import load_profile
 
@@ -87,6 +91,65 @@ def deployment(python, tmp_path_factory):
         overrides={"enforce_eager": True},
     )  # fmt: skip
     return generate(request, tmp_path_factory.mktemp("made") / "tiny", template="worktree", commit=False)
+
+
+def words_of(place, environment):
+    """The words that the rendered serve.sh gives to vllm."""
+    script = place / "scripts" / "serve.sh"
+    done = subprocess.run([script], env=environment, capture_output=True, text=True, check=True)
+    return [str(place / word) if word == "serve.yaml" else word for word in json.loads(done.stdout)]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "tp", "ranks"),
+    [(2, 4, 2, ((2, 0, 0), (2, 2, 0))), (2, 4, 1, ((4, 0, 0), (4, 4, 0))),
+     (4, 2, 4, ((1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 1, 1)))],
+)  # fmt: skip
+def test_vllm_lays_replicas_out_over_nodes_as_planned(python, deployment, tmp_path, nodes, gpus, tp, ranks):  # noqa: PLR0917
+    """--nnodes and --node-rank alone: vLLM infers replicas a node, the first of each node, and the head's address."""
+    request = Request(
+        model=deployment.plan.inputs.model, gpu="L4", gpus=gpus, nodes=nodes, vllm=RELEASE,
+        overrides={"tensor_parallel_size": tp, "data_parallel_size": nodes * gpus // tp},
+    )  # fmt: skip
+    place = generate(request, tmp_path / "made", template="worktree", commit=False).path
+    vllm = tmp_path / "bin" / "vllm"
+    vllm.parent.mkdir()
+    vllm.write_text("#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    vllm.chmod(0o755)
+    network = {"PATH": f"{vllm.parent}:{os.environ['PATH']}", "VLLM_API_KEY": KEY, "HEAD_ADDR": "10.0.0.1"}
+    commands = [
+        words_of(place, network | {"NODE_RANK": str(node), "NODE_ADDR": f"10.0.0.{node + 1}", "IFACE_NAME": "eth0"})
+        for node in range(nodes)
+    ]
+    done = subprocess.run(
+        [python, FIXTURES / "parallel_of.py"], input="\n".join(map(json.dumps, commands)), env=environment(python),
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    read = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    names = ("data_parallel_size_local", "data_parallel_rank", "node_rank_within_dp")
+    assert tuple(tuple(one[name] for name in names) for one in read) == ranks
+    assert {one["data_parallel_master_ip"] for one in read} == {"10.0.0.1"}
+
+
+def test_the_rendered_script_dumps_what_the_tables_have_and_can_be_imported(python, deployment, tmp_path, monkeypatch):
+    """Only defaults of the platform differ: the tables are of a CUDA build, this is the CPU's."""
+    done = subprocess.run(
+        [python, deployment.path / "scripts" / "dump-engine.py"],
+        env=environment(python), capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    file = tmp_path / "0.32.0.json"
+    file.write_text(done.stdout[done.stdout.index("{") :], encoding="utf-8")
+    changes = compare(engine(RELEASE), engine_from_dump(read_dump(file)))
+    assert (changes.added, changes.removed) == ((), ())
+    assert {one.before.name for one in changes.changed} <= {"kv_cache_dtype", "mm_processor_device"}
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with pytest.raises(RequestError, match="in the tables already"):
+        import_engine(file)
+    file.write_text(file.read_text().replace('"version": "0.32.0"', '"version": "0.34.0"'))
+    assert import_engine(file).flags == len(engine(RELEASE).flags)
+    made = generate(Request(model="Qwen/Qwen3-8B", gpu="L4", vllm="0.34.0", source="embedded"), tmp_path / "new")
+    assert made.plan.runtime.image == "vllm/vllm-openai:v0.34.0"
 
 
 def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deployment, tmp_path):

@@ -146,3 +146,23 @@ def test_more_stages_than_layers():
     short = model(LLAMA_70B, layer_pattern="0*4")
     with pytest.raises(RequestError, match="4 layers do not fill 8"):
         check_start(start(short, layout=Layout(pipeline_parallel_size=8)))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "layout"),
+    [(2, 8, (1, 16)), (2, 8, (8, 2)), (2, 8, (4, 4)), (4, 8, (16, 2)), (2, 8, (16, 1))],
+)
+def test_replicas_lie_in_one_node_or_fill_whole_ones(nodes, gpus, layout):
+    """In vLLM 0.32 engine/arg_utils.py:2365 and config/parallel.py:823, which that release itself was asked about."""
+    tp, dp = layout
+    start_ = start(model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes)
+    check_start(start_.model_copy(update={"gpus_per_node": gpus}))
+
+
+@pytest.mark.parametrize(("nodes", "gpus", "layout"), [(4, 6, (4, 6)), (2, 5, (2, 5))])
+def test_replicas_that_split_nodes_unevenly_are_refused(nodes, gpus, layout):
+    """The first is refused by vLLM 0.32 by name; of the second it would start four engines of five."""
+    tp, dp = layout
+    start_ = start(model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes)
+    with pytest.raises(RequestError, match="neither fits into"):
+        check_start(start_.model_copy(update={"gpus_per_node": gpus}))
