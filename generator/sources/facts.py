@@ -65,7 +65,7 @@ def draft_facts(
     choice: SourceChoice = "auto" if here else source
     try:
         return model_facts(model, revision=revision, source=choice, offline=offline, progress=progress)
-    except (SourceError, UnknownFactError) as error:
+    except (RequestError, SourceError, UnknownFactError) as error:
         raise type(error)(f"the draft model of speculative_config: {error}") from error
 
 

@@ -71,6 +71,28 @@ def test_facts_of_an_older_package_are_read():
     assert copier_ext.facts_of(recorded).architecture.num_hidden_layers == 2
 
 
+def test_facts_of_a_draft_are_recorded_inside_and_come_back(door):
+    overrides = {"speculative_config": {"model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 3}}
+    request = Request(model=MODEL, overrides=overrides)
+    facts = embedded_model(MODEL).model_copy(update={"draft": embedded_model("Qwen/Qwen3-0.6B")})
+    recorded = json.loads(json.dumps(copier_ext.facts_answer(request, facts)))
+    assert recorded["draft"]["asked"] == {"model": "Qwen/Qwen3-0.6B", "revision": ""}
+    assert copier_ext.facts_of(recorded) == facts
+    assert not copier_ext.other_draft(request, recorded)
+    assert copier_ext.other_draft(Request(model=MODEL), recorded)
+    plan = door["vllm_plan"](INPUTS | {"overrides": overrides}, recorded)
+    assert plan["engine"]["speculative_config"] == overrides["speculative_config"]
+
+
+def test_a_draft_that_no_template_recorded_is_read_when_it_is_planned(door):
+    """An older template asks for facts without saying which draft."""
+    overrides = {"speculative_config": {"model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 3}}
+    facts = door["vllm_facts"]({"model": MODEL, "source": "embedded"})
+    assert "draft" not in facts
+    plan = door["vllm_plan"](INPUTS | {"overrides": overrides}, facts)
+    assert plan["engine"]["speculative_config"]["model"] == "Qwen/Qwen3-0.6B"
+
+
 def test_unreadable_facts_name_the_field():
     with pytest.raises(RequestError, match="architecture"):
         copier_ext.facts_of({"id": "a/b", "revision": None, "source": "hub", "checkpoint": {}})

@@ -9,7 +9,7 @@ from fixtures.checkpoints import TINY_LLAMA, TINY_LLAMA_TENSORS
 from fixtures.hub_server import GOOD_TOKEN
 
 from generator.errors import GatedModelError, RequestError, SourceError
-from generator.sources.facts import model_facts
+from generator.sources.facts import draft_facts, model_facts
 
 EMBEDDED = "Qwen/Qwen3-8B"
 MODEL = "acme/tiny"
@@ -113,3 +113,23 @@ def test_the_client_is_not_imported_until_the_hub_is_asked():
     """Its import takes longer than a plan."""
     code = "import sys, generator.sources.facts; sys.exit('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_draft_comes_from_its_directory_whatever_its_target_comes_from(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(TINY_LLAMA))
+    for source in ("hub", "embedded", "local"):
+        assert draft_facts(str(tmp_path), source=source).source == "local"
+
+
+def test_a_draft_of_the_hub_serves_a_local_target(hub):
+    commit = hub.add(MODEL, TINY_LLAMA, TINY_LLAMA_TENSORS)
+    found = draft_facts(MODEL, source="local")
+    assert (found.source, found.revision) == ("hub", commit)
+
+
+def test_an_error_about_a_draft_says_so(hub):
+    hub.add("acme/gated", TINY_LLAMA, TINY_LLAMA_TENSORS, gated=True)
+    with pytest.raises(GatedModelError, match=r"^the draft model of speculative_config: acme/gated"):
+        draft_facts("acme/gated")
+    with pytest.raises(SourceError, match=r"^the draft model of speculative_config: 'a/b' is not an embedded model"):
+        draft_facts("a/b", source="embedded")
