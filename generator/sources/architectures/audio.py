@@ -151,7 +151,7 @@ def qwen3_audio_tower(_config: Config, audio: Config, text: Config) -> Tower:
     return Tower(
         name="audio_tower",
         count=integer(audio, "encoder_layers"),
-        block=block(names, hidden, inner),
+        block=block(names, hidden, inner, heads=integer(audio, "encoder_attention_heads")),
         outer=(
             plain("conv2d1", channels, 9, bias=True),
             plain("conv2d", channels, 9 * channels, bias=True, copies=2),

@@ -39,8 +39,9 @@ def _patches_per_token(config: Config, vision: Config) -> int:
     for field in ("spatial_merge_size", "pooling_kernel_size"):
         if vision.get(field):
             return int(vision[field]) ** 2
-    if vision.get("merge_kernel_size"):
-        return prod(map(int, vision["merge_kernel_size"]))
+    merged = vision.get("merge_kernel_size")
+    if merged:
+        return prod(map(int, merged if isinstance(merged, list) else (merged, merged)))
     shuffled = config.get("downsample_ratio") or vision.get("pixel_shuffle_ratio")
     if shuffled:
         return round(1 / float(shuffled)) ** 2

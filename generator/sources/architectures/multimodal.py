@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _DEFAULTED = frozenset({"llama4"})
 """Model types whose Transformers config fills in a tower that config.json leaves out."""
 
-_VISION = ("vision_config", "vit_config", "visual_config")
+_VISION = ("vision_config", "vit_config", "visual_config", "visual_tokenizer_config")
 _AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config")
 
 

@@ -240,7 +240,7 @@ def generic_tower(vision: Config, text: Config) -> Tower:
 VISION: dict[str, Callable[[Config, Config], Tower]] = {
     **dict.fromkeys(("glm4v", "glm4v_moe", "glm46v"), glm4v_tower),
     "gemma3": siglip_tower, "gemma3n": gemma3n_tower, "gemma4": gemma4_tower,
-    "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower, "qwen2_5_omni": qwen2_5_tower,
+    "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower, "qwen2_5_omni": qwen2_5_tower, "opencua": qwen2_5_tower,
     **dict.fromkeys(("qwen3_vl", "qwen3_vl_moe", "qwen3_omni_moe", "cosmos3_omni"), qwen3_tower),
     **dict.fromkeys(("qwen3_5", "qwen3_5_moe"), qwen3_5_tower),
     "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "kimi_vl": kimi_vl_tower,

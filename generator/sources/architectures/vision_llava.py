@@ -60,6 +60,17 @@ def llava_video_tower(config: Config, vision: Config, text: Config) -> Tower:
     )  # fmt: skip
 
 
+def bee_tower(config: Config, vision: Config, text: Config) -> Tower:
+    """Bee: LLaVA-OneVision with a norm and a wider projector (bee.py)."""
+    encoder, out = encoder_of(vision, _depth(config, vision, -1), post_norm=False), integer(text, "hidden_size")
+    return _tower(
+        "vision_tower", encoder,
+        plain("multi_modal_projector.pre_norm", encoder.width, bias=True),
+        plain("multi_modal_projector.linear_1", 4 * out, encoder.width, bias=True),
+        plain("multi_modal_projector.linear_2", out, 4 * out, bias=True),
+    )  # fmt: skip
+
+
 def mistral3_tower(config: Config, vision: Config, text: Config) -> Tower:
     """Mistral 3 and LightOnOCR: patches merged, a norm, two split matrices (mistral3.py)."""
     encoder = encoder_of({"model_type": "pixtral", **vision})
@@ -177,16 +188,37 @@ def molmo_tower(_config: Config, _vision: Config, text: Config) -> Tower:
     )  # fmt: skip
 
 
+def molmo2_tower(config: Config, vision: Config, text: Config) -> Tower:
+    """Molmo 2: SigLIP, two layers' outputs pooled by attention, a gated projector (molmo2.py)."""
+    adapter = config.get("adapter_config") or {}
+    count = integer(vision, "num_hidden_layers", default=27)
+    kept = [count + layer + 1 if layer < 0 else layer + 1 for layer in adapter.get("vit_layers") or (-3, -9)]
+    shape = {
+        **vision,
+        "image_size": integer(vision, "image_default_input_size", default=378),
+        "patch_size": integer(vision, "image_patch_size", default=14),
+    }
+    encoder, out = siglip_encoder(shape, max(kept), post_norm=False), integer(text, "hidden_size")
+    hidden, inner = encoder.width, integer(adapter, "intermediate_size", default=18944)
+    return _tower(
+        "vision_backbone", encoder,
+        linear("image_pooling_2d.qkv", 3 * hidden, len(kept) * hidden, "column"),
+        linear("image_pooling_2d.o_proj", hidden, hidden, "row"),
+        linear("image_projector.gate_up", 2 * inner, hidden, "column", bias=False),
+        linear("image_projector.down_proj", out, inner, "row", bias=False),
+    )  # fmt: skip
+
+
 BEHIND_ENCODER: dict[str, Callable[[Config, Config, Config], Tower]] = {
     **dict.fromkeys(("llava", "llava_next"), llava_tower),
     **dict.fromkeys(("llava_next_video", "llava_onevision"), llava_video_tower),
     **dict.fromkeys(("mistral3", "lighton_ocr"), mistral3_tower),
     **dict.fromkeys(("idefics3", "smolvlm"), idefics3_tower),
-    "paligemma": paligemma_tower, "cohere2_vision": cohere2_tower,
+    "bee": bee_tower, "paligemma": paligemma_tower, "cohere2_vision": cohere2_tower,
     **dict.fromkeys(("minicpmv", "minicpmo"), minicpm_tower),
     **dict.fromkeys(("minicpmv4_6", "minicpmv4_7"), minicpm4_tower),
     **dict.fromkeys(("Keye", "KeyeVL1_5", "paddleocr_vl"), keye_tower),
-    "phi3_v": phi3_tower, "molmo": molmo_tower,
+    "phi3_v": phi3_tower, "molmo": molmo_tower, "molmo2": molmo2_tower,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`, of the outer, the vision and the text config."""
 

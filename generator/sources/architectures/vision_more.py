@@ -191,9 +191,40 @@ def ovis_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ..
     return (Tower(name="visual_tokenizer", count=encoder.blocks, block=encoder.block, outer=(*encoder.outer, *head)),)
 
 
+def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[Tower, ...]:
+    """Ovis 1.6 and 2: AIMv2 or SigLIP below `visual_tokenizer_config`, a head over visual words (ovis.py, aimv2.py).
+
+    Raises:
+        UnsupportedArchitectureError: another backbone.
+    """
+    vision, words = tokenizer.get("backbone_config") or {}, integer(tokenizer, "vocab_size")
+    if vision.get("model_type") != "aimv2":
+        raise UnsupportedArchitectureError(
+            f"visual_tokenizer_config names the backbone {vision.get('model_type')!r}; known is aimv2"
+        )
+    hidden, inner = integer(vision, "hidden_size"), integer(vision, "intermediate_size")
+    name = "backbone.trunk.blocks.0"
+    names = (f"{name}.attn.qkv", f"{name}.attn.proj", (f"{name}.mlp.fc1", f"{name}.mlp.fc3"), f"{name}.mlp.fc2")
+    merged = hidden * integer(tokenizer, "hidden_stride", default=2) ** 2
+    tower = Tower(
+        name="visual_tokenizer",
+        count=integer(vision, "num_hidden_layers"),
+        block=block(names, hidden, inner, bias=bool(vision.get("use_bias")), norm_bias=False),
+        outer=(
+            plain("backbone.pos_embed", patches(vision) + 1, hidden),
+            plain("backbone.patchifier", hidden, 3 * integer(vision, "patch_size") ** 2, bias=True),
+            linear("head.0", words - 5, merged, bias=False),
+            plain("head.1", words - 5, bias=True),
+            plain("vte", words, integer(text, "hidden_size")),
+        ),
+    )
+    return (tower,)
+
+
 WITH_OWN_ENCODER: dict[str, Callable[[Config, Config, Config], tuple[Tower, ...]]] = {
     "deepseek_vl_v2": deepseek_towers, "NemotronH_Nano_VL_V2": radio_towers, "step3_vl": step3_towers,
     "lfm2_vl": lfm2_towers, "eagle_2_5_vl": eagle_towers, "ernie4_5_moe_vl": ernie_vl_towers,
     **dict.fromkeys(("ovis2_5", "ovis2_6", "ovis2_6_moe"), ovis_towers),
+    "ovis": old_ovis_towers,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`, of the outer, the vision and the text config."""
