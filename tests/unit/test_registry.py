@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from generator.errors import UnsupportedArchitectureError
+from generator.errors import GeneratorError, UnsupportedArchitectureError
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings, cache_layout
 from generator.planning.weights import rank_weights
@@ -64,3 +64,21 @@ def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
     common = {"hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 1000}
     with pytest.raises(UnsupportedArchitectureError, match=model_type):
         read_architecture({"model_type": model_type, "intermediate_size": 4096, **common, **fields})
+
+
+BROKEN: tuple[Any, ...] = (None, "x", [], {}, -1, 0, 1.5)
+"""Values that a field may hold by mistake."""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FAMILIES if FAMILIES[name]["config"].get("num_hidden_layers", 0) < 20]
+)
+def test_a_broken_field_is_an_error_of_ours_or_leaves_a_model_with_weights(name: str) -> None:
+    config = FAMILIES[name]["config"]
+    for field in config:
+        for broken in ({key: config[key] for key in config if key != field}, *({**config, field: v} for v in BROKEN)):
+            try:
+                architecture = read_architecture(broken)
+            except GeneratorError:
+                continue
+            assert rank_weights(architecture, None, Layout(tensor_parallel_size=2)).worst.total_bytes > 0

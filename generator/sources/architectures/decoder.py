@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer, Tower
 from generator.sources.architectures.attention import is_prefix_lm, is_softcapped
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
@@ -56,6 +57,18 @@ _NEVER_TIED = frozenset({
 """Model types whose vLLM class builds a head of its own whatever `tie_word_embeddings` says."""
 
 
+_POSITIVE = (
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "num_heads",
+    "state_size",
+    "intermediate_size",
+    "n_groups",
+)
+"""Sizes of a mixer that cannot be nothing."""
+
+
 class Decoder(NamedTuple):
     """What a family's reader finds: the layers, and the family's own ways outside them."""
 
@@ -93,6 +106,7 @@ def assemble(
     text = text_config(config)
     kinds = tuple(dict.fromkeys(decoder.layers))
     numbers = [kinds.index(layer) for layer in decoder.layers]
+    _refuse_sizes(text, [layer.mixer for layer in kinds])
     hidden = integer(text, "hidden_size", "n_embd", "d_model")
     return Architecture(
         model_type=str(config.get("model_type", "")),
@@ -120,6 +134,23 @@ def assemble(
         multi_axis_rotary=is_multi_axis(config),
         generic=generic,
     )
+
+
+def _refuse_sizes(text: Config, mixers: Sequence[Mixer | None]) -> None:
+    """Refuse sizes that no model has.
+
+    Raises:
+        UnsupportedArchitectureError: the width, the vocabulary, heads or their size are not positive.
+    """
+    sizes = [("hidden_size", integer(text, "hidden_size", "n_embd", "d_model"))]
+    for mixer in mixers:
+        named = ((name, getattr(mixer, name, None)) for name in _POSITIVE)
+        sizes += [(name, value) for name, value in named if value is not None]
+    wrong = [f"{name} {value}" for name, value in sizes if value <= 0]
+    if wrong:
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {text.get('model_type')!r} gives {wrong[0]}; fetch the model's own config.json"
+        )
 
 
 def pattern(numbers: Sequence[int]) -> str:

@@ -21,6 +21,9 @@ _SCALED = frozenset({
 })  # fmt: skip
 """RoPE types whose `max_position_embeddings` already holds the scaled context, or that scale nothing."""
 
+_DTYPES = frozenset({"auto", "bfloat16", "float", "float16", "float32", "half"})
+"""Dtypes that vLLM takes from config.json (vLLM 0.32 config/model.py:2340)."""
+
 DEFAULT_LENGTH = 2048
 """The context that vLLM assumes where config.json names none (vLLM 0.32 config/model.py:2571)."""
 
@@ -55,6 +58,10 @@ def integer(config: Config, *keys: str, default: int | None = None) -> int:
             f"config.json of model_type {config.get('model_type')!r} names no {' or '.join(keys)}; "
             "its weights cannot be derived without it"
         )
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {config.get('model_type')!r} says {keys[0]} {value!r}, not a whole number"
+        )
     return int(value)
 
 
@@ -62,11 +69,19 @@ def dtype(config: Config) -> str:
     """The checkpoint's computing dtype as vLLM's `dtype=auto` takes it: float32 is run as bfloat16.
 
     vLLM 0.32 transformers_utils/model_arch_config_convertor.py (get_torch_dtype), config/model.py.
+
+    Raises:
+        UnsupportedArchitectureError: it is none that vLLM computes in.
     """
     text = text_config(config)
     parts = (config, text, config.get("vision_config") or {}, config.get("encoder_config") or {})
     named = next((first(part, "dtype", "torch_dtype") for part in parts if first(part, "dtype", "torch_dtype")), None)
     name = str(named or "bfloat16").removeprefix("torch.")
+    if name not in _DTYPES:
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {config.get('model_type')!r} names the dtype {name!r}, which vLLM does not "
+            f"compute in; known: {', '.join(sorted(_DTYPES))}"
+        )
     return "bfloat16" if name in {"float32", "float", "auto"} else name
 
 
