@@ -42,6 +42,8 @@ class GPURow(Row):
     nvlink_gb_per_s: Figure | None = None
     nvlink_bridge: bool = False
     pcie_generation: int | None = None
+    board_power_w: Annotated[int, Field(gt=0)] | None = None
+    power_source: Source | None = None
     unified_memory: bool = False
     memory_source: Source
     spec_source: Source
@@ -66,6 +68,7 @@ class GPURow(Row):
             nvlink_bytes_per_s=_scaled(self.nvlink_gb_per_s, 10**9),
             nvlink_bridge=self.nvlink_bridge,
             pcie_generation=self.pcie_generation,
+            board_power_w=self.board_power_w,
             unified_memory=self.unified_memory,
             source=f"memory: {self.memory_source}; figures: {self.spec_source}",
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import memory_rows, memory_shares
-from generator.presenting.speed import cost_text, pass_text, scaling_text, speed_text
+from generator.presenting.speed import cost_text, energy_text, pass_text, scaling_text, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
         lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")
     if plan.cost:
         lines.append(f"[bold]Cost[/bold]      {cost_text(plan.cost)}")
+    if plan.energy:
+        lines.append(f"[bold]Energy[/bold]    {energy_text(plan.energy)}")
     if plan.scaling:
         lines.append(f"[bold]Replicas[/bold]  {scaling_text(plan.scaling)}")
     return tuple(lines)

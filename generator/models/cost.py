@@ -1,4 +1,4 @@
-"""Cost of a deployment's answers, and the replicas that a request rate takes."""
+"""Cost and energy of a deployment's answers, and the replicas that a request rate takes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ class Cost(Value):
     """Day on which the price list was read, as 2026-11-09; empty for the user's own price."""
     replicas: int | None = None
     """Replicas of this deployment for the target request rate; None where there is no such target."""
+
+
+class Energy(Value):
+    """Energy of the GPUs alone, each at its board's limit: what they draw at most."""
+
+    board_power_w: int
+    """Of one GPU."""
+    kwh_per_million_output_tokens: float
+    """At the estimate's mean."""
 
 
 class Scaling(Value):

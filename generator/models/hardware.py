@@ -40,6 +40,8 @@ class GPU(Value):
     nvlink_bridge: bool = False
     """True where NVLink needs a bridge between a pair of cards, which a plan does not assume."""
     pcie_generation: int | None = None
+    board_power_w: int | None = None
+    """Power of the whole board in watts, its maker's limit; None where no source states it."""
     unified_memory: bool = False
     """True where GPU and CPU share one memory (GB10, GH200's page migration excluded)."""
     source: str = ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from generator.models.checkpoint import Source
-from generator.models.cost import Cost, Scaling
+from generator.models.cost import Cost, Energy, Scaling
 from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
@@ -191,6 +191,7 @@ class Plan(Value):
     pooling: PassEstimate | None = None
     cost: Cost | None = None
     scaling: Scaling | None = None
+    energy: Energy | None = None
     decisions: tuple[ExplainedDecision, ...]
     advisories: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -1,11 +1,11 @@
-"""What a deployment costs, and how many copies of it a request rate takes."""
+"""What a deployment costs and draws, and how many copies of it a request rate takes."""
 
 from __future__ import annotations
 
 from math import ceil, floor
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.cost import Cost, Scaling
+from generator.models.cost import Cost, Energy, Scaling
 from generator.planning.roofline import HEAD_ROOM, cost_per_million_output_tokens, replicas_for
 
 if TYPE_CHECKING:
@@ -48,6 +48,15 @@ def cost(case: Case, chosen: Candidate, found: Estimate | None) -> Cost | None:
         read_on=price.read_on,
         replicas=replicas_for(rate, found) if rate else None,
     )
+
+
+def energy(case: Case, chosen: Candidate, found: Estimate | None) -> Energy | None:
+    """Energy of the answers with every GPU at its board's limit; None without an estimate or a known limit."""
+    power = case.gpu.board_power_w
+    if found is None or power is None:
+        return None
+    joules = power * chosen.layout.ranks / found.output_tokens_per_s.mean
+    return Energy(board_power_w=power, kwh_per_million_output_tokens=round(joules * 1e6 / 3.6e6, 4))
 
 
 def gpus_needed(case: Case, chosen: Candidate, found: Estimate | None) -> int:

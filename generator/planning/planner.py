@@ -12,7 +12,7 @@ from generator.planning.alternatives import alternatives
 from generator.planning.candidate import evaluate
 from generator.planning.case import Case
 from generator.planning.choice import best, scored
-from generator.planning.costs import cost, scaling
+from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.draft_report import draft_summary
 from generator.planning.layouts import candidate_layouts, fixed_sizes
@@ -119,6 +119,7 @@ def _assembled(case: Case, option: Scored) -> Plan:
         pooling=pass_estimate(option.estimate) if case.pooling else None,
         cost=cost(case, chosen, speed),
         scaling=scaling(case, chosen, speed),
+        energy=energy(case, chosen, speed),
         decisions=made,
         advisories=advice.advisories(case, chosen),
         warnings=advice.warnings(case, chosen, option.estimate),

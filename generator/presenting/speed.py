@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generator.models.cost import Cost, Scaling
+    from generator.models.cost import Cost, Energy, Scaling
     from generator.models.estimate import Estimate, Latency, PassEstimate
 
 _BOUNDS = {
@@ -41,6 +41,12 @@ def cost_text(cost: Cost) -> str:
     replicas = f" for {cost.replicas} replicas" if cost.replicas else ""
     hour = f"{cost.cost_per_hour:.2f} an hour{replicas}"
     return f"{amount}, {hour}, at {cost.price_per_gpu_hour:g} a GPU-hour ({cost.price_source})"
+
+
+def energy_text(energy: Energy) -> str:
+    """Energy of a million output tokens, and the power behind it."""
+    amount = f"at most {energy.kwh_per_million_output_tokens:.2f} kWh per million output tokens"
+    return f"{amount} for the GPUs alone, at {energy.board_power_w} W each"
 
 
 def scaling_text(scaling: Scaling) -> str:

@@ -199,3 +199,11 @@ def test_the_speed_of_divided_caches_is_said_to_be_unknown():
     overrides = {"tensor_parallel_size": 8, "decode_context_parallel_size": 2}
     made = proven(case_of("Qwen/Qwen3-235B-A22B-FP8", "H100-SXM-80GB", 8, overrides=overrides))
     assert any("not modelled" in text for text in made.advisories)
+
+
+def test_energy_is_that_of_all_boards_at_their_limit():
+    """Two boards of 400 W (aiconfigurator, a100_sxm.yaml) take 800 J a second."""
+    made = proven(case_of("Qwen/Qwen3-8B", "A100-SXM-80GB", 2, overrides={"tensor_parallel_size": 2}))
+    watt_hours = 800 / made.estimate.output_tokens_per_s.mean * 1e6 / 3600
+    assert made.energy.kwh_per_million_output_tokens == pytest.approx(watt_hours / 1000, rel=1e-3)
+    assert proven(case_of("Qwen/Qwen3-8B", "RTX-4090-24GB")).energy is None
