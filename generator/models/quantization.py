@@ -27,6 +27,8 @@ class Format(Value):
     """True where each column carries its group's number (GPTQ with activation order)."""
     scalars: int = 0
     """float32 scalars beside the scales: global and input scales."""
+    expert_bias: bool = False
+    """True where vLLM gives experts biases in the model's dtype whatever the model has (GPTQ)."""
     kernel: Literal["", "mxfp4", "gpt_oss_mxfp4"] = ""
     """Names the kernels whose padding the stored shape follows; empty for none."""
 

@@ -24,7 +24,7 @@ def stored_bytes(matrix: Matrix, shape: Shape, form: Format | None, dtype: DType
         return ((own, own.bytes_for(elements) * shape.copies),)
     weights = ceil_div(shape.rows * shape.columns * form.bits, 8)
     parts = [(form.weights, weights), *_scales(form, shape, dtype)]
-    if matrix.bias:
+    if matrix.bias or (form.expert_bias and matrix.experts):
         parts.append((dtype, dtype.bytes_for(shape.rows)))
     return tuple((own, size * shape.copies) for own, size in parts)
 

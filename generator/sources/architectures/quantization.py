@@ -126,19 +126,23 @@ def _awq(declared: Config) -> Quantization:
     )  # fmt: skip
 
 
+def _gptq_format(bits: int, group: int, *, group_index: bool = False) -> Format:
+    """GPTQ's packing; one group a row has no order, and experts get biases (vLLM 0.32 auto_gptq.py)."""
+    form = packed_integers(bits, group, zero_points=True, group_index=group_index and group > 0)
+    return form.model_copy(update={"expert_bias": True})
+
+
 def _gptq(declared: Config) -> Quantization:
     """GPTQ: packed integers; `dynamic` names modules by expression, a leading `-:` leaves them alone."""
     bits, group = int(declared.get("bits", 4)), int(declared.get("group_size", 128))
-    form = packed_integers(bits, group, zero_points=True, group_index=bool(declared.get("desc_act")))
+    form = _gptq_format(bits, group, group_index=bool(declared.get("desc_act")))
     rules: list[QuantRule] = []
     for pattern, override in (declared.get("dynamic") or {}).items():
         target = (f"re:.*{pattern.removeprefix('-:').removeprefix('+:')}",)
         if pattern.startswith("-:"):
             rules.append(QuantRule(targets=target))
         elif override:
-            own = packed_integers(
-                int(override.get("bits", bits)), int(override.get("group_size", group)), zero_points=True
-            )
+            own = _gptq_format(int(override.get("bits", bits)), int(override.get("group_size", group)))
             rules.append(QuantRule(targets=target, format=own))
     everything = _everything(form)
     return Quantization(
@@ -150,7 +154,8 @@ def _gptq(declared: Config) -> Quantization:
 def _auto_round(declared: Config) -> Quantization:
     """AutoRound: GPTQ's or AWQ's packing, with per-module bits in `extra_config`."""
     bits, group = int(declared.get("bits", 4)), int(declared.get("group_size", 128))
-    form = packed_integers(bits, group, zero_points=True)
+    is_awq = "awq" in str(declared.get("packing_format") or "").split("_")
+    form = packed_integers(bits, group, zero_points=True) if is_awq else _gptq_format(bits, group)
     blocks = declared.get("block_name_to_quantize") or ""
     named = blocks.split(",") if isinstance(blocks, str) else blocks
     plain = tuple(
