@@ -54,6 +54,21 @@ def proposal(answers: dict[str, Any], *, cheapest: bool, apply: int, offline: bo
     return Proposal(changed, facts, plan_for(changed, facts))
 
 
+def proposed(answers: dict[str, Any], number: int, *, offline: bool) -> dict[str, Any]:
+    """Fields of the request that the N-th change proposed for these answers sets.
+
+    Raises:
+        RequestError: there is no such change.
+    """
+    from generator.planning.repairs import with_repair  # noqa: PLC0415 - start-up time
+
+    found = proposal(answers, cheapest=False, apply=0, offline=offline)
+    with_repair(found.request, found.plan.repairs, number)
+    repair = found.plan.repairs[number - 1]
+    console.note(f"applied: {repair.title} ({' '.join(repair.flags)})")
+    return repair.changes
+
+
 def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> tuple[FitRow, ...]:
     """What carries the workload and meets the targets, the cheapest first, of the GPUs and counts that are stated."""
     from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time

@@ -51,12 +51,23 @@ def _show_remarks(plan: Plan) -> None:
         console.show(f"[yellow]warning:[/yellow] {escape(text)}")
     if plan.cost and (age := price_note(plan.cost.read_on, datetime.now(tz=UTC).date())):
         console.show(f"[cyan]note:[/cyan] {age}")
+    if _is_amiss(plan) and not plan.repairs:
+        console.show("\nno single change that was tried mends it: ask for less, or combine several")
     if plan.repairs:
         what = "make it fit" if plan.feasibility.verdict == "does_not_fit" else "meet what is asked for"
         console.show(f"\n[bold]Smallest changes that {what}[/bold] (--apply N plans with one)")
         for number, repair in enumerate(plan.repairs, 1):
             console.show(f"  {number}. {escape(repair.title)}: [bold]{escape(' '.join(repair.flags))}[/bold]")
             console.show(f"     [dim]{escape(repair.effect)}[/dim]")
+
+
+def _is_amiss(plan: Plan) -> bool:
+    """Whether the plan does not fit, or misses a target that could be checked."""
+    if plan.feasibility.verdict == "does_not_fit":
+        return True
+    found, targets = plan.estimate, plan.inputs.targets
+    pairs = ((targets.ttft_ms, found.ttft_ms), (targets.tpot_ms, found.tpot_ms)) if found else ()
+    return any(asked is not None and latency.mean > asked for asked, latency in pairs)
 
 
 def price_note(read_on: str, today: date) -> str:

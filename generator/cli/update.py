@@ -9,6 +9,7 @@ import typer
 
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
+from generator.cli.proposal import APPLY_HELP, proposed
 from generator.errors import ConflictError, RequestError, SourceError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def update(
     report_to: Annotated[Path | None, typer.Option("--report", help="Write the report there as Markdown.")] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Plan for the changes of both merged branches.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last update back.")] = False,
+    apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
 ) -> None:
     """Update a deployment repository: change answers, plan again, merge; your own edits survive.
@@ -41,7 +43,7 @@ def update(
     """
     for warning in stated.warnings:
         console.warn(warning)
-    others = every or dry_run or replan or upgrade or bool(ref) or keep_defaults
+    others = every or dry_run or replan or upgrade or bool(ref) or keep_defaults or bool(apply)
     if (undo and (stated.answers or stated.dropped or others or resolve)) or (resolve and others):
         raise RequestError(f"{'--undo' if undo else '--resolve'} stands alone: run the other update after it")
     if undo:
@@ -56,7 +58,13 @@ def update(
         options |= {"upgrade": upgrade or bool(ref), "ref": ref or None, "keep_defaults": keep_defaults}
 
     def one(place: Path) -> UpdateReport:
-        return _updated(place, stated, options, replan=replan, dry_run=dry_run, resolve=resolve)
+        if resolve:
+            from generator.operations.resolve import resolve as settle  # noqa: PLC0415 - start-up time
+
+            return settle(place, stated.answers, **options)
+        changes = _changes(place, stated, replan=replan)
+        changes |= _applied(place, changes, apply, offline=offline) if apply else {}
+        return _updated(place, changes, options, dry_run=dry_run)
 
     _tell(*_collected(one, _places(directory, every=every)), report_to)
 
@@ -85,16 +93,10 @@ def _tell(done: list[UpdateReport], conflicts: list[ConflictError], report_to: P
         raise conflicts[0]
 
 
-def _updated(
-    place: Path, stated: Stated, options: dict[str, Any], *, replan: bool, dry_run: bool, resolve: bool
-) -> UpdateReport:
+def _updated(place: Path, changes: dict[str, Any], options: dict[str, Any], *, dry_run: bool) -> UpdateReport:
     from generator.operations.preview import preview  # noqa: PLC0415 - start-up time
-    from generator.operations.resolve import resolve as settle  # noqa: PLC0415
     from generator.operations.update import update as merge  # noqa: PLC0415
 
-    if resolve:
-        return settle(place, stated.answers, **options)
-    changes = _changes(place, stated, replan=replan)
     return preview(place, changes, **options) if dry_run else merge(place, changes, **options)
 
 
@@ -123,6 +125,14 @@ def _write(place: Path, done: list[UpdateReport]) -> None:
         place.write_text("\n".join(map(update_markdown, done)), encoding="utf-8")
     except OSError as error:
         raise SourceError(f"{place} cannot be written: {error.strerror}") from error
+
+
+def _applied(directory: Path, changes: dict[str, Any], number: int, *, offline: bool) -> dict[str, Any]:
+    """The answers that the N-th change which the changed deployment's plan proposes would set."""
+    from generator.rendering.answers import read  # noqa: PLC0415 - start-up time
+
+    answers = read(directory.expanduser().absolute()).inputs | changes
+    return proposed(answers, number, offline=offline)
 
 
 def _changes(directory: Path, stated: Stated, *, replan: bool) -> dict[str, Any]:

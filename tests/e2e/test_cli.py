@@ -497,3 +497,22 @@ def test_a_repository_for_the_cheapest_gpus_is_generated(vllm_wizard, tmp_path):
     assert status == 0, err
     answers = (tmp_path / "made/.copier-answers.yml").read_text(encoding="utf-8")
     assert "gpu: any" not in answers
+
+
+def test_a_deployment_takes_a_proposed_change_by_its_number(vllm_wizard, tmp_path):
+    place = tmp_path / "made"
+    status, _, err = vllm_wizard("generate", *QWEN, "--gpu", "L4", "--output-dir", place, "--yes")
+    assert status == 0, err
+    status, _, err = vllm_wizard("update", place, "--tpot-ms", 40, "--apply", 1, "--offline")
+    assert status == 0, err
+    assert "applied: " in err
+    answers = (place / ".copier-answers.yml").read_text(encoding="utf-8")
+    assert re.search(r"^tpot_ms: 40", answers, re.MULTILINE)
+    status, _, err = vllm_wizard("update", place, "--apply", 9, "--offline")
+    assert status == 2, err
+
+
+def test_a_target_that_no_change_meets_is_said(vllm_wizard):
+    status, out, _ = vllm_wizard("plan", *H100, "--tpot-ms", 0.1)
+    assert status == 0
+    assert "no single change that was tried mends it" in out
