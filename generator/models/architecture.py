@@ -44,6 +44,8 @@ class Tower(Value):
     """Tensors outside the blocks: patch and position embeddings, norms, projector."""
     hidden_size: int = 0
     intermediate_size: int = 0
+    num_heads: int = 0
+    """Attention heads that tensor parallelism splits and therefore must divide; 0 where ranks hold them whole."""
     patches_per_token: int = 1
     """Patches that become one token of the decoder: merged, pooled or shuffled."""
     any_resolution: bool = False

@@ -66,6 +66,8 @@ def check_layout(case: Case, layout: Layout) -> None:
             architecture=case.architecture,
             layout=layout,
             settings=case.cache_settings(default_limits(case)),
+            encoders_whole=case.fixed.get("mm_encoder_tp_mode") == "data"
+            or bool(case.fixed.get("language_model_only")),
             gpus_per_node=case.cluster.gpus_per_node,
             nodes=case.cluster.nodes,
             gpu_name=case.gpu.name,

@@ -17,6 +17,7 @@ from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.rule_shapes import attention_mixers, state_heads
+from generator.planning.tower_rules import towers_divide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,8 @@ class Start(Value):
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where the checkpoint names no quant_method of its own."""
     chunked_prefill: bool = True
+    encoders_whole: bool = False
+    """True where `mm_encoder_tp_mode` is `data`, or no encoder is built."""
 
 
 def check_start(start: Start) -> None:
@@ -255,7 +258,7 @@ def cache_dtype_runs(start: Start) -> None:
 RULES: tuple[Callable[[Start], None], ...] = (
     modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes, heads_divide,
     experts_present, stages_have_layers, decode_context_parallel_fits, quantization_runs, dtype_runs,
-    key_value_heads_divide, states_divide, experts_divide, cache_dtype_runs,
+    key_value_heads_divide, states_divide, experts_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 

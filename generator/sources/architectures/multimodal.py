@@ -47,7 +47,7 @@ def read_towers(config: Config) -> tuple[Tower, ...]:
     _refuse_unread(config, model_type)
     text = text_config(config)
     if model_type == "whisper":
-        return (whisper_tower(config),)
+        return (_headed(whisper_tower(config), config),)
     if model_type in CONFORMER:
         return CONFORMER[model_type](config, text)
     return (*_vision_towers(config, model_type, text), *_audio_towers(config, model_type, text))
@@ -81,12 +81,12 @@ def _vision_towers(config: Config, model_type: str, text: Config) -> tuple[Tower
     if model_type in WITH_OWN_ENCODER:
         towers = WITH_OWN_ENCODER[model_type](config, vision, text)
         shape = encoder_shape(config, {} if isinstance(vision.get("width"), dict) else vision)
-        return tuple(tower.model_copy(update=shape) for tower in towers)
+        return tuple(_headed(tower.model_copy(update=shape), vision) for tower in towers)
     if model_type in BEHIND_ENCODER:
         tower = BEHIND_ENCODER[model_type](config, vision, text)
     else:
         tower = VISION.get(model_type, generic_tower)(vision, text)
-    return (tower.model_copy(update=encoder_shape(config, vision)),)
+    return (_headed(tower.model_copy(update=encoder_shape(config, vision)), vision),)
 
 
 def _refuse_blind(config: Config, model_type: str) -> None:
@@ -107,7 +107,17 @@ def _audio_towers(config: Config, model_type: str, text: Config) -> tuple[Tower,
     audio = _part(config, _AUDIO)
     if audio is None:
         return ()
-    return (AUDIO.get(model_type, generic_audio_tower)(config, audio, text),)
+    return (_headed(AUDIO.get(model_type, generic_audio_tower)(config, audio, text), audio),)
+
+
+def _headed(tower: Tower, part: Config) -> Tower:
+    """The tower with the heads that its ranks share, where its attention is split whatever they are."""
+    first = tower.block[0] if tower.block else None
+    if first is None or tower.num_heads or first.shard != "column" or first.undivided:
+        return tower
+    names = ("num_heads", "num_attention_heads", "encoder_attention_heads")
+    heads = next((part[name] for name in names if isinstance(part.get(name), int)), 0)
+    return tower.model_copy(update={"num_heads": heads})
 
 
 def _part(config: Config, keys: tuple[str, ...]) -> Config | None:

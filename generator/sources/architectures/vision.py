@@ -175,6 +175,7 @@ def nvlm_tower(vision: Config, text: Config) -> Tower:
     width, inner = (heads + 7) * (hidden // heads), integer(text, "intermediate_size")
     qkv, proj, *others = tower.block
     return tower.model_copy(update={
+        "num_heads": heads + 7,
         "block": (
             qkv.model_copy(update={"rows": 3 * width, "undivided": 0}),
             proj.model_copy(update={"columns": width, "undivided": 0}),
