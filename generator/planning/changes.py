@@ -71,7 +71,7 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
     yield from _siblings(case)
-    yield from _more_gpus(case)
+    yield from _more_gpus(case, nodes_too=unfit or case.cluster.gpus_per_node >= _COUNTS[-1])
     yield from _larger_gpus(case, chosen) if unfit else _faster_gpus(case, chosen)
 
 
@@ -162,7 +162,8 @@ def sibling_cases(case: Case) -> Iterator[Sibling]:
         bound = [name for name in _OF_CHECKPOINT if name in case.fixed]
         plain = _without(case, *bound)
         request = plain.request.model_copy(update={"model": facts.id, "revision": facts.revision or ""})
-        changed = plain.model_copy(update={"request": request, "facts": facts})
+        same = facts.model_copy(update={"draft": case.facts.draft})
+        changed = plain.model_copy(update={"request": request, "facts": same})
         stored = facts.checkpoint.quantization
         changed = Case(**{name: getattr(changed, name) for name in Case.model_fields})
         yield Sibling(
@@ -178,13 +179,14 @@ def _runs(case: Case, facts: ModelFacts) -> Arithmetic | None:
     return found if found and found.verdict != "unsupported" else None
 
 
-def _more_gpus(case: Case) -> Iterator[Change]:
+def _more_gpus(case: Case, *, nodes_too: bool) -> Iterator[Change]:
     """More GPUs in the node, then more nodes; sizes of the user's that would not use them are given back."""
     sizes = _sizes(case)
     own, nodes = case.cluster.gpus_per_node, case.cluster.nodes
     most = max(own, _COUNTS[-1])
     wider = [(count, nodes) for count in _COUNTS if count > own]
-    for count, many in (*wider, *((most, more) for more in _NODES if more > nodes)):
+    more_nodes = [(most, more) for more in _NODES if nodes_too and more > nodes]
+    for count, many in (*wider, *more_nodes):
         flags = (*(("--gpus", str(count)) if count != own else ()), *(("--nodes", str(many)) if many != nodes else ()))
         where = plural(count, "GPU") if many == 1 else f"{plural(many, 'node')} of {count} GPUs"
         cluster = case.cluster.model_copy(update={"gpus_per_node": count, "nodes": many})
