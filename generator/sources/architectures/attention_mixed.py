@@ -125,6 +125,27 @@ def _mimo_v2(config: Config) -> Mixers:
     return tuple(sliding if slides else full for slides in config["hybrid_layer_pattern"])
 
 
+def _laguna(config: Config) -> Mixers:
+    """Laguna: each layer names its query heads; layers slide only where `layer_types` says so (laguna.py:300)."""
+    count = int(config["num_hidden_layers"])
+    queries = config.get("num_attention_heads_per_layer") or [config["num_attention_heads"]] * count
+    words = config.get("layer_types") or ["full_attention"] * count
+    traits = Traits(output_bias="attention_bias", qk_norm=True)
+    sinks = bool(config.get("swa_attention_sink_enabled"))
+    rows = layer_windows({**config, "layer_types": words}, traits)
+    return tuple(
+        windowed(heads({**config, "num_attention_heads": int(number)}, traits._replace(sinks=slides)), word, window)
+        for number, (word, window) in zip(queries, rows, strict=True)
+        for slides in (sinks and word == "sliding_attention",)
+    )
+
+
+def _dbrx(config: Config) -> Mixers:
+    """DBRX: ordinary heads, of which `attn_config` names those of keys and values (dbrx.py)."""
+    shape = heads({**config, "num_key_value_heads": config["attn_config"]["kv_n_heads"]}, Traits(qkv_bias=False))
+    return (shape,) * int(config["n_layers"])
+
+
 def _whisper(config: Config) -> Mixers:
     """Whisper: each decoder layer attends to itself and to the encoder (model_executor/models/whisper.py)."""
     count = int(config["decoder_attention_heads"])
@@ -142,6 +163,6 @@ def _whisper(config: Config) -> Mixers:
 MIXED: dict[str, Callable[[Config], Mixers]] = {
     "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
     "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas, "step3p5": _step3p5, "mimo_v2_flash": _mimo_v2,
-    "mimo_v2": _mimo_v2, "whisper": _whisper,
+    "mimo_v2": _mimo_v2, "whisper": _whisper, "laguna": _laguna, "dbrx": _dbrx,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

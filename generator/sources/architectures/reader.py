@@ -17,6 +17,7 @@ from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.gemma_layered import GEMMA_LAYERED
 from generator.sources.architectures.heads import both_ways
 from generator.sources.architectures.hybrid import HYBRID
+from generator.sources.architectures.laguna import NESTED
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, read_towers
@@ -37,6 +38,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
     **LATENT,
     **STATE_SPACE,
     **ENCODERS,
+    **NESTED,
 }
 
 
