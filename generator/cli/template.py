@@ -76,7 +76,7 @@ def use(
     from generator.operations.team import use as move  # noqa: PLC0415 - start-up time
 
     done = move(directory, source)
-    console.out(f"template {done.template} from {done.after} (before: {done.before}); commit {done.path}")
+    console.out(f"template {done.template} comes from {done.after}\nbefore: {done.before}\nNext: git diff, then commit")
 
 
 @template.command()

@@ -49,6 +49,8 @@ def update(
     if undo:
         _undo(directory)
         return
+    if report_to is not None and not report_to.parent.is_dir():
+        raise SourceError(f"{report_to} cannot be written: {report_to.parent} is no directory; nothing was changed")
     options: dict[str, Any] = {
         "offline": offline,
         "progress": console.progress(),
@@ -103,10 +105,7 @@ def _updated(place: Path, changes: dict[str, Any], options: dict[str, Any], *, d
 def _places(directory: Path, *, every: bool) -> tuple[Path, ...]:
     from generator.operations.check import deployments  # noqa: PLC0415 - start-up time
 
-    found = deployments(directory) if every else (directory,)
-    if not found:
-        raise RequestError(f"{directory} holds no deployment: name a repository that `vllm-wizard generate` made")
-    return found
+    return deployments(directory) if every else (directory,)
 
 
 def _undo(directory: Path) -> None:

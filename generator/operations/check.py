@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.engines import all_versions
+from generator.errors import RequestError
 from generator.models.value import Value
 from generator.operations.findings import Finding, findings, newest_template
 from generator.operations.state import State
@@ -89,8 +90,18 @@ def check(
 
 
 def deployments(root: Path) -> tuple[Path, ...]:
-    """Every deployment at or below `root`, by path; git's own and hidden directories are not entered."""
-    return tuple(sorted(_deployments(root.expanduser().absolute())))
+    """Every deployment at or below `root`, by path; git's own and hidden directories are not entered.
+
+    Raises:
+        RequestError: there is none, or a directory cannot be read.
+    """
+    try:
+        found = tuple(sorted(_deployments(root.expanduser().absolute())))
+    except OSError as error:
+        raise RequestError(f"{error.filename} cannot be read: {error.strerror}") from error
+    if not found:
+        raise RequestError(f"{root} holds no deployment: name a repository that `vllm-wizard generate` made")
+    return found
 
 
 def _deployments(folder: Path) -> Iterator[Path]:

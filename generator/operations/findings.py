@@ -157,6 +157,8 @@ def unrendered(state: State) -> Iterator[str]:
 
 def served_otherwise(state: State) -> Iterator[str]:
     """serve.yaml is not the recorded plan's ({}): `vllm-wizard adopt` turns the edit into overrides."""
+    if _SERVE in state.marked:
+        return
     try:
         served = state.mapping(_SERVE)
     except GeneratorError as error:
@@ -168,6 +170,8 @@ def served_otherwise(state: State) -> Iterator[str]:
 
 def profile_otherwise(state: State) -> Iterator[str]:
     """profile.yaml states other answers than are recorded ({}): `vllm-wizard update --profile profile.yaml`."""
+    if _PROFILE in state.marked:
+        return
     try:
         stated = load_profile(state.place / _PROFILE).answers
     except SourceError:

@@ -70,7 +70,7 @@ def generate(
     copier_ext.refuse_unfit(plan)
     answers = wanted.model_dump(mode="json") | {"model_facts": copier_ext.facts_answer(wanted, known)}
     answers |= naming
-    with isolated(), TemporaryDirectory(prefix=".vllm-wizard-", dir=_scratch(place)) as scratch:
+    with isolated(), _scratch(place) as scratch:
         made = Path(scratch) / "made" / place.name
         used = _render(made, answers, template, packaged, checkout)
         files = tuple(sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()))
@@ -104,9 +104,13 @@ def _vacant(destination: Path) -> Path:
     return place
 
 
-def _scratch(place: Path) -> Path:
-    """The nearest existing directory of the destination: a move from there stays on one file system."""
-    return next(folder for folder in (place, *place.parents) if folder.is_dir())
+def _scratch(place: Path) -> TemporaryDirectory[str]:
+    """A directory in the nearest existing one of the destination: a move from there stays on one file system."""
+    near = next(folder for folder in (place, *place.parents) if folder.is_dir())
+    try:
+        return TemporaryDirectory(prefix=".vllm-wizard-", dir=near)
+    except OSError as error:
+        raise RenderError(f"{near} cannot be written: {error.strerror}; name another directory") from error
 
 
 def _render(made: Path, answers: dict[str, object], template: str | None, packaged: Path, checkout: Path) -> str:

@@ -88,7 +88,7 @@ def difference(first: str, second: str, packaged: Path = store.PACKAGED) -> str:
 def _address(source: str) -> str:
     """A path on this machine in full, because git and Copier run elsewhere; a URL as it is."""
     place = Path(source).expanduser()
-    return str(place.absolute()) if place.exists() else source
+    return str(place.resolve()) if place.exists() else source
 
 
 def _refuse_other_history(before: Answers, after: str) -> None:

@@ -14,7 +14,7 @@ from jinja2 import TemplateError
 from yaml import YAMLError
 
 from generator.errors import GeneratorError, RenderError
-from generator.rendering.git import last_line
+from generator.rendering.git import telling_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -94,7 +94,7 @@ def _translated() -> Iterator[None]:
     except (CopierAnswersInterrupt, GeneratorError):
         raise
     except ProcessExecutionError as error:
-        raise RenderError(f"git: {last_line(str(error.stderr)) or 'failed'}") from error
+        raise RenderError(f"git: {telling_line(str(error.stderr)) or 'failed'}") from error
     except (CopierError, TemplateError, YAMLError, ValueError, TypeError, OSError) as error:
         raise _planners(error) or RenderError(_one_line(error)) from error
     except AssertionError as error:  # Copier's own, where a directory stands in the place of a rendered file

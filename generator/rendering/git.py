@@ -24,6 +24,7 @@ _BENDS = frozenset(
     )
 )  # fmt: skip
 """Variables that git exports to hooks or that change what it reads (`git rev-parse --local-env-vars`)."""
+_TELLING = ("! [", "fatal:", "error:")
 _SETTINGS = {"status.showUntrackedFiles": "all", "core.hooksPath": os.devnull, "advice.detachedHead": "false"}
 """Without the first, Copier overwrites a conflicting edit; with a failing hook, it cannot even copy."""
 
@@ -67,7 +68,7 @@ def git(
     except FileNotFoundError as error:
         raise RenderError("git was not found: install git and run this again") from error
     if done.returncode not in accept:
-        raise RenderError(f"git {_verb(arguments)}: {last_line(done.stderr) or done.returncode}")
+        raise RenderError(f"git {_verb(arguments)}: {telling_line(done.stderr) or done.returncode}")
     return done.stdout
 
 
@@ -76,9 +77,10 @@ def _verb(arguments: tuple[str, ...]) -> str:
     return next(word for before, word in pairwise(("", *arguments)) if "-c" not in {before, word})
 
 
-def last_line(text: str) -> str:
-    """The last line of `text` that says anything."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+def telling_line(text: str) -> str:
+    """The line of git's words that says what is wrong, or the last that says anything; advice comes after it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith(_TELLING)), lines[-1] if lines else "")
 
 
 def _appended(environment: Mapping[str, str]) -> dict[str, str]:

@@ -363,6 +363,31 @@ def test_bad_words_of_generate_write_nothing(refused, tmp_path, words, line):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "line"),
+    [
+        (2, ("check", "{}/nowhere"), r"generate"),
+        (2, ("check", "--all", "{}/nowhere"), r"cannot be read"),
+        (2, ("check", "--all", "{}"), r"holds no deployment"),
+        (2, ("update", "--all", "{}/file"), r"cannot be read: Not a directory"),
+        (2, ("update", "--undo", "{}"), r"generate"),
+        (2, ("update", "--resolve", "{}"), r"generate"),
+        (4, ("update", "{}", "--report", "{}/nowhere/x.md"), r"nothing was changed"),
+        (2, ("adopt", "{}/file"), r"generate"),
+        (6, ("template", "publish", "{}/none.git"), r"does not appear to be a git repository"),
+        (2, ("template", "use", "embedded", "{}"), r"generate"),
+        (2, ("template", "diff", "1.0.0", "9.9.9"), r"no template 9\.9\.9; there are 1\.0\.0"),
+        (2, ("template", "release", "x", "--when", "2026-01-01"), r"write X\.Y\.Z"),
+        (4, ("engine", "import", "{}/nowhere"), r"cannot be read"),
+        (4, ("engine", "import", "{}/file"), r"no dump"),
+    ],
+)  # fmt: skip
+def test_bad_words_of_the_other_commands_write_nothing(refused, tmp_path, status, words, line):
+    (tmp_path / "file").write_text("mine\n")
+    assert re.search(line, refused(status, *(word.format(tmp_path) for word in words)))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_taken_destination_is_refused_and_untouched(refused, tmp_path):
     (tmp_path / "mine").touch()
     assert "is not empty" in refused(2, "generate", *H100, "--yes", "-o", tmp_path)

@@ -10,7 +10,7 @@ from plumbum import local
 
 from generator.errors import RenderError
 from generator.rendering import copier_driver
-from generator.rendering.git import git, isolated
+from generator.rendering.git import git, isolated, telling_line
 
 QUESTION = "_envops: {undefined: jinja2.StrictUndefined}\nname: {type: str, default: x}\n"
 
@@ -91,7 +91,14 @@ def test_a_missing_git_is_named(tmp_path, monkeypatch):
         git("status", at=tmp_path)
 
 
-def test_a_failing_git_says_its_last_line(tmp_path):
+def test_a_failing_git_says_what_is_wrong_and_not_its_advice(tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     with pytest.raises(RenderError, match="git rev-parse: fatal: Needed a single revision"):
         git("rev-parse", "--verify", "HEAD", at=tmp_path)
+
+
+def test_a_rejected_push_says_what_was_rejected():
+    said = "To ../x.git\n ! [rejected] main -> main (fetch first)\nerror: failed to push some refs\nhint: pull first\n"
+    assert telling_line(said) == "! [rejected] main -> main (fetch first)"
+    assert telling_line("\nAnything.\n\n") == "Anything."
+    assert telling_line("") == ""
