@@ -234,6 +234,18 @@ def minimax_text_mixers(config: Config) -> Mixers:
     return tuple(attention if kinds[i] else linear for i in range(count))
 
 
+def bailing_hybrid_mixers(config: Config) -> Mixers:
+    """Ling 2.5: every `layer_group_size`-th layer is latent, the others lightning attention (bailing_moe_linear.py:68).
+
+    The norm of a layer's output has `group_norm_size` groups, over which the ranks must divide.
+    """
+    group, count = int(config.get("layer_group_size") or 1), int(config["num_hidden_layers"])
+    queries = int(config["num_attention_heads"])
+    linear = LinearAttention(num_heads=queries, head_dim=config.get("head_dim") or config["hidden_size"] // queries)
+    latent = mla(config)
+    return tuple(linear if (i + 1) % group else latent for i in range(count))
+
+
 RECURRENT: dict[str, Callable[[Config], Mixers]] = {
     **dict.fromkeys(
         ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_mixers
@@ -242,6 +254,6 @@ RECURRENT: dict[str, Callable[[Config], Mixers]] = {
     "granitemoehybrid": granite_hybrid_mixers, "bamba": bamba_mixers, "falcon_h1": falcon_h1_mixers,
     "jamba": jamba_mixers, "mamba": mamba1_mixers, "falcon_mamba": mamba1_mixers, "mamba2": mamba2_mixers,
     "zamba2": zamba2_mixers, "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,
-    "minimax_text_01": minimax_text_mixers,
+    "minimax_text_01": minimax_text_mixers, "bailing_hybrid": bailing_hybrid_mixers,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

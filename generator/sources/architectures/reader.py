@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindow
 from generator.sources.architectures.attention import is_generic, mixers
+from generator.sources.architectures.bailing import BAILING
 from generator.sources.architectures.blocks import has_experts
 from generator.sources.architectures.composite import completed
 from generator.sources.architectures.decoder import Decoder, assemble, class_name
@@ -39,6 +40,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
     **STATE_SPACE,
     **ENCODERS,
     **NESTED,
+    **BAILING,
 }
 
 
