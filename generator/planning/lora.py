@@ -17,54 +17,92 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
-EMBEDDINGS = {
-    "GemmaForCausalLM": False,
-    "Gemma2ForCausalLM": False,
-    "Gemma3ForCausalLM": False,
-    "Glm4MoeForCausalLM": False,
-    "GraniteForCausalLM": True,
-    "LlamaForCausalLM": True,
-    "MistralForCausalLM": False,
-    "MixtralForCausalLM": True,
-    "Qwen2ForCausalLM": False,
-    "Qwen2MoeForCausalLM": False,
-    "Qwen3ForCausalLM": True,
-    "Qwen3MoeForCausalLM": True,
+_LAYERS = (
+    "BertModel", "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Ernie4_5_MoeForCausalLM", "GPTNeoXForCausalLM",
+    "Gemma2ForCausalLM", "Gemma3ForCausalLM", "GemmaForCausalLM", "Glm4ForCausalLM", "Glm4MoeForCausalLM",
+    "GptOssForCausalLM", "MiniMaxM2ForCausalLM", "MistralForCausalLM", "ModernBertModel", "OPTForCausalLM",
+    "OlmoeForCausalLM", "Qwen2ForCausalLM", "Qwen2MoeForCausalLM", "RobertaModel",
+)  # fmt: skip
+_EMBEDDING = (
+    "ArceeForCausalLM", "Cohere2ForCausalLM", "CohereForCausalLM", "FlexOlmoForCausalLM", "GlmForCausalLM",
+    "Olmo2ForCausalLM", "Olmo3ForCausalLM", "OlmoForCausalLM", "PhiForCausalLM", "SeedOssForCausalLM",
+    "SmolLM3ForCausalLM", "SolarOpenForCausalLM", "Starcoder2ForCausalLM",
+)  # fmt: skip
+_BOTH_ENDS = (
+    "Ernie4_5ForCausalLM", "Exaone4ForCausalLM", "ExaoneMoEForCausalLM", "GraniteForCausalLM", "GraniteMoeForCausalLM",
+    "GraniteMoeSharedForCausalLM", "LlamaForCausalLM", "MixtralForCausalLM", "Phi3ForCausalLM", "PhiMoEForCausalLM",
+    "Qwen3ForCausalLM", "Qwen3MoeForCausalLM",
+)  # fmt: skip
+ENDS: dict[str, int] = dict.fromkeys(_LAYERS, 0) | dict.fromkeys(_EMBEDDING, 1) | dict.fromkeys(_BOTH_ENDS, 2)
+"""Classes whose adapters vLLM 0.32 allocates as `lora_bytes` counts them, each read from its own tensors; and whether
+they may change nothing outside the layers, the embedding too, or embedding and head."""
+
+_QKV, _UP = frozenset({"k_proj", "v_proj"}), frozenset({"up_proj"})
+_ONE_PAIR: dict[str, frozenset[str]] = {
+    "GPTNeoXForCausalLM": _QKV,
+    "GlmForCausalLM": _UP,
+    "GptOssForCausalLM": _UP,
+    "ModernBertModel": _QKV | _UP,
+    "Phi3ForCausalLM": _QKV | _UP,
 }
-"""Classes whose adapters were measured on vLLM 0.32, and whether they may change embedding and head."""
+"""Classes whose checkpoints store merged layers, so that one pair serves them all: matrices that share another's half
+(vLLM 0.32 lora/layers/column_parallel_linear.py: n_slices 1, fused_moe.py: FusedMoE3DWithLoRA)."""
 
 MOST_VOCABULARY = 258_048
 """Largest vocabulary of a head that adapters may change (vLLM 0.32 lora/layers/logits_processor.py:91)."""
 
-_NOT_COUNTED = ("fully_sharded_loras", "enable_moe_shared_loras", "lora_target_modules", "enable_tower_connector_lora")
-_DEFAULT_RANK = 16
+_NOT_COUNTED = ("enable_moe_shared_loras", "lora_target_modules", "enable_tower_connector_lora")
+_DEFAULT_RANK, _HEAD_TOO = 16, 2
 
 
 def lora_bytes(
-    architecture: Architecture, layout: Layout, *, max_loras: int, max_lora_rank: int, dtype: DType
+    architecture: Architecture,
+    layout: Layout,
+    *,
+    max_loras: int,
+    max_lora_rank: int,
+    dtype: DType,
+    fully_sharded: bool = False,
 ) -> tuple[int, ...]:
     """Bytes that `max_loras` adapters take on the worst rank of every pipeline stage.
 
     Each matrix gets a pair of `max_lora_rank`: the half on the side that tensor parallelism splits is split, the other
-    is whole on each rank (vLLM 0.32 lora/layers/base_linear.py:133, column_parallel_linear.py:224, fused_moe.py:162).
+    is whole on each rank (vLLM 0.32 lora/layers/base_linear.py:133, column_parallel_linear.py:224, fused_moe.py:162);
+    `fully_sharded` splits it too: the rank before split outputs, the outputs behind split inputs.
 
     Raises:
         UnsupportedArchitectureError: no one measured adapters of the model's class.
         RequestError: the vocabulary is larger than vLLM takes with adapters.
     """
-    embeddings = _embeddings(architecture)
+    ends_adapted, shared = _ends(architecture), _ONE_PAIR.get(architecture.architecture, frozenset())
     bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
     elements: Counter[int] = Counter()
     for module in modules(architecture):
         if _is_adapted(module):
             for stage, (first, end) in enumerate(bounds):
                 held = sum(first <= layer < end for layer in module.layers)
-                elements[stage] += held * _pair_elements(module.matrix, layout, max_lora_rank)
-    if embeddings:
-        ends = (architecture.vocab_size + architecture.hidden_size) * max_lora_rank
-        elements[0] += ends
-        elements[len(bounds) - 1] += ends
+                elements[stage] += held * _pair_elements(
+                    module.matrix, layout, max_lora_rank, fully_sharded=fully_sharded, shared=shared
+                )
+    end = (architecture.vocab_size + architecture.hidden_size) * max_lora_rank
+    elements[0] += end * (ends_adapted >= 1)
+    elements[len(bounds) - 1] += end * (ends_adapted == _HEAD_TOO and architecture.lm_head)
     return tuple(dtype.bytes_for(elements[stage] * max_loras) for stage in range(len(bounds)))
+
+
+def check_sharding(case: Case, layout: Layout) -> None:
+    """Return only where vLLM can split the adapters' whole halves as well.
+
+    Raises:
+        RequestError: the rank does not divide, or experts are spread over ranks (0.32 lora/layers/fused_moe.py:239).
+    """
+    if not (case.fixed.get("enable_lora") and case.fixed.get("fully_sharded_loras")):
+        return
+    rank, tensor = int(case.fixed.get("max_lora_rank", _DEFAULT_RANK)), layout.tensor_parallel_size
+    if rank % tensor:
+        raise RequestError(f"fully_sharded_loras splits max_lora_rank ({rank}) over {tensor} GPUs: choose a multiple")
+    if layout.enable_expert_parallel:
+        raise RequestError("vLLM has no fully_sharded_loras with expert parallelism: leave one of them out")
 
 
 def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
@@ -76,6 +114,7 @@ def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
     """
     if not case.fixed.get("enable_lora"):
         return weights
+    check_sharding(case, layout)
     dtype = _dtype(case)
     sizes = lora_bytes(
         case.architecture,
@@ -83,6 +122,7 @@ def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
         max_loras=case.fixed.get("max_loras", 1),
         max_lora_rank=int(case.fixed.get("max_lora_rank", _DEFAULT_RANK)),
         dtype=dtype,
+        fully_sharded=bool(case.fixed.get("fully_sharded_loras")),
     )
     stages = zip(weights.stages, sizes, strict=True)
     return RankWeights(stages=tuple(_grown(stage, size, dtype) for stage, size in stages))
@@ -106,14 +146,14 @@ def check_lora(case: Case) -> None:
             raise RequestError(f"memory of adapters with {name} is not planned: leave it out")
 
 
-def _embeddings(architecture: Architecture) -> bool:
-    found = EMBEDDINGS.get(architecture.architecture)
+def _ends(architecture: Architecture) -> int:
+    found = ENDS.get(architecture.architecture)
     if found is None:
         raise UnsupportedArchitectureError(
             f"LoRA adapters of {architecture.architecture or architecture.model_type} are not planned; "
-            f"they are for {', '.join(EMBEDDINGS)}: leave --set enable_lora out"
+            f"they are for {', '.join(sorted(ENDS))}: leave --set enable_lora out"
         )
-    if found and architecture.vocab_size > MOST_VOCABULARY:
+    if found == _HEAD_TOO and architecture.lm_head and architecture.vocab_size > MOST_VOCABULARY:
         raise RequestError(
             f"vLLM takes adapters up to a vocabulary of {MOST_VOCABULARY:,}, this model has "
             f"{architecture.vocab_size:,}: leave --set enable_lora out"
@@ -126,12 +166,17 @@ def _is_adapted(module: WeightModule) -> bool:
     return module.place == "layer" and module.matrix.columns > 1
 
 
-def _pair_elements(matrix: Matrix, layout: Layout, rank: int) -> int:
+def _pair_elements(matrix: Matrix, layout: Layout, rank: int, *, fully_sharded: bool, shared: frozenset[str]) -> int:
     """Elements of the pair `rank x inputs` and `outputs x rank` that one rank holds of one adapter."""
     shape = rank_shape(matrix, layout)
-    inputs = shape.columns if matrix.shard == "row" else matrix.columns
-    outputs = matrix.rows if matrix.shard == "row" else shape.rows
-    return (inputs + outputs) * rank * shape.copies
+    whole = matrix.shard == "replicated" or (matrix.undivided > 0 and shape.rows == matrix.rows)
+    ranks = layout.tensor_parallel_size if fully_sharded and not whole else 1
+    if matrix.shard == "row":
+        pair = shape.columns * rank + matrix.rows // ranks * rank
+    else:
+        own = matrix.name.rpartition(".")[2] not in shared
+        pair = own * matrix.columns * (rank // ranks) + shape.rows * rank
+    return pair * shape.copies
 
 
 def _grown(stage: StageWeights, size: int, dtype: DType) -> StageWeights:

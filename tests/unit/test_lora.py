@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from generator.catalogue.models import embedded_model
@@ -12,6 +15,9 @@ from generator.models.request import Request
 from generator.planning.lora import lora_bytes
 from generator.sources.architectures import read_architecture
 from generator.workflow import plan_for
+
+ADAPTERS = json.loads((Path(__file__).parents[1] / "fixtures" / "adapters.json").read_text())
+DEEPSEEK_BYTES = 1_396_047_872
 
 TINY = {
     "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -63,6 +69,40 @@ def test_adapters_take_what_vllm_allocates(model_type, name, more, slots_and_ran
     assert found == (allocated,)
 
 
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_every_class_takes_what_vllm_allocates(name):
+    """Four layers of each family, two adapters of rank 16: the tensors of vLLM 0.32's LoRAModelManager, summed."""
+    shapes = read_architecture(ADAPTERS[name]["config"])
+    found = lora_bytes(shapes, Layout(), max_loras=2, max_lora_rank=16, dtype=DType.BF16)
+    assert found == (ADAPTERS[name]["bytes"],)
+
+
+def test_latent_attention_and_shared_experts_are_counted():
+    """DeepSeek-R1 with one dense layer and three of experts, measured in the same way."""
+    whole = embedded_model("deepseek-ai/DeepSeek-R1").architecture
+    shapes = type(whole).model_validate(whole.model_dump() | {"layer_pattern": "0 1*3"})
+    found = lora_bytes(shapes, Layout(), max_loras=2, max_lora_rank=16, dtype=DType.BF16)
+    assert found == (DEEPSEEK_BYTES,)
+
+
+def test_fully_sharded_adapters_split_the_other_half_too():
+    """Llama 3.1 8B, rank 16, TP 2 by create_lora_weights: A of 8 x 4096 before split outputs, B of 2048 x 16 behind."""
+    shapes = embedded_model("meta-llama/Llama-3.1-8B-Instruct").architecture
+    layer = 3 * 8 * 4096 + 16 * (2048 + 512 + 512) + 16 * (2048 + 2048)
+    layer += 2 * 8 * 4096 + 16 * 14336 + 16 * (7168 + 2048)
+    ends = 2 * 16 * (128256 + 4096)
+    halves = Layout(tensor_parallel_size=2)
+    found = lora_bytes(shapes, halves, max_loras=4, max_lora_rank=16, dtype=DType.BF16, fully_sharded=True)
+    assert found == ((32 * layer + ends) * 4 * 2,)
+
+
+def test_fully_sharded_adapters_need_a_rank_that_divides():
+    sharded = {"enable_lora": True, "fully_sharded_loras": True, "tensor_parallel_size": 4, "max_lora_rank": 1}
+    with pytest.raises(RequestError, match="choose a multiple"):
+        planned(sharded, gpus=4)
+    assert planned(sharded | {"max_lora_rank": 16}, gpus=4).feasibility.fits
+
+
 def test_tensor_parallelism_splits_one_half_of_each_pair():
     """Llama 3.1 8B, rank 16, TP 2 by lora/layers: q/k/v A 3x16x4096, B 16x(2048+512+512), and so on."""
     shapes = embedded_model("meta-llama/Llama-3.1-8B-Instruct").architecture
@@ -92,7 +132,12 @@ def test_a_plan_with_adapters_holds_them_beside_the_weights():
 
 @pytest.mark.parametrize(
     "asked",
-    [{"max_lora_rank": 24}, {"max_loras": 0}, {"max_loras": 4, "max_cpu_loras": 2}, {"fully_sharded_loras": True}],
+    [
+        {"max_lora_rank": 24},
+        {"max_loras": 0},
+        {"max_loras": 4, "max_cpu_loras": 2},
+        {"enable_tower_connector_lora": True},
+    ],
 )
 def test_adapters_that_vllm_or_the_planner_refuses(asked):
     with pytest.raises(RequestError):
@@ -100,9 +145,10 @@ def test_adapters_that_vllm_or_the_planner_refuses(asked):
 
 
 def test_adapters_of_an_unmeasured_class_are_refused_by_name():
-    with pytest.raises(UnsupportedArchitectureError, match="GptOssForCausalLM"):
-        planned({"enable_lora": True}, "openai/gpt-oss-20b")
+    with pytest.raises(UnsupportedArchitectureError, match="Qwen3NextForCausalLM are not planned"):
+        planned({"enable_lora": True}, "Qwen/Qwen3-Next-80B-A3B-Instruct", gpus=8)
 
 
-def planned(overrides, model="Qwen/Qwen3-8B"):
-    return plan_for(Request(model=model, gpu="H100", source="embedded", overrides=overrides), embedded_model(model))
+def planned(overrides, model="Qwen/Qwen3-8B", gpus=1):
+    request = Request(model=model, gpu="H100", gpus=gpus, source="embedded", overrides=overrides)
+    return plan_for(request, embedded_model(model))
