@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import Arithmetic, arithmetic
 from generator.planning.case import Case
+from generator.planning.choice import has_targets
 from generator.planning.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
 from generator.units import round_up
@@ -64,10 +65,9 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     yield from _own_limits_back(case)
     yield from _any_layout(case)
     layout = chosen.candidate.layout
-    if unfit:
-        yield from _variants(case, layout)
-    else:
-        yield from _short_steps(case)
+    if unfit or not (chosen.candidate.carries_load or has_targets(case)):
+        yield from _divided_caches(case, layout)
+    yield from _no_graphs(case, layout) if unfit else _short_steps(case)
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
     yield from _siblings(case)
@@ -109,12 +109,15 @@ def _any_layout(case: Case) -> Iterator[Change]:
         yield Change("layout", "another layout of the same GPUs", _unset(*sizes), _without(case, *sizes))
 
 
-def _variants(case: Case, layout: Layout) -> Iterator[Change]:
-    """Divided caches, and no CUDA graphs; first on the layout that is short by the least."""
+def _divided_caches(case: Case, layout: Layout) -> Iterator[Change]:
+    """Caches that ranks share, for memory alone: their speed is not modelled, so that they prove no target met."""
     for variant in context_parallel_variants(case, layout):
         divided = layout.model_copy(update=variant.values)
         title = f"{variant.title}: {variant.costs}"
         yield Change("divided cache", title, variant.flags, with_values(case, variant.values), divided)
+
+
+def _no_graphs(case: Case, layout: Layout) -> Iterator[Change]:
     for variant in graph_variants(case):
         title = f"{variant.title}: {variant.costs}"
         yield Change("graphs", title, variant.flags, with_values(case, variant.values), layout)
