@@ -35,6 +35,10 @@ class ParserRow(Row):
         """Whether release `version` has the name."""
         return _order(self.since) <= _order(version) <= _order(self.until)
 
+    def when(self, version: str) -> str:
+        """Releases that have the name, for one that has not."""
+        return f"{self.since} and newer" if _order(version) < _order(self.since) else f"{self.until} and older"
+
 
 class ServingRow(Row, ServingFamily):
     """One row of `serving.toml`; the columns are the value's own."""
@@ -50,10 +54,12 @@ def all_families() -> tuple[ServingFamily, ...]:
 @cache
 def parsers_of(version: str) -> Parsers:
     """Names that release `version` ("0.33.0") takes for its tool and reasoning parsers."""
-    found = [row for row in packaged_rows("parsers.toml", "parser", ParserRow) if row.is_in(version)]
+    rows = packaged_rows("parsers.toml", "parser", ParserRow)
+    found = [row for row in rows if row.is_in(version)]
     return Parsers(
         tool=tuple(row.name for row in found if row.kind == "tool"),
         reasoning=tuple(row.name for row in found if row.kind == "reasoning"),
+        elsewhere={f"{row.kind} {row.name}": row.when(version) for row in rows if not row.is_in(version)},
     )
 
 

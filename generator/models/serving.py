@@ -21,6 +21,8 @@ class Parsers(Value):
     """Values of --tool-call-parser."""
     reasoning: tuple[str, ...] = ()
     """Values of --reasoning-parser."""
+    elsewhere: dict[str, str] = Field(default_factory=dict)
+    """Names that other releases take, `tool NAME` or `reasoning NAME`, and which: `0.33.0 and newer`."""
 
 
 class Pooling(Value):

@@ -23,6 +23,7 @@ EXAMPLES = "/vllm-workspace/examples"
 
 _TOOL, _AUTO, _REASONING = "tool_call_parser", "enable_auto_tool_choice", "reasoning_parser"
 _PLUGINS = {_TOOL: "tool_parser_plugin", _REASONING: "reasoning_parser_plugin"}
+_KINDS = {_TOOL: "tool", _REASONING: "reasoning"}
 _ALONE = frozenset({"hf", "beam"})
 """Parsers that vLLM combines only with themselves (vLLM 0.33 docs/features/tool_calling.md)."""
 
@@ -50,7 +51,7 @@ def check_serving(case: Case) -> None:
     for field, known in ((_TOOL, parsers.tool), (_REASONING, parsers.reasoning)):
         name = case.fixed.get(field)
         if name and known and name not in known and not case.fixed.get(_PLUGINS[field]):
-            raise RequestError(f"vLLM {case.release} has no {field} {name!r}; {_nearest(str(name), known)}")
+            raise RequestError(f"vLLM {case.release} has no {field} {name!r}; {_remedy(case, field, str(name), known)}")
     pair = {name for name in (case.fixed.get(_TOOL), case.fixed.get(_REASONING)) if name}
     if pair & _ALONE and len(pair) > 1:
         raise RequestError(f"vLLM combines {' and '.join(sorted(pair & _ALONE))} with no other parser: set it for both")
@@ -92,9 +93,11 @@ def _family_advisories(case: Case, family: ServingFamily) -> Iterator[str]:
                 f"{family.name} calls tools only with a chat template that vLLM ships: --set {_TOOL}={name} "
                 f"--set chat_template={EXAMPLES}/{family.chat_template} (its place in vLLM's image)."
             )
+    parsers = case.tables.serving.parsers
     for field, names, known in _families_parsers(case, family):
         if names and known and not _decided(case, field) and not _first(names, known):
-            yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: take a newer release."
+            when = parsers.elsewhere.get(f"{_KINDS[field]} {names[0]}", "a newer release")
+            yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: {when} has it."
     yield from _notes(family)
     yield from _draft_advice(case, family)
 
@@ -175,6 +178,12 @@ def _first(names: tuple[str, ...], known: tuple[str, ...]) -> str | None:
 def _source(case: Case) -> str:
     family = case.tables.serving.family
     return f"{family.name}; {family.source.partition(';')[0].partition(',')[0]}" if family else ""
+
+
+def _remedy(case: Case, field: str, name: str, known: tuple[str, ...]) -> str:
+    """The releases that have the parser; the nearest names where none has."""
+    when = case.tables.serving.parsers.elsewhere.get(f"{_KINDS[field]} {name}")
+    return f"vLLM {when} has it: pin that with --vllm" if when else _nearest(name, known)
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:

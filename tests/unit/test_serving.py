@@ -52,6 +52,9 @@ RECIPES = [
     ("stepfun-ai/Step-3.7-Flash-FP8", "step3p7", "step3p5", "step3p5"),
     ("tencent/Hy3", "hy_v3", "hy_v3", "hy_v3"),
     ("LiquidAI/LFM2.5-1.2B-Thinking", "lfm2", "lfm2", "qwen3"),
+    ("arcee-ai/Trinity-Large-Thinking", "afmoe", "qwen3_coder", "deepseek_r1"),
+    ("thinkingmachines/Inkling", "inkling", "inkling", "inkling"),
+    ("zai-org/GLM-5.3-Flash", "glm_any", "glm47", "glm47"),
 ]
 
 
@@ -158,6 +161,19 @@ def test_an_unknown_parser_is_refused_with_the_nearest():
         planned(overrides={"tool_call_parser": "hermess"})
     with pytest.raises(RequestError, match="nearest: qwen3"):
         planned(overrides={"reasoning_parser": "qwen33"})
+
+
+@pytest.mark.parametrize(
+    ("release", "asked", "said"),
+    [  # vllm/tool_parsers/__init__.py and vllm/reasoning/__init__.py of each release
+        ("0.32.0", {"tool_call_parser": "step5"}, "vLLM 0.33.0 and newer has it"),
+        ("0.33.0", {"tool_call_parser": "minimax"}, "vLLM 0.23.0 and older has it"),
+        ("0.19.1", {"reasoning_parser": "glm47"}, "vLLM 0.24.0 and newer has it"),
+    ],
+)
+def test_a_parser_of_another_release_is_refused_with_that_release(release, asked, said):
+    with pytest.raises(RequestError, match=said):
+        planned(vllm=release, overrides=asked)
 
 
 def test_a_parser_of_a_plugin_is_the_users_affair():
