@@ -14,6 +14,7 @@ from generator.planning import budget as budgets
 from generator.planning import checks, limits, overhead
 from generator.planning.case import Case, Limits
 from generator.planning.draft_report import with_draft_of
+from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.lora import with_adapters
@@ -128,6 +129,7 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
         capability=case.gpu.capability,
         drafts=case.drafts,
         language_model_only=bool(case.fixed.get("language_model_only")),
+        encoders_whole=encoders_whole(case.architecture, case.fixed),
     )
     if case.on_gpu == case.quantization:
         weights = measured_weights(weights, case.architecture, case.facts.checkpoint)

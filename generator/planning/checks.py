@@ -8,6 +8,7 @@ from generator.errors import RequestError
 from generator.planning.case import Limits
 from generator.planning.defaults import scheduler_defaults
 from generator.planning.draft_checks import check_draft_layout, check_speculation
+from generator.planning.encoders import encoders_whole
 from generator.planning.lora import check_lora
 from generator.planning.pooling import check_pooling_layout, check_task
 from generator.planning.rules import Start, check_start
@@ -66,8 +67,7 @@ def check_layout(case: Case, layout: Layout) -> None:
             architecture=case.architecture,
             layout=layout,
             settings=case.cache_settings(default_limits(case)),
-            encoders_whole=case.fixed.get("mm_encoder_tp_mode") == "data"
-            or bool(case.fixed.get("language_model_only")),
+            encoders_whole=encoders_whole(case.architecture, case.fixed) or bool(case.fixed.get("language_model_only")),
             gpus_per_node=case.cluster.gpus_per_node,
             nodes=case.cluster.nodes,
             gpu_name=case.gpu.name,

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from generator.errors import GeneratorError, UnsupportedArchitectureError
+from generator.models.checkpoint import Checkpoint, TensorGroup
+from generator.models.dtype import DType
 from generator.models.parallelism import Layout
+from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache import CacheSettings, cache_layout
-from generator.planning.weights import rank_weights
+from generator.planning.weights import measured_weights, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
 MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json").read_text(encoding="utf-8"))
@@ -45,6 +48,41 @@ def test_cache_of_a_token_equals_vllms(name):
         if kind != "MambaSpec":
             found[kind, page // block] += count
     assert found == Counter({(kind, size): count for count, kind, size in model["cache"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "tower", "unloaded"),
+    [
+        ("whisper-large-v3", "model.encoder.layers.fc1", "talker.model.layers.mlp.down_proj"),
+        ("MiniCPM-V-2_6", "vpm.encoder.layers.mlp.fc1", "tts.model.layers.mlp.down_proj"),
+        ("SmolVLM-2.2B", "model.connector.modality_projection.proj", "code2wav.decoder"),
+        ("Qwen3-Omni-30B-A3B", "thinker.audio_tower.layers.fc1", "talker.model.layers.mlp.experts.gate_proj"),
+    ],
+)
+def test_headers_that_agree_change_nothing(name, tower, unloaded):
+    """Encoders count as such by their checkpoint's names, and what vLLM leaves on the disk is not loaded."""
+    architecture = read_architecture(MODELS[name]["config"])
+    weights = rank_weights(architecture, dtype="bfloat16")
+    parts = weights.worst.by_part
+    names = {"vision": tower, "embed": "model.embed_tokens", "lm_head": "lm_head", "experts": "model.mlp.experts.up"}
+    sizes = Counter()
+    for part, size in parts.items():
+        sizes[names.get(part, "model.layers.self_attn.q_proj")] += size // 2
+    sizes[unloaded] = 10**9
+    groups = tuple(TensorGroup(module=module, dtype=DType.BF16, elements=size) for module, size in sizes.items())
+
+    assert measured_weights(weights, architecture, Checkpoint(tensors=groups), dtype="bfloat16") == weights
+
+
+def test_encoders_are_whole_where_the_class_takes_data_parallel_encoders():
+    """Qwen2.5-VL-7B with `mm_encoder_tp_mode: data` holds 5,161,214,976 bytes of a rank at TP 4, LLaVA no more."""
+    asked = {"mm_encoder_tp_mode": "data"}
+    architecture = read_architecture(MODELS["Qwen2.5-VL-7B"]["config"])
+    layout = Layout(tensor_parallel_size=4)
+    whole = encoders_whole(architecture, asked)
+
+    assert rank_weights(architecture, None, layout, encoders_whole=whole).worst.total_bytes == 5161214976
+    assert not encoders_whole(read_architecture(MODELS["llava-1.5-7b"]["config"]), asked)
 
 
 def test_a_flat_config_keeps_its_tower():

@@ -89,6 +89,7 @@ def rank_weights(
     capability: int | None = None,
     drafts: int = 0,
     language_model_only: bool = False,
+    encoders_whole: bool = False,
 ) -> RankWeights:
     """Parameter bytes of the worst rank of every pipeline stage of `layout`.
 
@@ -100,6 +101,7 @@ def rank_weights(
         capability: the GPU's compute capability, which decides the kernels that pad experts; None to pad none.
         drafts: multi-token-prediction layers to load beside the model.
         language_model_only: whether towers are left out.
+        encoders_whole: whether every rank holds the towers whole (`mm_encoder_tp_mode: data`).
     """
     own = DTYPES[dtype or architecture.dtype]
     bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
@@ -109,7 +111,8 @@ def rank_weights(
         matrix = module.matrix
         if language_model_only and matrix.part == "vision":
             continue
-        shape = padded_shape(matrix, rank_shape(matrix, layout), stored.form, capability)
+        split = Layout() if encoders_whole and matrix.part == "vision" else layout
+        shape = padded_shape(matrix, rank_shape(matrix, split), stored.form, capability)
         form = refined_block(shape, stored.form) if stored.form and matrix.experts else stored.form
         sizes = stored_bytes(matrix, shape, form, own)
         total = sum(size for _, size in sizes)

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 _Bin = Literal["experts", "embed", "lm_head", "vision", "rest"]
 _TOWER_WORDS = ("visual", "vision", "audio", "image", "multi_modal_projector", "mm_projector", "mlp1")
-_EMBEDDINGS = frozenset({"embed_tokens", "wte", "word_embeddings", "tok_embeddings", "embed_in", "embeddings"})
+_ENCODER_WORDS = (
+    "adaptor", "apm", "connector", "embed_audio", "embed_tokens_extend", "embed_vision", "encoder", "img_projection",
+    "mlp_AR", "projector", "qformer", "resampler", "sam_model", "sound", "speech", "vit_", "vpm", "vte", "whisper",
+)  # fmt: skip
+"""Names of encoders and projectors that mean something else in a model without towers."""
+_UNLOADED = frozenset({"code2wav", "talker", "token2wav", "tts"})
+"""Parts of omni checkpoints that speak, which vLLM 0.32 leaves on the disk (qwen3_omni_moe_thinker.py, minicpmo.py)."""
+_EMBEDDINGS = frozenset(
+    {"embed_tokens", "embed_tokens_per_layer", "wte", "word_embeddings", "tok_embeddings", "embed_in", "embeddings"}
+)
 _HEADS = frozenset({"lm_head", "output", "embed_out"})
 TOLERANCE = 0.01
 """Share of a part that may differ without a correction: scalars, buffers, padding."""
@@ -68,7 +77,9 @@ def _stored(architecture: Architecture, checkpoint: Checkpoint, own: DType) -> C
     """Bytes by part as they will lie on the GPU, draft layers left out; empty where groups are too coarse."""
     found: Counter[_Bin] = Counter()
     for group in checkpoint.tensors:
-        one = _place(group.module)
+        if architecture.towers and _UNLOADED & set(group.module.split(".")):
+            continue
+        one = _place(group.module, _TOWER_WORDS + (_ENCODER_WORDS if architecture.towers else ()))
         if one is None:
             return Counter()
         wide = group.dtype is DType.F32 and checkpoint.quantization is None
@@ -79,10 +90,10 @@ def _stored(architecture: Architecture, checkpoint: Checkpoint, own: DType) -> C
     return found
 
 
-def _place(module: str) -> _Bin | None:
+def _place(module: str, tower_words: tuple[str, ...]) -> _Bin | None:
     """The part that a module class belongs to; None where the class is too coarse to say."""
     words = module.split(".")
-    if any(word.startswith(_TOWER_WORDS) for word in words):
+    if any(word.startswith(tower_words) for word in words):
         return "vision"
     if "experts" in words:
         return "experts"
