@@ -126,8 +126,9 @@ def _memory(plan: Plan) -> tuple[str, ...]:
     for colour, wanted in cells:
         width = min(wanted, _BAR - used)
         bar, used = f"{bar}[{colour}]{'█' * width}[/{colour}]", used + width
+    unused = plan.runner == "pooling" and plan.kv_cache is None
     rows = [
-        f"  [{colour}]■[/{colour}] {label:<16} {figure}"
+        f"  [{colour}]■[/{colour}] {'Not used' if unused and label == 'KV cache' else label:<16} {figure}"
         for colour, (label, figure) in zip((*colours, "dim", "dim"), memory_rows(plan.memory), strict=True)
     ]
     rank = f" ({plan.memory.worst_rank})" if plan.layout.pipeline_parallel_size > 1 else ""
