@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
 
+_SIDES = ("spatial_merge_size", "pooling_kernel_size", "hidden_stride")
+_OUTER_SIDES = ("spatial_merge_size", "scale_factor", "downsample_factor", "spatial_conv_size")
+"""Fields that name the side of a square of patches merged into one token, in the vision and in the outer config."""
+_NO_TOKENS = 1 << 62
 _QWEN2_WIDTH = 1280
 """Transformers' default of Qwen2-VL and Qwen2.5-VL."""
 
@@ -35,17 +39,27 @@ def _width(vision: Config) -> int:
 
 
 def _patches_per_token(config: Config, vision: Config) -> int:
-    """Patches merged, pooled or shuffled into one token; 1 where no field says so."""
-    for field in ("spatial_merge_size", "pooling_kernel_size"):
-        if vision.get(field):
-            return int(vision[field]) ** 2
+    """Patches merged, pooled, shuffled or resampled into one token; 1 where no field says so."""
+    sides = [vision.get(name) for name in _SIDES] + [config.get(name) for name in _OUTER_SIDES]
+    side = next((side for side in sides if isinstance(side, int) and side), None)
+    if side:
+        return side**2
     merged = vision.get("merge_kernel_size")
     if merged:
         return prod(map(int, merged if isinstance(merged, list) else (merged, merged)))
     shuffled = config.get("downsample_ratio") or vision.get("pixel_shuffle_ratio")
     if shuffled:
         return round(1 / float(shuffled)) ** 2
-    if config.get("mm_tokens_per_image") and vision.get("image_size") and vision.get("patch_size"):
-        patches = (int(vision["image_size"]) // int(vision["patch_size"])) ** 2
-        return max(1, patches // int(config["mm_tokens_per_image"]))
-    return 1
+    return _patches(config, vision) // _tokens(config) or 1
+
+
+def _patches(config: Config, vision: Config) -> int:
+    """Patches of one image, 0 where config.json does not say its size; MiniCPM-V cuts images to its outer size."""
+    size, patch = config.get("image_size") or vision.get("image_size"), vision.get("patch_size")
+    return (int(size) // int(patch)) ** 2 if isinstance(size, int) and isinstance(patch, int) and patch else 0
+
+
+def _tokens(config: Config) -> int:
+    """Tokens of one image where the config fixes them, else as many as no image has patches."""
+    named = config.get("mm_tokens_per_image") or config.get("query_num")
+    return int(named) if named else _NO_TOKENS
