@@ -32,6 +32,9 @@ class _Heads(Value):
     """True where the layer reads the cache of an earlier layer and keeps none (Gemma 3n, Gemma 4)."""
     alibi: bool = False
     """True where positions enter as ALiBi slopes, which some attention backends lack."""
+    index_heads: int = 0
+    """Heads that pick the blocks of keys to attend to, with a cache of their own (MiniMax-M3); 0 for none."""
+    index_head_dim: int = 0
 
 
 class FullAttention(_Heads):

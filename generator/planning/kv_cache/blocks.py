@@ -14,7 +14,7 @@ from generator.models.attention import MLA, CompressedMLA, SparseMLA
 from generator.planning.backend_rows import TURBOQUANT
 from generator.planning.backends import DEFAULT_BLOCK_SIZE, narrowed
 from generator.planning.kv_cache import packing
-from generator.planning.kv_cache.selection import COMPRESSED, INDEXER, model_heads
+from generator.planning.kv_cache.selection import BLOCK_SPARSE, COMPRESSED, INDEXER, model_heads
 from generator.planning.kv_cache.settings import is_hybrid, mamba_cache_mode, mixers_of
 from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
 from generator.planning.kv_cache.states import checkpoint_alignment, state_mixer, state_of
@@ -61,6 +61,9 @@ def model_backends(ctx: Context, served: Sequence[Served]) -> tuple[Backend, ...
     for one in served:
         if isinstance(one.mixer, CompressedMLA):
             found |= {backend.name: backend for backend in COMPRESSED}
+            continue
+        if one.backend in BLOCK_SPARSE:
+            found |= {backend.name: backend for backend in BLOCK_SPARSE}
             continue
         if isinstance(one.mixer, SparseMLA) and one.mixer.indexer:
             found.setdefault(INDEXER.name, INDEXER)

@@ -121,11 +121,21 @@ def _specs(mixer: Mixer | None, served: tuple[Served, ...], ctx: Context, blocks
             case MLA():
                 specs += _latent(one, one.mixer, ctx, blocks) * one.mixer.per_layer
             case _:
-                specs.append(_softmax(one, one.mixer, ctx, blocks))
+                specs += [*_block_indexer(one.mixer, ctx, blocks), _softmax(one, one.mixer, ctx, blocks)]
     state = state_mixer(mixer)
     if state is not None:
         specs.append(_state(state, ctx, blocks))
     return tuple(specs)
+
+
+def _block_indexer(mixer: Softmax, ctx: Context, blocks: Blocks) -> tuple[KVCacheSpec, ...]:
+    """One key a token in the model's dtype for layers that pick blocks (models/minimax_m3/common/indexer.py:145)."""
+    if not mixer.index_heads:
+        return ()
+    size = mixer.index_head_dim
+    return (
+        MLAAttentionSpec(block_size=blocks.attention, num_kv_heads=1, head_size=size, dtype=ctx.dtype, role="indexer"),
+    )
 
 
 def _softmax(one: Served, mixer: Softmax, ctx: Context, blocks: Blocks) -> AttentionSpec:

@@ -31,6 +31,12 @@ Softmax = FullAttention | SlidingWindow | ChunkedLocal | CrossAttention
 Attention = FullAttention | SlidingWindow | ChunkedLocal | CrossAttention | MLA | SparseMLA | CompressedMLA
 
 INDEXER = Backend(name="DEEPSEEK_V32_INDEXER", block_sizes=(64,), mla=True, sparse=True)
+BLOCK_SPARSE = (
+    Backend(name="MINIMAX_M3_SPARSE_INDEXER", block_sizes=(128,), sparse=True),
+    Backend(name="MINIMAX_M3_SPARSE", block_sizes=(128,), sparse=True),
+)
+"""Backends of MiniMax-M3's sparse layers and their indexers, in vLLM's order (vLLM 0.32 models/minimax_m3/common)."""
+
 COMPRESSED = (
     Backend(name="DEEPSEEK_SPARSE_SWA", block_multiple=32, mla=True, sparse=True),
     Backend(name="FLASHMLA_SPARSE_DSV4", block_sizes=(256,), mla=True, sparse=True),
@@ -180,4 +186,6 @@ def serve(mixer: Mixer | None, ctx: Context, *, skipped: bool = False) -> tuple[
 
 def backend_of(mixer: Attention, question: AttentionQuery) -> Backend:
     """The backend of one attention block."""
+    if isinstance(mixer, FullAttention) and mixer.index_heads:
+        return BLOCK_SPARSE[1]
     return COMPRESSED[1] if isinstance(mixer, CompressedMLA) else attention_backend(question)

@@ -94,6 +94,19 @@ def _heads(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
         _matrix("o_proj", hidden_size, q * mixer.head_dim_v, "row", q, bias=mixer.output_bias),
         *((vector("q_norm", mixer.head_dim), vector("k_norm", mixer.head_dim)) if mixer.qk_norm else ()),
         *((vector("sinks", q, "column"),) if mixer.sinks else ()),
+        *_block_indexer(mixer, hidden_size),
+    )
+
+
+def _block_indexer(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
+    """Queries by head and one key that pick blocks, each with a norm (vLLM 0.32 models/minimax_m3/nvidia/model.py)."""
+    count, size = mixer.index_heads, mixer.index_head_dim
+    if not count:
+        return ()
+    return (
+        _matrix("index_q_proj", count * size, hidden_size, "column", count),
+        _matrix("index_k_proj", size, hidden_size),
+        vector("index_norms", 2 * size),
     )
 
 

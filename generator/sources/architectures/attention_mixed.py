@@ -140,6 +140,20 @@ def _laguna(config: Config) -> Mixers:
     )
 
 
+def _minimax_m3(config: Config) -> Mixers:
+    """MiniMax-M3: layers that `sparse_attention_freq` marks pick blocks of keys (models/minimax_m3/nvidia/model.py)."""
+    sparse = config.get("sparse_attention_config") or {}
+    count = int(config["num_hidden_layers"])
+    marks = sparse.get("sparse_attention_freq") or [0] * count
+    plain = heads(config, Traits(qkv_bias=False, qk_norm=True, defaults={"head_dim": 128}))
+    picking = plain
+    if sparse and any(marks):
+        picking = plain.model_copy(update={
+            "index_heads": int(sparse["sparse_num_index_heads"]), "index_head_dim": int(sparse["sparse_index_dim"]),
+        })  # fmt: skip
+    return tuple(picking if marks[i] else plain for i in range(count))
+
+
 def _dbrx(config: Config) -> Mixers:
     """DBRX: ordinary heads, of which `attn_config` names those of keys and values (dbrx.py)."""
     shape = heads({**config, "num_key_value_heads": config["attn_config"]["kv_n_heads"]}, Traits(qkv_bias=False))
@@ -164,5 +178,6 @@ MIXED: dict[str, Callable[[Config], Mixers]] = {
     "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
     "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas, "step3p5": _step3p5, "mimo_v2_flash": _mimo_v2,
     "mimo_v2": _mimo_v2, "whisper": _whisper, "laguna": _laguna, "dbrx": _dbrx,
+    "minimax_m3": _minimax_m3, "minimax_m3_vl_text": _minimax_m3,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

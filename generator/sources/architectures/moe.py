@@ -107,8 +107,20 @@ def gemma4_decoder(text: Config) -> Decoder:
     return Decoder(layers=layers, tied=True)
 
 
+def minimax_m3_decoder(text: Config) -> Decoder:
+    """MiniMax-M3: first layers are dense, of a width of their own (models/minimax_m3/nvidia/model.py)."""
+    traits = MixtureTraits(
+        name="block_sparse_moe", correction_bias=bool(text.get("use_routing_bias")), router_dtype=DType.F32
+    )
+    width = text.get("shared_intermediate_size") or text["intermediate_size"]
+    fields = {**text, "moe_intermediate_size": text["intermediate_size"], "shared_expert_intermediate_size": width}
+    blocks = feed_forwards({**fields, "intermediate_size": text["dense_intermediate_size"]}, traits)
+    return Decoder(layers=stack(mixers(text), blocks))
+
+
 MOE: dict[str, Callable[[Config], Decoder]] = {
     **dict.fromkeys(TRAITS, moe_decoder),
-    "llama4_text": llama4_decoder, "llama4": llama4_decoder, "gemma4_text": gemma4_decoder, "gemma4": gemma4_decoder,
+    "llama4_text": llama4_decoder, "llama4": llama4_decoder, "minimax_m3": minimax_m3_decoder,
+    "minimax_m3_vl_text": minimax_m3_decoder, "gemma4_text": gemma4_decoder, "gemma4": gemma4_decoder,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""
