@@ -22,7 +22,7 @@ _FLAT = {"keye": "qwen3", "keyevl1_5": "qwen3", "paddleocr_vl": "ernie4_5", "dot
 
 
 _SAME = {"glm_ocr_text": "glm4", "paddleocr_vl_text": "ernie4_5", "qwen2_5_omni_text": "qwen2",
-         "molmo2_text": "qwen3"}  # fmt: skip
+         "molmo2_text": "qwen3", "qwen3_asr_text": "qwen3"}  # fmt: skip
 """Text configs of a family under another name."""
 
 

@@ -222,7 +222,10 @@ def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[T
 
 
 WITH_OWN_ENCODER: dict[str, Callable[[Config, Config, Config], tuple[Tower, ...]]] = {
-    "deepseek_vl_v2": deepseek_towers, "NemotronH_Nano_VL_V2": radio_towers, "step3_vl": step3_towers,
+    "deepseek_vl_v2": deepseek_towers,
+    **dict.fromkeys(("NemotronH_Nano_VL_V2", "NemotronH_Nano_Omni_Reasoning_V3", "NemotronH_Super_Omni_Reasoning_V3",
+                     "NemotronH_Omni_Reasoning_V3"), radio_towers),
+    "step3_vl": step3_towers,
     "lfm2_vl": lfm2_towers, "eagle_2_5_vl": eagle_towers, "ernie4_5_moe_vl": ernie_vl_towers,
     **dict.fromkeys(("ovis2_5", "ovis2_6", "ovis2_6_moe"), ovis_towers),
     "ovis": old_ovis_towers,
