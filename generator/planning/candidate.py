@@ -20,6 +20,7 @@ from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.lora import with_adapters
 from generator.planning.pinned import offloaded, pinned_cache
 from generator.planning.shares import budget_share, chosen_utilization, refuse_taken_memory
+from generator.planning.variants import is_eager
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
@@ -226,20 +227,6 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
         verdict=verdict,
         oom_risk=risk,
     )
-
-
-def is_eager(case: Case) -> bool:
-    """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0.
-
-    vLLM 0.32 config/compilation.py (CUDAGraphMode.NONE is 0), config/vllm.py (OPTIMIZATION_LEVEL_00).
-    """
-    if case.fixed.get("enforce_eager"):
-        return True
-    compilation = case.fixed.get("compilation_config")
-    mode = compilation.get("cudagraph_mode") if isinstance(compilation, dict) else None
-    if mode is None:
-        return case.fixed.get("optimization_level") == 0
-    return str(mode).upper() in {"NONE", "0"}
 
 
 def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSettings:

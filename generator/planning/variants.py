@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import cache_arithmetic
-from generator.planning.candidate import is_eager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +55,20 @@ def graph_variants(case: Case) -> Iterator[Variant]:
             flags=("--enforce-eager",),
             costs="the host launches every kernel of every step",
         )
+
+
+def is_eager(case: Case) -> bool:
+    """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0.
+
+    vLLM 0.32 config/compilation.py (CUDAGraphMode.NONE is 0), config/vllm.py (OPTIMIZATION_LEVEL_00).
+    """
+    if case.fixed.get("enforce_eager"):
+        return True
+    compilation = case.fixed.get("compilation_config")
+    mode = compilation.get("cudagraph_mode") if isinstance(compilation, dict) else None
+    if mode is None:
+        return case.fixed.get("optimization_level") == 0
+    return str(mode).upper() in {"NONE", "0"}
 
 
 def context_parallel_variants(case: Case, layout: Layout) -> Iterator[Variant]:
