@@ -8,6 +8,7 @@ from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.gemma_towers import gemma3n_tower
 from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.vision_muse import muse_tower
 from generator.sources.architectures.vision_ocr import dots_tower, exaone_tower, glm_ocr_tower
 from generator.sources.architectures.vision_qwen import (
     glm4v_tower,
@@ -248,5 +249,6 @@ VISION: dict[str, Callable[[Config, Config], Tower]] = {
     **dict.fromkeys(("internvl_chat", "qianfan_ocr", "skywork_chat", "h2ovl_chat"), intern_tower),
     "NVLM_D": nvlm_tower, "internvl": intern_hf_tower, "interns1": intern_hf_tower,
     "glm_ocr": glm_ocr_tower, "exaone4_5": exaone_tower, "dots_ocr": dots_tower,
+    "muse_glimmer": muse_tower,
 }  # fmt: skip
 """Readers by config.json's outer `model_type`."""
