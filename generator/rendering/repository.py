@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
 from generator.models.update import Changes
+from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}
 _SHOWN = 5
+_SERVE = "serve.yaml"
 _SPECIAL = re.compile(r"[*?\[\]\\!#]| +$")
 _FALLBACK_IDENTITY = ("-c", "user.name=vllm-wizard", "-c", "user.email=vllm-wizard@localhost")
 
@@ -33,11 +35,14 @@ def refuse_unready(root: Path) -> None:
             f"{root} is no git repository with a commit: `git init && git add -A && git commit` there first"
         ) from error
     now = changes(root)
+    if ANSWERS_FILE in now.conflicts:
+        raise RenderError("two branches changed the answers: run `vllm-wizard update --resolve` and commit first")
     if now.conflicts:
         raise RenderError(f"unresolved conflicts in {_some(now.conflicts)}: resolve and commit them first")
     if now.any:
         files = (*now.changed, *now.added, *now.deleted)
-        raise RenderError(f"uncommitted changes in {_some(files)}: commit or stash them first")
+        adopted = ", or make them part of the plan with `vllm-wizard adopt`" if files == (_SERVE,) else ""
+        raise RenderError(f"uncommitted changes in {_some(files)}: commit or stash them first{adopted}")
     marked = git("grep", "-lIzE", "-e", _MARKERS, "--", ".", at=root, accept=(0, 1)).split("\0")[:-1]
     if marked:
         raise RenderError(f"conflict markers are committed in {_some(tuple(marked))}: resolve them first")

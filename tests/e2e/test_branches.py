@@ -102,6 +102,20 @@ def test_two_branches_with_different_inputs_become_one_plan_with_the_edits_of_bo
     }
 
 
+def test_another_update_in_the_midst_of_a_merge_names_the_way_out(deployment, bundle):
+    branch(deployment, "a", bundle, {"gpus": 2})
+    branch(deployment, "b", bundle, {"model": OTHER})
+    merge(deployment, "a")
+    with pytest.raises(RenderError, match="update --resolve"):
+        update(deployment, {"gpus": 4}, packaged=bundle)
+
+
+def test_an_uncommitted_edit_of_serve_yaml_names_adopt(deployment, bundle):
+    (deployment / "serve.yaml").write_text((deployment / "serve.yaml").read_text() + "# mine\n")
+    with pytest.raises(RenderError, match="vllm-wizard adopt"):
+        update(deployment, {"gpus": 4}, packaged=bundle)
+
+
 def test_a_merge_that_somebody_committed_is_resolved_too(deployment, bundle):
     branch(deployment, "models", bundle, {"model": OTHER}, lambda p: (p / "theirs.txt").write_text("theirs\n"))
     branch(deployment, "gpus", bundle, {"gpus": 2})

@@ -379,6 +379,9 @@ def test_a_template_that_would_run_code_is_refused(deployment, bundle, tmp_path)
     commit(hostile)
     git(hostile, "tag", "1.0.0")
     edit_answers(deployment, lambda content: content.update(_src_path=str(hostile)))
+    with pytest.raises(RenderError, match="was moved"):
+        update(deployment, {"model": OTHER}, packaged=bundle)
+    edit_answers(deployment, lambda content: content.pop("_template_commit"))
     with pytest.raises(RenderError, match="_tasks"):
         update(deployment, {}, packaged=bundle)
 
