@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.loader import read, table
 from generator.errors import GeneratorError
-from generator.models.speed import Coefficients
+from generator.models.speed import COEFFICIENTS, Coefficients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,18 +21,26 @@ def speed() -> Coefficients:
     """The packaged table.
 
     Raises:
-        GeneratorError: the table lacks a part or holds something that is no number.
+        GeneratorError: the table lacks a part or the coefficient of a class, or holds something that is no number.
     """
     content = read(table(_FILE))
     missing = [part for part in _OTHER if part not in content]
     if missing:
         raise GeneratorError(f"{_FILE} lacks [{missing[0]}]; run .github/scripts/fit_speed.py")
+    values = dict(_values(content))
+    absent = [name for name in _needed() if name not in values]
+    if absent:
+        raise GeneratorError(f"{_FILE} lacks {', '.join(absent)}; run .github/scripts/fit_speed.py")
     return Coefficients(
-        values=dict(_values(content)),
+        values=values,
         half_widths=content["half_widths"],
         calibration=content["calibration"]["set"],
         gpus=tuple(content["calibration"]["gpus"]),
     )
+
+
+def _needed() -> Iterator[str]:
+    return (f"{group}.{name}" for group, names in COEFFICIENTS.items() for name in names)
 
 
 def _values(content: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import memory_rows, memory_shares
-from generator.presenting.speed import cost_text, energy_text, pass_text, scaling_text, speed_text
+from generator.presenting.speed import cost_text, energy_text, pass_text, scaling_text, speed_details, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def show_plan(plan: Plan, *, explain: bool) -> None:
     if explain:
         console.show("")
         _show_decisions(plan)
+        _show_speed(plan)
         _show_alternatives(plan)
     _show_remarks(plan)
     if plan.feasibility.verdict != "does_not_fit":
@@ -151,6 +152,8 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     ]
     if plan.estimate:
         lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")
+    elif plan.estimate_missing:
+        lines.append(f"[bold]Speed[/bold]     no estimate: {plan.estimate_missing}")
     if plan.cost:
         lines.append(f"[bold]Cost[/bold]      {cost_text(plan.cost)}")
     if plan.energy:
@@ -179,6 +182,13 @@ def _show_decisions(plan: Plan) -> None:
         console.show(_hanging(f"{decision.field} {decision.value}", decision.reason, "  "))
         if decision.change:
             console.show(f"[dim]{_hanging('', f'change it: {decision.change}', '    ')}[/dim]")
+
+
+def _show_speed(plan: Plan) -> None:
+    """Print every figure of the estimate with its range, or why there is none."""
+    console.show("\n[bold]How fast[/bold]")
+    for name, text in speed_details(plan.estimate) if plan.estimate else (("no estimate", plan.estimate_missing),):
+        console.show(_hanging(name, text, "  "))
 
 
 def _show_alternatives(plan: Plan) -> None:

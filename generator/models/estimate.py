@@ -19,6 +19,9 @@ class Latency(Value):
     p95: float
     low: float
     high: float
+    p95_low: float = 0.0
+    """Range of the 95th percentile: the mean's, by the same factors."""
+    p95_high: float = 0.0
 
 
 class Throughput(Value):
@@ -52,5 +55,8 @@ class Estimate(Value):
     """Requests that decode at once on one replica, mean."""
     sustainable: bool = True
     """False where arrivals outrun the deployment; its figures are then those of a full one."""
+    preemption_risk: float = 0.0
+    """Chance, at a random moment, that the requests which vLLM admits want more cache than there is, so that it
+    stops one and reads its prompt again; 0 where the cache's size is not known."""
     bound_by: Bound
     calibration: str

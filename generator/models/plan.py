@@ -186,6 +186,8 @@ class Plan(Value):
     memory: MemoryBudget
     kv_cache: KVCacheReport | None
     estimate: Estimate | None = None
+    estimate_missing: str = ""
+    """Why there is no estimate; empty where there is one."""
     runner: Literal["generate", "pooling"] = "generate"
     """pooling: the server answers with vectors, classes or scores, and `pooling` takes the place of `estimate`."""
     pooling: PassEstimate | None = None

@@ -20,6 +20,36 @@ _RANGES: tuple[tuple[tuple[int, ...], ReleaseRange], ...] = (((0, 12), "early"),
 """First release that is no longer in the range."""
 
 
+MEMORY_CLASSES = ("hbm", "gddr", "unified")
+GENERATIONS = ("sm80", "sm89", "sm90", "sm100", "sm120")
+RELEASES: tuple[ReleaseRange, ...] = ("early", "middle", "late")
+KERNELS = ("native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4", "fp4")
+"""Kernels as they run: those of `WeightKernel`, and FP4 arithmetic where the GPU has it."""
+COEFFICIENTS: dict[str, tuple[str, ...]] = {
+    "bandwidth": MEMORY_CLASSES,
+    "read": (*KERNELS, "kv", "latent", "state", "widened"),
+    "experts": (*MEMORY_CLASSES, *KERNELS),
+    "compute": GENERATIONS,
+    "compute_experts": GENERATIONS,
+    "mfu": (*KERNELS, "attention", "sparse"),
+    "mfu_experts": KERNELS,
+    "balance": MEMORY_CLASSES,
+    "layer": ("base", "latent", "sparse", "state", "moe", "shared", "quantize"),
+    "pace": GENERATIONS,
+    "release": RELEASES,
+    "launch": (*RELEASES, "captured"),
+    "step": RELEASES,
+    "sequence": RELEASES,
+    "reduction": ("nvlink", "pcie", "growth"),
+    "link": ("nvlink", "pcie", "growth"),
+    "request": (*RELEASES, "prompt_token", "intake"),
+    "cold": ("plain", "state"),
+    "proxy": ("workers",),
+    "experts_chosen": ("routing", "imbalance"),
+}
+"""Every coefficient that an estimate may ask for, by group: each GPU class, kernel, layer kind and release range."""
+
+
 def release_range(release: str) -> ReleaseRange:
     """The range of vLLM releases that share coefficients: before 0.12, before 0.17, and since."""
     key = release_key(release)
@@ -102,6 +132,8 @@ class Scenario(Value):
     """Time to draft one token as a share of a decode step (0.05 to 0.1 for one MTP layer, 0 for n-grams)."""
     in_process: bool = False
     """True where the engine is called without its HTTP server."""
+    warmed: bool = False
+    """True where the server had served requests of this kind before the run."""
     replicas: int = Field(1, ge=1)
     """Independent engines behind one address."""
     balancing: Balancing = "even"
@@ -123,6 +155,8 @@ class Limits(Value):
     """True where no CUDA graphs are captured, so that the host launches every kernel of every step."""
     cache_sequences: float | None = None
     """Mean requests that the KV cache holds at once; None where it never binds."""
+    full_sequences: float | None = None
+    """Requests that the KV cache holds at their full length; None where it is not known."""
 
 
 class Coefficients(Value):

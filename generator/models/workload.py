@@ -16,11 +16,14 @@ class Workload(Value):
     """A mean request and how many of them run at once."""
 
     prompt_tokens: int = Field(gt=0)
+    """Tokens of the prompt, those that its images become included."""
     gen_tokens: int = Field(gt=0)
     concurrency: int = Field(gt=0)
     batching_mode: BatchingMode = "balanced"
     prefix_hit_ratio: float = Field(0.0, ge=0, lt=1)
     """Share of prompt tokens that the prefix cache already holds."""
+    acceptance_rate: float = Field(0.0, ge=0, le=1)
+    """Chance that a drafted token is kept where `speculative_config` drafts; 0 where it is not known."""
 
     @property
     def request_tokens(self) -> int:

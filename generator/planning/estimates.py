@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
+_UNDRAFTED = "as without drafts: how many of their tokens are kept is not known"
 _BYTE_CACHES = ("fp8", "int8", "nvfp4", "int4")
 
 
@@ -23,28 +24,48 @@ def speed(case: Case, chosen: Candidate, *, full: bool = False) -> Estimate | No
 
     None where the GPU's figures are unknown or nothing fits: a figure that is missing is not guessed.
     """
-    if case.tables.speed is None or chosen.verdict == "does_not_fit" or chosen.concurrency == 0:
+    if _nothing_runs(case, chosen):
         return None
-    narrow = chosen.cache.kv_cache_dtype.startswith(_BYTE_CACHES)
     try:
-        held = footprint(
-            case.architecture,
-            chosen.layout,
-            case.on_gpu,
-            kv_bytes=1.0 if narrow else 2.0,
-            weights=chosen.weights,
-        )
-        return (passes if case.pooling else estimate)(
-            held,
-            case.gpu,
-            _scenario(case, chosen, full=full),
-            _limits(chosen),
-            case.tables.speed,
-            link=case.cluster.link,
-            release=case.release,
-        )
+        return _estimated(case, chosen, full=full)
     except UnknownFactError:
         return None
+
+
+def missing(case: Case, chosen: Candidate) -> str:
+    """Why there is no estimate, in one clause; empty where there is one."""
+    if _nothing_runs(case, chosen):
+        return "nothing runs that could be timed" if case.tables.speed else "no speed table was given"
+    try:
+        _estimated(case, chosen, full=False)
+    except UnknownFactError as error:
+        return f"not calibrated for {case.gpu.name}: {error}"
+    return ""
+
+
+def _nothing_runs(case: Case, chosen: Candidate) -> bool:
+    return case.tables.speed is None or chosen.verdict == "does_not_fit" or chosen.concurrency == 0
+
+
+def _estimated(case: Case, chosen: Candidate, *, full: bool) -> Estimate | None:
+    table = case.tables.speed
+    if table is None:
+        return None
+    narrow = chosen.cache.kv_cache_dtype.startswith(_BYTE_CACHES)
+    held = footprint(
+        case.architecture,
+        chosen.layout,
+        case.on_gpu,
+        kv_bytes=1.0 if narrow else 2.0,
+        weights=chosen.weights,
+    )
+    scenario, limits = _scenario(case, chosen, full=full), _limits(chosen)
+    found = (passes if case.pooling else estimate)(
+        held, case.gpu, scenario, limits, table, link=case.cluster.link, release=case.release
+    )
+    if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
+        return found.model_copy(update={"calibration": f"{found.calibration}; {_UNDRAFTED}"})
+    return found
 
 
 def meets_targets(case: Case, found: Estimate | None) -> bool:
@@ -65,13 +86,17 @@ def _scenario(case: Case, chosen: Candidate, *, full: bool) -> Scenario:
         gen_tokens=max(load.gen_tokens, 1),
         concurrency=admitted if full else load.concurrency,
         prefix_hit_ratio=load.prefix_hit_ratio,
+        num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if load.acceptance_rate else 0,
+        acceptance_rate=load.acceptance_rate,
     )
 
 
 def _limits(chosen: Candidate) -> Limits:
+    held = max(1.0, chosen.concurrency / chosen.layout.data_parallel_size)
     return Limits(
         max_num_seqs=int(chosen.sequences.value),
         max_num_batched_tokens=int(chosen.tokens.value),
         enforce_eager=chosen.eager,
-        cache_sequences=max(1.0, chosen.concurrency / chosen.layout.data_parallel_size),
+        cache_sequences=held,
+        full_sequences=held,
     )

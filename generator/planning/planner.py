@@ -15,6 +15,7 @@ from generator.planning.choice import best, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.draft_report import draft_summary
+from generator.planning.estimates import missing
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 from generator.planning.passes import pass_estimate
 
@@ -115,6 +116,7 @@ def _assembled(case: Case, option: Scored) -> Plan:
         memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
         estimate=speed,
+        estimate_missing="" if speed or case.pooling else missing(case, chosen),
         runner="pooling" if case.pooling else "generate",
         pooling=pass_estimate(option.estimate) if case.pooling else None,
         cost=cost(case, chosen, speed),

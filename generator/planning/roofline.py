@@ -6,16 +6,17 @@ from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from generator.models.speed import release_range
+from generator.planning.speed.balancing import uneven
 from generator.planning.speed.queueing import Load, closed, open_loop
 from generator.planning.speed.rates import rates
-from generator.planning.speed.report import Outcome, finite, lasting, told
+from generator.planning.speed.report import Outcome, finite, lasting, preemption_risk, told
 from generator.planning.speed.steps import StepModel
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate
     from generator.models.hardware import GPU
     from generator.models.speed import Coefficients, Footprint, Limits, Scenario
-    from generator.planning.speed.rates import Link
+    from generator.planning.speed.rates import Link, Rates
 
 HEAD_ROOM = 0.8
 """Share of its capacity that a replica is planned for: at 0.8 waiting costs about two services (M/D/1), and a
@@ -40,8 +41,17 @@ def estimate(
         UnknownFactError: the GPU's bandwidth is not known.
     """
     pace = rates(footprint, gpu, table, link=link, release=release_range(release))
+    return estimate_at(pace, footprint, scenario, limits, table, calibration=_calibration(gpu, scenario, table))
+
+
+def estimate_at(
+    pace: Rates, footprint: Footprint, scenario: Scenario, limits: Limits, table: Coefficients, *, calibration: str
+) -> Estimate:
+    """The same from rates that are known, which is how the fit follows one rate at a time."""
     if scenario.in_process:
         pace = pace._replace(first_token_s=0.0, prompt_token_s=0.0, intake_s=0.0)
+    if scenario.warmed:
+        pace = pace._replace(cold_s=0.0)
     model = StepModel(
         footprint,
         pace,
@@ -52,7 +62,9 @@ def estimate(
     engines = scenario.replicas * footprint.data_parallel_size
     load = _load(scenario, limits, engines)
     outcome = _outcome(model, load, scenario, engines)
-    return told(outcome, model, load, table, _calibration(gpu, scenario, table))
+    wanted = outcome.decoding if scenario.arrival == "open" else min(load.concurrency, limits.max_num_seqs)
+    risk = preemption_risk(load, max(wanted, 1.0), limits.full_sequences)
+    return told(outcome._replace(preemption_risk=risk), model, load, table, calibration)
 
 
 def replicas_for(requests_per_s: float, one: Estimate) -> int:
@@ -69,8 +81,9 @@ def _outcome(model: StepModel, load: Load, scenario: Scenario, engines: int) -> 
     prompts = scenario.num_prompts
     if scenario.arrival == "burst" or (prompts and prompts < _LASTING * scenario.concurrency):
         requests = max((prompts or scenario.concurrency) / engines, 1.0)
-        crowd = load.concurrency * engines / max(scenario.concurrency, engines)
-        return finite(model, load, requests * crowd, engines / crowd)
+        sizes = uneven(scenario, model.rates.proxy_workers)
+        shares = [(_share(load, size), requests * size, part) for size, part in sizes]
+        return finite(model, shares, requests * engines)
     if scenario.arrival == "closed":
         return lasting(model, load, closed(model, load), scenario, engines)
     state = open_loop(model, load, (scenario.requests_per_s or 0.0) / engines)
@@ -80,15 +93,10 @@ def _outcome(model: StepModel, load: Load, scenario: Scenario, engines: int) -> 
     return full._replace(sustainable=False)
 
 
-def _crowd(scenario: Scenario) -> float:
-    """Other requests on the replica that a request meets, over their mean number.
-
-    A proxy that does not know the load fills unevenly: not at all where work shares a server without slowing, by
-    2 m / (m + 1) over m replicas where it queues (a closed network of equal queues is uniform over all splits,
-    Gordon and Newell 1967). Decoding shares and prompts queue, so the middle is taken.
-    """
-    replicas = scenario.replicas
-    return (1 + 2 * replicas / (replicas + 1)) / 2 if scenario.balancing == "random" else 1.0
+def _share(load: Load, size: float) -> Load:
+    """The load of a replica that has `size` times the mean number of requests."""
+    clients = max(load.concurrency * size, 1.0)
+    return load._replace(concurrency=clients, running=min(clients, load.slots))
 
 
 def _calibration(gpu: GPU, scenario: Scenario, table: Coefficients) -> str:
@@ -109,8 +117,6 @@ def _load(scenario: Scenario, limits: Limits, engines: int) -> Load:
     room = limits.cache_sequences if limits.cache_sequences is not None else inf
     slots = max(1.0, min(limits.max_num_seqs, room))
     concurrency = max(scenario.concurrency / engines, 1.0)
-    if concurrency < slots:
-        concurrency = min(1 + (concurrency - 1) * _crowd(scenario), slots)
     if scenario.arrival == "open":
         concurrency = slots
     return Load(
@@ -120,6 +126,7 @@ def _load(scenario: Scenario, limits: Limits, engines: int) -> Load:
         tokens_per_step=scenario.tokens_per_step,
         concurrency=concurrency,
         running=min(concurrency, slots),
+        slots=slots,
         batched_tokens=float(limits.max_num_batched_tokens),
         variation=scenario.length_variation,
         cache_binds=room < min(concurrency, limits.max_num_seqs),

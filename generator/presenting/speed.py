@@ -26,6 +26,27 @@ def speed_text(estimate: Estimate) -> str:
     return f"first token {first}, then {gap} each, {tokens}; bound by {_BOUNDS[estimate.bound_by]}"
 
 
+def speed_details(estimate: Estimate) -> tuple[tuple[str, str], ...]:
+    """Each latency with mean, 95th percentile and range, requests per second, risk of preemption and calibration."""
+    latencies = (
+        ("first token", estimate.ttft_ms),
+        ("each further token", estimate.tpot_ms),
+        ("between two tokens", estimate.itl_ms),
+        ("whole request", estimate.e2e_ms),
+    )
+    rate = estimate.requests_per_s
+    return (
+        *((name, f"{_latency(value)}; p95 {_late(value)}") for name, value in latencies),
+        (
+            "requests/s",
+            f"{rate.mean:,.2f} ({rate.low:,.2f} to {rate.high:,.2f}), {estimate.running:,.1f} decode at once",
+        ),
+        ("preemption", f"{estimate.preemption_risk:.0%} of the time the cache is short of what was admitted"),
+        ("bound by", _BOUNDS[estimate.bound_by]),
+        ("calibration", estimate.calibration),
+    )
+
+
 def pass_text(estimate: PassEstimate) -> str:
     """Latency and rates of a pooling server with their ranges, and what sets the pace."""
     rate, tokens = estimate.requests_per_s, estimate.prompt_tokens_per_s
@@ -60,5 +81,13 @@ def scaling_text(scaling: Scaling) -> str:
 
 
 def _latency(value: Latency) -> str:
-    digits = 0 if value.mean >= 100 else 1  # noqa: PLR2004 - three digits tell enough
-    return f"{value.mean:,.{digits}f} ms ({value.low:,.{digits}f} to {value.high:,.{digits}f})"
+    return _ranged(value.mean, value.low, value.high)
+
+
+def _late(value: Latency) -> str:
+    return _ranged(value.p95, value.p95_low, value.p95_high)
+
+
+def _ranged(mean: float, low: float, high: float) -> str:
+    digits = 0 if mean >= 100 else 1  # noqa: PLR2004 - three digits tell enough
+    return f"{mean:,.{digits}f} ms ({low:,.{digits}f} to {high:,.{digits}f})"

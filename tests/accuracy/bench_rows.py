@@ -58,6 +58,8 @@ _UNIFORM_SPREAD = 0.064
 _CHAT_SPREAD = 0.58
 _REPEATED = 2 / 3
 """Prefix hits of rows that send the same prompts three times."""
+_REPEATS = ("llama-benchy", "kind=aggregate_output", "kind=single_stream_wall", "mean of 3 runs")
+"""Notes of rows that come after others of their kind on the same server."""
 _DECODE_TOKENS = 2000.0
 """Answer length of rows that measured steady decoding for a while."""
 _PCIE = ("PCIE", "NVL")
@@ -219,6 +221,7 @@ def _scenario(row: Row, replicas: int) -> Scenario:
         num_prompts=prompts,
         length_variation=variation,
         in_process="in-process" in row["flags"],
+        warmed="warmups" in row["flags"] or any(word in row["notes"] for word in _REPEATS),
         prefix_hit_ratio=_REPEATED if "same seed repeated" in row["prefix_caching"] else 0.0,
         replicas=replicas,
         balancing="random" if replicas > 1 else "even",

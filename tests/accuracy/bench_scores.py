@@ -6,7 +6,7 @@ from math import exp, log
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.speed import release_range
-from generator.planning.roofline import estimate
+from generator.planning.roofline import estimate_at
 from generator.planning.speed.rates import rates
 from generator.planning.speed.steps import StepModel
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from generator.models.estimate import Estimate, Latency
     from generator.models.speed import Coefficients
+    from generator.planning.speed.rates import Rates
     from tests.accuracy.bench_rows import Case
 
 FIGURES = ("tpot", "ttft", "throughput")
@@ -55,12 +56,18 @@ class Score(NamedTuple):
         return self.case.scenario.concurrency >= _CROWD
 
 
-def scores(case: Case, table: Coefficients) -> Iterator[Score]:
-    """Every figure that the row states and the planner estimates."""
+def rates_of(case: Case, table: Coefficients) -> Rates:
+    """The rates of the row's server."""
+    return rates(case.footprint, case.gpu, table, link=case.link, release=release_range(case.release))
+
+
+def scores(case: Case, table: Coefficients, pace: Rates | None = None) -> Iterator[Score]:
+    """Every figure that the row states and the planner estimates; at other rates than the table's where given."""
+    pace = pace or rates_of(case, table)
     if case.decode_only:
-        yield from _decode(case, table)
+        yield from _decode(case, table, pace)
         return
-    answer = estimate(case.footprint, case.gpu, case.scenario, case.limits, table, link=case.link, release=case.release)
+    answer = estimate_at(pace, case.footprint, case.scenario, case.limits, table, calibration="")
     kind = kind_of(case)
     for figure, latency in (("tpot", answer.tpot_ms), ("ttft", answer.ttft_ms)):
         pair = _latency(case, figure, latency)
@@ -98,10 +105,9 @@ def _throughput(case: Case, answer: Estimate) -> float:
     return answer.output_tokens_per_s.mean
 
 
-def _decode(case: Case, table: Coefficients) -> Iterator[Score]:
+def _decode(case: Case, table: Coefficients, pace: Rates) -> Iterator[Score]:
     """Steady decoding of cached prompts: one step of the stated batch, at a context of half an answer more."""
-    release = release_range(case.release)
-    model = StepModel(case.footprint, rates(case.footprint, case.gpu, table, link=case.link, release=release))
+    model = StepModel(case.footprint, pace)
     batch = min(case.scenario.concurrency, case.limits.cache_sequences or case.scenario.concurrency)
     step = model.step(batch, case.scenario.prompt_tokens + case.scenario.gen_tokens / 2)
     width = exp(table.half_widths.get("tpot.lasting", 0.0))

@@ -9,6 +9,7 @@ from generator.catalogue.speed import speed
 from generator.models.estimate import Estimate
 from generator.models.speed import Footprint, KVRead, Limits, Scenario
 from generator.planning.roofline import estimate
+from generator.planning.speed.balancing import uneven
 from generator.planning.speed.burst import follow
 from generator.planning.speed.queueing import Load, closed, open_loop
 from generator.planning.speed.rates import rates
@@ -122,6 +123,42 @@ def test_open_arrivals_without_a_state_are_none():
 def test_answers_of_mixed_length_end_apart():
     run = follow(MODEL, LOAD._replace(variation=0.58), requests=64)
     assert len({group.finished_s for group in run.groups}) > 16
+
+
+def test_a_crowd_waits_until_all_of_it_is_taken_in():
+    """1,000 prompts of 128 tokens to Qwen3-14B on an H100: the first tokens came after 14 s (bench.csv p0103)."""
+    few, crowd = (follow(MODEL, LOAD._replace(concurrency=n, running=n), requests=n) for n in (1, 1000))
+    gain = crowd.groups[0].first_from_s - few.groups[0].first_from_s
+    assert gain > 999 * MODEL.rates.intake_s
+
+
+def test_a_warmed_server_compiles_nothing():
+    cold, warm = (served(concurrency=4, num_prompts=8, warmed=warmed) for warmed in (False, True))
+    assert warm.ttft_ms.mean < cold.ttft_ms.mean
+
+
+@pytest.mark.parametrize(("held", "low", "high"), [(64, 0, 0.001), (29.33, 0.4, 0.6), (16, 0.999, 1)])
+def test_requests_that_grow_beyond_the_cache_are_preempted(held, low, high):
+    """32 requests of 1,000 + 200 tokens are half way through on average: 35,200 tokens, 29.3 full requests."""
+    found = served(concurrency=32, limits=Limits(full_sequences=held))
+    assert low <= found.preemption_risk <= high
+
+
+def test_no_preemption_is_told_where_the_cache_is_not_known():
+    assert served(concurrency=32).preemption_risk == 0
+
+
+def test_a_proxy_gives_the_first_replicas_more():
+    """The round robin of nginx starts at the first server in each worker; 8 servers, 64 requests, 32 workers."""
+    load = Scenario(prompt_tokens=1, gen_tokens=1, concurrency=64, replicas=8, balancing="random")
+    (heavy, most), (light, rest) = uneven(load, workers=32)
+    assert isclose(most + rest, 1)
+    assert light < heavy < 4
+
+
+def test_many_requests_fill_the_replicas_evenly():
+    load = Scenario(prompt_tokens=1, gen_tokens=1, concurrency=8000, replicas=8, balancing="random")
+    assert all(isclose(size, 1, rel_tol=0.03) for size, _ in uneven(load, workers=32))
 
 
 def test_a_proxy_that_does_not_know_the_load_makes_the_run_longer():

@@ -66,9 +66,9 @@ class _Follower:
         self.admitted = 0
         size = min(max(requests / groups, 1.0), requests)
         clients = min(load.concurrency, requests)
-        taken = 0.0
+        taken, ready = 0.0, clients * model.rates.intake_s + model.rates.cold_s
         while taken < clients - _LEAST:
-            taken += self._arrive(min(size, clients - taken), taken * model.rates.intake_s)
+            taken += self._arrive(min(size, clients - taken), ready)
 
     def run(self) -> Run:
         while self.waiting or self.ends:

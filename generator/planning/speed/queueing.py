@@ -33,6 +33,8 @@ class Load(NamedTuple):
     """Requests that may run at once: the least of concurrency, `max_num_seqs` and the cache."""
     batched_tokens: float
     variation: float
+    slots: float = math.inf
+    """Requests that may run at once at most: `max_num_seqs` and the cache."""
     cache_binds: bool = False
     """True where the cache, not the load or `max_num_seqs`, limits `running`."""
 

@@ -52,7 +52,11 @@ class Rates(NamedTuple):
     captured: float
     """Share of `launch_s` that is left where the step fits a captured graph."""
     intake_s: float
-    """Time between two requests that the server takes in from a crowd."""
+    """Time of the server for each request of a crowd that comes at once, before any of them is served."""
+    cold_s: float
+    """What the first requests wait for kernels that are compiled or tuned at their first use."""
+    proxy_workers: float
+    """Processes of a proxy in front of replicas, each of which hands out requests in turn."""
     first_token_s: float
     """Server time of a request before and after the engine: HTTP, templating, tokenizing."""
     prompt_token_s: float
@@ -146,6 +150,8 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         imbalance=get("experts_chosen.imbalance") if footprint.expert_parallel_size > 1 else 1.0,
         captured=get("launch.captured"),
         intake_s=get("request.intake"),
+        cold_s=get("cold.state" if footprint.state_layers else "cold.plain"),
+        proxy_workers=get("proxy.workers"),
         first_token_s=get(f"request.{release}"),
         prompt_token_s=get("request.prompt_token"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import erfc, exp, log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.estimate import Estimate, Latency, Throughput
@@ -12,6 +12,7 @@ from generator.planning.speed.summary import Figure, first_s, of_run, tpot_s, we
 if TYPE_CHECKING:
     from generator.models.estimate import Bound
     from generator.models.speed import Coefficients, Scenario
+    from generator.planning.speed.burst import Run
     from generator.planning.speed.queueing import Load, State
     from generator.planning.speed.steps import Step, StepModel
 
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
     decoding: float
     waited_s: float
     sustainable: bool = True
+    preemption_risk: float = 0.0
 
 
 def lasting(model: StepModel, load: Load, state: State, scenario: Scenario, engines: int) -> Outcome:
@@ -63,18 +65,21 @@ def lasting(model: StepModel, load: Load, state: State, scenario: Scenario, engi
     return Outcome("lasting", ttft, tpot, itl, e2e, rate * engines, state.decoding, waited)
 
 
-def finite(model: StepModel, load: Load, requests: float, engines: float) -> Outcome:
-    """A run that ends: a burst, or a closed loop of few rounds, of `requests` requests on each engine."""
-    run = follow(model, load, requests=requests)
-    serve = _serve_s(model, load)
-    ttft, tpot, e2e = of_run(run, serve)
-    decoding = sum(g.size * (g.finished_s - first_s(g)) for g in run.groups) / run.duration_s
+def finite(model: StepModel, shares: list[tuple[Load, float, float]], requests: float) -> Outcome:
+    """A run of `requests` over all replicas that ends: a burst, or a closed loop of few rounds.
+
+    Each share of the requests meets a replica of its own load and number of requests; the run ends with the slowest.
+    """
+    runs = [(follow(model, load, requests=size), size, part) for load, size, part in shares]
+    serve, load = _serve_s(model, shares[0][0]), shares[0][0]
+    groups = [g._replace(size=g.size * part / size) for run, size, part in runs for g in run.groups]
+    ttft, tpot, e2e = of_run(groups, serve)
+    decoding = sum(part * _decoding(run) for run, _, part in runs)
     step = model.step(decoding, _context(load)).total_s / load.tokens_per_step
-    longest = run.duration_s + serve
+    longest = max(run.duration_s for run, _, _ in runs) + serve
     alone = model.step(1.0, load.prompt_tokens, min(load.new_tokens, load.batched_tokens)).total_s
     itl = Figure(tpot.mean, step, max(tpot.p95, step))
-    rate = requests * engines / longest
-    return Outcome("finite", ttft, tpot, itl, e2e, rate, decoding, max(ttft.mean - alone - serve, 0.0))
+    return Outcome("finite", ttft, tpot, itl, e2e, requests / longest, decoding, max(ttft.mean - alone - serve, 0.0))
 
 
 def told(outcome: Outcome, model: StepModel, load: Load, table: Coefficients, calibration: str) -> Estimate:
@@ -89,19 +94,37 @@ def told(outcome: Outcome, model: StepModel, load: Load, table: Coefficients, ca
         requests_per_s=_range(outcome.rate_per_s, width),
         running=outcome.decoding,
         sustainable=outcome.sustainable,
+        preemption_risk=outcome.preemption_risk,
         bound_by=_bound(load, outcome, model.step(outcome.decoding, _context(load))),
         calibration=calibration,
     )
 
 
+def preemption_risk(load: Load, admitted: float, full_sequences: float | None) -> float:
+    """Chance that `admitted` requests at random points of their answers want more cache than there is.
+
+    vLLM admits on the prompt's blocks and takes a block at a time while the answer grows (vLLM 0.32
+    v1/core/sched/scheduler.py), so what each holds is even between prompt and full length; many add up to normal.
+    """
+    if full_sequences is None:
+        return 0.0
+    room = full_sequences * (load.prompt_tokens + load.gen_tokens)
+    spare = room - admitted * (load.prompt_tokens + load.gen_tokens / 2)
+    spread = load.gen_tokens * sqrt(admitted / 12)
+    return erfc(spare / spread / sqrt(2)) / 2
+
+
 def _latency(name: str, figure: Figure, kind: str, table: Coefficients) -> Latency:
     mean, width = figure.mean * _MS, exp(table.half_widths.get(f"{name}.{kind}", 0.0))
+    late = max(figure.p95 * _MS, mean)
     return Latency.model_construct(
         mean=mean,
         median=figure.median * _MS,
-        p95=max(figure.p95 * _MS, mean),
+        p95=late,
         low=mean / width,
         high=mean * width,
+        p95_low=late / width,
+        p95_high=late * width,
     )
 
 
@@ -143,6 +166,11 @@ def _starting(model: StepModel, load: Load) -> tuple[float, float]:
     serve = _serve_s(model, load)
     ttft = weighted_mean([(first_s(group) - group.arrived_s + serve, group.size) for group in run.groups])
     return ttft, weighted_mean([(tpot_s(group), group.size) for group in run.groups])
+
+
+def _decoding(run: Run) -> float:
+    """Requests that decode at once, mean over the run."""
+    return sum(g.size * (g.finished_s - first_s(g)) for g in run.groups) / run.duration_s
 
 
 def _serve_s(model: StepModel, load: Load) -> float:

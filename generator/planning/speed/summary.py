@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from generator.planning.speed.burst import Group, Run
+    from collections.abc import Sequence
+
+    from generator.planning.speed.burst import Group
 
 Weighted = list[tuple[float, float]]
 """Values and how many requests have them."""
@@ -21,11 +23,11 @@ class Figure(NamedTuple):
     p95: float
 
 
-def of_run(run: Run, serve_s: float) -> tuple[Figure, Figure, Figure]:
-    """TTFT, TPOT and end to end latency of a run; `serve_s` is the server's time outside the engine."""
-    ttft = [(part + serve_s, size) for group in run.groups for part, size in _parts(group)]
-    tpot = [(tpot_s(group), group.size) for group in run.groups if group.gen_tokens > 1]
-    e2e = [(group.finished_s - group.arrived_s + serve_s, group.size) for group in run.groups]
+def of_run(groups: Sequence[Group], serve_s: float) -> tuple[Figure, Figure, Figure]:
+    """TTFT, TPOT and end to end latency of finished requests; `serve_s` is the server's time outside the engine."""
+    ttft = [(part + serve_s, size) for group in groups for part, size in _parts(group)]
+    tpot = [(tpot_s(group), group.size) for group in groups if group.gen_tokens > 1]
+    e2e = [(group.finished_s - group.arrived_s + serve_s, group.size) for group in groups]
     return summary(ttft), summary(tpot) if tpot else Figure(0.0, 0.0, 0.0), summary(e2e)
 
 
