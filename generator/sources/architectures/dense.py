@@ -51,6 +51,7 @@ TRAITS: dict[str, DenseTraits] = {
     "glm4": DenseTraits(norms=4), "ernie4_5": DenseTraits(tied=True),
     "cohere": DenseTraits(norms=1, tied=True), "cohere2": DenseTraits(norms=1, tied=True),
     "chatglm": DenseTraits(bias="add_bias_linear"),
+    "jais2": _GPT, "nanochat": DenseTraits(norms=0, gated=False), "vaultgemma": _GEMMA, "cwm": _PLAIN,
     "plamo3": DenseTraits(norms=4), "muse_glimmer_text": DenseTraits(norms=4),
     "granite_swa": _LLAMA._replace(tied=True),
     "olmo": DenseTraits(norms=0), "arcee": DenseTraits(gated=False, bias="mlp_bias"),

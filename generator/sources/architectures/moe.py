@@ -59,7 +59,8 @@ _TIED = frozenset({"cohere2_moe", "ernie4_5_moe"})
 def moe_decoder(text: Config) -> Decoder:
     """Layers of a mixture of experts, with its multi-token-prediction layers."""
     traits = TRAITS.get(str(text.get("model_type", "")), MixtureTraits())
-    blocks = feed_forwards(text, traits, bias=bool(text.get("mlp_bias") or text.get("use_bias")))
+    shared = {"num_shared_expert": 1} if text.get("model_type") == "hunyuan_v1_moe" else {}
+    blocks = feed_forwards({**shared, **text}, traits, bias=bool(text.get("mlp_bias") or text.get("use_bias")))
     model_type = str(text.get("model_type", ""))
     layers = stack(mixers(text), blocks, norms=2 if text.get("sandwich_norm") is False else _NORMS.get(model_type, 2))
     return Decoder(
