@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from generator.models.interval import ByteInterval
 from generator.models.value import Value
 
 
+@lru_cache(maxsize=256)
 def release_key(release: str) -> tuple[int, ...]:
     """A release as numbers that compare in order: (0, 27, 1) for "0.27.1"."""
     return tuple(int(part) for part in release.split("."))
@@ -89,9 +90,20 @@ class OverheadTable(Value):
         """
         if name not in self._terms:
             raise UnknownFactError(f"overhead table has no term {name!r}; it has {', '.join(self._terms)}")
-        key = release_key(release)
-        since = [term for start, term in self._terms[name] if start <= key]
-        return since[-1] if since else self._terms[name][0][1]
+        return self._of_release(release)[name]
+
+    @cached_property
+    def _by_release(self) -> dict[str, dict[str, Term]]:
+        return {}
+
+    def _of_release(self, release: str) -> dict[str, Term]:
+        if release not in self._by_release:
+            key = release_key(release)
+            self._by_release[release] = {
+                name: next((term for since, term in reversed(rows) if since <= key), rows[0][1])
+                for name, rows in self._terms.items()
+            }
+        return self._by_release[release]
 
     @cached_property
     def other_way(self) -> OverheadTable:

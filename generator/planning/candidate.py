@@ -18,12 +18,11 @@ from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.lora import with_adapters
-from generator.planning.pinned import offloaded, pinned_cache
+from generator.planning.pinned import offloaded
 from generator.planning.shares import budget_share, chosen_utilization, refuse_taken_memory
+from generator.planning.stages import stage_budgets
 from generator.planning.variants import is_eager
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
-from generator.planning.weights.retained import retained_bytes
-from generator.units import gib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,10 +205,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
     memory = _memory_settings(case, sizes, utilization=1.0).model_copy(update=kernels)
     utilization = chosen_utilization(case, layout, memory, _own_utilization(case))
     memory = memory.model_copy(update={"gpu_memory_utilization": budget_share(case, layout, memory, utilization)})
-    stages = tuple(
-        _stage(case, layout, weights, memory.model_copy(update={"kv_cache_bytes": size}), stage)
-        for stage, size in enumerate(pinned_cache(case.fixed, cache, stage) for stage in range(len(weights.stages)))
-    )
+    stages = stage_budgets(case, layout, weights, memory, cache)
     refuse_taken_memory(case, stages[0], _own_utilization(case))
     context = attempt.context or _context(case, load, cache, stages, sizes)
     verdict, risk = _verdict(stages, cache.min_bytes_to_start(int(context.value)))
@@ -250,26 +246,6 @@ def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSet
 
 def _own_utilization(case: Case) -> Decision | None:
     return _own(case, "gpu_memory_utilization", case.tables.engine.default_gpu_memory_utilization)
-
-
-def _stage(case: Case, layout: Layout, weights: RankWeights, memory: BudgetSettings, stage: int) -> MemoryBudget:
-    held = weights.stages[stage]
-    last = len(weights.stages) - 1
-    name = "every rank is alike" if not last else f"stage {stage + 1} of {last + 1}"
-    return budgets.budget(
-        weights_bytes=held.total_bytes + retained_bytes(case.architecture, case.on_gpu, layout, case.gpu.capability),
-        architecture=case.architecture,
-        layout=layout,
-        settings=memory,
-        gpu=case.gpu,
-        link=case.cluster.link,
-        release=case.release,
-        table=case.tables.overheads,
-        headroom_bytes=gib(case.request.headroom_gb),
-        first_stage=stage == 0,
-        last_stage=stage == last,
-        worst_rank=name,
-    )
 
 
 def _context(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.dtype import DType
@@ -80,6 +82,7 @@ class _Entry(NamedTuple):
     stored: Stored
 
 
+@lru_cache(maxsize=256)
 def rank_weights(
     architecture: Architecture,
     quantization: Quantization | None = None,
@@ -145,7 +148,8 @@ def _stages(module: WeightModule, stored: Stored, bounds: tuple[tuple[int, int],
     if module.place == "layer":
         if not last:
             return [(0, len(stored.layers))]
-        return [(i, sum(first <= layer < end for layer in stored.layers)) for i, (first, end) in enumerate(bounds)]
+        cuts = [bisect_left(stored.layers, first) for first, _ in (*bounds, (bounds[-1][1], 0))]
+        return [(stage, end - first) for stage, (first, end) in enumerate(pairwise(cuts))]
     if module.place == "every":
         return [(i, module.count) for i in range(last + 1)]
     if module.place == "ends":
