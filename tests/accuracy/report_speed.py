@@ -25,8 +25,8 @@ NAMES = {
     "in_interval": "figures that lie in the stated range",
 }
 LIMITS = (
-    "A finite run's time to first token is the weakest figure: servers that compile or tune on their first prompts",
-    "wait seconds longer than planned, and proxies in front of replicas fill them more unevenly than planned.",
+    "A finite run's time to first token is the weakest figure: how long a server's first kernels compile, how fast it",
+    "takes a crowd in and how a proxy fills its replicas differ by seconds between hosts.",
     "Mixtures of experts in INT4 on workstation GPUs read prompts up to twice as fast as planned.",
     "Speculation, open arrivals and pipelines over nodes have no row in the set; the estimate says so.",
     "Models and GPUs outside the set: expect the errors of the two right columns.",
