@@ -16,6 +16,8 @@ _MODEL_TYPES = {
     "iquestloopcoder": "layers that run twice, each with two caches (iquest_loopcoder.py)",
     "minicpm3": "low-rank projections before ordinary heads (minicpm3.py)",
     "olmo_hybrid": "gated delta nets with projections of their own (olmo_hybrid.py)",
+    "diffllama": "attention by differences, which vLLM has no class for",
+    "step1": "square-root ALiBi, which vLLM's usual backends lack (step1.py)",
     "step3_text": "queries behind a shared low-rank projection (step3_text.py)",
 }
 """What each family has beyond standard fields (vLLM 0.32 model_executor/models)."""
@@ -23,6 +25,7 @@ _MODEL_TYPES = {
 _FIELDS = {
     "ngram_vocab_size_ratio": "embeddings of n-grams (longcat_flash_ngram.py)",
     "loop_num": "layers that run several times (iquest_loopcoder.py)",
+    "param_sink_number": "keys and values kept as parameters (openpangu.py)",
     "share_q_dim": "queries behind a shared low-rank projection (step3_text.py)",
     "mova_num_experts": "experts in the attention's values (k2_horizon.py)",
 }
