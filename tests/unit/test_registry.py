@@ -56,6 +56,9 @@ def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, An
         ("minicpm3", {}),
         ("opt", {"word_embed_proj_dim": 512}),
         ("step3_text", {"share_q_dim": 2048}),
+        ("PanguProMoE", {"param_sink_number": 128}),
+        ("qwen3_moe", {"num_experts_per_tok": 8}),
+        ("youtu", {}),
     ],
 )
 def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(

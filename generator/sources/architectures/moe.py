@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Layer
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
 from generator.sources.architectures.attention import draft_mixers, mixers
-from generator.sources.architectures.blocks import MixtureTraits, dense, feed_forwards, layer_count, mixture
+from generator.sources.architectures.blocks import EXPERTS, MixtureTraits, dense, feed_forwards, layer_count, mixture
 from generator.sources.architectures.decoder import Decoder, stack
+from generator.sources.architectures.fields import first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +61,7 @@ _TIED = frozenset({"cohere2_moe", "ernie4_5_moe"})
 def moe_decoder(text: Config) -> Decoder:
     """Layers of a mixture of experts, with its multi-token-prediction layers."""
     traits = TRAITS.get(str(text.get("model_type", "")), MixtureTraits())
+    _refuse_unnamed(text)
     shared = {"num_shared_expert": 1} if text.get("model_type") == "hunyuan_v1_moe" else {}
     blocks = feed_forwards({**shared, **text}, traits, bias=bool(text.get("mlp_bias") or text.get("use_bias")))
     model_type = str(text.get("model_type", ""))
@@ -66,6 +69,20 @@ def moe_decoder(text: Config) -> Decoder:
     return Decoder(
         layers=layers, drafts=drafts(text, layers), tied=model_type in _TIED, norm_bias=model_type == "phimoe"
     )
+
+
+def _refuse_unnamed(text: Config) -> None:
+    """Refuse a family of experts whose config.json does not say how many, which Transformers would fill in.
+
+    Raises:
+        UnsupportedArchitectureError: it would be read as a dense model.
+    """
+    model_type = text.get("model_type")
+    if model_type in TRAITS and model_type != "minicpm" and first(text, *EXPERTS) is None:
+        raise UnsupportedArchitectureError(
+            f"config.json of model_type {model_type!r} does not say how many experts it has; "
+            "fetch the model's own config.json"
+        )
 
 
 def drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:

@@ -31,6 +31,9 @@ _FIELDS = {
 }
 """What a field says of any family."""
 
+_NEEDED = {"mellum": "num_experts", "youtu": "kv_lora_rank"}
+"""Fields of families read by standard ones that Transformers fills in, so that their absence changes the kind."""
+
 
 def refuse_unread(config: Config) -> None:
     """Refuse, by name, a text config whose weights or cache no reader builds.
@@ -45,6 +48,9 @@ def refuse_unread(config: Config) -> None:
         found = "an embedding narrower than the layers (opt.py)"
     if model_type == "deepseek_v2" and not config.get("qk_nope_head_dim"):
         found = "ordinary heads instead of latents (deepseek_v2.py)"
+    needed = _NEEDED.get(model_type)
+    if needed and config.get(needed) is None:
+        found = f"a default of {needed} that config.json leaves out"
     if found:
         raise UnsupportedArchitectureError(
             f"model_type {model_type!r} is not planned: it has {found}; a reader of the family would be needed "
