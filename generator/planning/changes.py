@@ -32,6 +32,7 @@ _OWN_LIMITS = {
     "max_num_batched_tokens": "as many tokens a step as the planner takes",
     "enforce_eager": "CUDA graphs",
 }
+_DRAFTING = ("speculative_config", "spec_method", "spec_model", "spec_tokens")
 _ACCURACY = "which costs accuracy"
 
 
@@ -62,6 +63,7 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     if unfit:
         yield from _shorter_context(case)
         yield from _fewer_sequences(case)
+        yield from _no_drafts(case)
     yield from _own_limits_back(case)
     yield from _any_layout(case)
     layout = chosen.candidate.layout
@@ -94,6 +96,13 @@ def _fewer_sequences(case: Case) -> Iterator[Change]:
         flags = ("--max-num-seqs", str(wanted))
         changed = with_values(case, {"max_num_seqs": wanted})
         yield Change("sequences", f"{plural(wanted, 'sequence')} a batch", flags, changed)
+
+
+def _no_drafts(case: Case) -> Iterator[Change]:
+    """The memory of a draft model or head back, for a step that gives each request one token."""
+    stated = tuple(name for name in case.request.overrides if name.replace("-", "_") in _DRAFTING)
+    if stated and case.speculation.method:
+        yield Change("drafts", "no drafted tokens", _unset(*stated), _without(case, *_DRAFTING))
 
 
 def _own_limits_back(case: Case) -> Iterator[Change]:

@@ -35,10 +35,17 @@ def fit(
 
     `with_speed` adds what the best layout of all these GPUs delivers and costs; then only sizes that are rented out
     and GPUs with a price have a row.
+
+    Raises:
+        RequestError: speed is asked for a model that generates nothing.
     """
     pairs = [(gpu, size) for gpu in gpus for size in sizes]
     if not with_speed:
         return tuple(_row(_on(case, gpu, *size)) for gpu, size in pairs)
+    if case.pooling:
+        raise RequestError(
+            f"{case.facts.id} gives no output tokens to price: leave --cheapest out to see which GPUs hold it"
+        )
     priced = {price.gpu for price in case.tables.prices}
     rented = [(gpu, size) for gpu, size in pairs if size[0] in _RENTED and (case.request.price or gpu.name in priced)]
     return tuple(_offer(_on(case, gpu, *size)) for gpu, size in rented)

@@ -40,6 +40,17 @@ def test_the_cache_may_be_stored_smaller_where_the_gpu_can():
     assert "--kv-cache-dtype fp8" not in flags(old)
 
 
+def test_drafted_tokens_are_given_up_for_their_memory():
+    """Qwen3-14B and Qwen3-8B together hold 42.8 GiB of weights (their model cards' bytes), an L40S 44.4 GiB."""
+    drafts = {"method": "draft_model", "model": "Qwen/Qwen3-8B", "num_speculative_tokens": 4}
+    request = Request(model="Qwen/Qwen3-14B", gpu="L40S", source="embedded", overrides={"speculative_config": drafts})
+    facts = embedded_model("Qwen/Qwen3-14B").model_copy(update={"draft": embedded_model("Qwen/Qwen3-8B")})
+    made = plan_for(request, facts)
+    assert made.feasibility.verdict == "does_not_fit"
+    dropped = next(one for one in made.repairs if one.flags == ("--unset", "speculative_config"))
+    assert dropped.effect.startswith("fits")
+
+
 def test_a_utilization_of_the_users_that_is_too_low_is_given_back():
     made = planned("Qwen/Qwen3-8B", "H100-SXM-80GB", overrides={"gpu_memory_utilization": 0.15})
     assert "--unset gpu_memory_utilization" in flags(made)
