@@ -15,7 +15,8 @@ sys.path.insert(0, str(ROOT))
 from generator.errors import GeneratorError  # noqa: E402
 from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.interval import ByteInterval  # noqa: E402
-from generator.models.overheads import OverheadTable, Term, release_key  # noqa: E402
+from generator.models.overheads import OverheadTable, Term  # noqa: E402
+from generator.models.release import release_key  # noqa: E402
 from generator.planning import graphs, overhead  # noqa: E402
 from generator.planning.budget import with_load_extras  # noqa: E402
 from generator.planning.weights import rank_weights  # noqa: E402

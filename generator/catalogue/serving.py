@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, packaged_rows
+from generator.models.release import release_key
 from generator.models.serving import ParserKind, Parsers, Serving, ServingFamily
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ class ParserRow(Row):
 
     def is_in(self, version: str) -> bool:
         """Whether release `version` has the name."""
-        return _order(self.since) <= _order(version) <= _order(self.until)
+        return release_key(self.since) <= release_key(version) <= release_key(self.until)
 
     def when(self, version: str) -> str:
         """Releases that have the name, for one that has not."""
-        return f"{self.since} and newer" if _order(version) < _order(self.since) else f"{self.until} and older"
+        newer = release_key(version) < release_key(self.since)
+        return f"{self.since} and newer" if newer else f"{self.until} and older"
 
 
 class ServingRow(Row, ServingFamily):
@@ -90,7 +92,3 @@ def _is_of(family: ServingFamily, model_type: str, publisher: str, repository: s
 
 def _suffix() -> str:
     return f"(?i:{_STORED.pattern})"
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))

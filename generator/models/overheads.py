@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from pydantic import Field
 
 from generator.errors import UnknownFactError
 from generator.models.interval import ByteInterval
+from generator.models.release import release_key
 from generator.models.value import Value
-
-
-@lru_cache(maxsize=256)
-def release_key(release: str) -> tuple[int, ...]:
-    """A release as numbers that compare in order: (0, 27, 1) for "0.27.1"."""
-    return tuple(int(part) for part in release.split("."))
 
 
 class Term(Value):

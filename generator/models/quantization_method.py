@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from generator.models.release import release_key
 from generator.models.value import Value
 
 Arithmetic = Literal["int8", "fp8", "fp4"]
@@ -40,18 +41,14 @@ class QuantizationMethod(Value):
 
     def minimum_for(self, version: str) -> int:
         """Oldest compute capability that release `version` ("0.26.0") starts the method on."""
-        release = _order(version)
-        bounds = sorted((_order(last), capability) for last, capability in self.older.items())
+        release = release_key(version)
+        bounds = sorted((release_key(last), capability) for last, capability in self.older.items())
         return next((capability for last, capability in bounds if release <= last), self.minimum_capability)
 
     def is_online_in(self, version: str) -> bool:
         """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
-        return bool(self.online) and _order(version) >= _order(self.online_since)
+        return bool(self.online) and release_key(version) >= release_key(self.online_since)
 
     def is_native_on(self, capability: int) -> bool:
         """Whether a GPU of this compute capability multiplies in the method's own format."""
         return self.native_capability is not None and capability >= self.native_capability
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))

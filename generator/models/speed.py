@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from generator.errors import UnknownFactError
-from generator.models.overheads import release_key
+from generator.models.release import release_key
 from generator.models.value import Value
 
 WeightKernel = Literal["native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4"]

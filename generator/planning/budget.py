@@ -6,8 +6,8 @@ from math import ceil, isqrt
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
-from generator.models.overheads import release_key
 from generator.models.plan import MemoryBudget
+from generator.models.release import release_key
 from generator.planning import graphs, overhead
 from generator.planning.pinned import left_on_gpu, pinned
 from generator.planning.workspace import sparse_workspace

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.release import release_key
 from generator.models.value import Value
 from generator.units import GIB
 
@@ -53,8 +54,7 @@ def scheduler_defaults(
 def _by_memory(gpu: GPU, release: str) -> tuple[int, int]:
     if gpu.memory_bytes >= _LARGE_BYTES:
         return 16384, 1024
-    numbers = tuple(int(part) for part in release.split(".")[:2])
-    small_gb10 = gpu.capability == _GB10 and numbers >= _GB10_IS_SMALL_SINCE
+    small_gb10 = gpu.capability == _GB10 and release_key(release) >= _GB10_IS_SMALL_SINCE
     if gpu.memory_bytes >= _MEDIUM_BYTES and not _is_a100(gpu) and not small_gb10:
         return 8192, 1024
     return 2048, 256

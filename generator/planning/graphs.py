@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
-from generator.models.overheads import release_key
+from generator.models.release import release_key
 from generator.planning.overhead import model_runner
 from generator.units import MIB
 
@@ -37,7 +37,7 @@ def cuda_graph_estimate(
     table: OverheadTable,
 ) -> ByteInterval:
     """Bytes the profiler subtracts for CUDA graphs: none when eager or where release and runner have no estimate."""
-    if model_runner(architecture, release) == "v2" and release_key(release)[:2] < _V2_ESTIMATE:
+    if model_runner(architecture, release) == "v2" and release_key(release) < _V2_ESTIMATE:
         return ByteInterval.exact(0)
     captures = capture_sizes(settings, capability)
     base = table.term("graph_estimate_mib", release)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
-from generator.models.overheads import release_key
+from generator.models.release import release_key
 from generator.planning.kv_cache.settings import is_hybrid
 from generator.planning.workspace import indexer_logits
 from generator.units import MIB, ceil_div
@@ -53,7 +53,7 @@ T4: 14.56 and 14.74 GiB, RTX 3090: 23.53 and 23.70 GiB in torch's messages)."""
 
 def model_runner(architecture: Architecture, release: str) -> Runner:
     """The model runner that a release takes by default."""
-    since = release_key(release)[:2]
+    since = release_key(release)
     listed = any(first <= since and architecture.architecture in names for first, names in _V2_CLASSES)
     dense = since >= _V2_DENSE and not is_moe(architecture) and not is_hybrid(architecture)
     return "v2" if since >= _V2_ALL or listed or dense else "v1"
@@ -102,7 +102,7 @@ def rotary_tables(architecture: Architecture, dtype_bytes: int, release: str) ->
 
     vLLM 0.31.0 rotary_embedding/mrope.py:349.
     """
-    longer = _LONGER_AXES if architecture.multi_axis_rotary and release_key(release)[:2] < _SHORTER_AXES else 1
+    longer = _LONGER_AXES if architecture.multi_axis_rotary and release_key(release) < _SHORTER_AXES else 1
     return architecture.rotary_bytes * dtype_bytes // 2 * longer
 
 
@@ -150,7 +150,7 @@ def profiles_encoder(architecture: Architecture, settings: BudgetSettings, relea
     """Whether the profiling pass runs an encoder."""
     if not architecture.towers or not settings.encoder_tokens:
         return False
-    return model_runner(architecture, release) == "v1" or release_key(release)[:2] >= _V2_ENCODER
+    return model_runner(architecture, release) == "v1" or release_key(release) >= _V2_ENCODER
 
 
 def compilation(
@@ -266,7 +266,7 @@ def persistent_buffers(
     architecture: Architecture, settings: BudgetSettings, *, release: str, last_stage: bool = True
 ) -> ByteInterval:
     """Penalty state of Model Runner V2 inside the request: none before the profile counted the runner's buffers."""
-    if not last_stage or release_key(release)[:2] < _CONSUMED:
+    if not last_stage or release_key(release) < _CONSUMED:
         return ByteInterval.exact(0)
     return ByteInterval.exact(penalty_state(architecture, settings, release=release))
 

@@ -13,6 +13,7 @@ from generator.models.architecture import Architecture
 from generator.models.attention import MLA, ChunkedLocal, CompressedMLA, FullAttention, SlidingWindow
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
+from generator.models.release import release_key
 from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
@@ -61,11 +62,9 @@ def check_start(start: Start) -> None:
 
 def modelopt_algorithm_known(start: Start) -> None:
     """ModelOpt's mixed precision needs a quant_method before 0.33 (model_arch_config_convertor.py:283)."""
-    algorithm = start.modelopt_algorithm
-    if algorithm and algorithm.upper() == "MIXED_PRECISION" and _release(start) < _MODELOPT_MIXED_SINCE:
-        raise RequestError(
-            f"vLLM {start.settings.release} knows no ModelOpt quant algo {algorithm}; pin vLLM 0.33 or newer"
-        )
+    algorithm, release = start.modelopt_algorithm, start.settings.release
+    if algorithm and algorithm.upper() == "MIXED_PRECISION" and release_key(release) < _MODELOPT_MIXED_SINCE:
+        raise RequestError(f"vLLM {release} knows no ModelOpt quant algo {algorithm}; pin vLLM 0.33 or newer")
 
 
 def context_within_model(start: Start) -> None:
@@ -261,10 +260,6 @@ RULES: tuple[Callable[[Start], None], ...] = (
     key_value_heads_divide, states_divide, experts_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
-
-
-def _release(start: Start) -> tuple[int, ...]:
-    return tuple(int(part) for part in start.settings.release.split(".")[:2])
 
 
 def _divisors(heads: int, start: Start, kv_heads: int | None = None) -> str:

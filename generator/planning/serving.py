@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.plan import Decision
+from generator.models.release import release_key
 from generator.planning.draft_report import draft_advice
 from generator.planning.pooling import pooling_advisories
 from generator.presenting.text import plural
@@ -109,7 +110,7 @@ def _notes(family: ServingFamily | None) -> Iterator[str]:
 def _draft_advice(case: Case, family: ServingFamily) -> Iterator[str]:
     """Speculative heads cost memory, so that they are named and not set."""
     drafts = len(case.architecture.drafts)
-    known = _order(case.release) >= _order(family.mtp_since) if family.mtp_since else True
+    known = release_key(case.release) >= release_key(family.mtp_since) if family.mtp_since else True
     if family.mtp_tokens and drafts and known and not _decided(case, "speculative_config"):
         config = json.dumps({"method": "mtp", "num_speculative_tokens": family.mtp_tokens})
         yield (
@@ -189,7 +190,3 @@ def _remedy(case: Case, field: str, name: str, known: tuple[str, ...]) -> str:
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(name, known, n=3, cutoff=0.0)
     return f"nearest: {', '.join(close)}"
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))

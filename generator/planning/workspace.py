@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import CompressedMLA, SparseMLA
 from generator.models.interval import ByteInterval
-from generator.models.overheads import release_key
+from generator.models.release import release_key
 from generator.units import MIB, ceil_div, round_up
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, SourceError
 from generator.models.architecture import Architecture
 from generator.models.hardware import Cluster
-from generator.models.overheads import BudgetSettings, release_key
+from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
+from generator.models.release import release_key
 from generator.planning.overhead import encoder_tokens
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.units import GIB, gib

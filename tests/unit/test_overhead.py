@@ -7,8 +7,9 @@ from generator.catalogue.overheads import overheads
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture, Layer, Tower
 from generator.models.feed_forward import Dense, MoE
-from generator.models.overheads import BudgetSettings, release_key
+from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
+from generator.models.release import release_key
 from generator.planning import graphs, overhead
 from generator.units import GIB
 

@@ -18,7 +18,7 @@ from generator.models.attention import (
     ShortConv,
     SparseMLA,
 )
-from generator.models.overheads import release_key
+from generator.models.release import release_key
 from generator.models.value import Value
 
 if TYPE_CHECKING:

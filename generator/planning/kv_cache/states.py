@@ -19,6 +19,7 @@ from generator.models.attention import (
     Parallel,
     ShortConv,
 )
+from generator.models.release import release_key
 from generator.planning.kv_cache.specs import DTYPE_BYTES
 
 if TYPE_CHECKING:
@@ -141,8 +142,7 @@ def _flash_kda(mixer: KimiDeltaAttention, dtype: str, settings: CacheSettings) -
 
 
 def _flashinfer_gdn(mixer: GatedDeltaNet, settings: CacheSettings) -> bool:
-    release = tuple(int(part) for part in settings.release.split(".")[:2])
-    if release < _GDN_CHECKPOINTS_SINCE:
+    if release_key(settings.release) < _GDN_CHECKPOINTS_SINCE:
         return False
     if settings.capability == _SM90:
         return True
