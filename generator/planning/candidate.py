@@ -12,7 +12,7 @@ from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import budget as budgets
 from generator.planning import checks, limits, overhead
-from generator.planning.case import Case, Limits
+from generator.planning.defaults import BatchLimits
 from generator.planning.draft_report import with_draft_of
 from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
@@ -26,6 +26,8 @@ from generator.planning.weights import RankWeights, measured_weights, rank_weigh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from generator.planning.case import Case
 
 _DTYPE_BYTES = {"float32": 4}
 _LEAN_TOKENS = 2048
@@ -198,11 +200,11 @@ def _own(case: Case, field: str, vllms: float) -> Decision | None:
 
 def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Attempt) -> Candidate:
     load = replica_load(case.load, layout)
-    sizes = Limits(int(attempt.sequences.value), int(attempt.tokens.value))
+    sizes = BatchLimits(int(attempt.sequences.value), int(attempt.tokens.value))
     settings = case.cache_settings(sizes)
     cache = cache_layout(case.architecture, layout, settings)
     kernels = {"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
-    memory = _memory_settings(case, sizes, utilization=1.0).model_copy(update=kernels)
+    memory = _memory_settings(case, sizes).model_copy(update=kernels)
     utilization = chosen_utilization(case, layout, memory, _own_utilization(case))
     memory = memory.model_copy(update={"gpu_memory_utilization": budget_share(case, layout, memory, utilization)})
     stages = stage_budgets(case, layout, weights, memory, cache)
@@ -225,11 +227,11 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
     )
 
 
-def _memory_settings(case: Case, sizes: Limits, utilization: float) -> BudgetSettings:
+def _memory_settings(case: Case, sizes: BatchLimits) -> BudgetSettings:
     dtype = model_dtype(case.architecture, case.cache_settings(sizes))
     drafts = case.fixed.get("speculative_config") or {}
     return BudgetSettings(
-        gpu_memory_utilization=utilization,
+        gpu_memory_utilization=1.0,
         max_model_len=case.asked_context or case.model_context,
         max_num_seqs=sizes.max_num_seqs,
         max_num_batched_tokens=sizes.max_num_batched_tokens,
@@ -249,7 +251,7 @@ def _own_utilization(case: Case) -> Decision | None:
 
 
 def _context(
-    case: Case, load: Workload, cache: CacheLayout, stages: tuple[MemoryBudget, ...], sizes: Limits
+    case: Case, load: Workload, cache: CacheLayout, stages: tuple[MemoryBudget, ...], sizes: BatchLimits
 ) -> Decision:
     if case.asked_context:
         return Decision(field="max_model_len", value=case.asked_context, reason="you set it")

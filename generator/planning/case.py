@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from generator.errors import UnknownFactError
 from generator.models.checkpoint import ModelFacts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from generator.models.quantization import Quantization
     from generator.models.serving import Pooling
     from generator.models.workload import Workload
+    from generator.planning.defaults import BatchLimits
 
 
 class Tables(Value):
@@ -48,13 +49,6 @@ class Tables(Value):
     """Dated prices, cheapest first."""
     planner: str = ""
     """Version of this package."""
-
-
-class Limits(NamedTuple):
-    """The two sizes of a batch that decide memory."""
-
-    max_num_seqs: int
-    max_num_batched_tokens: int
 
 
 class Case(Value):
@@ -202,7 +196,7 @@ class Case(Value):
             )
         return draft_of(spoken, known, self.architecture)
 
-    def cache_settings(self, limits: Limits, max_model_len: int | None = None) -> CacheSettings:
+    def cache_settings(self, limits: BatchLimits, max_model_len: int | None = None) -> CacheSettings:
         """The engine values that decide the cache."""
         names = CacheSettings.model_fields.keys() & self.fixed.keys()
         spoken, draft = self.speculation, self.draft

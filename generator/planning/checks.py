@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.planning.case import Limits
 from generator.planning.defaults import scheduler_defaults
 from generator.planning.draft_checks import check_draft_layout, check_speculation
 from generator.planning.encoders import encoders_whole
@@ -17,6 +16,7 @@ from generator.planning.serving import check_serving
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
+    from generator.planning.defaults import BatchLimits
 
 _SIZES = (
     "max_num_seqs",
@@ -80,9 +80,9 @@ def check_layout(case: Case, layout: Layout) -> None:
     )
 
 
-def default_limits(case: Case, max_model_len: int | None = None) -> Limits:
+def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:
     """VLLM's own batch limits for this case at a context, the user's values kept."""
-    found = scheduler_defaults(
+    return scheduler_defaults(
         case.gpu,
         release=case.release,
         max_model_len=max_model_len or case.asked_context or case.model_context,
@@ -91,7 +91,6 @@ def default_limits(case: Case, max_model_len: int | None = None) -> Limits:
         performance_mode=case.fixed.get("performance_mode"),
         chunked_prefill=case.chunked_prefill,
     )
-    return Limits(found.max_num_seqs, found.max_num_batched_tokens)
 
 
 def _check_sizes(case: Case) -> None:

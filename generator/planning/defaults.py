@@ -5,10 +5,9 @@ vLLM 0.32 engine/arg_utils.py:2894 (get_batch_defaults) and :3097, for the API s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.release import release_key
-from generator.models.value import Value
 from generator.units import GIB
 
 if TYPE_CHECKING:
@@ -21,11 +20,11 @@ _A100 = 80
 """Capability of the GPUs that vLLM keeps small by name ("a100"), where NVML's name is not known."""
 
 
-class SchedulerDefaults(Value):
-    """Batch limits that vLLM resolves by itself."""
+class BatchLimits(NamedTuple):
+    """The two sizes of a batch that decide memory."""
 
-    max_num_batched_tokens: int
     max_num_seqs: int
+    max_num_batched_tokens: int
 
 
 def scheduler_defaults(
@@ -37,7 +36,7 @@ def scheduler_defaults(
     max_num_seqs: int | None = None,
     performance_mode: str | None = None,
     chunked_prefill: bool = True,
-) -> SchedulerDefaults:
+) -> BatchLimits:
     """Batched tokens and sequences of one step, those that the user sets kept as they are."""
     tokens, seqs = _by_memory(gpu, release)
     factor = 2 if performance_mode == "throughput" else 1
@@ -48,7 +47,7 @@ def scheduler_defaults(
         tokens = min(seqs * max_model_len, tokens)
     else:
         tokens = max_num_batched_tokens
-    return SchedulerDefaults(max_num_batched_tokens=tokens, max_num_seqs=max_num_seqs or min(seqs, tokens))
+    return BatchLimits(max_num_seqs or min(seqs, tokens), tokens)
 
 
 def _by_memory(gpu: GPU, release: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.plan import DraftSummary
-from generator.planning.case import Limits
+from generator.planning.defaults import BatchLimits
 from generator.planning.drafts import draft_weights, with_draft
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.weights.rank import DTYPES
@@ -101,7 +101,7 @@ def _advice_about(case: Case, draft: Draft) -> Iterator[str]:
 def _cache_bytes_per_token(case: Case, chosen: Candidate) -> int:
     """Cache that the draft adds for one token of a full context, on a rank of the last stage."""
     length = int(chosen.context.value)
-    limits = Limits(int(chosen.sequences.value), int(chosen.tokens.value))
+    limits = BatchLimits(int(chosen.sequences.value), int(chosen.tokens.value))
     alone = case.cache_settings(limits).model_copy(update={"draft": None})
     without = cache_layout(case.architecture, chosen.layout, alone).request_bytes(length)[-1]
     return max(0, chosen.cache.request_bytes(length)[-1] - without) // length

@@ -8,7 +8,7 @@ from strategies import case_of
 from generator.models.hardware import Cluster
 from generator.models.parallelism import Layout
 from generator.models.workload import Workload
-from generator.planning.case import Limits
+from generator.planning.defaults import BatchLimits
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.limits import (
     context_limit,
@@ -33,7 +33,7 @@ def load(**changes):
 @pytest.fixture(scope="module")
 def cache():
     case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB")
-    return cache_layout(case.architecture, Layout(), case.cache_settings(Limits(256, 8192)))
+    return cache_layout(case.architecture, Layout(), case.cache_settings(BatchLimits(256, 8192)))
 
 
 def pool(tokens):
