@@ -1,6 +1,6 @@
 """Advice: what a colleague would add to the plan; one function each, its docstring is the text.
 
-A function that returns True lets its docstring speak, `{name}` filled from what it returns with it.
+A function that returns figures lets its docstring speak, `{name}` filled from them; None keeps it silent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str
     missed = missed_targets(case, speed)
     return (
         *missed,
-        *_said((uncounted, tight_fit, overloaded, uncalibrated, remote_code, unified_memory), case, chosen),
+        *_said((uncounted, tight_fit, overloaded, uncalibrated, unified_memory), case, chosen),
     )
 
 
@@ -96,12 +96,6 @@ def uncalibrated(_: Case, chosen: Candidate) -> Figures | None:
     """The estimates beside weights and cache are not calibrated for {limits}."""
     limits = chosen.memory.calibration.partition("not calibrated for ")[2]
     return {"limits": limits} if limits else None
-
-
-def remote_code(case: Case, _: Candidate) -> Figures | None:
-    """The repository brings its own code, which vLLM refuses to run without --trust-remote-code."""
-    asked = case.facts.custom_code and case.architecture.generic
-    return {} if asked and not case.request.trust_remote_code else None
 
 
 def unified_memory(case: Case, _: Candidate) -> Figures | None:

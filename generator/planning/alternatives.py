@@ -9,7 +9,7 @@ from generator.models.plan import Alternative
 from generator.planning.candidate import evaluate
 from generator.planning.changes import sibling_cases
 from generator.planning.checks import check_layout
-from generator.planning.choice import NO_SPEED, VERDICTS, Scored, gpus_that_count, key, merits, objective, scored
+from generator.planning.choice import NO_SPEED, Scored, gpus_that_count, key, merits, objective, scored
 from generator.planning.costs import cost
 from generator.planning.estimates import meets_targets
 from generator.planning.variants import cache_variants, context_parallel_variants, with_values
@@ -72,8 +72,7 @@ def front(options: Sequence[Scored]) -> tuple[Scored, ...]:
 
 
 def _weight(option: Scored) -> tuple[float, ...]:
-    sure = VERDICTS.index(option.candidate.verdict)
-    return (sure, not option.candidate.carries_load, *merits(option))
+    return (option.candidate.doubt, not option.candidate.carries_load, *merits(option))
 
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
@@ -184,7 +183,7 @@ def _missed(case: Case, option: Scored) -> str:
     found, targets = option.estimate, case.request.targets
     if found is not None and targets.ttft_ms is not None and found.ttft_ms.mean > targets.ttft_ms:
         return f"first token after {found.ttft_ms.mean:,.0f} ms"
-    return f"{_gap_words(case, option)}"
+    return _gap_words(case, option)
 
 
 def _objective_words(case: Case, option: Scored) -> str:
@@ -210,8 +209,8 @@ def _gap(_: Case, option: Scored) -> float:
     return option.estimate.tpot_ms.mean if option.estimate else NO_SPEED
 
 
-def _gap_words(_: Case, option: Scored) -> str:
-    return f"{_gap(_, option):,.1f} ms a token"
+def _gap_words(case: Case, option: Scored) -> str:
+    return f"{_gap(case, option):,.1f} ms a token"
 
 
 def _slowness(_: Case, option: Scored) -> float:

@@ -38,7 +38,6 @@ def budget(
     headroom_bytes: int = 0,
     first_stage: bool = True,
     last_stage: bool = True,
-    worst_rank: str = "every rank is alike",
 ) -> MemoryBudget:
     """Memory of one rank in bytes; at the expected values the items add up to the requested memory exactly.
 
@@ -88,7 +87,7 @@ def budget(
         cuda_graph_bytes=captured,
         headroom_bytes=headroom_bytes,
         kv_cache_available_bytes=left,
-        worst_rank=worst_rank,
+        worst_rank="every rank is alike",
         calibration=calibration(architecture, gpu, release=release, table=table),
     )
 
@@ -235,7 +234,6 @@ def choose_utilization(
     outside: ByteInterval,
     reserved_bytes: int,
     table: OverheadTable,
-    headroom_bytes: int = 0,
 ) -> float:
     """The highest utilization, in steps of 0.01, that leaves room for all that vLLM does not budget.
 
@@ -243,7 +241,7 @@ def choose_utilization(
     on unified memory the host's own use does too (`unified_reserve_mib`).
     """
     total = overhead.device_total(gpu, table)
-    taken = reserved_bytes + headroom_bytes + outside.high
+    taken = reserved_bytes + outside.high
     if gpu.unified_memory:
         taken += table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high
     usable = max(0, total.low - taken)

@@ -23,6 +23,7 @@ from generator.planning.shares import budget_share, chosen_utilization, refuse_t
 from generator.planning.stages import stage_budgets
 from generator.planning.variants import is_eager
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,11 @@ class Candidate(Value):
         return int(min(one, 1_000_000)) * self.layout.data_parallel_size
 
     @property
+    def doubt(self) -> int:
+        """0 where it fits even at the high end, 1 where it is tight, 2 where it does not fit."""
+        return _VERDICTS.index(self.verdict)
+
+    @property
     def carries_load(self) -> bool:
         """Whether the workload's concurrent requests all fit and are all admitted."""
         return self.verdict != "does_not_fit" and self.concurrency >= self.load.concurrency
@@ -140,12 +146,11 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
 
 def replica_load(load: Workload, layout: Layout) -> Workload:
     """The workload of one data-parallel replica: its share of the requests in flight."""
-    share = -(-load.concurrency // layout.data_parallel_size)
-    return load.model_copy(update={"concurrency": share})
+    return load.model_copy(update={"concurrency": ceil_div(load.concurrency, layout.data_parallel_size)})
 
 
 def _rank(candidate: Candidate) -> tuple[int, bool]:
-    return _VERDICTS.index(candidate.verdict), not candidate.carries_load
+    return candidate.doubt, not candidate.carries_load
 
 
 def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:

@@ -50,6 +50,10 @@ class Tables(Value):
     planner: str = ""
     """Version of this package."""
 
+    def method(self, name: str | None) -> QuantizationMethod | None:
+        """The quantization method that vLLM or a config.json calls `name`; None where no row does."""
+        return next((row for row in self.methods if name in (row.name, *row.aliases)), None)
+
 
 class Case(Value):
     """One request with its facts, GPUs and tables, and the user's engine values as the release reads them."""
@@ -133,13 +137,11 @@ class Case(Value):
             UnknownFactError: the tables lack the method.
         """
         name = self.method_name
-        if name is None:
-            return None
-        for row in self.tables.methods:
-            if name in (row.name, *row.aliases):
-                return row
-        known = ", ".join(row.name for row in self.tables.methods)
-        raise UnknownFactError(f"unknown quantization {name!r}; known: {known}")
+        found = self.tables.method(name)
+        if found is None and name is not None:
+            known = ", ".join(row.name for row in self.tables.methods)
+            raise UnknownFactError(f"unknown quantization {name!r}; known: {known}")
+        return found
 
     @property
     def release(self) -> str:

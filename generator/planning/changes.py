@@ -147,9 +147,10 @@ def _smaller_cache(case: Case) -> Iterator[Change]:
 
 def _online_quantization(case: Case) -> Iterator[Change]:
     """Weights quantized while loading, where the GPU multiplies in that format."""
-    rows = [row for row in case.tables.methods if row.name == "fp8"]
-    able = case.quantization is None and "quantization" not in case.fixed and rows
-    if able and arithmetic(rows[0], case.gpu, case.release).verdict == "native" and rows[0].is_online_in(case.release):
+    method = case.tables.method("fp8")
+    if case.quantization is not None or "quantization" in case.fixed or method is None:
+        return
+    if method.is_online_in(case.release) and arithmetic(method, case.gpu, case.release).verdict == "native":
         changed = with_values(case, {"quantization": "fp8"})
         title = f"FP8 weights, quantized at load, {_ACCURACY}"
         yield Change("quantization", title, ("--quantization", "fp8"), changed)
@@ -186,8 +187,8 @@ def sibling_cases(case: Case) -> Iterator[Sibling]:
 def _runs(case: Case, facts: ModelFacts) -> Arithmetic | None:
     """How the GPU computes with a checkpoint; None where it cannot."""
     stored = facts.checkpoint.quantization
-    rows = [row for row in case.tables.methods if stored and stored.method in (row.name, *row.aliases)]
-    found = arithmetic(rows[0], case.gpu, case.release, stored) if rows else None
+    method = case.tables.method(stored.method) if stored else None
+    found = arithmetic(method, case.gpu, case.release, stored) if method else None
     return found if found and found.verdict != "unsupported" else None
 
 

@@ -48,8 +48,9 @@ def check_request(case: Case) -> None:
     _check_quantization(case)
     check_serving(case)
     check_lora(case)
-    if case.facts.custom_code and case.architecture.generic and not case.request.trust_remote_code:
-        raise RequestError(f"{case.facts.id} runs code of its own repository: read it, then add --trust-remote-code")
+    for facts in (case.facts, *((case.draft.facts,) if case.draft else ())):
+        if facts.custom_code and facts.architecture.generic and not case.request.trust_remote_code:
+            raise RequestError(f"{facts.id} runs code of its own repository: read it, then add --trust-remote-code")
 
 
 def check_layout(case: Case, layout: Layout) -> None:
@@ -67,7 +68,7 @@ def check_layout(case: Case, layout: Layout) -> None:
             architecture=case.architecture,
             layout=layout,
             settings=case.cache_settings(default_limits(case)),
-            encoders_whole=encoders_whole(case.architecture, case.fixed) or bool(case.fixed.get("language_model_only")),
+            encoders_whole=encoders_whole(case.architecture, case.fixed),
             gpus_per_node=case.cluster.gpus_per_node,
             nodes=case.cluster.nodes,
             gpu_name=case.gpu.name,
@@ -125,8 +126,7 @@ def _check_quantization(case: Case) -> None:
     if asked is None:
         return
     if own is not None:
-        row = case.method
-        if row is not None and asked in (row.name, *row.aliases):
+        if case.method is not None and case.method == case.tables.method(asked):
             return
         raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
     method = case.method

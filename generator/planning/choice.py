@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
-VERDICTS = ("fits", "tight", "does_not_fit")
 NO_SPEED = float("inf")
 
 
@@ -46,7 +45,7 @@ def key(case: Case, option: Scored) -> tuple[object, ...]:
     candidate = option.candidate
     short = candidate.verdict == "does_not_fit"
     return (
-        VERDICTS.index(candidate.verdict),
+        candidate.doubt,
         -candidate.headroom_bytes if short else 0,
         not candidate.carries_load,
         not meets_targets(case, option.estimate),

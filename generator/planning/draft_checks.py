@@ -50,7 +50,7 @@ def check_speculation(case: Case) -> None:
     _check_scheduling(case, spoken)
     draft = case.draft
     if draft is not None:
-        _check_target(case, draft)
+        _check_weights(case, draft)
         _check_room(case, spoken, draft)
 
 
@@ -161,19 +161,15 @@ def _check_release(case: Case, method: str | None) -> None:
         raise RequestError(f"vLLM {case.release} does not draft by {method}: choose {_choices()}")
 
 
-def _check_target(case: Case, draft: Draft) -> None:
-    """The GPU runs the draft's weights, and code of its own is allowed as for its target."""
-    facts = draft.facts
-    stored = draft.quantization
-    rows = [row for row in case.tables.methods if stored and stored.method in (row.name, *row.aliases)]
-    least = rows[0].minimum_for(case.release) if rows else None
-    if least is not None and case.gpu.capability < least:
+def _check_weights(case: Case, draft: Draft) -> None:
+    """The GPU runs the draft's weights."""
+    method = case.tables.method(draft.quantization.method) if draft.quantization else None
+    least = method.minimum_for(case.release) if method else 0
+    if method is not None and case.gpu.capability < least:
         raise RequestError(
-            f"quantization {rows[0].name} of the draft model {facts.id} is not supported on {case.gpu.name}: minimum "
-            f"capability {least}, its own {case.gpu.capability}; choose an unquantized draft"
+            f"quantization {method.name} of the draft model {draft.facts.id} is not supported on {case.gpu.name}: "
+            f"minimum capability {least}, its own {case.gpu.capability}; choose an unquantized draft"
         )
-    if facts.custom_code and facts.architecture.generic and not case.request.trust_remote_code:
-        raise RequestError(f"{facts.id} runs code of its own repository: read it, then add --trust-remote-code")
 
 
 def _check_room(case: Case, spoken: Speculation, draft: Draft) -> None:

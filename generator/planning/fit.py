@@ -129,7 +129,7 @@ def _filled(case: Case, chosen: Candidate) -> FitRow:
 def _speed(case: Case, option: Scored) -> dict[str, object]:
     """Fields of a row that say what it delivers and costs; none where its speed is unknown."""
     chosen, found = option.candidate, option.estimate
-    if found is None or case.pooling:
+    if found is None:
         return {}
     price = cost(case, chosen, found)
     return {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.plan import Decision
 from generator.presenting.text import gib_text
-from generator.units import round_up
+from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from generator.models.hardware import Cluster
@@ -91,7 +91,7 @@ def whole_prompt_context(length: int, longest: int) -> Decision:
 
 def longest_context(load: Workload, model_context: int, cache: CacheLayout, pool: Pools, companions: int) -> int:
     """Longest request, in steps of 1,024 tokens, beside `companions` mean requests; 0 where none fits."""
-    low, high = 0, -(-model_context // _CONTEXT_STEP)
+    low, high = 0, ceil_div(model_context, _CONTEXT_STEP)
     while low < high:
         middle = (low + high + 1) // 2
         length = min(middle * _CONTEXT_STEP, model_context)

@@ -13,6 +13,8 @@ from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.checkpoint import Checkpoint
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -97,17 +99,12 @@ def model_summary(case: Case) -> ModelSummary:
 
 def stored_bytes(case: Case) -> int:
     """Bytes of the checkpoint: the headers' sum, or the architecture's where no header was read."""
-    known = case.facts.checkpoint.total_bytes
-    return model_totals(case.architecture, case.quantization).stored_bytes if known is None else known
+    return _read_bytes(case.facts.checkpoint, case.architecture)
 
 
-def _draft_bytes(case: Case) -> int:
-    """Bytes of the draft's checkpoint, which the first start reads too; 0 where nothing is loaded for drafting."""
-    if case.draft is None:
-        return 0
-    facts = case.draft.facts
-    known = facts.checkpoint.total_bytes
-    return model_totals(facts.architecture, facts.checkpoint.quantization).stored_bytes if known is None else known
+def _read_bytes(checkpoint: Checkpoint, architecture: Architecture) -> int:
+    known = checkpoint.total_bytes
+    return model_totals(architecture, checkpoint.quantization).stored_bytes if known is None else known
 
 
 def runtime(case: Case, chosen: Candidate) -> Runtime:
@@ -115,7 +112,8 @@ def runtime(case: Case, chosen: Candidate) -> Runtime:
     layout = chosen.layout
     nodes = case.cluster.nodes
     workers = ceil_div(layout.ranks, nodes)
-    startup = _BOOT_S + ceil_div(stored_bytes(case) + _draft_bytes(case), _FIRST_READ_BYTES_PER_S)
+    draft = _read_bytes(case.draft.facts.checkpoint, case.draft.facts.architecture) if case.draft else 0
+    startup = _BOOT_S + ceil_div(stored_bytes(case) + draft, _FIRST_READ_BYTES_PER_S)
     shm = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
     drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
     host = host_bytes(case.fixed, layout)

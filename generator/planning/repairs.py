@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from generator.errors import GeneratorError, RequestError
 from generator.models.plan import Repair
 from generator.planning.changes import changes
-from generator.planning.choice import VERDICTS
 from generator.planning.estimates import meets_targets
 from generator.presenting.text import plural, tokens_text
 
@@ -31,7 +30,7 @@ def repairs(case: Case, chosen: Scored, choose: Choose) -> tuple[Repair, ...]:
 
     Empty where nothing is amiss, and where speed is not known but was asked for: then nothing can be proven.
     """
-    if not amiss(case, chosen):
+    if not _is_amiss(case, chosen):
         return ()
     found: dict[str, Repair] = {}
     for change in changes(case, chosen):
@@ -44,15 +43,6 @@ def repairs(case: Case, chosen: Scored, choose: Choose) -> tuple[Repair, ...]:
     return tuple(found.values())
 
 
-def amiss(case: Case, chosen: Scored) -> bool:
-    """Whether a plan does not fit, has no room for the workload, or misses a target that can be checked."""
-    if chosen.candidate.verdict == "does_not_fit":
-        return True
-    if not chosen.candidate.carries_load:
-        return True
-    return chosen.estimate is not None and not meets_targets(case, chosen.estimate)
-
-
 def with_repair(request: Request, proposed: Sequence[Repair], number: int) -> Request:
     """The request with the repair of that number, counted from 1, put in.
 
@@ -63,6 +53,13 @@ def with_repair(request: Request, proposed: Sequence[Repair], number: int) -> Re
         have = f"this plan proposes {plural(len(proposed), 'change')}" if proposed else "this plan proposes no change"
         raise RequestError(f"--apply {number}: {have}; leave --apply out to see them")
     return request.model_copy(update=proposed[number - 1].changes)
+
+
+def _is_amiss(case: Case, chosen: Scored) -> bool:
+    """Whether a plan does not fit, has no room for the workload, or misses a target that can be checked."""
+    if not chosen.candidate.carries_load:
+        return True
+    return chosen.estimate is not None and not meets_targets(case, chosen.estimate)
 
 
 def _proven(change: Change, before: Scored, choose: Choose) -> Scored | None:
@@ -78,10 +75,9 @@ def _proven(change: Change, before: Scored, choose: Choose) -> Scored | None:
 
 def _mends(change: Change, option: Scored, before: Scored) -> bool:
     """Whether an option fits; or, where the plan did before, is as sure, carries the workload and meets the targets."""
-    verdict = option.candidate.verdict
     if before.candidate.verdict == "does_not_fit":
-        return verdict != "does_not_fit"
-    sure = VERDICTS.index(verdict) <= VERDICTS.index(before.candidate.verdict)
+        return option.candidate.verdict != "does_not_fit"
+    sure = option.candidate.doubt <= before.candidate.doubt
     return sure and option.candidate.carries_load and meets_targets(change.case, option.estimate)
 
 

@@ -47,7 +47,7 @@ class Start(Value):
     """ModelOpt's algorithm where the checkpoint names no quant_method of its own."""
     chunked_prefill: bool = True
     encoders_whole: bool = False
-    """True where `mm_encoder_tp_mode` is `data`, or no encoder is built."""
+    """True where `mm_encoder_tp_mode` is `data` and the model's class takes it."""
 
 
 def check_start(start: Start) -> None:

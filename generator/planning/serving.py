@@ -71,9 +71,7 @@ def _advisories(case: Case) -> Iterator[str]:
     serving = case.tables.serving
     if case.pooling:
         yield from pooling_advisories(case)
-        yield from (
-            note if note.endswith(".") else f"{note}." for note in (serving.family.notes if serving.family else ())
-        )
+        yield from _notes(serving.family)
     elif serving.family is None:
         if not (serving.base or _decided(case, _TOOL)):
             yield _unknown(case, serving)
