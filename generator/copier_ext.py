@@ -23,7 +23,7 @@ from generator.models.value import Value, problem
 from generator.presenting.shortfall import shortfall_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from jinja2 import Environment
     from pydantic.fields import FieldInfo
@@ -40,6 +40,9 @@ _SINCE = ("sentence",)
 """Fields of the facts that older packages lack, which are recorded only where they say something."""
 _DIGEST = "facts"
 """The one plan input that is no field of `Request`: the digest of the facts that the plan was made from."""
+_RUNNERS = "runners"
+"""What a template can serve, beside its plan inputs and never recorded with them; absent before 1.3.0: text."""
+_POOLING_SINCE = "1.3.0"
 
 
 class PlannerV1(Extension):
@@ -104,16 +107,23 @@ def refuse_unfit(plan: Plan) -> None:
 
     Raises:
         InfeasiblePlanError: it does not; names the shortfall and the first repair.
-        RequestError: the model pools, which the templates do not serve.
     """
-    if plan.runner == "pooling":
-        raise RequestError(
-            f"{plan.model.id} pools and generates no text, and the templates' gateway and checks are for text: "
-            "plan it with `vllm-wizard plan`, and run the command that this prints"
-        )
     if plan.feasibility.verdict != "does_not_fit":
         return
     raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
+
+
+def refuse_unserved(plan: Plan, runners: Sequence[str]) -> None:
+    """Return only where the template serves what the model answers with; before 1.3.0 they served text alone.
+
+    Raises:
+        RequestError: it does not.
+    """
+    if plan.runner not in runners:
+        raise RequestError(
+            f"{plan.model.id} generates no text, which templates serve from {_POOLING_SINCE} on: "
+            "`vllm-wizard update --upgrade` moves a deployment there, `generate` takes the newest without --template"
+        )
 
 
 def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,13 +132,16 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plan(inputs: Mapping[str, Any], model_facts: Mapping[str, Any]) -> dict[str, Any]:
-    request = _request({name: value for name, value in inputs.items() if name != _DIGEST})
+    runners = inputs.get(_RUNNERS, ("generate",))
+    recorded = {name: value for name, value in inputs.items() if name != _RUNNERS}
+    request = _request({name: value for name, value in recorded.items() if name != _DIGEST})
     facts = facts_of(model_facts)
     if other_draft(request, model_facts):
         facts = workflow.with_draft(request, facts)
     plan = workflow.plan_for(request, facts)
+    refuse_unserved(plan, runners)
     refuse_unfit(plan)
-    return workflow.record(plan, facts, inputs).model_dump(mode="json")
+    return workflow.record(plan, facts, recorded).model_dump(mode="json")
 
 
 def _recorded(facts: ModelFacts) -> dict[str, Any]:

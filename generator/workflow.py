@@ -20,6 +20,7 @@ from generator.models.plan import digest_of
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case, Tables
 from generator.planning.planner import make_plan
+from generator.planning.pooling_api import pooling_api
 from generator.presenting.record import plan_record
 from generator.units import GIB, gib
 
@@ -159,7 +160,8 @@ def detected_gpu() -> str | None:
 
 def record(made: Plan, facts: ModelFacts, inputs: Mapping[str, Any]) -> PlanRecord:
     """What templates print of a plan, with a digest over all of it."""
-    draft = plan_record(made, facts, dict(inputs), find_engine(made.inputs.vllm))
+    case = Case.of(made.inputs, facts, made.cluster, _tables(made.inputs, facts))
+    draft = plan_record(made, facts, dict(inputs), case.tables.engine, pooling_api(case))
     return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from generator.models.checkpoint import Source
 from generator.models.cost import Cost, Energy, Scaling
@@ -15,6 +15,7 @@ from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
 from generator.models.request import Request
+from generator.models.serving import PoolingApi
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ class PlanRecord(Value):
     """What templates print and `.copier-answers.yml` records; its digest covers all of it."""
 
     schema_version: int = 1
+    """2 where the model pools: templates before 1.3.0 refuse it and have nothing to print of it."""
     planner: str
     inputs: dict[str, Any]
     summary: str
@@ -233,7 +235,15 @@ class PlanRecord(Value):
     decisions: tuple[Decision, ...]
     warnings: tuple[str, ...] = ()
     display: Display
+    pooling: PoolingApi | None = None
+    """What the server answers where the model pools; not recorded where it generates text."""
     digest: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_absent_pooling(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Packages before 1.3.0 read the record of a model that generates text."""
+        recorded: dict[str, Any] = handler(self)
+        return recorded if self.pooling else {name: it for name, it in recorded.items() if name != "pooling"}
 
 
 def digest_of(recorded: Mapping[str, Any]) -> str:

@@ -35,6 +35,19 @@ class Pooling(Value):
     """Whether a prompt may be read in pieces; else a step holds the longest prompt whole."""
 
 
+class PoolingApi(Value):
+    """What a pooling server answers over HTTP; templates print it."""
+
+    task: str
+    """VLLM's name of its pooling task."""
+    request: Literal["embed", "score", "classify", "pooling", ""]
+    """Kind of the request that checks it; empty where the class answers only with a task or a plug-in of the user's."""
+    paths: tuple[str, ...]
+    """Paths for which every release asks for its key."""
+    keyless: tuple[str, ...]
+    """Paths for which some or all releases answer anybody."""
+
+
 class ServingFamily(Value):
     """Models that are served alike, and how."""
 

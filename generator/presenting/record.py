@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from generator.models.plan import Decision, Display, PlanRecord
 from generator.models.vllm import VLLMConfig
 from generator.presenting.memory import memory_rows
-from generator.presenting.speed import speed_text
+from generator.presenting.speed import pass_text, speed_text
 from generator.presenting.text import plural, times_text, tokens_text
 
 if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.engine import Engine
     from generator.models.plan import Plan
+    from generator.models.serving import PoolingApi
 
 _VERDICTS = {
     "fits": "Fits, even at the high end of every estimate",
@@ -22,10 +23,13 @@ _VERDICTS = {
 }
 
 
-def plan_record(plan: Plan, facts: ModelFacts, inputs: dict[str, Any], engine: Engine) -> PlanRecord:
-    """The recorded part of a plan, its digest still empty."""
+def plan_record(
+    plan: Plan, facts: ModelFacts, inputs: dict[str, Any], engine: Engine, pooling: PoolingApi | None = None
+) -> PlanRecord:
+    """The recorded part of a plan, its digest still empty; `pooling` is what a pooling server answers."""
     config = VLLMConfig(model=facts.id, arguments=plan.engine)
     return PlanRecord(
+        schema_version=2 if pooling else 1,
         planner=plan.planner,
         inputs=inputs,
         summary=summary(plan),
@@ -40,6 +44,7 @@ def plan_record(plan: Plan, facts: ModelFacts, inputs: dict[str, Any], engine: E
         decisions=tuple(Decision(field=one.field, value=one.value, reason=one.reason) for one in plan.decisions),
         warnings=plan.warnings,
         display=_display(plan),
+        pooling=pooling,
     )
 
 
@@ -58,23 +63,52 @@ def summary(plan: Plan) -> str:
 
 
 def _display(plan: Plan) -> Display:
-    cluster, cache = plan.cluster, plan.kv_cache
+    cluster = plan.cluster
     nodes = f"{plural(cluster.nodes, 'node')} of " if cluster.nodes > 1 else ""
     risk = f"; risk of running out of memory: {plan.feasibility.oom_risk}"
     return Display(
         verdict=_VERDICTS[plan.feasibility.verdict] + risk,
         gpus=f"{nodes}{cluster.gpus_per_node} x {cluster.gpu.name}",
-        memory=memory_rows(plan.memory),
+        memory=_memory(plan),
         concurrency=_concurrency(plan),
-        context=f"{tokens_text(cache.at_max_model_len)} tokens" if cache else "none",
-        speed=speed_text(plan.estimate) if plan.estimate else "",
+        context=_context(plan),
+        speed=_speed(plan),
     )
 
 
+def _caches_nothing(plan: Plan) -> bool:
+    """Whether the plan needs no cache, and not: has no room for one."""
+    return plan.runner == "pooling" and plan.kv_cache is None and plan.feasibility.fits
+
+
+def _memory(plan: Plan) -> tuple[tuple[str, str], ...]:
+    rows = memory_rows(plan.memory)
+    if not _caches_nothing(plan):
+        return rows
+    return tuple(("Not used" if label == "KV cache" else label, figure) for label, figure in rows)
+
+
+def _context(plan: Plan) -> str:
+    longest = plan.engine.get("max_model_len") if _caches_nothing(plan) else None
+    if isinstance(longest, int):
+        return f"{tokens_text(longest)} tokens"
+    return f"{tokens_text(plan.kv_cache.at_max_model_len)} tokens" if plan.kv_cache else "none"
+
+
+def _speed(plan: Plan) -> str:
+    if plan.pooling:
+        return pass_text(plan.pooling)
+    return speed_text(plan.estimate) if plan.estimate else ""
+
+
 def _concurrency(plan: Plan) -> str:
+    if _caches_nothing(plan):
+        return f"{plural(plan.feasibility.max_concurrency_at_context, 'request')} at once; no token is cached"
     if plan.kv_cache is None:
         return "none"
     load = plan.inputs.load
     longest = f"{times_text(plan.kv_cache.max_concurrency)} requests of full context"
+    if plan.runner == "pooling":
+        return f"{longest}; {plan.feasibility.max_concurrency_at_context:,} of the planned length"
     mean = f"{plan.feasibility.max_concurrency_at_context:,} of {tokens_text(load.request_tokens)} tokens"
     return f"{longest}; {mean}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.models import embedded_model
-from generator.copier_ext import refuse_unfit
+from generator.copier_ext import refuse_unserved
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.checkpoint import SentenceFacts
+from generator.models.plan import PlanRecord
 from generator.models.request import Request
 from generator.planning.pooling import task_of, task_of_class
 from generator.planning.weights import rank_weights
 from generator.sources.architectures import read_architecture
-from generator.workflow import fit_for, plan_for
+from generator.workflow import fit_for, plan_for, record
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ BGE_M3 = ROBERTA | {
     "architectures": ["XLMRobertaModel"], "hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16,
     "num_hidden_layers": 24, "vocab_size": 250002,
 }  # fmt: skip
+RANKER = BGE_M3 | {"architectures": ["XLMRobertaForSequenceClassification"], "id2label": {"0": "a"}}
 E5 = {
     "architectures": ["MistralModel"], "model_type": "mistral", "hidden_size": 4096, "intermediate_size": 14336,
     "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 32000,
@@ -216,13 +218,58 @@ def test_what_a_pooling_model_cannot_is_refused_by_name(config, stated, error, s
     assert "\n" not in str(refused.value)
 
 
-def test_the_templates_are_for_text():
-    with pytest.raises(RequestError, match="vllm-wizard plan"):
-        refuse_unfit(planned("BAAI/bge-m3", read_architecture(BGE_M3)))
+def test_templates_for_text_alone_are_refused_and_say_which_serve_it():
+    made = planned("BAAI/bge-m3", read_architecture(BGE_M3))
+    with pytest.raises(RequestError, match=r"from 1\.3\.0 on"):
+        refuse_unserved(made, ("generate",))
+    refuse_unserved(made, ("generate", "pooling"))
+
+
+@pytest.mark.parametrize(
+    ("config", "stated", "task", "request_", "with_key", "without"),
+    [  # routes that vLLM 0.32's server registers for these classes, entrypoints/pooling/*/api_router.py
+        (BGE_M3, {}, "embed", "embed", ["embeddings", "rerank", "score"],
+         ["/v2/embed", "/v2/rerank", "/rerank", "/score", "/pooling"]),
+        (RANKER, {}, "classify", "score", ["rerank", "score"],
+         ["/classify", "/v2/rerank", "/rerank", "/score", "/pooling"]),
+        (RANKER | {"id2label": {"0": "a", "1": "b"}}, {}, "classify", "classify", [], ["/classify", "/pooling"]),
+        (BERT | {"architectures": ["BertForTokenClassification"]}, {}, "token_classify", "pooling", [], ["/pooling"]),
+        (QWEN2 | {"architectures": ["Qwen2ForRewardModel"]}, {}, "token_classify", "pooling", [], ["/pooling"]),
+        (ROBERTA | {"architectures": ["BgeM3EmbeddingModel"]}, {}, "embed&token_classify", "", [], ["/pooling"]),
+        (ROBERTA | {"architectures": ["BgeM3EmbeddingModel"]}, {"pooler_config": {"task": "embed"}}, "embed", "embed",
+         ["embeddings", "rerank", "score"], ["/v2/embed", "/v2/rerank", "/rerank", "/score", "/pooling"]),
+    ],
+)  # fmt: skip
+def test_what_a_pooling_server_answers_is_recorded(config, stated, task, request_, with_key, without):  # noqa: PLR0917
+    found = recorded("org/encoder", read_architecture(config), overrides=stated)
+    assert (found.schema_version, found.pooling.task, found.pooling.request) == (2, task, request_)
+    assert found.pooling.paths == tuple(f"/v1/{name}" for name in with_key)
+    assert sorted(found.pooling.keyless) == sorted(without)
+    assert PlanRecord.model_validate(found.model_dump(mode="json")) == found
+
+
+def test_what_is_shown_of_a_model_that_caches_nothing():
+    shown = recorded("BAAI/bge-m3", read_architecture(BGE_M3)).display
+    assert (shown.context, shown.concurrency) == ("8,194 tokens", "32 requests at once; no token is cached")
+    assert shown.speed.startswith("an answer after ")
+    assert "Not used" in dict(shown.memory)
+
+
+def test_the_record_of_a_chat_model_is_as_older_packages_read_it():
+    found = recorded("org/chat", embedded_model("Qwen/Qwen3-8B").architecture)
+    assert found.schema_version == 1
+    assert "pooling" not in found.model_dump(mode="json")
 
 
 def test_shapes_without_a_cache_generate_nothing():
     assert task_of(read_architecture(BGE_M3 | {"architectures": ["UnheardOf"]})) == "embed"
+
+
+def recorded(name, architecture, sentence=None, **stated):
+    facts = embedded_model("Qwen/Qwen3-8B").model_copy(
+        update={"id": name, "architecture": architecture, "sentence": sentence}
+    )
+    return record(planned(name, architecture, sentence, **stated), facts, {})
 
 
 def planned(name, architecture, sentence=None, gpu="L40S", **stated):
