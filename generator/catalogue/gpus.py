@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FILE = "gpus.toml"
 _SAME_CARD = 0.9
 """ECC, a reserved part and older drivers hide up to 7 % of a card's memory (notes of `gpus.toml`)."""
+_OLDEST = 70
+"""CUDA_SUPPORTED_ARCHS of vLLM 0.33's CMakeLists.txt:134."""
 _BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
 
 Figure = Annotated[float, Field(gt=0)]
@@ -97,11 +99,13 @@ def find_gpu(name: str) -> GPU:
 
     Raises:
         UnknownFactError: no row has that spelling; the nearest three are named.
-        RequestError: the spelling is an NVML name of cards with different memory.
+        RequestError: nothing is spelt, or the spelling is an NVML name of cards with different memory.
     """
     key = _key(name)
     own = _spellings().get(key)
     names = [own] if own else _names_by_nvml().get(key, [])
+    if not key:
+        raise RequestError(f"no GPU named; name one of the tables with --gpu, like L40S, {_BY_HAND}")
     if not names:
         raise UnknownFactError(f"unknown GPU {name!r}; nearest: {', '.join(_nearest(name))}; {_BY_HAND}")
     if len(names) > 1:
@@ -138,12 +142,15 @@ def custom_gpu(vram_gb: float, capability: str) -> GPU:
     """A GPU of the user's own description: memory in GiB and compute capability, nothing else known.
 
     Raises:
-        RequestError: the capability is not "major.minor".
+        RequestError: the capability is not "major.minor", or older than any that vLLM is built for.
     """
+    built = parse_capability(capability)
+    if built < _OLDEST:
+        raise RequestError(f"vLLM is built for compute capability {_OLDEST / 10:.1f} and newer, not {capability}")
     return GPU(
         name=f"custom-{vram_gb:g}GiB",
         memory_bytes=gib(vram_gb),
-        capability=parse_capability(capability),
+        capability=built,
         source="given by hand (--vram-gb, --capability)",
     )
 

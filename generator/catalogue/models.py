@@ -32,7 +32,9 @@ def embedded_model(model_id: str) -> ModelFacts:
     if name is None:
         nearest = get_close_matches(model_id.lower(), known, n=_NEAREST, cutoff=0.0)
         listed = ", ".join(known[key] for key in nearest)
-        raise UnknownFactError(f"{model_id!r} is not an embedded model; nearest: {listed}")
+        raise UnknownFactError(
+            f"{model_id!r} is not an embedded model; nearest: {listed}; any other needs the Hub or a local directory"
+        )
     return _facts(name)
 
 

@@ -70,7 +70,8 @@ def run() -> int:
         console.error("interrupted; nothing was changed")
         return INTERRUPTED
     except TyperException as error:
-        console.error(f"{error.format_message()}  (see --help)")
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
+        console.error(f"{said} (see --help)")
         return getattr(error, "exit_code", 2)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - keeps the interpreter's last flush quiet

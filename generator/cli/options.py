@@ -132,6 +132,9 @@ def _stated(given: dict[str, Any]) -> Stated:
     if engine:
         answers["overrides"] = answers.get("overrides", {}) | engine
     dropped = tuple(map(_argument, flags.get("unset", ())))
+    both = sorted(engine.keys() & set(dropped))
+    if both:
+        raise RequestError(f"{both[0]} is set and unset at once: drop one of the two")
     if "overrides" in answers:
         answers["overrides"] = {k: v for k, v in answers["overrides"].items() if k not in dropped}
     whole = profile is not None and "overrides" in profile.answers

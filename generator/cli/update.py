@@ -11,12 +11,15 @@ from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import APPLY_HELP, proposed
 from generator.errors import ConflictError, RequestError, SourceError
+from generator.models.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from generator.operations.update import UpdateReport
 
+_DESCRIBED = {"gpu": ("vram_gb", "capability", "price"), "model": ("revision",)}
+"""Answers that describe one GPU or one model, by the answer that names it."""
 _KEEP = "With --vllm: pin the defaults that the release changed."
 
 
@@ -115,6 +118,8 @@ def _undo(directory: Path) -> None:
     console.show(f"{len(done.files)} files are as they were before the last update")
     for name in done.files:
         console.show(f"  {name}")
+    if done.commit is not None:
+        console.show("\nNext: git diff --staged, then commit")
 
 
 def _write(place: Path, done: list[UpdateReport]) -> None:
@@ -139,11 +144,24 @@ def _changes(directory: Path, stated: Stated, *, replan: bool) -> dict[str, Any]
     from generator.rendering.answers import read  # noqa: PLC0415 - start-up time
 
     recorded = read(directory.expanduser().absolute()).inputs
-    changes = dict(stated.answers)
+    changes = _without_leftovers(recorded, stated.answers) | stated.answers
     if "overrides" in changes or stated.dropped:
         kept = {} if stated.whole else recorded.get("overrides", {})
         joined = kept | changes.get("overrides", {})
+        for name in sorted(set(stated.dropped) - joined.keys()):
+            console.warn(f"--unset {name}: no value of yours; yours are {', '.join(sorted(joined)) or 'none'}")
         changes["overrides"] = {name: value for name, value in joined.items() if name not in stated.dropped}
     if replan:
         changes["replan"] = recorded.get("replan", 0) + 1
     return changes
+
+
+def _without_leftovers(recorded: dict[str, Any], stated: dict[str, Any]) -> dict[str, Any]:
+    """What was recorded of another GPU or model, and would be untrue of the stated one, back at "not stated"."""
+    left = {
+        name: Request.model_fields[name].default
+        for of, names in _DESCRIBED.items()
+        if of in stated and stated[of] != recorded.get(of)
+        for name in names
+    }
+    return {name: default for name, default in left.items() if recorded.get(name, default) != default}

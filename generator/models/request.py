@@ -15,6 +15,10 @@ CI = Literal["github", "gitlab", "none"]
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
 MOST = 128
 """GPUs of one node, and nodes, that a plan takes: beyond any machine (72 in an NVL72 rack), yet searched in seconds."""
+MOST_GIB = 16384
+"""GiB of one GPU that a plan takes: fifty times the largest of 2026."""
+MOST_LOAD = 1_000_000
+"""Requests, at once or a second, and price of a GPU-hour: beyond any deployment."""
 
 
 class Request(Value):
@@ -29,21 +33,21 @@ class Request(Value):
     gpus: int = Field(1, gt=0, le=MOST, description="GPUs of one node")
     nodes: int = Field(1, gt=0, le=MOST, description="Nodes of one replica")
     interconnect: Interconnect = Field("auto", description="Link between the GPUs of one node")
-    vram_gb: float = Field(0.0, ge=0, description="GiB of one GPU, where the table should not decide")
+    vram_gb: float = Field(0.0, ge=0, le=MOST_GIB, description="GiB of one GPU, where the table should not decide")
     capability: str = Field("", description="CUDA compute capability of a custom GPU, like 8.9")
-    reserve_gb: float = Field(0.0, ge=0, description="GiB of each GPU that other processes hold")
+    reserve_gb: float = Field(0.0, ge=0, le=MOST_GIB, description="GiB of each GPU that other processes hold")
     vllm: str = Field("", description="vLLM release; empty: the newest that this version knows")
     workload: Preset = Field("chat", description="Workload preset")
     prompt_tokens: int = Field(0, ge=0, description="Mean prompt tokens; 0: the preset's")
     gen_tokens: int = Field(0, ge=0, description="Mean generated tokens; 0: the preset's")
-    concurrency: int = Field(0, ge=0, description="Requests in flight at once; 0: the preset's")
+    concurrency: int = Field(0, ge=0, le=MOST_LOAD, description="Requests in flight at once; 0: the preset's")
     batching_mode: BatchingMode = Field("balanced", description="What to favour")
     prefix_hit_ratio: float = Field(0.0, ge=0, lt=1, description="Share of prompt tokens in the prefix cache")
     ttft_ms: float = Field(0.0, ge=0, description="Target time to first token in ms; 0: none")
     tpot_ms: float = Field(0.0, ge=0, description="Target time per output token in ms; 0: none")
-    requests_per_s: float = Field(0.0, ge=0, description="Target request rate; 0: none")
-    price: float = Field(0.0, ge=0, description="Price of one GPU-hour; 0: the dated table's")
-    headroom_gb: float = Field(0.0, ge=0, description="GiB of each GPU that the plan leaves unused")
+    requests_per_s: float = Field(0.0, ge=0, le=MOST_LOAD, description="Target request rate; 0: none")
+    price: float = Field(0.0, ge=0, le=MOST_LOAD, description="Price of one GPU-hour; 0: the dated table's")
+    headroom_gb: float = Field(0.0, ge=0, le=MOST_GIB, description="GiB of each GPU that the plan leaves unused")
     trust_remote_code: bool = Field(default=False, description="Run code from the model repository")
     overrides: dict[str, Any] = Field(
         default_factory=dict, description="Engine arguments that you set; null leaves one to vLLM"

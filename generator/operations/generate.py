@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator import copier_ext, workflow
 from generator.catalogue.engines import engine
-from generator.errors import RenderError, RequestError
+from generator.errors import RequestError, SourceError
 from generator.models.plan import Plan
 from generator.models.value import Value
 from generator.rendering import copier_driver, repository, store
@@ -60,6 +60,7 @@ def generate(
     Raises:
         RequestError: the destination is taken, or the request contradicts itself.
         InfeasiblePlanError: the model does not fit.
+        SourceError: the destination cannot be written.
         RenderError: Copier or git refused.
     """
     place = _vacant(destination)
@@ -101,6 +102,9 @@ def _vacant(destination: Path) -> Path:
         raise RequestError(f"{destination} cannot be read: {error.strerror}") from error
     if taken:
         raise RequestError(f"{destination} exists and is not empty: name a new directory, or `vllm-wizard update` it")
+    above = next(folder for folder in place.parents if folder.exists())
+    if not above.is_dir():
+        raise RequestError(f"{destination} lies beneath {above}, which is a file: name another directory")
     return place
 
 
@@ -110,7 +114,7 @@ def _scratch(place: Path) -> TemporaryDirectory[str]:
     try:
         return TemporaryDirectory(prefix=".vllm-wizard-", dir=near)
     except OSError as error:
-        raise RenderError(f"{near} cannot be written: {error.strerror}; name another directory") from error
+        raise SourceError(f"{near} cannot be written: {error.strerror}; name another directory") from error
 
 
 def _render(made: Path, answers: dict[str, object], template: str | None, packaged: Path, checkout: Path) -> str:
@@ -136,4 +140,4 @@ def _move(made: Path, place: Path) -> None:
         for entry in sorted(made.iterdir()):
             entry.rename(place / entry.name)
     except OSError as error:
-        raise RenderError(f"{place} cannot be written: {error.strerror}") from error
+        raise SourceError(f"{place} cannot be written: {error.strerror}; name another directory") from error

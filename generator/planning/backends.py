@@ -78,10 +78,18 @@ def attention_backend(query: AttentionQuery) -> Backend:
         if reason is None:
             return narrowed(backend, query)
         reasons.append(f"{backend.name}: {reason}")
+    sized = f" in blocks of {query.block_size}" if query.block_size else ""
     raise RequestError(
-        f"no attention backend of vLLM takes a {query.kv_cache_dtype} cache here ({'; '.join(reasons)}); "
-        "leave --kv-cache-dtype at auto"
+        f"no attention backend of vLLM takes a KV cache of dtype {query.kv_cache_dtype}{sized} here "
+        f"({'; '.join(reasons)}); {_way_out(query)}"
     )
+
+
+def _way_out(query: AttentionQuery) -> str:
+    """What to leave to vLLM; with everything left to it, only other hardware or another release helps."""
+    said = ["leave --block-size out"] if query.block_size else []
+    said += ["leave --kv-cache-dtype at auto"] if query.kv_cache_dtype not in {"auto", "bfloat16", "float16"} else []
+    return " and ".join(said) or "choose another GPU or vLLM release"
 
 
 def _priorities(query: AttentionQuery) -> tuple[Backend, ...]:

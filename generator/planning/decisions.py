@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import RequestError
 from generator.models.plan import Decision, ExplainedDecision
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
+from generator.planning.checks import default_limits
 from generator.planning.draft_report import draft_reason
+from generator.planning.rules import Start, cache_dtype_runs
 from generator.planning.serving import serving_decisions
 from generator.presenting.text import gib_text, plural
 
@@ -146,7 +149,26 @@ def _cache_change(case: Case, chosen: Candidate) -> str:
     if chosen.cache.kv_cache_dtype not in {"auto", case.architecture.dtype}:
         return ""
     found = cache_arithmetic("fp8", case.gpu)
+    if found.verdict != "native" and not _runs_fp8_cache(case, chosen):
+        return ""
     return f"--kv-cache-dtype fp8 ({found.verdict}: {found.text})"
+
+
+def _runs_fp8_cache(case: Case, chosen: Candidate) -> bool:
+    """Whether a backend of every layer takes an FP8 cache on this GPU: a change that vLLM refuses is no advice."""
+    settings = case.cache_settings(default_limits(case)).model_copy(update={"kv_cache_dtype": "fp8"})
+    start = Start.model_construct(
+        architecture=case.architecture,
+        layout=chosen.layout,
+        settings=settings,
+        gpus_per_node=case.cluster.gpus_per_node,
+        gpu_name=case.gpu.name,
+    )
+    try:
+        cache_dtype_runs(start)
+    except RequestError:
+        return False
+    return True
 
 
 def _served_name(path: str) -> str:

@@ -9,6 +9,7 @@ import sys
 
 import pexpect
 import pytest
+import yaml
 from fixtures.checkpoints import TINY_LLAMA, TINY_LLAMA_TENSORS
 from fixtures.deployments import git
 from fixtures.hub_server import safetensors_files
@@ -68,8 +69,11 @@ BAD = [
     ("custom GPU without memory", 2, ("plan", *QWEN, "--gpu", "custom"), r"--vram-gb N --capability X\.Y"),
     ("custom GPU of no capability", 2,
      ("plan", *QWEN, "--gpu", "custom", "--vram-gb", 24, "--capability", "new"), r"'new' is not of the form 8\.9"),
+    ("no GPU named", 2, ("plan", *QWEN, "--gpu", " "), r"no GPU named; name one of the tables with --gpu"),
+    ("custom GPU older than vLLM's", 2,
+     ("plan", *QWEN, "--gpu", "custom", "--vram-gb", 24, "--capability", "1.0"), r"built for compute capability 7\.0"),
     ("unknown embedded model", 4, ("plan", "--model", "Qwen/Qwen3-9B", "--gpu", "L4", "--offline"),
-     r"not an embedded model; nearest: Qwen/Qwen3-8B"),
+     r"not an embedded model; nearest: Qwen/Qwen3-8B.*or a local directory"),
     ("embedded without that revision", 4, ("plan", *H100, "--revision", "abc"), r"drop --revision"),
     ("no network", 4, ("plan", "--model", "nobody/nothing", "--gpu", "L4"), r"was not reached.*nearest|not.*reached"),
     ("no directory", 4, ("plan", "--model", "./nowhere", "--gpu", "L4"), r"is not a directory"),
@@ -94,9 +98,17 @@ BAD = [
      ("plan", *H100, "--reserve-gb", 40, "--gpu-memory-utilization", 0.9), r"lower --gpu-memory-utilization"),
     *((f"{flag} inf", 2, ("plan", *H100, flag, "inf"), rf"{flag}: input should be a finite number")
       for flag in ("--vram-gb", "--reserve-gb", "--headroom-gb", "--ttft-ms", "--price")),
+    *((f"{flag} 1e30", 2, ("plan", *H100, flag, "1e30"), rf"{flag}: input should be less than or equal to")
+      for flag in ("--vram-gb", "--reserve-gb", "--headroom-gb", "--requests-per-s", "--price")),
+    ("too many requests", 2, ("plan", *H100, "-c", 10**9), r"--concurrency: input should be less than or equal to"),
     ("no GPUs", 2, ("plan", *H100, "--gpus", 0), r"--gpus: input should be greater than 0"),
     ("too many GPUs", 2, ("plan", *H100, "--gpus", 1000), r"--gpus: input should be less than or equal to 128"),
     ("GPUs that are no number", 2, ("plan", *H100, "--gpus", "x"), r"'--gpus'.*integer"),
+    ("unknown workload", 2, ("plan", *H100, "--workload", "x"),
+     r"'--workload': 'x' is not one of.*'batch' \(see --help"),
+    ("set and unset", 2, ("plan", *H100, "--set", "seed=1", "--unset", "seed"), r"seed is set and unset at once"),
+    ("blocks that no backend takes", 2, ("plan", *H100, "--set", "block_size=7"),
+     r"blocks of 7.*leave --block-size out"),
     ("unknown flag", 2, ("plan", *H100, "--nope"), r"No such option: --nope"),
     ("unknown command", 2, ("proof",), r"No such command 'proof'"),
     ("unknown vLLM", 7, ("plan", *H100, "--vllm", "0.1.0"), r"known releases: .*0\.33\.0"),
@@ -541,3 +553,16 @@ def test_a_target_that_no_change_meets_is_said(vllm_wizard):
     status, out, _ = vllm_wizard("plan", *H100, "--tpot-ms", 0.1)
     assert status == 0
     assert "no single change that was tried mends it" in out
+
+
+def test_another_gpu_drops_what_was_recorded_of_the_old_one(vllm_wizard, tmp_path):
+    """Memory, capability and price belong to the GPU that they were stated with; other answers stay."""
+    place = tmp_path / "one"
+    custom = ("--gpu", "custom", "--vram-gb", 48, "--capability", "8.9", "--price", 1.2, "--reserve-gb", 1)
+    assert vllm_wizard("generate", *QWEN, *custom, "--output-dir", place, "--yes")[0] == 0
+    status, out, err = vllm_wizard("update", place, "--gpu", "L40S", "--unset", "seed", "--offline")
+    assert status == 0, err
+    assert "vram_gb: 48.0 -> 0.0" in out
+    assert "warning: --unset seed: no value of yours; yours are none" in err
+    recorded = yaml.safe_load((place / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert [recorded[name] for name in ("vram_gb", "capability", "price", "reserve_gb")] == [0.0, "", 0.0, 1.0]

@@ -104,6 +104,12 @@ def test_a_taken_destination_is_refused(bundle, tmp_path, content):
         generate(request_for(), place, packaged=bundle)
 
 
+def test_a_destination_beneath_a_file_is_refused(bundle, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match=r"lies beneath .*file, which is a file: name another directory"):
+        generate(request_for(), tmp_path / "file" / "a" / "b", packaged=bundle)
+
+
 @pytest.mark.parametrize(
     ("changes", "options", "error"),
     [
