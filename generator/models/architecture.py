@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import model_validator
 
 from generator.models.attention import Mixer
-from generator.models.feed_forward import FeedForward
+from generator.models.feed_forward import FeedForward, MoE
 from generator.models.matrix import Matrix
 from generator.models.value import Value
 
@@ -114,6 +114,11 @@ class Architecture(Value):
     def num_hidden_layers(self) -> int:
         """Decoder layers."""
         return len(self.layers)
+
+    @property
+    def is_moe(self) -> bool:
+        """Whether any layer routes tokens to experts."""
+        return any(isinstance(layer.feed_forward, MoE) for layer in self.layer_kinds)
 
     @model_validator(mode="after")
     def _pattern_names_known_kinds(self) -> Self:

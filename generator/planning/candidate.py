@@ -23,6 +23,7 @@ from generator.planning.shares import budget_share, chosen_utilization, refuse_t
 from generator.planning.stages import stage_budgets
 from generator.planning.variants import is_eager
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
+from generator.planning.weights.rank import DTYPES
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from generator.planning.case import Case
 
-_DTYPE_BYTES = {"float32": 4}
 _LEAN_TOKENS = 2048
 _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
 
@@ -136,7 +136,7 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
         layout,
         capability=case.gpu.capability,
         drafts=case.drafts,
-        language_model_only=bool(case.fixed.get("language_model_only")),
+        language_model_only=case.language_model_only,
         encoders_whole=encoders_whole(case.architecture, case.fixed),
     )
     if case.on_gpu == case.quantization:
@@ -234,20 +234,19 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
 
 def _memory_settings(case: Case, sizes: BatchLimits) -> BudgetSettings:
     dtype = model_dtype(case.architecture, case.cache_settings(sizes))
-    drafts = case.fixed.get("speculative_config") or {}
     return BudgetSettings(
         gpu_memory_utilization=1.0,
         max_model_len=case.asked_context or case.model_context,
         max_num_seqs=sizes.max_num_seqs,
         max_num_batched_tokens=sizes.max_num_batched_tokens,
         enforce_eager=is_eager(case),
-        dtype_bytes=_DTYPE_BYTES.get(dtype, 2),
+        dtype_bytes=DTYPES[dtype].bytes_for(1),
         samples=case.pooling is None,
         cpu_offload_bytes=offloaded(case.fixed),
-        num_speculative_tokens=drafts.get("num_speculative_tokens", 0),
-        encoder_tokens=overhead.encoder_tokens(case.architecture, sizes.max_num_batched_tokens)
-        if not case.fixed.get("language_model_only")
-        else 0,
+        num_speculative_tokens=case.speculation.num_speculative_tokens or 0,
+        encoder_tokens=0
+        if case.language_model_only
+        else overhead.encoder_tokens(case.architecture, sizes.max_num_batched_tokens),
     )
 
 

@@ -86,6 +86,10 @@ class Case(Value):
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
 
+    def changed(self, **fields: Any) -> Case:
+        """The case with other fields; nothing that was worked out of the old ones is kept."""
+        return Case.model_construct(**{name: getattr(self, name) for name in Case.model_fields} | fields)
+
     @cached_property
     def pooling(self) -> Pooling | None:
         """How the server pools; None where it generates text."""
@@ -106,6 +110,11 @@ class Case(Value):
         longest = self.asked_context or self.model_context
         prompt = self.request.prompt_tokens or min(load.prompt_tokens, longest)
         return load.model_copy(update={"prompt_tokens": prompt, "gen_tokens": 0})
+
+    @property
+    def language_model_only(self) -> bool:
+        """Whether the encoders beside the decoder are left out."""
+        return bool(self.fixed.get("language_model_only"))
 
     @property
     def chunked_prefill(self) -> bool:

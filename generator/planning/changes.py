@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import Arithmetic, arithmetic
-from generator.planning.case import Case
 from generator.planning.choice import has_targets
 from generator.planning.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.checkpoint import ModelFacts
+    from generator.models.hardware import GPU, Cluster
     from generator.models.parallelism import Layout
+    from generator.planning.case import Case
     from generator.planning.choice import Scored
 
 _CONTEXTS = (131072, 65536, 32768, 16384, 8192, 4096, 2048)
@@ -136,8 +137,7 @@ def _short_steps(case: Case) -> Iterator[Change]:
     """Steps of few prompt tokens, so that running requests wait less for the prompts of others."""
     if case.request.batching_mode != "latency" and "max_num_batched_tokens" not in case.fixed:
         request = case.request.model_copy(update={"batching_mode": "latency"})
-        changed = case.model_copy(update={"request": request})
-        yield Change("mode", "short steps", ("--batching-mode", "latency"), changed)
+        yield Change("mode", "short steps", ("--batching-mode", "latency"), case.changed(request=request))
 
 
 def _smaller_cache(case: Case) -> Iterator[Change]:
@@ -175,10 +175,8 @@ def sibling_cases(case: Case) -> Iterator[Sibling]:
         bound = [name for name in _OF_CHECKPOINT if name in case.fixed]
         plain = _without(case, *bound)
         request = plain.request.model_copy(update={"model": facts.id, "revision": facts.revision or ""})
-        same = facts.model_copy(update={"draft": case.facts.draft})
-        changed = plain.model_copy(update={"request": request, "facts": same})
+        changed = plain.changed(request=request, facts=facts.model_copy(update={"draft": case.facts.draft}))
         stored = facts.checkpoint.quantization
-        changed = Case(**{name: getattr(changed, name) for name in Case.model_fields})
         yield Sibling(
             facts, changed, ("--model", facts.id, *_unset(*bound)), stored.method if stored else "", found.verdict
         )
@@ -219,24 +217,23 @@ def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
         and (gpu.bandwidth_bytes_per_s or pace) >= pace
     ]
     for gpu in sorted(larger, key=lambda gpu: (gpu.memory_bytes, gpu.name)):
-        yield _on(case, gpu.name, chosen.candidate.layout)
+        yield _on(case, gpu, chosen.candidate.layout)
 
 
 def _faster_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
     """Other GPUs of the same count, the slowest that could do first."""
-    own = case.gpu.bandwidth_bytes_per_s or 0
-    speeds = {gpu.name: gpu.bandwidth_bytes_per_s or 0 for gpu in case.tables.gpus}
-    faster = [name for name, speed in speeds.items() if speed > own]
-    for name in sorted(faster, key=lambda name: (speeds[name], name)):
-        yield _on(case, name, chosen.candidate.layout)
+    faster = [(gpu.bandwidth_bytes_per_s or 0, gpu.name, gpu) for gpu in case.tables.gpus]
+    for pace, _, gpu in sorted(faster, key=lambda one: one[:2]):
+        if pace > (case.gpu.bandwidth_bytes_per_s or 0):
+            yield _on(case, gpu, chosen.candidate.layout)
 
 
-def _on(case: Case, name: str, layout: Layout) -> Change:
-    gpu = next(gpu for gpu in case.tables.gpus if gpu.name == name)
+def _on(case: Case, gpu: GPU, layout: Layout) -> Change:
     cluster = case.cluster.model_copy(update={"gpu": gpu})
     memory = ("--vram-gb", "0") if case.request.vram_gb else ()
-    title = f"{plural(case.cluster.total_gpus, 'GPU')} of {name}"
-    return Change("gpu", title, ("--gpu", name, *memory), _moved(case, cluster, {"gpu": name, "vram_gb": 0.0}), layout)
+    title = f"{plural(case.cluster.total_gpus, 'GPU')} of {gpu.name}"
+    moved = _moved(case, cluster, {"gpu": gpu.name, "vram_gb": 0.0})
+    return Change("gpu", title, ("--gpu", gpu.name, *memory), moved, layout)
 
 
 def _sizes(case: Case) -> tuple[str, ...]:
@@ -252,9 +249,9 @@ def _without(case: Case, *names: str) -> Case:
     fixed = {name: value for name, value in case.fixed.items() if name not in names}
     overrides = {name: value for name, value in case.request.overrides.items() if name.replace("-", "_") not in names}
     request = case.request.model_copy(update={"overrides": overrides})
-    return case.model_copy(update={"fixed": fixed, "request": request})
+    return case.changed(fixed=fixed, request=request)
 
 
-def _moved(case: Case, cluster: Any, stated: dict[str, Any]) -> Case:
+def _moved(case: Case, cluster: Cluster, stated: dict[str, Any]) -> Case:
     """The case on other GPUs, its request too."""
-    return case.model_copy(update={"cluster": cluster, "request": case.request.model_copy(update=stated)})
+    return case.changed(cluster=cluster, request=case.request.model_copy(update=stated))

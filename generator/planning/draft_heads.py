@@ -75,19 +75,10 @@ def eagle3_head(architecture: Architecture, taps: Taps | None = None, vocabulary
         _joint(hidden, width * taps.layers),
         *_second_inputs(architecture),
         *_norms(width, taps.norms),
-        Matrix(name=HEAD_MAP, rows=vocab, dtype=DType.I64, part="other", linear=False),
+        _head_map(vocab),
     )
     kinds = tuple(kind.model_copy(update={"norms": kind.norms + 1}) for kind in architecture.layer_kinds)
-    return architecture.model_copy(
-        update={
-            "extra": (*architecture.extra, *extra),
-            "layer_kinds": kinds,
-            "embedding": False,
-            "lm_head": True,
-            "vocab_size": vocab,
-            "tie_word_embeddings": False,
-        }
-    )
+    return _with_head(architecture.model_copy(update={"layer_kinds": kinds}), extra, vocab)
 
 
 def dflash_head(architecture: Architecture, taps: Taps, vocabulary: int | None = None) -> Architecture:
@@ -106,18 +97,9 @@ def dflash_head(architecture: Architecture, taps: Taps, vocabulary: int | None =
         if isinstance(mixer, FullAttention | SlidingWindow)
         for name in ("k_proj", "v_proj")
     )  # fmt: skip
-    extra = (_joint(hidden, (taps.width or hidden) * taps.layers), *_norms(hidden, 2), *stacked)
-    if vocabulary:
-        extra += (Matrix(name=HEAD_MAP, rows=vocab, dtype=DType.I64, part="other", linear=False),)
-    return architecture.model_copy(
-        update={
-            "extra": (*architecture.extra, *extra),
-            "embedding": False,
-            "lm_head": True,
-            "vocab_size": vocab,
-            "tie_word_embeddings": False,
-        }
-    )
+    joint = _joint(hidden, (taps.width or hidden) * taps.layers)
+    mapped = (_head_map(vocab),) if vocabulary else ()
+    return _with_head(architecture, (joint, *_norms(hidden, 2), *stacked, *mapped), vocab)
 
 
 def dense_layers(architecture: Architecture, intermediate_size: int) -> Architecture:
@@ -129,6 +111,23 @@ def dense_layers(architecture: Architecture, intermediate_size: int) -> Architec
         for kind in architecture.layer_kinds
     )
     return architecture.model_copy(update={"layer_kinds": kinds})
+
+
+def _with_head(architecture: Architecture, extra: tuple[Matrix, ...], vocab: int) -> Architecture:
+    """The architecture with `extra` and an output head of `vocab` entries, without an embedding."""
+    return architecture.model_copy(
+        update={
+            "extra": (*architecture.extra, *extra),
+            "embedding": False,
+            "lm_head": True,
+            "vocab_size": vocab,
+            "tie_word_embeddings": False,
+        }
+    )
+
+
+def _head_map(vocab: int) -> Matrix:
+    return Matrix(name=HEAD_MAP, rows=vocab, dtype=DType.I64, part="other", linear=False)
 
 
 def _joint(rows: int, columns: int) -> Matrix:

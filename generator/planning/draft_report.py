@@ -8,6 +8,7 @@ from generator.models.plan import DraftSummary
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts import draft_weights, with_draft
 from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.overhead import rotary_tables
 from generator.planning.weights.rank import DTYPES
 from generator.presenting.text import gib_text, plural
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from generator.planning.drafts import Draft
     from generator.planning.weights import RankWeights
 
-_TABLE_BYTES = 2
-"""Bytes of an element that `Architecture.rotary_bytes` counts with."""
-
 
 def with_draft_of(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
     """The weights with those of the case's draft model on the last pipeline stage; unchanged where there is none."""
@@ -33,7 +31,7 @@ def with_draft_of(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
     dtype = case.architecture.dtype if asked == "auto" else asked
     size = draft_weights(draft, case.architecture, layout, capability=case.gpu.capability, dtype=dtype)
     if draft.method == "draft_model":
-        size += draft.architecture.rotary_bytes * DTYPES[dtype].bytes_for(1) // _TABLE_BYTES
+        size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.release)
     return with_draft(weights, size)
 
 

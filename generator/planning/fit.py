@@ -103,7 +103,7 @@ def _scored(case: Case, layouts: list[Layout]) -> tuple[Scored, ...]:
 
 def _too_large(case: Case) -> bool:
     """Whether the stored weights alone, unless they are changed while loading, outgrow all GPUs."""
-    if case.on_gpu != case.quantization or case.fixed.get("language_model_only"):
+    if case.on_gpu != case.quantization or case.language_model_only:
         return False
     return stored_bytes(case) > case.cluster.total_gpus * case.gpu.memory_bytes
 
@@ -167,4 +167,4 @@ def _layout(case: Case) -> Layout:
 
 def _on(case: Case, gpu: GPU, gpus: int, nodes: int) -> Case:
     cluster = case.cluster.model_copy(update={"gpu": gpu, "gpus_per_node": gpus, "nodes": nodes})
-    return case.model_copy(update={"cluster": cluster})
+    return case.model_copy(update={"cluster": cluster})  # what a case works out depends on no GPU

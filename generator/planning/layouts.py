@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 
 if TYPE_CHECKING:
@@ -56,13 +55,12 @@ def candidate_layouts(
 
 def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, object]) -> Iterator[Layout]:
     total = cluster.total_gpus
-    moe = any(isinstance(layer.feed_forward, MoE) for layer in architecture.layer_kinds)
     for tp in _sizes(fixed, "tensor_parallel_size", total):
         for pp in _sizes(fixed, "pipeline_parallel_size", total // tp):
             for dp in _sizes(fixed, "data_parallel_size", total // (tp * pp)):
                 if not _fills((tp, pp, dp), cluster, fixed):
                     continue
-                for expert in _expert_choices(fixed, moe=moe and tp * dp > 1):
+                for expert in _expert_choices(fixed, moe=architecture.is_moe and tp * dp > 1):
                     yield Layout(
                         tensor_parallel_size=tp,
                         pipeline_parallel_size=pp,

@@ -55,13 +55,8 @@ def model_runner(architecture: Architecture, release: str) -> Runner:
     """The model runner that a release takes by default."""
     since = release_key(release)
     listed = any(first <= since and architecture.architecture in names for first, names in _V2_CLASSES)
-    dense = since >= _V2_DENSE and not is_moe(architecture) and not is_hybrid(architecture)
+    dense = since >= _V2_DENSE and not architecture.is_moe and not is_hybrid(architecture)
     return "v2" if since >= _V2_ALL or listed or dense else "v1"
-
-
-def is_moe(architecture: Architecture) -> bool:
-    """True where any layer routes tokens to experts."""
-    return any(isinstance(layer.feed_forward, MoE) for layer in architecture.layer_kinds)
 
 
 def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:

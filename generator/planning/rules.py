@@ -127,8 +127,7 @@ def heads_divide(start: Start) -> None:
 
 def experts_present(start: Start) -> None:
     """Expert parallelism needs experts (config/model.py:1485)."""
-    moe = any(isinstance(layer.feed_forward, MoE) for layer in start.architecture.layer_kinds)
-    if start.layout.enable_expert_parallel and not moe:
+    if start.layout.enable_expert_parallel and not start.architecture.is_moe:
         raise RequestError(
             "expert parallelism needs a mixture of experts, this model has none; drop --enable-expert-parallel"
         )

@@ -77,7 +77,7 @@ def _advisories(case: Case) -> Iterator[str]:
             yield _unknown(case, serving)
     else:
         yield from _family_advisories(case, serving.family)
-    if case.architecture.towers and not case.fixed.get("language_model_only"):
+    if case.architecture.towers and not case.language_model_only:
         yield (
             "Images become tokens of the prompt: count them in --prompt-tokens, "
             "or leave the encoder out with --set language_model_only=true."

@@ -89,4 +89,4 @@ def context_parallel_variants(case: Case, layout: Layout) -> Iterator[Variant]:
 def with_values(case: Case, values: dict[str, Any]) -> Case:
     """The case with more engine values of the user's, in its request too."""
     request = case.request.model_copy(update={"overrides": case.request.overrides | values})
-    return case.model_copy(update={"fixed": case.fixed | values, "request": request})
+    return case.changed(fixed=case.fixed | values, request=request)
