@@ -195,9 +195,12 @@ def test_replicas_share_the_requests():
 
 def test_fit_holds_a_pooling_model():
     facts = embedded_model("Qwen/Qwen3-8B").model_copy(update={"architecture": read_architecture(BGE_M3)})
-    rows = fit_for(Request(model="BAAI/bge-m3", gpu="any", source="embedded"), facts, with_speed=True)
+    request = Request(model="BAAI/bge-m3", gpu="any", source="embedded")
+    rows = fit_for(request, facts)
     assert {row.verdict for row in rows if row.gpus == 1} == {"fits"}
     assert all(row.max_model_len == 8194 for row in rows if row.gpus == 1)
+    with pytest.raises(RequestError, match="no output tokens to price"):
+        fit_for(request, facts, with_speed=True)
 
 
 @pytest.mark.parametrize(
