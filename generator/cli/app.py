@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from errno import ENOSPC
+from typing import Annotated, TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -20,7 +21,7 @@ from generator.cli.generate import generate
 from generator.cli.plan import plan
 from generator.cli.template import template
 from generator.cli.update import update
-from generator.errors import INTERRUPTED, GeneratorError
+from generator.errors import INTERRUPTED, GeneratorError, SourceError
 
 _UNEXPECTED = 1
 app = typer.Typer(
@@ -53,6 +54,7 @@ def frame(
 
 def main() -> None:
     """Run the command line and exit with the documented status; no traceback reaches a user."""
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     sys.exit(run())
 
 
@@ -73,15 +75,36 @@ def run() -> int:
         said = error.format_message().replace("Value error, ", "").rstrip(".")
         console.error(f"{said} (see --help)")
         return getattr(error, "exit_code", 2)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - keeps the interpreter's last flush quiet
-        return 0
+    except (BrokenPipeError, SystemExit) as left:
+        return _unread(left)
     except Exception as error:
         if os.environ.get("VLLM_WIZARD_DEBUG"):
             raise
-        name = type(error).__name__
-        console.error(f"unexpected {name}: {error}; this is a bug: run again with VLLM_WIZARD_DEBUG=1 and report it")
-        return _UNEXPECTED
+        return _failed(error)
+
+
+def _unread(left: BrokenPipeError | SystemExit) -> int:
+    """Done, where the reader of a pipe has seen enough; rich turns that into an exit of its own."""
+    if isinstance(left, SystemExit) and not isinstance(left.__context__, BrokenPipeError):
+        raise left
+    sys.stdout = _nowhere()
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """The status of what no code expects; a full disk is no bug."""
+    if isinstance(error, OSError) and error.errno == ENOSPC:
+        sys.stdout = _nowhere()
+        console.error(f"{error.strerror}{f': {error.filename}' if error.filename else ''}; free some and run again")
+        return SourceError.status
+    name = type(error).__name__
+    console.error(f"unexpected {name}: {error}; this is a bug: run again with VLLM_WIZARD_DEBUG=1 and report it")
+    return _UNEXPECTED
+
+
+def _nowhere() -> TextIO:
+    """A stream that takes everything: for one that was closed, and for the interpreter's last flush of a broken one."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - open to the end
 
 
 def _said(status: int) -> int:

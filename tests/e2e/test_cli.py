@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
 
 import pexpect
@@ -88,7 +90,7 @@ BAD = [
     ("no context", 2, ("plan", *H100, "--max-model-len", 0), r"max_model_len must be at least 1"),
     ("no block", 2, ("plan", *H100, "--set", "block_size=0"), r"block_size must be at least 1"),
     ("DCP of 0", 2, ("plan", *H100, "--set", "decode_context_parallel_size=0"), r"at least 1, got 0"),
-    ("context over the model's", 2, ("plan", *H100, "--max-model-len", 999999), r"999999 is greater.*40960 tokens"),
+    ("context over the model's", 2, ("plan", *H100, "--max-model-len", 999999), r"999999 is greater.*40960 tokens.*RoPE"),
     ("context that is no number", 2, ("plan", *H100, "--max-model-len", "long"), r"'long' is not a whole number"),
     ("context below the workload", 2, ("plan", *H100, "--max-model-len", 512), r"1,280 tokens.*512.*--prompt-tokens"),
     ("prompt over the model's context", 2, ("plan", *H100, "--prompt-tokens", 10**9), r"lower --prompt-tokens"),
@@ -566,3 +568,20 @@ def test_another_gpu_drops_what_was_recorded_of_the_old_one(vllm_wizard, tmp_pat
     assert "warning: --unset seed: no value of yours; yours are none" in err
     recorded = yaml.safe_load((place / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert [recorded[name] for name in ("vram_gb", "capability", "price", "reserve_gb")] == [0.0, "", 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("{plan} | head -1; exit ${{PIPESTATUS[0]}}", 0, ""),
+        ("{plan} --json | head -1; exit ${{PIPESTATUS[0]}}", 0, ""),
+        ("{plan} >&-", 0, ""),
+        ("{plan} --gpu H1000 2>&-", 7, ""),
+        ("{plan} >/dev/full", 4, "error: No space left on device; free some and run again\n"),
+    ],
+)
+def test_a_stream_that_takes_nothing_is_no_bug(line, status, said):
+    """A reader that has seen enough, a closed stream, a full disk."""
+    plan = shlex.join([sys.executable, "-m", "generator", "plan", *H100])
+    done = subprocess.run(["bash", "-c", line.format(plan=plan)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, said)
