@@ -177,7 +177,7 @@ class Case(Value):
         asked = self.fixed.get("max_model_len")
         return asked if asked is not None and asked > 0 else None
 
-    @property
+    @cached_property
     def speculation(self) -> Speculation:
         """How tokens are drafted, as the user asks for it; empty where nothing is asked for."""
         given = self.fixed.get("speculative_config")
@@ -188,7 +188,7 @@ class Case(Value):
         """Multi-token-prediction layers that are loaded beside the model."""
         return len(self.architecture.drafts) if self.speculation.method == "mtp" else 0
 
-    @property
+    @cached_property
     def draft(self) -> Draft | None:
         """The draft model with weights and a cache of its own; None where nothing drafts, or nothing is loaded for it.
 
