@@ -23,7 +23,7 @@ _PANELS = {
     "GPUs": ("gpu", "gpus", "nodes", "interconnect", "vram_gb", "capability", "reserve_gb"),
     "Workload": (
         "workload", "prompt_tokens", "gen_tokens", "concurrency", "batching_mode", "prefix_hit_ratio",
-        "ttft_ms", "tpot_ms", "requests_per_s",
+        "acceptance_rate", "ttft_ms", "tpot_ms", "requests_per_s",
     ),
     "Policy": ("vllm", "headroom_gb", "price"),
 }  # fmt: skip

@@ -43,6 +43,7 @@ class Request(Value):
     concurrency: int = Field(0, ge=0, le=MOST_LOAD, description="Requests in flight at once; 0: the preset's")
     batching_mode: BatchingMode = Field("balanced", description="What to favour")
     prefix_hit_ratio: float = Field(0.0, ge=0, lt=1, description="Share of prompt tokens in the prefix cache")
+    acceptance_rate: float = Field(0.0, ge=0, le=1, description="Chance that a drafted token is kept; 0: not known")
     ttft_ms: float = Field(0.0, ge=0, description="Target time to first token in ms; 0: none")
     tpot_ms: float = Field(0.0, ge=0, description="Target time per output token in ms; 0: none")
     requests_per_s: float = Field(0.0, ge=0, le=MOST_LOAD, description="Target request rate; 0: none")
@@ -61,8 +62,8 @@ class Request(Value):
         stated = {
             name: getattr(self, name) for name in ("prompt_tokens", "gen_tokens", "concurrency") if getattr(self, name)
         }
-        policy = {"batching_mode": self.batching_mode, "prefix_hit_ratio": self.prefix_hit_ratio}
-        return PRESETS[self.workload].model_copy(update=stated | policy)
+        shares = {name: getattr(self, name) for name in ("batching_mode", "prefix_hit_ratio", "acceptance_rate")}
+        return PRESETS[self.workload].model_copy(update=stated | shares)
 
     @property
     def targets(self) -> Targets:

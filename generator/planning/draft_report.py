@@ -70,11 +70,14 @@ def draft_advice(case: Case) -> Iterator[str]:
     """What a colleague would say about speculation: what no estimate knows, and what the launchers do not do."""
     spoken = case.fixed.get("speculative_config")
     if spoken is None:
+        if case.load.acceptance_rate:
+            yield "--acceptance-rate says nothing here: no tokens are drafted without speculative_config."
         return
-    yield (
-        "Times and rates are estimated without speculation: what it gains depends on how many drafted tokens your "
-        "traffic keeps (vllm:spec_decode_num_accepted_tokens_total over vllm:spec_decode_num_draft_tokens_total)."
-    )
+    if not case.load.acceptance_rate:
+        yield (
+            "Times and rates are estimated without speculation: state what your traffic keeps with --acceptance-rate "
+            "(vllm:spec_decode_num_accepted_tokens_total over vllm:spec_decode_num_draft_tokens_total)."
+        )
     draft = case.draft
     if draft is not None:
         yield from _advice_about(case, draft)

@@ -88,7 +88,15 @@ def _scenario(case: Case, chosen: Candidate, *, full: bool) -> Scenario:
         prefix_hit_ratio=load.prefix_hit_ratio,
         num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if load.acceptance_rate else 0,
         acceptance_rate=load.acceptance_rate,
+        draft_cost=_draft_cost(case, chosen),
     )
+
+
+def _draft_cost(case: Case, chosen: Candidate) -> float:
+    """Time to draft one token as a share of a decode step: the draft's weights over those of its target, per rank."""
+    drafted = sum(stage.by_part.get("draft", 0) for stage in chosen.weights.stages)
+    whole = sum(stage.total_bytes for stage in chosen.weights.stages)
+    return drafted / (whole - drafted) if case.load.acceptance_rate else 0.0
 
 
 def _limits(chosen: Candidate) -> Limits:

@@ -38,6 +38,7 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "mode": "batching_mode",
         "batching_mode": "batching_mode",
         "prefix_hit_ratio": "prefix_hit_ratio",
+        "acceptance_rate": "acceptance_rate",
         "ttft_ms": "ttft_ms",
         "tpot_ms": "tpot_ms",
         "requests_per_s": "requests_per_s",

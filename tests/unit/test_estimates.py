@@ -46,3 +46,22 @@ def test_more_requests_than_the_cache_holds_may_be_preempted():
 def test_prompts_in_the_prefix_cache_answer_sooner():
     cold, warm = (planned(prefix_hit_ratio=share, prompt_tokens=8000).estimate for share in (0.0, 0.9))
     assert warm.ttft_ms.mean < cold.ttft_ms.mean / 2
+
+
+def test_drafted_tokens_that_are_kept_speed_up_answers_by_less_than_they_add():
+    """Three tokens drafted for nothing, each kept half the time: 1 + 1/2 + 1/4 + 1/8 a step (arXiv 2211.17192)."""
+    drafts = {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3}}
+    unknown, half = (planned(overrides=drafts, acceptance_rate=rate).estimate for rate in (0.0, 0.5))
+    assert 1.3 < unknown.tpot_ms.mean / half.tpot_ms.mean < 1.875
+    assert "not known" in unknown.calibration
+    assert "not in the calibration rows" in half.calibration
+
+
+def test_a_draft_model_costs_the_time_of_its_weights():
+    """Qwen3-8B drafts for Qwen3-32B: a quarter of its bytes a token, so that one token in ten kept is a loss."""
+    drafts = {"method": "draft_model", "model": "Qwen/Qwen3-8B", "num_speculative_tokens": 4}
+    facts = embedded_model("Qwen/Qwen3-32B").model_copy(update={"draft": embedded_model("Qwen/Qwen3-8B")})
+    stated = {"model": "Qwen/Qwen3-32B", "gpu": "H100-SXM-80GB", "gpus": 2, "source": "embedded"}
+    request = Request(**stated, overrides={"speculative_config": drafts}, acceptance_rate=0.1)
+    plain = plan_for(Request(**stated), embedded_model("Qwen/Qwen3-32B")).estimate
+    assert plan_for(request, facts).estimate.tpot_ms.mean > 1.5 * plain.tpot_ms.mean
