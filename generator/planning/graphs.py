@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
 from generator.planning.overhead import model_runner
-from generator.units import MIB
+from generator.units import KIB, MIB
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -43,7 +43,7 @@ def cuda_graph_estimate(
     base = table.term("graph_estimate_mib", release)
     if not captures or not base.high:
         return ByteInterval.exact(0)
-    slope = table.term("graph_layer_kib", release).times(captures * architecture.num_hidden_layers * 1024)
+    slope = table.term("graph_layer_kib", release).times(captures * architecture.num_hidden_layers * KIB)
     return base.times(MIB) + slope
 
 
@@ -60,4 +60,4 @@ def cuda_graph_actual(
     if not captures:
         return ByteInterval.exact(0)
     per_layer = table.term("graph_actual_kib", release)
-    return per_layer.times(captures * architecture.num_hidden_layers * 1024)
+    return per_layer.times(captures * architecture.num_hidden_layers * KIB)

@@ -17,6 +17,7 @@ from generator.models.attention import (
 )
 from generator.sources.architectures.attention_latent import mla
 from generator.sources.architectures.attention_softmax import Traits, heads
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -176,7 +177,7 @@ def jamba_mixers(config: Config) -> Mixers:
         intermediate_size=int(config.get("mamba_expand") or 2) * hidden,
         state_size=config.get("mamba_d_state") or 16,
         conv_kernel=config.get("mamba_d_conv") or 4,
-        time_step_rank=config.get("mamba_dt_rank") or -(-hidden // 16),
+        time_step_rank=config.get("mamba_dt_rank") or ceil_div(hidden, 16),
         conv_bias=bool(config.get("mamba_conv_bias", True)),
         bias=bool(config.get("mamba_proj_bias")),
         inner_norms=True,

@@ -24,7 +24,7 @@ def whisper_tower(config: Config) -> Tower:
 
 def _whisper(name: str, audio: Config, *projector: Matrix, split: bool = True, positions: bool = True) -> Tower:
     """An encoder of Whisper's kind; Transformers' own modules (`split` False) stay whole on every rank."""
-    hidden, kernel = integer(audio, "d_model", "hidden_size"), 3
+    hidden, kernel = _width(audio), 3
     inner = integer(audio, "encoder_ffn_dim", "intermediate_size")
     names = ("layers.0.self_attn.qkv_proj", "layers.0.self_attn.out_proj", ("layers.0.mlp.fc1",), "layers.0.mlp.fc2")
     blocks = block(names, hidden, inner)

@@ -8,6 +8,7 @@ from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.towers import linear, plain
 from generator.sources.architectures.vision_encoders import siglip_encoder
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ def _query_tower(query: Config, out: int) -> Tower:
     """A query transformer, whole on every rank; every so many layers it attends to the encoder (blip2.py)."""
     hidden, inner = integer(query, "hidden_size"), integer(query, "intermediate_size")
     count, step = integer(query, "num_hidden_layers"), integer(query, "cross_attention_frequency")
-    crossed = -(-count // step)
+    crossed = ceil_div(count, step)
     return Tower(
         name="projector",
         count=count,

@@ -10,6 +10,7 @@ from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import first, integer
+from generator.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,7 +116,7 @@ def _nas_block(block: Config, hidden_size: int) -> Dense | None:
     if named:
         return Dense(intermediate_size=int(named))
     inner = int(2 * float(block["ffn_mult"]) * hidden_size / 3)
-    return Dense(intermediate_size=-(-inner // 256) * 256)
+    return Dense(intermediate_size=round_up(inner, 256))
 
 
 DENSE: dict[str, Callable[[Config], Decoder]] = {

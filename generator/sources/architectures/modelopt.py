@@ -23,7 +23,6 @@ _FORMATS: dict[str, Format] = {
     "NVFP4": NVFP4, "W4A16_NVFP4": NVFP4.model_copy(update={"scalars": 1}), "NVFP4_AWQ": NVFP4, "MXFP8": MXFP8,
 }  # fmt: skip
 _METHODS = {"FP8": "modelopt", "NVFP4": "modelopt_fp4", "MXFP8": "modelopt_mxfp8", "MIXED_PRECISION": "modelopt_mixed"}
-_HEAD_METHODS = "MIXED_PRECISION"
 
 
 def is_modelopt(declared: Config) -> bool:

@@ -19,6 +19,7 @@ from generator.sources.architectures.blocks import (
 )
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import first
+from generator.units import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,7 +89,7 @@ def _adjusted(text: Config) -> int:
     if factor is not None:
         inner = int(float(factor) * inner)
     multiple = int(text.get("block_multiple_of") or 256)
-    return multiple * -(-inner // multiple)
+    return round_up(inner, multiple)
 
 
 def mamba_decoder(text: Config) -> Decoder:

@@ -192,7 +192,7 @@ def ovis_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ..
 
 
 def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[Tower, ...]:
-    """Ovis 1.6 and 2: AIMv2 or SigLIP below `visual_tokenizer_config`, a head over visual words (ovis.py, aimv2.py).
+    """Ovis 1.6 and 2: AIMv2 below `visual_tokenizer_config`, a head over visual words (ovis.py, aimv2.py).
 
     Raises:
         UnsupportedArchitectureError: another backbone.
