@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.catalogue.gpus import all_gpus
+from generator.catalogue.gpus import all_gpus, find_gpu
 from generator.catalogue.models import embedded_ids
+from generator.errors import GeneratorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,7 +61,7 @@ def _text(question: Question, known: dict[str, Any], default: str) -> str:
 
     def check(text: str) -> bool | str:
         try:
-            return question.problem(_typed(question, text), known) or True
+            return question.problem(_typed(question, text), known) or _unknown(question, text) or True
         except ValueError:
             return f"{question.type} expected"
 
@@ -71,6 +72,18 @@ def _text(question: Question, known: dict[str, Any], default: str) -> str:
     else:
         prompt = questionary.text(message, default=default, validate=check)
     return str(prompt.unsafe_ask()).strip()
+
+
+def _unknown(question: Question, text: str) -> str | None:
+    """Why a typed GPU is none of the tables, said at its own question."""
+    name = text.strip()
+    if question.name != "gpu" or name in {"auto", "custom"}:
+        return None
+    try:
+        find_gpu(name)
+    except GeneratorError as error:
+        return str(error)
+    return None
 
 
 def _typed(question: Question, text: str) -> Any:

@@ -455,6 +455,14 @@ def answer(child, *questions, keys="\r"):
         child.send(keys)
 
 
+def test_an_unknown_gpu_is_said_at_its_own_question(terminal):
+    child = terminal("generate", *QWEN, "--output-dir", "new")
+    answer(child, "GPU by catalogue", keys="L5\r")
+    child.expect_exact("unknown GPU 'L5'; nearest: L4-24GB")
+    child.send("\x7f4\r")
+    child.expect_exact("GPUs of one node")
+
+
 def test_ctrl_c_at_a_prompt_writes_nothing(terminal, tmp_path):
     child = terminal("generate", *QWEN, "--output-dir", "new")
     child.expect_exact("GPU by catalogue")
