@@ -51,16 +51,6 @@ class GPU(Value):
         """Native bfloat16 (vLLM 0.32 platforms/cuda.py: SM80 or newer)."""
         return self.capability >= 80  # noqa: PLR2004 - a compute capability
 
-    @property
-    def supports_fp8(self) -> bool:
-        """Native FP8 arithmetic: SM89 or newer."""
-        return self.capability >= 89  # noqa: PLR2004 - a compute capability
-
-    @property
-    def supports_fp4(self) -> bool:
-        """Native FP4 arithmetic: SM100 or newer."""
-        return self.capability >= 100  # noqa: PLR2004 - a compute capability
-
 
 class Cluster(Value):
     """Equal nodes of equal GPUs."""

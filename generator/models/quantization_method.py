@@ -48,7 +48,3 @@ class QuantizationMethod(Value):
     def is_online_in(self, version: str) -> bool:
         """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
         return bool(self.online) and release_key(version) >= release_key(self.online_since)
-
-    def is_native_on(self, capability: int) -> bool:
-        """Whether a GPU of this compute capability multiplies in the method's own format."""
-        return self.native_capability is not None and capability >= self.native_capability

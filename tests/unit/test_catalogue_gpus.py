@@ -40,8 +40,8 @@ def test_no_figure_is_one_with_sparsity(row):
 def test_arithmetic_matches_the_compute_capability(row):
     gpu = row.gpu
     assert gpu.supports_bf16 or row.bf16_tflops is None
-    assert gpu.supports_fp8 or row.fp8_tflops is None
-    assert gpu.supports_fp4 or row.fp4_tflops is None
+    assert gpu.capability >= 89 or row.fp8_tflops is None
+    assert gpu.capability >= 100 or row.fp4_tflops is None
 
 
 @each_row
@@ -151,7 +151,7 @@ def test_a_bridge_between_cards_is_not_assumed():
 def test_a_gpu_by_hand_knows_its_memory_and_capability_only():
     gpu = custom_gpu(48, "8.9")
     assert gpu.memory_bytes == 48 * 1024**3
-    assert gpu.supports_fp8
+    assert gpu.capability == 89
     assert gpu.bandwidth_bytes_per_s is None
 
 

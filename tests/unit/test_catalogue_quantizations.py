@@ -79,9 +79,8 @@ def test_a_t4_does_not_start_modelopt_fp8_as_vllm_says():
 
 
 def test_eight_bit_arithmetic_needs_ada_and_awq_has_none():
-    assert find_quantization("fp8").is_native_on(89)
-    assert not find_quantization("fp8").is_native_on(86)
-    assert not find_quantization("awq").is_native_on(120)
+    assert find_quantization("fp8").native_capability == 89
+    assert find_quantization("awq").native_capability is None
 
 
 def test_only_what_vllm_can_do_while_loading_is_online():
