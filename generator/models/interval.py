@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
-from pydantic import model_validator
-
-from generator.models.value import Value
+from pydantic import ConfigDict
 
 
-class ByteInterval(Value):
-    """Bytes of one rank: the expected value and the range it lies in; exact when all three agree."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByteInterval:
+    """Bytes of one rank: the expected value and the range it lies in; exact when all three agree.
+
+    A plain dataclass, not a `Value`: a budget adds up some fifty of them, and a plan draws up hundreds of budgets.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     expected: int
     low: int
@@ -21,11 +26,9 @@ class ByteInterval(Value):
         """The interval of a figure that is known to the byte."""
         return cls(expected=value, low=value, high=value)
 
-    @model_validator(mode="after")
-    def _is_ordered(self) -> Self:
+    def __post_init__(self) -> None:
         if not self.low <= self.expected <= self.high:
             raise ValueError(f"expected low <= expected <= high, got {self.low}, {self.expected}, {self.high}")
-        return self
 
     def __add__(self, other: ByteInterval) -> ByteInterval:
         return ByteInterval(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, isqrt
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def budget(
         requested_bytes=requested,
         weights_bytes=weights,
         non_torch_bytes=fixed,
-        activation_peak_bytes=activation.model_copy(update={"low": min(activation.low, otherwise.low)}),
+        activation_peak_bytes=replace(activation, low=min(activation.low, otherwise.low)),
         cuda_graph_bytes=captured,
         headroom_bytes=headroom_bytes,
         kv_cache_available_bytes=left,
