@@ -145,7 +145,8 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     tokens, longest = tokens_text(cache.capacity_tokens), tokens_text(cache.at_max_model_len)
     room = f"{times_text(cache.max_concurrency)} requests of {longest} tokens"
     shape = f"{tokens_text(load.prompt_tokens)} + {tokens_text(load.gen_tokens)} tokens"
-    asked = f"{load.concurrency} requests of {shape} at once; room for {plan.feasibility.max_concurrency_at_context:,}"
+    room_for = plan.feasibility.max_concurrency_at_context
+    asked = f"{plural(load.concurrency, 'request')} of {shape} at once; room for {room_for:,}"
     lines = [
         f"[bold]KV cache[/bold]  {tokens} tokens in {cache.num_blocks:,} blocks: {room}",
         f"[bold]Workload[/bold]  {asked}",
@@ -185,7 +186,9 @@ def _show_decisions(plan: Plan) -> None:
 
 
 def _show_speed(plan: Plan) -> None:
-    """Print every figure of the estimate with its range, or why there is none."""
+    """Print every figure of the estimate with its range, or why there is none; a pooling server's is one line above."""
+    if plan.pooling:
+        return
     console.show("\n[bold]How fast[/bold]")
     for name, text in speed_details(plan.estimate) if plan.estimate else (("no estimate", plan.estimate_missing),):
         console.show(_hanging(name, text, "  "))

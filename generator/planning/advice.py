@@ -8,7 +8,7 @@ from __future__ import annotations
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
-from generator.planning.choice import has_targets
+from generator.planning.choosing.choice import has_targets
 from generator.planning.serving import serving_advisories
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _UNCOUNTED = frozenset({"hf_overrides"})
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
     return (
-        *_said((embedded_facts, idle_gpus, no_nvlink, custom_gpu, divided_cache), case, chosen),
+        *_said((embedded_facts, idle_gpus, many_nodes, no_nvlink, custom_gpu, divided_cache), case, chosen),
         *serving_advisories(case),
     )
 
@@ -52,6 +52,12 @@ def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
     idle = case.cluster.total_gpus - chosen.layout.ranks
     reason = "fewer meet the targets" if has_targets(case) else "no layout that vLLM accepts gains from them"
     return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None
+
+
+def many_nodes(case: Case, _: Candidate) -> Figures | None:
+    """Each of {nodes} nodes starts it with --nnodes {nodes} --node-rank N --master-addr HEAD; --headless if N > 0."""
+    nodes = case.cluster.nodes
+    return {"nodes": nodes} if nodes > 1 and "nnodes" in case.tables.engine.by_name else None
 
 
 def no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
@@ -85,7 +91,7 @@ def tight_fit(_: Case, chosen: Candidate) -> Figures | None:
 
 
 def overloaded(_: Case, chosen: Candidate) -> Figures | None:
-    """Room for {room} requests of the workload's length at once, {asked} are asked for: the rest wait."""
+    """Room for {room:,} of the workload's requests at once, {asked:,} are asked for: the rest wait."""
     if chosen.verdict == "does_not_fit" or chosen.carries_load:
         return None
     asked = chosen.load.concurrency * chosen.layout.data_parallel_size

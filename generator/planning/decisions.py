@@ -140,7 +140,8 @@ def _cache_reason(case: Case, chosen: Candidate) -> str:
         return f"the checkpoint's own {own}; {cache_arithmetic(own, case.gpu).text}"
     if chosen.cache.kv_cache_dtype not in {"auto", case.architecture.dtype}:
         return f"vLLM's choice for this model and GPU: {chosen.cache.kv_cache_dtype}"
-    room = f"{chosen.concurrency:,} requests fit" if chosen.verdict != "does_not_fit" else "nothing fits"
+    fit = f"{plural(chosen.concurrency, 'request')} {'fits' if chosen.concurrency == 1 else 'fit'}"
+    room = fit if chosen.verdict != "does_not_fit" else "nothing fits"
     return f"as the model computes ({room}); a smaller one costs accuracy"
 
 

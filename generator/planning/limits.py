@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.plan import Decision
-from generator.presenting.text import gib_text
+from generator.presenting.text import gib_text, plural
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def sequence_limit(load: Workload, default: int) -> Decision:
     room = _WAITING_ROOM[load.batching_mode]
     wanted = round_up(load.concurrency * room, _SEQUENCE_STEP)
     times = f"{room} x " if room > 1 else ""
-    of = f"{times}{load.concurrency} requests in flight, in steps of {_SEQUENCE_STEP}"
+    of = f"{times}{plural(load.concurrency, 'request')} in flight, in steps of {_SEQUENCE_STEP}"
     if wanted > default:
         return Decision(field="max_num_seqs", value=default, reason=f"vLLM's default for this GPU; {of} is more")
     reason = f"{of}; each admitted sequence reserves memory (vLLM's default is {default})"
@@ -132,7 +132,7 @@ def utilization_reason(outside_bytes: int, cluster: Cluster) -> str:
 
 
 def _context_reason(load: Workload, model_context: int, value: int, companions: int, end: str) -> str:
-    beside = f" beside {companions} requests of {load.request_tokens:,} tokens" if companions else ""
+    beside = f" beside {plural(companions, 'request')} of {load.request_tokens:,} tokens" if companions else ""
     if value == model_context:
         return f"the model's own context; one such request fits{beside}, {end}"
     return f"the longest that fits{beside}, {end}; the model's own is {model_context:,}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.presenting.text import plural
+
 if TYPE_CHECKING:
     from generator.models.cost import Cost, Energy, Scaling
     from generator.models.estimate import Estimate, Latency, PassEstimate
@@ -74,8 +76,9 @@ def scaling_text(scaling: Scaling) -> str:
     """Replicas for the rate, the rule that they follow, and an autoscaler's bounds."""
     each = f"{scaling.head_room:.0%} of the {scaling.replica_requests_per_s:.2f} that one surely delivers"
     bounds = f"autoscale {scaling.minimum} to {scaling.maximum}, above {scaling.requests_in_flight} requests in flight"
+    gpus = plural(scaling.gpus, "GPU")
     return (
-        f"{scaling.replicas} for {scaling.requests_per_s:g} requests/s ({scaling.gpus} GPUs), each planned for {each}; "
+        f"{scaling.replicas} for {scaling.requests_per_s:g} requests/s ({gpus}), each planned for {each}; "
         f"{bounds} on one"
     )
 

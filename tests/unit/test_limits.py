@@ -48,7 +48,7 @@ def pool(tokens):
 def test_sequences_leave_room_for_a_peak_up_to_vllms_default(mode, concurrency, limit):
     found = sequence_limit(load(concurrency=concurrency, batching_mode=mode), 256)
     assert found.value == limit
-    assert str(concurrency) in found.reason
+    assert f"{concurrency:,}" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.models import embedded_model
+from generator.cli.report import show_plan
 from generator.copier_ext import refuse_unserved
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.checkpoint import SentenceFacts
@@ -256,6 +257,14 @@ def test_what_is_shown_of_a_model_that_caches_nothing():
     assert (shown.context, shown.concurrency) == ("8,194 tokens", "32 requests at once; no token is cached")
     assert shown.speed.startswith("an answer after ")
     assert "Not used" in dict(shown.memory)
+
+
+def test_the_speed_of_a_pass_is_told_once(capsys):
+    """A pooling server has one line of speed, and no estimate of tokens that would be missing."""
+    show_plan(planned("BAAI/bge-m3", read_architecture(BGE_M3)), explain=True)
+    out = capsys.readouterr().out
+    assert "an answer after" in out
+    assert "no estimate" not in out
 
 
 def test_the_record_of_a_chat_model_is_as_older_packages_read_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -71,7 +72,17 @@ def test_replicas_state_their_rule_and_an_autoscalers_bounds(capsys):
 
 def test_stages_name_their_worst_rank(capsys):
     report.show_plan(planned("deepseek-ai/DeepSeek-V3", gpus=8, nodes=2), explain=False)
-    assert "Memory of one GPU (stage " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Memory of one GPU (stage " in out
+    assert "Each of 2 nodes starts it with --nnodes 2 --node-rank N" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("concurrency", "words"), [(1, "1 request of"), (4000, "4,000 requests of")])
+def test_a_number_of_requests_reads_well(capsys, concurrency, words):
+    report.show_plan(planned(concurrency=concurrency), explain=True)
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"Workload {words}" in out
+    assert not re.search(r"(?<![\d,.])1 requests", out)
 
 
 def test_a_plan_that_does_not_fit_ends_with_repairs(capsys):
