@@ -36,7 +36,7 @@ def proposal(answers: dict[str, Any], *, cheapest: bool, apply: int, offline: bo
         RequestError: there is no change of that number, or vLLM would refuse what is asked for.
         InfeasiblePlanError: no GPU with a price does.
     """
-    from generator.planning.repairs import with_repair  # noqa: PLC0415 - start-up time
+    from generator.planning.choosing.repairs import with_repair  # noqa: PLC0415 - start-up time
     from generator.workflow import facts_for, plan_for  # noqa: PLC0415
 
     request = request_from({"gpu": "any", **answers} if cheapest else with_detected_gpus(answers))
@@ -60,7 +60,7 @@ def proposed(answers: dict[str, Any], number: int, *, offline: bool) -> dict[str
     Raises:
         RequestError: there is no such change.
     """
-    from generator.planning.repairs import with_repair  # noqa: PLC0415 - start-up time
+    from generator.planning.choosing.repairs import with_repair  # noqa: PLC0415 - start-up time
 
     found = proposal(answers, cheapest=False, apply=0, offline=offline)
     with_repair(found.request, found.plan.repairs, number)

@@ -12,6 +12,7 @@ from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import budget as budgets
 from generator.planning import checks, limits, overhead
+from generator.planning.choosing.variants import is_eager
 from generator.planning.defaults import BatchLimits
 from generator.planning.draft_report import with_draft_of
 from generator.planning.encoders import encoders_whole
@@ -21,7 +22,6 @@ from generator.planning.lora import with_adapters
 from generator.planning.pinned import offloaded
 from generator.planning.shares import budget_share, chosen_utilization, refuse_taken_memory
 from generator.planning.stages import stage_budgets
-from generator.planning.variants import is_eager
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.rank import DTYPES
 from generator.units import ceil_div

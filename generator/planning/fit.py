@@ -9,7 +9,7 @@ from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
 from generator.planning.candidate import evaluate
 from generator.planning.checks import check_layout, check_request
-from generator.planning.choice import best, scored
+from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost
 from generator.planning.estimates import meets_targets
 from generator.planning.layouts import candidate_layouts, fixed_sizes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
-    from generator.planning.choice import Scored
+    from generator.planning.choosing.choice import Scored
 
 GPUS_OF_A_NODE = 8
 _RENTED = (1, 2, 4, 8)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
-from generator.planning import advice, checks, parts, repairs
-from generator.planning.alternatives import alternatives
+from generator.planning import advice, checks, parts
 from generator.planning.candidate import evaluate
 from generator.planning.case import Case
-from generator.planning.choice import best, scored
+from generator.planning.choosing import repairs
+from generator.planning.choosing.alternatives import alternatives
+from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.draft_report import draft_summary
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
     from generator.planning.case import Tables
-    from generator.planning.choice import Scored
+    from generator.planning.choosing.choice import Scored
 
 
 def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:

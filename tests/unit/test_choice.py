@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from strategies import case_of
 
-from generator.planning.alternatives import alternatives, front
-from generator.planning.choice import best, scored
+from generator.planning.choosing.alternatives import alternatives, front
+from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import gpus_needed
 from generator.planning.planner import candidates, planned
 

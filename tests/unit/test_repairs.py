@@ -7,7 +7,7 @@ import pytest
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.planning.repairs import with_repair
+from generator.planning.choosing.repairs import with_repair
 from generator.workflow import plan_for
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import Arithmetic, arithmetic
-from generator.planning.choice import has_targets
-from generator.planning.variants import cache_variants, context_parallel_variants, graph_variants, with_values
+from generator.planning.choosing.choice import has_targets
+from generator.planning.choosing.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
 from generator.units import round_up
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU, Cluster
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
-    from generator.planning.choice import Scored
+    from generator.planning.choosing.choice import Scored
 
 _CONTEXTS = (131072, 65536, 32768, 16384, 8192, 4096, 2048)
 _COUNTS = (1, 2, 4, 8)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import GeneratorError, RequestError
 from generator.models.plan import Repair
-from generator.planning.changes import changes
+from generator.planning.choosing.changes import changes
 from generator.planning.estimates import meets_targets
 from generator.presenting.text import plural, tokens_text
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.models.request import Request
     from generator.planning.case import Case
-    from generator.planning.changes import Change
-    from generator.planning.choice import Scored
+    from generator.planning.choosing.changes import Change
+    from generator.planning.choosing.choice import Scored
 
     Choose = Callable[[Case, Layout | None], Scored]
     """The best option of a case, or what becomes of one layout."""
