@@ -14,7 +14,7 @@ from generator.planning import budget as budgets
 from generator.planning import checks, limits, overhead
 from generator.planning.choosing.variants import is_eager
 from generator.planning.defaults import BatchLimits
-from generator.planning.draft_report import with_draft_of
+from generator.planning.drafts.report import with_draft_of
 from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults
-from generator.planning.draft_checks import check_draft_layout, check_speculation
+from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.encoders import encoders_whole
 from generator.planning.lora import check_lora
 from generator.planning.pooling import check_pooling_layout, check_task

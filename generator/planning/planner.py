@@ -15,7 +15,7 @@ from generator.planning.choosing.alternatives import alternatives
 from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
-from generator.planning.draft_report import draft_summary
+from generator.planning.drafts.report import draft_summary
 from generator.planning.estimates import missing
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 from generator.planning.passes import pass_estimate

@@ -14,7 +14,7 @@ from generator.models.checkpoint import Checkpoint, ModelFacts, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.models.speculation import Speculation
-from generator.planning.drafts import draft_of, draft_weights, method_of
+from generator.planning.drafts.draft import draft_of, draft_weights, method_of
 from generator.planning.kv_cache import CacheSettings, cache_layout
 from generator.sources.architectures import read_architecture
 

@@ -9,7 +9,7 @@ from generator.errors import RequestError, UnknownFactError
 from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.speculation import asked_draft, folded
-from generator.planning.draft_heads import Taps, eagle3_head
+from generator.planning.drafts.heads import Taps, eagle3_head
 from generator.planning.kv_cache.settings import CacheSettings, max_in_flight_tokens
 from generator.workflow import facts_for, plan_for
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import FullAttention, SlidingWindow
-from generator.planning.draft_heads import (
+from generator.planning.drafts.heads import (
     DFLASH,
     EAGLE,
     EAGLE3,

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from generator.errors import RequestError
 from generator.models.attention import MLA, CompressedMLA
 from generator.models.speculation import Method, Speculation
-from generator.planning.draft_targets import GIVES_STATES, RELAYS_STATES
-from generator.planning.drafts import method_of
+from generator.planning.drafts.draft import method_of
+from generator.planning.drafts.targets import GIVES_STATES, RELAYS_STATES
 from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.overhead import model_runner
 from generator.planning.rule_shapes import attention_mixers
@@ -18,7 +18,7 @@ from generator.planning.rule_shapes import attention_mixers
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
-    from generator.planning.drafts import Draft
+    from generator.planning.drafts.draft import Draft
     from generator.planning.rule_shapes import Attention
 
 _COUNTED = ("mtp", "ngram", "suffix")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.plan import DraftSummary
 from generator.planning.defaults import BatchLimits
-from generator.planning.drafts import draft_weights, with_draft
+from generator.planning.drafts.draft import draft_weights, with_draft
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.overhead import rotary_tables
 from generator.planning.weights.rank import DTYPES
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
-    from generator.planning.drafts import Draft
+    from generator.planning.drafts.draft import Draft
     from generator.planning.weights import RankWeights
 
 

@@ -12,7 +12,7 @@ from generator.models.matrix import Matrix
 from generator.models.quantization import Quantization
 from generator.models.speculation import Method, Speculation
 from generator.models.value import Value
-from generator.planning.draft_heads import DFLASH, EAGLE, EAGLE3, HEAD_MAP, eagle3_head, eagle_head
+from generator.planning.drafts.heads import DFLASH, EAGLE, EAGLE3, HEAD_MAP, eagle3_head, eagle_head
 from generator.planning.weights import RankWeights, measured_weights, online_quantization, rank_weights
 
 if TYPE_CHECKING:
