@@ -17,8 +17,8 @@ from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.interval import ByteInterval  # noqa: E402
 from generator.models.overheads import OverheadTable, Term  # noqa: E402
 from generator.models.release import release_key  # noqa: E402
-from generator.planning import graphs, overhead  # noqa: E402
-from generator.planning.budget import with_load_extras  # noqa: E402
+from generator.planning.memory import graphs, overhead  # noqa: E402
+from generator.planning.memory.budget import with_load_extras  # noqa: E402
 from generator.planning.weights import rank_weights  # noqa: E402
 from generator.units import GIB, MIB  # noqa: E402
 from tests.accuracy.requantized import is_requantized  # noqa: E402

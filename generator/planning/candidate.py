@@ -10,18 +10,19 @@ from generator.models.parallelism import Layout
 from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
-from generator.planning import budget as budgets
-from generator.planning import checks, limits, overhead
+from generator.planning import checks, limits
 from generator.planning.choosing.variants import is_eager
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.report import with_draft_of
 from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
-from generator.planning.lora import with_adapters
-from generator.planning.pinned import offloaded
-from generator.planning.shares import budget_share, chosen_utilization, refuse_taken_memory
-from generator.planning.stages import stage_budgets
+from generator.planning.memory import budget as budgets
+from generator.planning.memory import overhead
+from generator.planning.memory.lora import with_adapters
+from generator.planning.memory.pinned import offloaded
+from generator.planning.memory.shares import budget_share, chosen_utilization, refuse_taken_memory
+from generator.planning.memory.stages import stage_budgets
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.rank import DTYPES
 from generator.units import ceil_div

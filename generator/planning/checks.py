@@ -8,7 +8,7 @@ from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.encoders import encoders_whole
-from generator.planning.lora import check_lora
+from generator.planning.memory.lora import check_lora
 from generator.planning.pooling import check_pooling_layout, check_task
 from generator.planning.rules import Start, check_start
 from generator.planning.serving import check_serving

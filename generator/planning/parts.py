@@ -8,7 +8,7 @@ from generator.models.interval import ByteInterval
 from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, MemoryBudget, ModelSummary, Runtime
 from generator.planning.decisions import DRAIN_S
 from generator.planning.limits import longest_common_context
-from generator.planning.pinned import host_bytes
+from generator.planning.memory.pinned import host_bytes
 from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
 

@@ -17,9 +17,9 @@ from generator.models.hardware import Cluster
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.speed import Limits, Scenario
-from generator.planning.budget import budget
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
+from generator.planning.memory.budget import budget
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights import rank_weights
 from generator.sources.architectures import read_architecture

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
-from generator.planning.budget import budget, verdict
 from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.memory.budget import budget, verdict
 from generator.planning.weights import rank_weights
 from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB

@@ -62,7 +62,7 @@ def section(planned: list[Scored], left_out: list[str]) -> list[str]:
         "",
         "### Coefficients",
         "",
-        "Mechanisms are code (`planning/overhead.py`); these are their coefficients, fitted by",
+        "Mechanisms are code (`planning/memory/overhead.py`); these are their coefficients, fitted by",
         "`.github/scripts/fit_overheads.py`. A range reaches a little past what was observed; a plan combines ranges",
         "as independent errors, each side on its own. `0` observations: the figure was read in vLLM's code.",
         "",

@@ -18,7 +18,7 @@ from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
 from generator.models.release import release_key
-from generator.planning.overhead import encoder_tokens
+from generator.planning.memory.overhead import encoder_tokens
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.units import GIB, gib
 from tests.accuracy.requantized import quantization_config

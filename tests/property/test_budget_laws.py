@@ -11,8 +11,8 @@ from generator.models.hardware import GPU
 from generator.models.interval import ByteInterval
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
-from generator.planning import overhead
-from generator.planning.budget import budget, choose_utilization, outside_bytes, verdict
+from generator.planning.memory import overhead
+from generator.planning.memory.budget import budget, choose_utilization, outside_bytes, verdict
 from generator.units import GIB
 
 TABLE = overheads()

@@ -10,7 +10,7 @@ from generator.models.feed_forward import Dense
 from generator.models.interval import ByteInterval
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
-from generator.planning.budget import (
+from generator.planning.memory.budget import (
     budget,
     choose_utilization,
     free_memory_refusal,

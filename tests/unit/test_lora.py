@@ -12,7 +12,7 @@ from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.models.request import Request
-from generator.planning.lora import lora_bytes
+from generator.planning.memory.lora import lora_bytes
 from generator.sources.architectures import read_architecture
 from generator.workflow import plan_for
 

@@ -10,7 +10,7 @@ from generator.models.feed_forward import Dense, MoE
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.release import release_key
-from generator.planning import graphs, overhead
+from generator.planning.memory import graphs, overhead
 from generator.units import GIB
 
 TABLE = overheads()

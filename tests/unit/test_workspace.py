@@ -6,7 +6,7 @@ from generator.models.architecture import Architecture, Layer
 from generator.models.attention import Indexer, SparseMLA
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
-from generator.planning.workspace import indexer_logits, sparse_workspace
+from generator.planning.memory.workspace import indexer_logits, sparse_workspace
 from generator.units import GIB, MIB
 
 DEEPSEEK_V32 = Architecture(

@@ -12,7 +12,7 @@ from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
 from generator.planning.drafts.targets import GIVES_STATES, RELAYS_STATES
 from generator.planning.kv_cache.settings import ONE_AT_A_TIME
-from generator.planning.overhead import model_runner
+from generator.planning.memory.overhead import model_runner
 from generator.planning.rule_shapes import attention_mixers
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from generator.models.plan import DraftSummary
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.draft import draft_weights, with_draft
 from generator.planning.kv_cache.layout import cache_layout
-from generator.planning.overhead import rotary_tables
+from generator.planning.memory.overhead import rotary_tables
 from generator.planning.weights.rank import DTYPES
 from generator.presenting.text import gib_text, plural
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.plan import Decision
-from generator.planning import budget as budgets
 from generator.planning import limits
+from generator.planning.memory import budget as budgets
 from generator.units import MIB
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.planning import budget as budgets
-from generator.planning.pinned import pinned_cache
+from generator.planning.memory import budget as budgets
+from generator.planning.memory.pinned import pinned_cache
 from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
 

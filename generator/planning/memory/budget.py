@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from generator.models.interval import ByteInterval
 from generator.models.plan import MemoryBudget
 from generator.models.release import release_key
-from generator.planning import graphs, overhead
-from generator.planning.pinned import left_on_gpu, pinned
-from generator.planning.workspace import sparse_workspace
+from generator.planning.memory import graphs, overhead
+from generator.planning.memory.pinned import left_on_gpu, pinned
+from generator.planning.memory.workspace import sparse_workspace
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:

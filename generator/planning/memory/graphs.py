@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
-from generator.planning.overhead import model_runner
+from generator.planning.memory.overhead import model_runner
 from generator.units import KIB, MIB
 
 if TYPE_CHECKING:
