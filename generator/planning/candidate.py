@@ -10,7 +10,7 @@ from generator.models.parallelism import Layout
 from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
-from generator.planning import checks, limits
+from generator.planning import limits
 from generator.planning.choosing.variants import is_eager
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.report import with_draft_of
@@ -23,6 +23,7 @@ from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.pinned import offloaded
 from generator.planning.memory.shares import budget_share, chosen_utilization, refuse_taken_memory
 from generator.planning.memory.stages import stage_budgets
+from generator.planning.rules import checks
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.rank import DTYPES
 from generator.units import ceil_div

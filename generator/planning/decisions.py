@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import RequestError
 from generator.models.plan import Decision, ExplainedDecision
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
-from generator.planning.checks import default_limits
 from generator.planning.drafts.report import draft_reason
-from generator.planning.rules import Start, cache_dtype_runs
+from generator.planning.rules.checks import default_limits
+from generator.planning.rules.start import Start, cache_dtype_runs
 from generator.planning.serving import serving_decisions
 from generator.presenting.text import gib_text, plural
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
-from generator.planning import advice, checks, parts
+from generator.planning import advice, parts
 from generator.planning.candidate import evaluate
 from generator.planning.case import Case
 from generator.planning.choosing import repairs
@@ -19,6 +19,7 @@ from generator.planning.drafts.report import draft_summary
 from generator.planning.estimates import missing
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 from generator.planning.passes import pass_estimate
+from generator.planning.rules import checks
 
 if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.catalogue.quantizations import find_quantization
 from generator.errors import GeneratorError
 from generator.planning.kv_cache import cache_layout
-from generator.planning.rules import Start, check_start
+from generator.planning.rules.start import Start, check_start
 from tests.accuracy import truth
 
 if TYPE_CHECKING:

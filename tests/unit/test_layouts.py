@@ -7,8 +7,8 @@ from strategies import case_of
 
 from generator.errors import RequestError
 from generator.models.hardware import Cluster
-from generator.planning.checks import check_layout
 from generator.planning.layouts import candidate_layouts, fixed_sizes
+from generator.planning.rules.checks import check_layout
 
 DENSE, EXPERTS = "Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B"
 

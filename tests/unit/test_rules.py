@@ -8,7 +8,7 @@ from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings
-from generator.planning.rules import Start, check_start
+from generator.planning.rules.start import Start, check_start
 
 
 def heads(queries, kv, size=128):

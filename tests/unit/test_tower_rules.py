@@ -10,8 +10,8 @@ import pytest
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings
-from generator.planning.rules import Start
-from generator.planning.tower_rules import towers_divide
+from generator.planning.rules.start import Start
+from generator.planning.rules.towers import towers_divide
 from generator.sources.architectures import read_architecture
 
 MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json").read_text(encoding="utf-8"))

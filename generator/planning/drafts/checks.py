@@ -13,13 +13,13 @@ from generator.planning.drafts.draft import method_of
 from generator.planning.drafts.targets import GIVES_STATES, RELAYS_STATES
 from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.memory.overhead import model_runner
-from generator.planning.rule_shapes import attention_mixers
+from generator.planning.rules.shapes import attention_mixers
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
     from generator.planning.drafts.draft import Draft
-    from generator.planning.rule_shapes import Attention
+    from generator.planning.rules.shapes import Attention
 
 _COUNTED = ("mtp", "ngram", "suffix")
 """Ways to draft with layers that the target's checkpoint ships, and with nothing that takes memory."""

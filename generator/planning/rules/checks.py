@@ -10,7 +10,7 @@ from generator.planning.drafts.checks import check_draft_layout, check_speculati
 from generator.planning.encoders import encoders_whole
 from generator.planning.memory.lora import check_lora
 from generator.planning.pooling import check_pooling_layout, check_task
-from generator.planning.rules import Start, check_start
+from generator.planning.rules.start import Start, check_start
 from generator.planning.serving import check_serving
 
 if TYPE_CHECKING:

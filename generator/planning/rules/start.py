@@ -17,8 +17,8 @@ from generator.models.release import release_key
 from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
-from generator.planning.rule_shapes import attention_mixers, state_heads
-from generator.planning.tower_rules import towers_divide
+from generator.planning.rules.shapes import attention_mixers, state_heads
+from generator.planning.rules.towers import towers_divide
 
 if TYPE_CHECKING:
     from collections.abc import Callable

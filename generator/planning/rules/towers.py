@@ -9,7 +9,7 @@ from generator.errors import RequestError
 if TYPE_CHECKING:
     from generator.models.architecture import Tower
     from generator.models.matrix import Matrix
-    from generator.planning.rules import Start
+    from generator.planning.rules.start import Start
 
 
 def towers_divide(start: Start) -> None:

@@ -1,0 +1,1 @@
+"""Rules: what vLLM refuses to start, before any memory is counted."""
