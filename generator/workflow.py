@@ -20,7 +20,7 @@ from generator.models.plan import digest_of
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case, Tables
 from generator.planning.planner import make_plan
-from generator.planning.pooling_api import pooling_api
+from generator.planning.serving.pooling_api import pooling_api
 from generator.presenting.record import plan_record
 from generator.units import GIB, gib
 

@@ -9,7 +9,7 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from generator.planning.choosing.choice import has_targets
-from generator.planning.serving import serving_advisories
+from generator.planning.serving.features import serving_advisories
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from generator.models.speed import Coefficients
 from generator.models.value import Value
 from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.pooling import pooling_of
+from generator.planning.serving.pooling import pooling_of
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.drafts.report import draft_reason
 from generator.planning.rules.checks import default_limits
 from generator.planning.rules.start import Start, cache_dtype_runs
-from generator.planning.serving import serving_decisions
+from generator.planning.serving.features import serving_decisions
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:

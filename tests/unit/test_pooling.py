@@ -11,7 +11,7 @@ from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.checkpoint import SentenceFacts
 from generator.models.plan import PlanRecord
 from generator.models.request import Request
-from generator.planning.pooling import task_of, task_of_class
+from generator.planning.serving.pooling import task_of, task_of_class
 from generator.planning.weights import rank_weights
 from generator.sources.architectures import read_architecture
 from generator.workflow import fit_for, plan_for, record

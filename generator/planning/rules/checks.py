@@ -9,9 +9,9 @@ from generator.planning.defaults import scheduler_defaults
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.encoders import encoders_whole
 from generator.planning.memory.lora import check_lora
-from generator.planning.pooling import check_pooling_layout, check_task
 from generator.planning.rules.start import Start, check_start
-from generator.planning.serving import check_serving
+from generator.planning.serving.features import check_serving
+from generator.planning.serving.pooling import check_pooling_layout, check_task
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout

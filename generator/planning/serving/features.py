@@ -10,7 +10,7 @@ from generator.errors import RequestError
 from generator.models.plan import Decision
 from generator.models.release import release_key
 from generator.planning.drafts.report import draft_advice
-from generator.planning.pooling import pooling_advisories
+from generator.planning.serving.pooling import pooling_advisories
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
