@@ -6,7 +6,7 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.cost import Cost, Energy, Scaling
-from generator.planning.roofline import HEAD_ROOM, cost_per_million_output_tokens, replicas_for
+from generator.planning.speed.roofline import HEAD_ROOM, cost_per_million_output_tokens, replicas_for
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate

@@ -10,10 +10,10 @@ from generator.models.parallelism import Layout
 from generator.planning.candidate import evaluate
 from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost
-from generator.planning.estimates import meets_targets
 from generator.planning.layouts import candidate_layouts, fixed_sizes
 from generator.planning.parts import feasibility, stored_bytes
 from generator.planning.rules.checks import check_layout, check_request
+from generator.planning.speed.estimates import meets_targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,10 +16,10 @@ from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
-from generator.planning.estimates import missing
 from generator.planning.layouts import candidate_layouts, fixed_sizes
-from generator.planning.passes import pass_estimate
 from generator.planning.rules import checks
+from generator.planning.speed.estimates import missing
+from generator.planning.speed.passes import pass_estimate
 
 if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts

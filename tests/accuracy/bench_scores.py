@@ -6,8 +6,8 @@ from math import exp, log
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.speed import release_range
-from generator.planning.roofline import estimate_at
 from generator.planning.speed.rates import rates
+from generator.planning.speed.roofline import estimate_at
 from generator.planning.speed.steps import StepModel
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from generator.planning.candidate import evaluate
 from generator.planning.choosing.choice import best, scored
 from generator.planning.choosing.variants import cache_variants, graph_variants, with_values
 from generator.planning.costs import gpus_needed
-from generator.planning.estimates import meets_targets
 from generator.planning.planner import candidates, planned
+from generator.planning.speed.estimates import meets_targets
 from generator.units import GIB
 
 ORDER = ("fits", "tight", "does_not_fit")

@@ -9,7 +9,7 @@ from generator.catalogue.speed import speed
 from generator.models.estimate import Estimate
 from generator.models.hardware import GPU, Flops
 from generator.models.speed import Footprint, KVRead, Limits, Scenario
-from generator.planning.roofline import estimate, replicas_for
+from generator.planning.speed.roofline import estimate, replicas_for
 
 TABLE = speed()
 CLOSE = 1 + 1e-3

@@ -16,10 +16,10 @@ from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
 from generator.models.speed import Limits, Scenario, release_range
-from generator.planning.roofline import cost_per_million_output_tokens, estimate, replicas_for
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.kernels import kernel_of, kernels
 from generator.planning.speed.rates import running_kernel
+from generator.planning.speed.roofline import cost_per_million_output_tokens, estimate, replicas_for
 
 GQA = FullAttention(num_attention_heads=32, num_key_value_heads=8, head_dim=128, head_dim_v=128)
 FP8 = Quantization(

@@ -11,8 +11,8 @@ from generator.planning.choosing.changes import sibling_cases
 from generator.planning.choosing.choice import NO_SPEED, Scored, gpus_that_count, key, merits, objective, scored
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
 from generator.planning.costs import cost
-from generator.planning.estimates import meets_targets
 from generator.planning.rules.checks import check_layout
+from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import gib_text, plural, tokens_text
 
 if TYPE_CHECKING:

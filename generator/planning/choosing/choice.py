@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning.costs import gpus_needed
-from generator.planning.estimates import meets_targets, speed
+from generator.planning.speed.estimates import meets_targets, speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import GeneratorError, RequestError
 from generator.models.plan import Repair
 from generator.planning.choosing.changes import changes
-from generator.planning.estimates import meets_targets
+from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import plural, tokens_text
 
 if TYPE_CHECKING:

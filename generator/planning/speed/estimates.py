@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
 from generator.models.speed import Limits, Scenario
-from generator.planning.passes import passes
-from generator.planning.roofline import estimate
 from generator.planning.speed.footprint import footprint
+from generator.planning.speed.passes import passes
+from generator.planning.speed.roofline import estimate
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate
