@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.errors import RequestError
-from generator.planning.backends import AttentionQuery, attention_backend, narrowed
+from generator.planning.kv_cache.backends import AttentionQuery, attention_backend, narrowed
 
 LLAMA = {"head_size": 128, "num_heads": 32, "num_kv_heads": 8}
 GEMMA3 = {"head_size": 256, "num_heads": 8, "num_kv_heads": 4, "mm_prefix": True}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.attention import MLA, CompressedMLA, SparseMLA
-from generator.planning.backend_rows import TURBOQUANT
-from generator.planning.backends import DEFAULT_BLOCK_SIZE, narrowed
 from generator.planning.kv_cache import packing
+from generator.planning.kv_cache.backend_rows import TURBOQUANT
+from generator.planning.kv_cache.backends import DEFAULT_BLOCK_SIZE, narrowed
 from generator.planning.kv_cache.selection import BLOCK_SPARSE, COMPRESSED, INDEXER, model_heads
 from generator.planning.kv_cache.settings import is_hybrid, mamba_cache_mode, mixers_of
 from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
@@ -23,7 +23,7 @@ from generator.units import ceil_div, round_up
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from generator.planning.backend_rows import Backend
+    from generator.planning.kv_cache.backend_rows import Backend
     from generator.planning.kv_cache.selection import Context, Served
     from generator.planning.kv_cache.states import StateMixer
 

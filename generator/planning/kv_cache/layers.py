@@ -13,8 +13,8 @@ from generator.models.attention import (
     SlidingWindow,
     SparseMLA,
 )
-from generator.planning.backends import narrowed
 from generator.planning.kv_cache import packing
+from generator.planning.kv_cache.backends import narrowed
 from generator.planning.kv_cache.blocks import Blocks, block_sizes
 from generator.planning.kv_cache.compressed import compressed_specs
 from generator.planning.kv_cache.grouping import CacheLayer

@@ -8,7 +8,7 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, AttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.planning.backend_rows import Backend
+    from generator.planning.kv_cache.backend_rows import Backend
 
 DS_MLA_BYTES = {"fp8_ds_mla": 656, "nvfp4_ds_mla": 352}
 """Bytes of a token in DeepSeek's packed latent formats (vLLM 0.32 mla_attention.py:1365)."""

@@ -16,8 +16,8 @@ from generator.models.attention import (
     SlidingWindow,
     SparseMLA,
 )
-from generator.planning.backend_rows import Backend
-from generator.planning.backends import AttentionQuery, attention_backend
+from generator.planning.kv_cache.backend_rows import Backend
+from generator.planning.kv_cache.backends import AttentionQuery, attention_backend
 from generator.planning.kv_cache.settings import cache_dtype, is_hybrid, mixers_of, model_dtype
 
 if TYPE_CHECKING:

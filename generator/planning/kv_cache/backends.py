@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.value import Value
-from generator.planning import backend_rows as rows
-from generator.planning.backend_rows import BLACKWELL, CONSUMER, HOPPER, THOR, Backend
+from generator.planning.kv_cache import backend_rows as rows
+from generator.planning.kv_cache.backend_rows import BLACKWELL, CONSUMER, HOPPER, THOR, Backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
