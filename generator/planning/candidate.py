@@ -14,7 +14,6 @@ from generator.planning import limits
 from generator.planning.choosing.variants import is_eager
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.report import with_draft_of
-from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.memory import budget as budgets
@@ -25,6 +24,7 @@ from generator.planning.memory.shares import budget_share, chosen_utilization, r
 from generator.planning.memory.stages import stage_budgets
 from generator.planning.rules import checks
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
+from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.rank import DTYPES
 from generator.units import ceil_div
 

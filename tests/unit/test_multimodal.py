@@ -13,9 +13,9 @@ from generator.errors import GeneratorError, UnsupportedArchitectureError
 from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
-from generator.planning.encoders import encoders_whole
 from generator.planning.kv_cache import CacheSettings, cache_layout
 from generator.planning.weights import measured_weights, rank_weights
+from generator.planning.weights.encoders import encoders_whole
 from generator.sources.architectures import read_architecture, read_quantization
 
 MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json").read_text(encoding="utf-8"))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
-from generator.planning.encoders import encoders_whole
 from generator.planning.memory.lora import check_lora
 from generator.planning.rules.start import Start, check_start
 from generator.planning.serving.features import check_serving
 from generator.planning.serving.pooling import check_pooling_layout, check_task
+from generator.planning.weights.encoders import encoders_whole
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
