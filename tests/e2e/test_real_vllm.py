@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 import urllib.error
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -154,21 +155,46 @@ def test_the_rendered_script_dumps_what_the_tables_have_and_can_be_imported(pyth
 
 def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deployment, tmp_path):
     """A completion through the gateway; without the key 401; outside the allow-list 404."""
-    port = free_port()
-    log = (tmp_path / "vllm.log").open("w")
     served = deployment.plan.engine["served_model_name"]
-    command = [deployment.path / "scripts" / "serve.sh", "--port", str(port)]
+    with serving(python, deployment.path, tmp_path) as (url, _):
+        body = json.dumps({"model": served, "prompt": "hello", "max_tokens": 4}).encode()
+        status, text = ask(f"{url}/v1/completions", KEY, body)
+        assert status == 200, text
+        assert json.loads(text)["usage"]["completion_tokens"] == 4
+        assert ask(f"{url}/v1/completions", None, body)[0] == 401
+        assert ask(f"{url}/invocations", KEY, body)[0] == 404
+
+
+def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
+    """The rendered smoke test gets a vector, and the gateway asks for the key where vLLM answers anybody."""
+    model = tmp_path / "tiny bert"
+    subprocess.run([python, FIXTURES / "make_tiny_encoder.py", model], check=True, timeout=120)
+    request = Request(model=str(model), gpu="L4", vllm=RELEASE, concurrency=2)
+    made = generate(request, tmp_path / "made", template="worktree", commit=False)
+    with serving(python, made.path, tmp_path) as (url, direct):
+        smoke = subprocess.run(
+            [made.path / "scripts" / "smoke.sh", url], env=environment(python, NO_PROXY="127.0.0.1"),
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert (smoke.returncode, smoke.stdout.splitlines()[-1]) == (0, "ok    a vector from tiny bert"), smoke.stdout
+        pair = json.dumps({"model": "tiny bert", "text_1": "one", "text_2": "two"}).encode()
+        assert ask(f"{direct}/score", None, pair)[0] == 200
+        assert [ask(f"{url}/score", key, pair)[0] for key in (None, "wrong", KEY)] == [401, 401, 200]
+        assert ask(f"{url}/v1/chat/completions", KEY, pair)[0] == 404
+
+
+@contextmanager
+def serving(python, place, work):
+    """Addresses of the gateway and of vLLM, both running from the rendered files at `place`."""
+    port = free_port()
+    log = (work / "vllm.log").open("w")
+    command = [place / "scripts" / "serve.sh", "--port", str(port)]
     with log, subprocess.Popen(command, env=environment(python), stdout=log, stderr=subprocess.STDOUT) as server:
-        gateway, url = start_nginx(deployment.path / "gateway" / "nginx.conf", tmp_path, port)
+        gateway, url = start_nginx(place / "gateway" / "nginx.conf", work, port)
         try:
-            started(server, port, tmp_path / "vllm.log")
+            started(server, port, work / "vllm.log")
             wait(f"{url}/health")
-            body = json.dumps({"model": served, "prompt": "hello", "max_tokens": 4}).encode()
-            status, text = ask(f"{url}/v1/completions", KEY, body)
-            assert status == 200, text
-            assert json.loads(text)["usage"]["completion_tokens"] == 4
-            assert ask(f"{url}/v1/completions", None, body)[0] == 401
-            assert ask(f"{url}/invocations", KEY, body)[0] == 404
+            yield url, f"http://127.0.0.1:{port}"
         finally:
             gateway.terminate()
             gateway.wait(timeout=10)
