@@ -75,6 +75,11 @@ class ServingFamily(Value):
     """First release that drafts with them; empty for every release of the tables."""
     source: str
 
+    @property
+    def origin(self) -> str:
+        """The first place that the source names, without its details."""
+        return self.source.partition(";")[0].partition(",")[0]
+
 
 class Serving(Value):
     """All that the tables say about serving one model on one release."""

@@ -86,6 +86,11 @@ class Candidate(Value):
         return min(have - need for have, need in pairs)
 
     @property
+    def shortfall_bytes(self) -> int:
+        """Cache memory that the tightest stage lacks to start; 0 where it has enough."""
+        return max(0, -self.headroom_bytes)
+
+    @property
     def concurrency(self) -> int:
         """Requests of the workload that all engines' pools hold at once; those admitted where nothing is cached."""
         if not self.cache.groups:

@@ -11,7 +11,7 @@ from generator.planning.candidate import evaluate
 from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost
 from generator.planning.layouts import candidate_layouts, fixed_sizes
-from generator.planning.parts import feasibility, stored_bytes
+from generator.planning.parts import stored_bytes
 from generator.planning.rules.checks import check_layout, check_request
 from generator.planning.speed.estimates import meets_targets
 
@@ -114,14 +114,13 @@ def _bare(case: Case) -> FitRow:
 
 
 def _filled(case: Case, chosen: Candidate) -> FitRow:
-    found = feasibility(case, chosen)
     return _bare(case).model_copy(
         update={
             "layout": chosen.layout,
             "verdict": chosen.verdict,
-            "shortfall_bytes": found.shortfall_bytes,
-            "max_model_len": int(chosen.context.value) if found.fits else 0,
-            "concurrency": found.max_concurrency_at_context,
+            "shortfall_bytes": chosen.shortfall_bytes,
+            "max_model_len": 0 if chosen.verdict == "does_not_fit" else int(chosen.context.value),
+            "concurrency": chosen.concurrency,
         }
     )
 

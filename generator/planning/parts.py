@@ -32,14 +32,13 @@ _PRE_STOP_S, _MARGIN_S, _PULL_S, _PROBE_S = 15, 15, 600, 10
 
 def feasibility(case: Case, chosen: Candidate) -> Feasibility:
     """The verdict with its figures; concurrency at the workload's request, context at its concurrency."""
-    room = chosen.headroom_bytes
     pool = tuple(max(0, have) for have in chosen.expected_bytes)
     return Feasibility(
         verdict=chosen.verdict,
         fits=chosen.verdict != "does_not_fit",
         oom_risk=chosen.oom_risk,
-        headroom_bytes=max(0, room),
-        shortfall_bytes=max(0, -room),
+        headroom_bytes=max(0, chosen.headroom_bytes),
+        shortfall_bytes=chosen.shortfall_bytes,
         max_concurrency_at_context=chosen.concurrency,
         max_context_at_concurrency=longest_common_context(
             chosen.load.concurrency, case.model_context, chosen.cache, pool

@@ -207,7 +207,7 @@ def _more_gpus(case: Case, *, nodes_too: bool) -> Iterator[Change]:
 
 def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
     """Other GPUs of the same count that read their memory as fast, those with the least that could do first."""
-    least = case.gpu.memory_bytes + max(0, -chosen.candidate.headroom_bytes)
+    least = case.gpu.memory_bytes + chosen.candidate.shortfall_bytes
     pace = case.gpu.bandwidth_bytes_per_s or 0
     larger = [
         gpu

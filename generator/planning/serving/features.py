@@ -176,7 +176,7 @@ def _first(names: tuple[str, ...], known: tuple[str, ...]) -> str | None:
 
 def _source(case: Case) -> str:
     family = case.tables.serving.family
-    return f"{family.name}; {family.source.partition(';')[0].partition(',')[0]}" if family else ""
+    return f"{family.name}; {family.origin}" if family else ""
 
 
 def _remedy(case: Case, field: str, name: str, known: tuple[str, ...]) -> str:

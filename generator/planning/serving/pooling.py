@@ -162,7 +162,7 @@ def _reason(case: Case, runner: str, convert: str) -> tuple[Task, str] | None:
         attends = "every token attends to every other" if is_encoder(architecture) else "the class has no text head"
         return task, f"{architecture.architecture} {_VERBS[named]}: {attends}"
     if family is not None and family.task != "generate":
-        return task, f"{family.name} {_VERBS[family.task]} ({family.source.partition(';')[0].partition(',')[0]})"
+        return task, f"{family.name} {_VERBS[family.task]} ({family.origin})"
     return None
 
 
