@@ -10,7 +10,7 @@ import typer
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import APPLY_HELP, proposed
-from generator.errors import ConflictError, RequestError, SourceError
+from generator.errors import ConflictError, GeneratorError, RequestError, SourceError
 from generator.models.request import Request
 
 if TYPE_CHECKING:
@@ -76,26 +76,36 @@ def update(
 
 def _collected(
     one: Callable[[Path], UpdateReport], places: tuple[Path, ...]
-) -> tuple[list[UpdateReport], list[ConflictError]]:
-    """The report of every place, and the conflicts, which stop nobody else."""
+) -> tuple[list[UpdateReport], list[GeneratorError]]:
+    """The report of every place, and the errors, which stop nobody else."""
     done: list[UpdateReport] = []
-    conflicts: list[ConflictError] = []
+    failed: list[GeneratorError] = []
     for place in places:
         try:
             done.append(one(place))
         except ConflictError as conflict:
-            conflicts.append(conflict)
+            failed.append(conflict)
             done += [conflict.report] if conflict.report is not None else []
-    return done, conflicts
+        except GeneratorError as error:
+            if len(places) > 1 and str(place) not in str(error):
+                error.args = (f"{place}: {error}",)
+            failed.append(error)
+    return done, failed
 
 
-def _tell(done: list[UpdateReport], conflicts: list[ConflictError], report_to: Path | None) -> None:
+def _tell(done: list[UpdateReport], failed: list[GeneratorError], report_to: Path | None) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
     for one in done:
+        if len(done) + len(failed) > 1:
+            console.show(f"[bold]{escape(str(one.path))}[/bold]", whole=True)
         report.show_update(one)
     if report_to is not None:
         _write(report_to, done)
-    if conflicts:
-        raise conflicts[0]
+    for error in failed[1:]:
+        console.error(str(error))
+    if failed:
+        raise failed[0]
 
 
 def _updated(place: Path, changes: dict[str, Any], options: dict[str, Any], *, dry_run: bool) -> UpdateReport:

@@ -133,7 +133,7 @@ def _merge(place: Path) -> Merge:
             return Merge(_commit(place, "HEAD"), theirs, base, under_way=True)
     ours, theirs = _commit(place, "HEAD^1"), _commit(place, "HEAD^2")
     if not theirs:
-        raise RequestError("no merge is under way and the last commit is none: there is nothing to resolve")
+        raise RequestError("no merge is under way, nor is the last commit one: there is nothing to resolve")
     repository.refuse_unready(place)
     return Merge(ours, theirs, _base(place, ours, theirs), under_way=False)
 

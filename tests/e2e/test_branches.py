@@ -368,6 +368,9 @@ def test_the_commands_of_a_team(tmp_path, monkeypatch):
     commit(root)
     status, said = run("update", str(root), "--all", "--vllm", "0.33", "--report", str(tmp_path / "report.md"))
     assert status == 0, said
+    assert [line for line in said.splitlines() if line.startswith("/")] == [
+        str(root / "deployments" / name) for name in ("one", "two")
+    ]
     assert (tmp_path / "report.md").read_text().count("\n## ") + 1 == 2
     one, two = root / "deployments/one", root / "deployments/two"
     assert {answers_of(place)["vllm"] for place in (one, two)} == {"0.33.0"}
@@ -382,6 +385,17 @@ def test_the_commands_of_a_team(tmp_path, monkeypatch):
     assert answers_of(one)["overrides"] == {"max_logprobs": 5}
     commit(root)
     assert "newest 0.33.0" in run("check", str(root), "--all", "--offline", "--quick")[1]
+
+
+def test_a_deployment_that_cannot_be_updated_stops_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    one, two = (generate(request_for(), tmp_path / name).path for name in ("one", "two"))
+    (one / "README.md").unlink()
+    status, said = run("update", str(tmp_path), "--all", "--offline", "--set", "seed=7")
+    assert status == 6, said
+    assert f"error: {one}: uncommitted changes in README.md" in said
+    assert said.startswith(f"{two}\n")
+    assert answers_of(two)["overrides"] == {"seed": 7}
 
 
 def test_the_command_resolves_a_merge(tmp_path, monkeypatch):

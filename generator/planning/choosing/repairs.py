@@ -50,8 +50,8 @@ def with_repair(request: Request, proposed: Sequence[Repair], number: int) -> Re
         RequestError: there is no such repair.
     """
     if not 1 <= number <= len(proposed):
-        have = f"this plan proposes {plural(len(proposed), 'change')}" if proposed else "this plan proposes no change"
-        raise RequestError(f"--apply {number}: {have}; leave --apply out to see them")
+        have = f"{plural(len(proposed), 'change')}; leave --apply out to see them" if proposed else "no change"
+        raise RequestError(f"--apply {number}: this plan proposes {have}")
     return request.model_copy(update=proposed[number - 1].changes)
 
 

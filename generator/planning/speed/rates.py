@@ -115,9 +115,7 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         UnknownFactError: the GPU's bandwidth is not known.
     """
     if gpu.bandwidth_bytes_per_s is None:
-        raise UnknownFactError(
-            f"no memory bandwidth is known for {gpu.name}; state it with its source in the GPU table"
-        )
+        raise UnknownFactError(f"no memory bandwidth is known for {gpu.name}")
     get, tp = table.get, footprint.tensor_parallel_size
     sm, memory = generation(gpu), memory_class(gpu)
     bandwidth = gpu.bandwidth_bytes_per_s * get(f"bandwidth.{memory}")
