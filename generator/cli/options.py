@@ -127,6 +127,8 @@ def _stated(given: dict[str, Any]) -> Stated:
     answers = dict(profile.answers) if profile else {}
     flags = {name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)}
     answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
+    if flags.get("capability") and answers.get("gpu", "custom") not in {"custom", "auto"}:
+        raise RequestError(f"--capability describes --gpu custom: {answers['gpu']} has its own, leave it out")
     engine = {name: _number(value) for name, value in flags.items() if name in _ENGINE}
     engine |= dict(map(_assignment, flags.get("set_", ())))
     if engine:

@@ -96,12 +96,12 @@ def _collected(
 def _tell(done: list[UpdateReport], failed: list[GeneratorError], report_to: Path | None) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
+    if report_to is not None:
+        _write(report_to, done)
     for one in done:
         if len(done) + len(failed) > 1:
             console.show(f"[bold]{escape(str(one.path))}[/bold]", whole=True)
         report.show_update(one)
-    if report_to is not None:
-        _write(report_to, done)
     for error in failed[1:]:
         console.error(str(error))
     if failed:

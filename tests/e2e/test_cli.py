@@ -72,6 +72,7 @@ BAD = [
     ("custom GPU of no capability", 2,
      ("plan", *QWEN, "--gpu", "custom", "--vram-gb", 24, "--capability", "new"), r"'new' is not of the form 8\.9"),
     ("no GPU named", 2, ("plan", *QWEN, "--gpu", " "), r"no GPU named; name one of the tables with --gpu"),
+    ("capability of a known GPU", 2, ("plan", *H100, "--capability", "8.9"), r"H100 has its own, leave it out"),
     ("custom GPU older than vLLM's", 2,
      ("plan", *QWEN, "--gpu", "custom", "--vram-gb", 24, "--capability", "1.0"), r"built for compute capability 7\.0"),
     ("unknown embedded model", 4, ("plan", "--model", "Qwen/Qwen3-9B", "--gpu", "L4", "--offline"),
