@@ -11,11 +11,10 @@ from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import limits
-from generator.planning.choosing.variants import is_eager
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.report import with_draft_of
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
-from generator.planning.kv_cache.settings import model_dtype
+from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.memory import budget as budgets
 from generator.planning.memory import overhead
 from generator.planning.memory.lora import with_adapters
@@ -216,7 +215,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
     settings = case.cache_settings(sizes)
     cache = cache_layout(case.architecture, layout, settings)
     kernels = {"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
-    memory = _memory_settings(case, sizes).model_copy(update=kernels)
+    memory = _memory_settings(case, settings).model_copy(update=kernels)
     utilization = chosen_utilization(case, layout, memory, _own_utilization(case))
     memory = memory.model_copy(update={"gpu_memory_utilization": budget_share(case, layout, memory, utilization)})
     stages = stage_budgets(case, layout, weights, memory, cache)
@@ -233,27 +232,26 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
         context=context,
         utilization=utilization,
         load=load,
-        eager=is_eager(case),
+        eager=case.eager,
         verdict=verdict,
         oom_risk=risk,
     )
 
 
-def _memory_settings(case: Case, sizes: BatchLimits) -> BudgetSettings:
-    dtype = model_dtype(case.architecture, case.cache_settings(sizes))
+def _memory_settings(case: Case, settings: CacheSettings) -> BudgetSettings:
     return BudgetSettings(
         gpu_memory_utilization=1.0,
         max_model_len=case.asked_context or case.model_context,
-        max_num_seqs=sizes.max_num_seqs,
-        max_num_batched_tokens=sizes.max_num_batched_tokens,
-        enforce_eager=is_eager(case),
-        dtype_bytes=DTYPES[dtype].bytes_for(1),
+        max_num_seqs=settings.max_num_seqs,
+        max_num_batched_tokens=settings.max_num_batched_tokens,
+        enforce_eager=case.eager,
+        dtype_bytes=DTYPES[model_dtype(case.architecture, settings)].bytes_for(1),
         samples=case.pooling is None,
         cpu_offload_bytes=offloaded(case.fixed),
         num_speculative_tokens=case.speculation.num_speculative_tokens or 0,
         encoder_tokens=0
         if case.language_model_only
-        else overhead.encoder_tokens(case.architecture, sizes.max_num_batched_tokens),
+        else overhead.encoder_tokens(case.architecture, settings.max_num_batched_tokens),
     )
 
 

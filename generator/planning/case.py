@@ -117,6 +117,20 @@ class Case(Value):
         return bool(self.fixed.get("language_model_only"))
 
     @property
+    def eager(self) -> bool:
+        """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0.
+
+        vLLM 0.32 config/compilation.py (CUDAGraphMode.NONE is 0), config/vllm.py (OPTIMIZATION_LEVEL_00).
+        """
+        if self.fixed.get("enforce_eager"):
+            return True
+        compilation = self.fixed.get("compilation_config")
+        mode = compilation.get("cudagraph_mode") if isinstance(compilation, dict) else None
+        if mode is None:
+            return bool(self.fixed.get("optimization_level") == 0)
+        return str(mode).upper() in {"NONE", "0"}
+
+    @property
     def chunked_prefill(self) -> bool:
         """Whether a step may hold a piece of a prompt."""
         own = self.pooling.chunked if self.pooling else True

@@ -48,27 +48,13 @@ def cache_variants(case: Case) -> Iterator[Variant]:
 def graph_variants(case: Case) -> Iterator[Variant]:
     """No CUDA graphs; none where the user decides about them."""
     decided = _GRAPH_ARGUMENTS & (case.fixed.keys() | case.left_to_vllm)
-    if not decided and not is_eager(case):
+    if not decided and not case.eager:
         yield Variant(
             title="no CUDA graphs",
             values={"enforce_eager": True},
             flags=("--enforce-eager",),
             costs="the host launches every kernel of every step",
         )
-
-
-def is_eager(case: Case) -> bool:
-    """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0.
-
-    vLLM 0.32 config/compilation.py (CUDAGraphMode.NONE is 0), config/vllm.py (OPTIMIZATION_LEVEL_00).
-    """
-    if case.fixed.get("enforce_eager"):
-        return True
-    compilation = case.fixed.get("compilation_config")
-    mode = compilation.get("cudagraph_mode") if isinstance(compilation, dict) else None
-    if mode is None:
-        return case.fixed.get("optimization_level") == 0
-    return str(mode).upper() in {"NONE", "0"}
 
 
 def context_parallel_variants(case: Case, layout: Layout) -> Iterator[Variant]:
