@@ -97,7 +97,7 @@ def _notes(done: UpdateSummary) -> Iterator[tuple[str, ...]]:
 
 
 def _why(note: MigrationNote) -> str:
-    if note.kind == "default":
+    if note.kind == "default" and note.before is not None:  # `null` would leave it to vLLM: the new default
         return f"{note.reason}; keep the old one with --set {note.flag}={json.dumps(note.before)}"
     return f"{note.reason}; the old default is pinned" if note.kind == "pinned" else note.reason
 

@@ -63,6 +63,8 @@ def test_a_changed_default_is_accepted_or_pinned(bundle, tmp_path):
     noted = preview(place, {"vllm": "0.33.0"}, packaged=bundle)
     assert {note.flag for note in noted.migrated} == {"mamba_cache_mode", "tool_strict_level"}
     assert 'keep the old one with --set tool\\_strict\\_level="auto"' in update_markdown(noted)
+    unset = tuple(note.model_copy(update={"before": None}) for note in noted.migrated)
+    assert "keep the old one" not in update_markdown(noted.model_copy(update={"migrated": unset}))
     update(place, {"vllm": "0.33.0"}, keep_defaults=True, packaged=bundle)
     assert answers_of(place)["overrides"] == {"mamba_cache_mode": "none", "tool_strict_level": "auto"}
 
