@@ -174,7 +174,7 @@ def _tables(request: Request, facts: ModelFacts) -> Tables:
         speed=speed(),
         prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
         serving=serving_of(facts, engine.version),
-        siblings=tuple(one.model_copy(update={"draft": facts.draft}) for one in siblings_of(facts.id)),
+        siblings=siblings_of(facts.id),
         gpus=all_gpus(),
         planner=__version__,
     )

@@ -10,7 +10,7 @@ from generator.models.parallelism import Layout
 from generator.planning.candidate import evaluate
 from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost
-from generator.planning.layouts import candidate_layouts, fixed_sizes
+from generator.planning.layouts import layouts_of
 from generator.planning.parts import stored_bytes
 from generator.planning.rules.checks import check_layout, check_request
 from generator.planning.speed.estimates import meets_targets
@@ -77,11 +77,9 @@ def _offer(case: Case) -> FitRow:
     """The row of the best layout that uses all GPUs, with what it delivers and costs."""
     if _too_large(case):
         return _bare(case).model_copy(update={"verdict": "does_not_fit"})
-    fixed = fixed_sizes(case.fixed, case.left_to_vllm)
     try:
         check_request(case)
-        layouts = candidate_layouts(case.architecture, case.cluster, fixed, lambda layout: check_layout(case, layout))
-        whole = [layout for layout in layouts if layout.ranks == case.cluster.total_gpus]
+        whole = [layout for layout in layouts_of(case) if layout.ranks == case.cluster.total_gpus]
         made = _scored(case, whole)
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})

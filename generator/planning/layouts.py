@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
+from generator.planning.rules.checks import check_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from generator.models.architecture import Architecture
     from generator.models.hardware import Cluster
+    from generator.planning.case import Case
 
 _SIZES: dict[str, object] = {
     "tensor_parallel_size": 1,
@@ -27,6 +30,16 @@ def fixed_sizes(overrides: Mapping[str, object], left_to_vllm: Collection[str] =
     """The parallel sizes that the user sets, and vLLM's defaults of those that the user leaves to it."""
     own = {name: overrides[name] for name in _SIZES if overrides.get(name) is not None}
     return {name: default for name, default in _SIZES.items() if name in left_to_vllm} | own
+
+
+def layouts_of(case: Case) -> tuple[Layout, ...]:
+    """Every layout that vLLM accepts for this case, fewest ranks first.
+
+    Raises:
+        RequestError: there is none; the reason of the nearest refusal.
+    """
+    fixed = fixed_sizes(case.fixed, case.left_to_vllm)
+    return candidate_layouts(case.architecture, case.cluster, fixed, partial(check_layout, case))
 
 
 def candidate_layouts(

@@ -16,7 +16,7 @@ from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
-from generator.planning.layouts import candidate_layouts, fixed_sizes
+from generator.planning.layouts import layouts_of
 from generator.planning.rules import checks
 from generator.planning.speed.estimates import missing
 from generator.planning.speed.passes import pass_estimate
@@ -81,14 +81,8 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
     Raises:
         RequestError: there is none; the reason of the first refusal.
     """
-    layouts = candidate_layouts(
-        case.architecture,
-        case.cluster,
-        fixed_sizes(case.fixed, case.left_to_vllm),
-        lambda layout: checks.check_layout(case, layout),
-    )
     made, refusal = [], None
-    for layout in layouts:
+    for layout in layouts_of(case):
         try:
             made.append(evaluate(case, layout))
         except RequestError as error:
