@@ -11,7 +11,7 @@ from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.vision import VISION, generic_tower
 from generator.sources.architectures.vision_llava import BEHIND_ENCODER, FIXED_ENCODER
-from generator.sources.architectures.vision_more import WITH_OWN_ENCODER
+from generator.sources.architectures.vision_own import WITH_OWN_ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
