@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from generator.cli import console
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.cli.proposal import offer_text, priced_rows
+from generator.errors import RequestError
 from generator.presenting.text import gib_text, short_tokens_text
 
 if TYPE_CHECKING:
     from generator.models.fit import FitRow
 
 _MOST = 15
+_WIDE = 10_000
 _SHOWN = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
 
 
@@ -34,16 +36,30 @@ def fit(
     """
     from generator.workflow import facts_for, fit_for  # noqa: PLC0415 - start-up time
 
+    if id_ and stated.answers.get("model", id_) != id_:
+        raise RequestError(f"two models are named, {id_} and {stated.answers['model']}: drop one of the two")
     answers = {**stated.answers, **({"model": id_} if id_ else {}), "gpu": "any"}
     request = request_from(answers)
+    only = _only(stated.answers)
     facts = facts_for(request, offline=offline, progress=console.progress())
     rows = priced_rows(request, facts, stated.answers) if by_cost else fit_for(request, facts)
+    rows = tuple(row for row in rows if only is None or row.gpu == only)
     if json_:
         console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif by_cost:
         _show_costs(request.model, rows)
     else:
         _show(request.model, rows)
+
+
+def _only(stated: dict[str, Any]) -> str | None:
+    """The one GPU of the table that is asked about; None where all are."""
+    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
+
+    named = stated.get("gpu", "any")
+    if named == "custom" or stated.get("vram_gb"):
+        raise RequestError("fit compares GPUs of the table: leave --vram-gb and --gpu custom out, or use `plan`")
+    return None if named in {"any", "auto"} else find_gpu(named).name
 
 
 def _show(model: str, rows: tuple[FitRow, ...]) -> None:
@@ -94,4 +110,9 @@ def _cell(row: FitRow) -> str:
     if row.verdict == "does_not_fit":
         return f"[red]{gib_text(row.shortfall_bytes)}[/red]"
     colour = "green" if row.verdict == "fits" else "yellow"
-    return f"[{colour}]{short_tokens_text(row.max_model_len)}[/{colour}] {row.concurrency:,}"
+    return f"[{colour}]{short_tokens_text(row.max_model_len)}[/{colour}] {_short(row.concurrency)}"
+
+
+def _short(count: int) -> str:
+    """Requests in at most five letters, so that the table holds on 80 columns."""
+    return f"{count:,}" if count < _WIDE else f"{count / 1000:,.0f}k"

@@ -134,6 +134,9 @@ BAD = [
     ("no profile", 4, ("plan", *H100, "--profile", "nowhere.yaml"), r"cannot read profile nowhere\.yaml"),
     ("no driver", 4, ("plan", *QWEN), r"driver"),
     ("fit without a model", 2, ("fit",), r"no model given"),
+    ("fit of two models", 2, ("fit", "Qwen/Qwen3-14B", *QWEN), r"two models are named"),
+    ("fit on an unknown GPU", 7, ("fit", *QWEN, "--gpu", "L5"), r"unknown GPU 'L5'"),
+    ("fit on a GPU of one's own", 2, ("fit", *QWEN, "--gpu", "custom"), r"leave --vram-gb and --gpu custom out"),
     ("no deployment to update", 2, ("update", "nowhere", "--gpus", 2), r"no \.copier-answers\.yml"),
     ("no deployment to check", 2, ("check", "nowhere"), r"no \.copier-answers\.yml"),
 ]  # fmt: skip
@@ -595,3 +598,11 @@ def test_a_stream_that_takes_nothing_is_no_bug(line, status, said):
     plan = shlex.join([sys.executable, "-m", "generator", "plan", *H100])
     done = subprocess.run(["bash", "-c", line.format(plan=plan)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_fit_shows_one_gpu_and_every_figure_whole(vllm_wizard, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, one, _ = vllm_wizard("fit", *QWEN, "--gpu", "L4")
+    assert [line.split()[0] for line in one.splitlines() if "GB " in line] == ["L4-24GB"]
+    _, every, _ = vllm_wizard("fit", *QWEN)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in every
