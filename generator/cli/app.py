@@ -73,7 +73,8 @@ def run() -> int:
         return INTERRUPTED
     except TyperException as error:
         said = error.format_message().replace("Value error, ", "").rstrip(".")
-        console.error(f"{said} (see --help)")
+        if said:  # a command without arguments has shown its help
+            console.error(f"{said} (see --help)")
         return getattr(error, "exit_code", 2)
     except (BrokenPipeError, SystemExit) as left:
         return _unread(left)

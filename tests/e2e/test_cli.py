@@ -606,3 +606,9 @@ def test_fit_shows_one_gpu_and_every_figure_whole(vllm_wizard, monkeypatch):
     assert [line.split()[0] for line in one.splitlines() if "GB " in line] == ["L4-24GB"]
     _, every, _ = vllm_wizard("fit", *QWEN)
     assert "\N{HORIZONTAL ELLIPSIS}" not in every
+
+
+def test_no_command_is_the_help_and_nothing_more(vllm_wizard):
+    status, out, err = vllm_wizard()
+    assert (status, err) == (2, "")
+    assert "Usage" in out
