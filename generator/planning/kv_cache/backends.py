@@ -51,8 +51,6 @@ class AttentionQuery(Value):
     kv_lora_rank: int = 0
     v_head_dim: int = 0
     index_topk: int | None = None
-    model_head_size: int = 0
-    """vLLM's one head size of the model, which block sizes are chosen by."""
 
     @property
     def major(self) -> int:

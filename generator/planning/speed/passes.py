@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.models.speed import Coefficients, Footprint, Limits, Scenario
     from generator.planning.speed.rates import Link
-    from generator.planning.speed.steps import Step
 
 _MS = 1e3
 _NONE = Latency(mean=0.0, median=0.0, p95=0.0, low=0.0, high=0.0)
@@ -54,7 +53,7 @@ def passes(
     around = pace.first_token_s + pace.prompt_token_s * scenario.prompt_tokens
     cycle = max(clients * duration / together, duration + around)
     rate = clients * engines / cycle
-    return _told(_Loop(cycle, duration, rate), scenario.prompt_tokens, _bound(step), table)
+    return _told(_Loop(cycle, duration, rate), scenario.prompt_tokens, step.largest, table)
 
 
 def pass_estimate(found: Estimate | None) -> PassEstimate | None:
@@ -96,13 +95,3 @@ def _told(loop: _Loop, prompt: float, bound: Bound, table: Coefficients) -> Esti
         bound_by=bound,
         calibration=f"{table.calibration}; pooling is not in the calibration rows",
     )
-
-
-def _bound(step: Step) -> Bound:
-    parts: dict[Bound, float] = {
-        "memory_bandwidth": step.weights_s,
-        "compute": step.compute_s,
-        "layer_cost": step.fixed_s,
-        "link": step.link_s,
-    }
-    return max(parts, key=parts.__getitem__)

@@ -136,13 +136,7 @@ def _bound(load: Load, outcome: Outcome, step: Step) -> Bound:
     """What sets the pace: waiting, where it is most of the time to first token, else the step's largest part."""
     if not outcome.sustainable or outcome.waited_s > outcome.ttft.mean / 2:
         return "kv_capacity" if load.cache_binds else "queue"
-    parts: dict[Bound, float] = {
-        "memory_bandwidth": step.weights_s + step.kv_s,
-        "compute": step.compute_s,
-        "layer_cost": step.fixed_s,
-        "link": step.link_s,
-    }
-    return max(parts, key=parts.__getitem__)
+    return step.largest
 
 
 def _steady_ttft(state: State) -> Figure:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from generator.models.estimate import Bound
     from generator.models.speed import Footprint
     from generator.planning.speed.rates import Rates
 
@@ -28,6 +29,17 @@ class Step(NamedTuple):
     kv_s: float
     fixed_s: float
     link_s: float
+
+    @property
+    def largest(self) -> Bound:
+        """The cause that takes the most time."""
+        parts: dict[Bound, float] = {
+            "memory_bandwidth": self.weights_s + self.kv_s,
+            "compute": self.compute_s,
+            "layer_cost": self.fixed_s,
+            "link": self.link_s,
+        }
+        return max(parts, key=parts.__getitem__)
 
 
 class StepModel:
