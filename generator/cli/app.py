@@ -72,16 +72,21 @@ def run() -> int:
         console.error("interrupted; nothing was changed")
         return INTERRUPTED
     except TyperException as error:
-        said = error.format_message().replace("Value error, ", "").rstrip(".")
-        if said:  # a command without arguments has shown its help
-            console.error(f"{said} (see --help)")
-        return getattr(error, "exit_code", 2)
+        return _misread(error)
     except (BrokenPipeError, SystemExit) as left:
         return _unread(left)
     except Exception as error:
         if os.environ.get("VLLM_WIZARD_DEBUG"):
             raise
         return _failed(error)
+
+
+def _misread(error: TyperException) -> int:
+    """The status of a command line that cannot be read; one without arguments has shown its help, and says no more."""
+    said = error.format_message().replace("Value error, ", "").rstrip(".")
+    if said:
+        console.error(f"{said} (see --help)")
+    return getattr(error, "exit_code", 2)
 
 
 def _unread(left: BrokenPipeError | SystemExit) -> int:
