@@ -129,6 +129,7 @@ def test_a_refusal_leaves_nothing_behind(bundle, tmp_path, changes, options, err
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # git may outlive the interrupt
 def test_an_interrupt_leaves_nothing_behind(bundle, tmp_path, monkeypatch):
     """Ctrl-C reaches this process while git commits."""
     programs = tmp_path / "bin"

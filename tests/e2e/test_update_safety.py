@@ -89,7 +89,7 @@ def test_two_changed_branches_never_mix_their_answers(deployment, bundle):
         check=False,
     )
     assert "CONFLICT" in merge.stdout
-    with pytest.raises(RenderError, match=r"unresolved conflicts in .*\.copier-answers\.yml"):
+    with pytest.raises(RenderError, match=r"two branches changed the answers: run `vllm-wizard update --resolve`"):
         update(deployment, {}, packaged=bundle)
 
 
