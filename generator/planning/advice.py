@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Figures = dict[str, object]
     Advisory = Callable[[Case, Candidate], Figures | None]
 
-_UNCOUNTED = frozenset({"hf_overrides"})
+_UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 """Arguments that move memory or context in ways that the planner does not model."""
 
 

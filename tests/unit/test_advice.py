@@ -27,6 +27,9 @@ def said(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
         ("the rest wait", {"gpu": "L4-24GB", "concurrency": 4000}, {}),
         ("page cache and other programs", {"gpu": "GB10-128GB"}, {}),
         ("The targets are not checked", {"gpu": custom_gpu(24.0, "8.9"), "tpot_ms": 50.0}, {"tpot_ms": 50.0}),
+        ("not counted in this plan: kv_cache_dtype_skip_layers",
+         {"overrides": {"kv_cache_dtype": "fp8", "kv_cache_dtype_skip_layers": ["0"]}},
+         {"overrides": {"kv_cache_dtype": "fp8"}}),
         ("The target of 1 ms time per output token is missed", {"tpot_ms": 1.0}, {"tpot_ms": 1000.0}),
     ],
 )  # fmt: skip

@@ -69,7 +69,6 @@ class CacheSettings(Value):
     disable_hybrid_kv_cache_manager: bool | None = None
     num_gpu_blocks_override: int | None = None
     language_model_only: bool = False
-    kv_cache_dtype_skip_layers: tuple[str, ...] = ()
 
 
 def mixers_of(architecture: Architecture) -> tuple[Mixer, ...]:
