@@ -51,6 +51,9 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[D
     yield from _pooling(case)
     yield from _parallel(case, chosen, speed)
     yield _decision("dtype", "auto", _dtype_reason(case))
+    if case.method is not None and case.method.deprecated and "allow_deprecated_quantization" in flags:
+        reason = f"vLLM has deprecated {case.method.name} and starts only where one says so"
+        yield _decision("allow_deprecated_quantization", value=True, reason=reason)
     if chosen.cache.groups:
         yield _decision("kv_cache_dtype", "auto", _cache_reason(case, chosen))
     yield chosen.context

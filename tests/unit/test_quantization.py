@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from generator.catalogue.models import embedded_model
 from generator.errors import UnknownFactError
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
+from generator.models.request import Request
 from generator.planning.weights import modules, rank_weights
 from generator.planning.weights.formats import stored_formats
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.sources.architectures.patterns import module_patterns
+from generator.workflow import plan_for
 
 _FIXTURE = json.loads((Path(__file__).parents[1] / "fixtures" / "quantizations.json").read_text(encoding="utf-8"))
 MODELS, SCHEMES = _FIXTURE["models"], _FIXTURE["schemes"]
@@ -168,3 +171,14 @@ def test_a_scheme_takes_the_bytes_that_vllm_creates(scheme, model):
     )
 
     assert weights.worst.total_bytes == pytest.approx(SCHEMES[scheme][model], rel=0.005)
+
+
+def test_a_deprecated_method_is_allowed_where_vllm_wants_to_be_told():
+    """A start of vLLM 0.33 fails for fbgemm_fp8 without --allow-deprecated-quantization (0.32 config/model.py:1459)."""
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    declared = {"quantization_config": {"quant_method": "fbgemm_fp8", "modules_to_not_convert": []}}
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization(declared)})
+    request = Request(model=facts.id, gpu="H100-SXM-80GB", source="embedded")
+    engine = plan_for(request, facts.model_copy(update={"checkpoint": stored})).engine
+    assert engine["allow_deprecated_quantization"] is True
+    assert "allow_deprecated_quantization" not in plan_for(request, facts).engine
