@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Row, Source, Words, read, row, table
@@ -146,6 +147,7 @@ def _engine(version: str) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),
         quantization_methods=_inherited(version, "quantization_methods"),
+        mappings=mappings_of(version),
         elsewhere=_elsewhere(frozenset(rows)),
         source=own.source,
     )

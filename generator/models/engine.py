@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from generator.errors import RequestError
+from generator.models.mapping import MappingKeys, check_mapping
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Engine(Value):
     """Values of `kv_cache_dtype`; 0.33 checks them after parsing."""
     quantization_methods: tuple[str, ...] = ()
     """Values of `quantization`; vLLM checks them after parsing."""
+    mappings: dict[str, MappingKeys] = Field(default_factory=dict)
+    """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
     elsewhere: dict[str, str] = Field(default_factory=dict)
     """Releases by the name of a flag that this release lacks: `0.19.1 to 0.27.1`."""
     source: str
@@ -121,6 +124,7 @@ class Engine(Value):
         if value is None:
             return None
         read = flag.read(value)
+        check_mapping(flag.name, read, self.mappings, self.version)
         known = self._checked_later.get(flag.name, ())
         if known and read not in known:
             raise RequestError(f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}")

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from fixtures.gateway import ask, free_port, start_nginx, wait
 
+from generator.catalogue.config_keys import ConfigKeysRow
 from generator.catalogue.engines import compare, engine, engine_from_dump
 from generator.catalogue.imported import read_dump
+from generator.catalogue.loader import packaged_rows
 from generator.cli.options import request_from
 from generator.errors import RequestError
 from generator.models.request import Request
@@ -80,6 +82,34 @@ def test_vllms_own_parser_reads_every_example(python, tmp_path):
     assert len(read) == len(plans)
     for arguments, plan in zip(read, plans, strict=True):
         assert {name: arguments[name] for name in plan.engine} == plan.engine
+
+
+def test_vllms_own_classes_take_the_keys_and_values_of_the_table(python):
+    """Every key of 0.32 is one of its class and an invented one is not; a closed key takes its words and no other."""
+    release = engine(RELEASE)
+    asked = []
+    for row in packaged_rows("config_keys.toml", "argument", ConfigKeysRow):
+        held = release.mappings[row.name]
+        if row.name.partition(".")[0] not in release.by_name:
+            continue
+        place = row.source.removeprefix("vllm/config/").replace(".py: ", ".")
+        asked += [(place, {key: None}, key in held.keys) for key in (*row.keys, "invented")]
+        closed = [(key, words) for key, words in held.choices.items() if not key.startswith("proton_")]
+        asked += [(place, {key: word}, word != "invented") for key, words in closed for word in (*words, "invented")]
+    lines = "\n".join(json.dumps({"class": place, "given": given}) for place, given, _ in asked)
+    done = subprocess.run(
+        [python, FIXTURES / "read_mappings.py"], input=lines, env=environment(python), capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    read = [json.loads(line)["refused"] for line in done.stdout.splitlines() if line.startswith('{"refused"')]
+    assert len(read) == len(asked) > 300
+    for (place, given, known), refused in zip(asked, read, strict=True):
+        key, value = next(iter(given.items()))
+        if value is None:
+            assert (refused == ["unexpected_keyword_argument", key]) is not known, (place, key, refused)
+        elif key != "ssu_algorithm" or not known:
+            assert (refused is None) is known, (place, given, refused)
 
 
 @pytest.fixture(scope="module")
