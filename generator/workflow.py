@@ -117,14 +117,20 @@ def cluster_for(request: Request) -> Cluster:
 
     Raises:
         UnknownFactError: no row has that name.
-        RequestError: a custom GPU lacks its memory or capability.
+        RequestError: a custom GPU lacks its memory or capability, or other processes hold all of a GPU.
     """
+    gpu, reserved = _gpu(request), gib(request.reserve_gb)
+    if reserved >= gpu.memory_bytes:
+        raise RequestError(
+            f"--reserve-gb {request.reserve_gb:g}: a {gpu.name} has {gpu.memory_bytes / GIB:.1f} GiB, so that other "
+            "processes would hold all of it: give what they hold of each GPU, or name a larger one"
+        )
     return Cluster(
-        gpu=_gpu(request),
+        gpu=gpu,
         gpus_per_node=request.gpus,
         nodes=request.nodes,
         interconnect=request.interconnect,
-        reserved_bytes=gib(request.reserve_gb),
+        reserved_bytes=reserved,
     )
 
 

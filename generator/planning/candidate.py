@@ -19,7 +19,7 @@ from generator.planning.memory import budget as budgets
 from generator.planning.memory import overhead
 from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.pinned import offloaded
-from generator.planning.memory.shares import budget_share, chosen_utilization, refuse_taken_memory
+from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
 from generator.planning.memory.stages import stage_budgets
 from generator.planning.rules import checks
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
@@ -53,6 +53,8 @@ class Candidate(Value):
     """True where no CUDA graphs are captured."""
     verdict: Verdict
     oom_risk: OOMRisk
+    overdrawn_bytes: int = 0
+    """Bytes of one GPU that are taken beyond all that it has, before vLLM asks for any."""
 
     @property
     def worst_stage(self) -> int:
@@ -86,8 +88,8 @@ class Candidate(Value):
 
     @property
     def shortfall_bytes(self) -> int:
-        """Cache memory that the tightest stage lacks to start; 0 where it has enough."""
-        return max(0, -self.headroom_bytes)
+        """Memory that the tightest stage lacks to start; 0 where it has enough."""
+        return max(0, -self.headroom_bytes) + self.overdrawn_bytes
 
     @property
     def concurrency(self) -> int:
@@ -235,6 +237,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Atte
         eager=case.eager,
         verdict=verdict,
         oom_risk=risk,
+        overdrawn_bytes=0 if utilization.value else overdrawn(case, layout, memory),
     )
 
 

@@ -34,6 +34,17 @@ def test_a_gpu_is_found_by_any_of_its_names_and_its_memory_may_be_stated():
         workflow.cluster_for(request_for(gpu="custom", vram_gb=12.0))
     with pytest.raises(UnknownFactError, match="nearest"):
         workflow.cluster_for(request_for(gpu="L44"))
+    with pytest.raises(RequestError, match=r"^--reserve-gb 22.5: a L4-24GB has 22.5 GiB"):
+        workflow.cluster_for(request_for(reserve_gb=22.5))
+
+
+def test_what_others_hold_of_a_gpu_is_short_in_full():
+    """Each GiB that other processes hold is one GiB more that is short, also where they leave vLLM nothing."""
+    facts = workflow.facts_for(request_for())
+    short = [
+        workflow.plan_for(request_for(reserve_gb=held), facts).feasibility.shortfall_bytes for held in (8, 16, 21, 22)
+    ]
+    assert [(after - short[0]) / GIB for after in short] == pytest.approx([0, 8, 13, 14], abs=0.25)
 
 
 @pytest.fixture

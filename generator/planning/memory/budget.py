@@ -242,11 +242,19 @@ def choose_utilization(
     on unified memory the host's own use does too (`unified_reserve_mib`).
     """
     total = overhead.device_total(gpu, table)
-    taken = reserved_bytes + outside.high
-    if gpu.unified_memory:
-        taken += table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high
-    usable = max(0, total.low - taken)
+    usable = max(0, total.low - _taken(gpu, outside, reserved_bytes, table))
     return usable * 100 // total.low / 100
+
+
+def overdrawn_bytes(*, gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
+    """Bytes that other processes and what vLLM does not budget take beyond the whole GPU; 0 where they leave some."""
+    return max(0, _taken(gpu, outside, reserved_bytes, table) - overhead.device_total(gpu, table).low)
+
+
+def _taken(gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
+    """Bytes of the GPU that no budget of vLLM's may count on."""
+    host = table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high if gpu.unified_memory else 0
+    return reserved_bytes + outside.high + host
 
 
 def free_memory_refusal(

@@ -11,6 +11,7 @@ from generator.planning.memory import budget as budgets
 from generator.units import MIB
 
 if TYPE_CHECKING:
+    from generator.models.interval import ByteInterval
     from generator.models.overheads import BudgetSettings
     from generator.models.parallelism import Layout
     from generator.models.plan import MemoryBudget
@@ -25,7 +26,7 @@ def budget_share(case: Case, layout: Layout, memory: BudgetSettings, utilization
     vLLM then sizes nothing by the utilization (0.32 v1/worker/gpu_worker.py:649).
     """
     if case.fixed.keys() & _FIXES_CACHE:
-        return _free_share(case, layout, memory)[0]
+        return _free_share(case, _outside(case, layout, memory))
     return float(utilization.value)
 
 
@@ -33,14 +34,35 @@ def chosen_utilization(case: Case, layout: Layout, memory: BudgetSettings, own: 
     """The user's or vLLM's own utilization where it is left to them, else the highest that is safe."""
     if own is not None:
         return own
-    value, outside = _free_share(case, layout, memory)
-    reason = limits.utilization_reason(outside, case.cluster)
+    outside = _outside(case, layout, memory)
+    value = _free_share(case, outside)
+    reason = limits.utilization_reason(outside.high, case.cluster)
     return Decision(field="gpu_memory_utilization", value=value, reason=reason)
 
 
-def _free_share(case: Case, layout: Layout, memory: BudgetSettings) -> tuple[float, int]:
-    """The highest utilization that leaves room for what vLLM does not budget, and those bytes."""
-    outside = budgets.outside_bytes(
+def overdrawn(case: Case, layout: Layout, memory: BudgetSettings) -> int:
+    """Bytes of one GPU that are taken beyond all that it has, before vLLM asks for any."""
+    return budgets.overdrawn_bytes(
+        gpu=case.gpu,
+        outside=_outside(case, layout, memory),
+        reserved_bytes=case.cluster.reserved_bytes,
+        table=case.tables.overheads,
+    )
+
+
+def _free_share(case: Case, outside: ByteInterval) -> float:
+    """The highest utilization that leaves room for what vLLM does not budget."""
+    return budgets.choose_utilization(
+        gpu=case.gpu,
+        outside=outside,
+        reserved_bytes=case.cluster.reserved_bytes,
+        table=case.tables.overheads,
+    )
+
+
+def _outside(case: Case, layout: Layout, memory: BudgetSettings) -> ByteInterval:
+    """Bytes of one GPU that vLLM does not budget."""
+    return budgets.outside_bytes(
         case.architecture,
         memory,
         case.gpu,
@@ -48,13 +70,6 @@ def _free_share(case: Case, layout: Layout, memory: BudgetSettings) -> tuple[flo
         release=case.release,
         table=case.tables.overheads,
     )
-    value = budgets.choose_utilization(
-        gpu=case.gpu,
-        outside=outside,
-        reserved_bytes=case.cluster.reserved_bytes,
-        table=case.tables.overheads,
-    )
-    return value, outside.high
 
 
 def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Decision | None) -> None:
