@@ -93,18 +93,35 @@ def plan_for(request: Request, facts: ModelFacts) -> Plan:
     return make_plan(request, facts, cluster_for(request), _tables(request, facts))
 
 
-def fit_for(request: Request, facts: ModelFacts, *, with_speed: bool = False) -> tuple[FitRow, ...]:
+def fit_for(
+    request: Request,
+    facts: ModelFacts,
+    *,
+    gpus: int | None = None,
+    nodes: int | None = None,
+    with_speed: bool = False,
+) -> tuple[FitRow, ...]:
     """The model on 1 to 8 of every GPU of the table, and on two nodes of eight; the request's own GPU is ignored.
+
+    `gpus` of a node and `nodes`, where they are given, are the only ones.
 
     Raises:
         RequestError: vLLM would refuse what is asked for.
     """
     from generator.planning.fit import GPUS_OF_A_NODE, fit  # noqa: PLC0415 - start-up time of every other command
 
-    gpus = all_gpus()
-    case = Case.of(request, facts, Cluster(gpu=gpus[0], gpus_per_node=1), _tables(request, facts))
-    sizes = [*((count, 1) for count in range(1, GPUS_OF_A_NODE + 1)), (GPUS_OF_A_NODE, 2)]
-    return fit(case, gpus, sizes, with_speed=with_speed)
+    every = all_gpus()
+    cluster = Cluster(
+        gpu=every[0],
+        gpus_per_node=1,
+        interconnect=request.interconnect,
+        reserved_bytes=gib(request.reserve_gb),
+    )
+    case = Case.of(request, facts, cluster, _tables(request, facts))
+    counts = (gpus,) if gpus else range(1, GPUS_OF_A_NODE + 1)
+    sizes = [(count, nodes or 1) for count in counts]
+    sizes += [(GPUS_OF_A_NODE, 2)] * (nodes is None and GPUS_OF_A_NODE in counts)
+    return fit(case, every, sizes, with_speed=with_speed)
 
 
 def plan(request: Request, *, offline: bool = False) -> Plan:

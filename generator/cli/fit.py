@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _MOST = 15
 _WIDE = 10_000
-_SHOWN = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
+_COLUMNS = (1, 2, 4, 8)
+"""GPUs of a node that the table shows, where none is named; `--json` has them all."""
 
 
 @with_request_options
@@ -42,14 +43,17 @@ def fit(
     request = request_from(answers)
     only = _only(stated.answers)
     facts = facts_for(request, offline=offline, progress=console.progress())
-    rows = priced_rows(request, facts, stated.answers) if by_cost else fit_for(request, facts)
-    rows = tuple(row for row in rows if only is None or row.gpu == only)
+    if by_cost:
+        rows = priced_rows(request, facts, stated.answers)
+    else:
+        every = fit_for(request, facts, gpus=stated.answers.get("gpus"), nodes=stated.answers.get("nodes"))
+        rows = tuple(row for row in every if only is None or row.gpu == only)
     if json_:
         console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif by_cost:
         _show_costs(request.model, rows)
     else:
-        _show(request.model, rows)
+        _show(request.model, rows, _shown(rows, every="gpus" in stated.answers))
 
 
 def _only(stated: dict[str, Any]) -> str | None:
@@ -62,19 +66,24 @@ def _only(stated: dict[str, Any]) -> str | None:
     return None if named in {"any", "auto"} else find_gpu(named).name
 
 
-def _show(model: str, rows: tuple[FitRow, ...]) -> None:
+def _shown(rows: tuple[FitRow, ...], *, every: bool) -> tuple[tuple[int, int], ...]:
+    """GPUs of a node and nodes, one pair a column."""
+    found = dict.fromkeys((row.gpus, row.nodes) for row in rows)
+    return tuple(size for size in found if every or size[0] in _COLUMNS)
+
+
+def _show(model: str, rows: tuple[FitRow, ...], shown: tuple[tuple[int, int], ...]) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(
-        box=None, pad_edge=False, title=f"{escape(model)}: context, and requests at once", title_justify="left"
-    )
+    console.show(f"{escape(model)}: context, and requests at once")
+    table = Table(box=None, pad_edge=False)
     table.add_column("GPU", no_wrap=True)
-    for gpus, nodes in _SHOWN:
+    for gpus, nodes in shown:
         table.add_column(f"{nodes} x {gpus}" if nodes > 1 else str(gpus), justify="right", no_wrap=True)
     cells = {(row.gpu, row.gpus, row.nodes): _cell(row) for row in rows}
     for name in dict.fromkeys(row.gpu for row in rows):
-        table.add_row(name, *(cells[name, *size] for size in _SHOWN))
+        table.add_row(name, *(cells[name, *size] for size in shown))
     console.show(table)
     console.show(
         "[dim]red: short by; yellow: tight, fits at the expected values only; -: vLLM refuses the layout[/dim]"

@@ -77,13 +77,9 @@ def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> 
 
     named = stated.get("gpu", "any")
     only = None if named in {"any", "auto"} else find_gpu(named).name
-    rows = fit_for(request.model_copy(update={"gpu": "any"}), facts, with_speed=True)
-    wanted = [
-        row
-        for row in rows
-        if (only is None or row.gpu == only)
-        and all(getattr(row, name) == stated[name] for name in ("gpus", "nodes") if name in stated)
-    ]
+    asked = request.model_copy(update={"gpu": "any"})
+    rows = fit_for(asked, facts, gpus=stated.get("gpus"), nodes=stated.get("nodes"), with_speed=True)
+    wanted = [row for row in rows if only is None or row.gpu == only]
     targets = request.targets
     levels = (targets.ttft_ms, targets.tpot_ms, targets.requests_per_s)
     return cheapest(wanted, by_hour=any(one is not None for one in levels))

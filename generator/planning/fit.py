@@ -37,14 +37,20 @@ def fit(
     and GPUs with a price have a row.
 
     Raises:
-        RequestError: speed is asked for a model that generates nothing.
+        RequestError: speed is asked for a model that generates nothing, or for sizes that nobody rents out.
     """
-    pairs = [(gpu, size) for gpu in gpus for size in sizes]
+    asked = tuple(sizes)
+    pairs = [(gpu, size) for gpu in gpus for size in asked]
     if not with_speed:
         return tuple(_row(_on(case, gpu, *size)) for gpu, size in pairs)
     if case.pooling:
         raise RequestError(
             f"{case.facts.id} gives no output tokens to price: leave --cheapest out to see which GPUs hold it"
+        )
+    if not any(count in _RENTED for count, _ in asked):
+        raise RequestError(
+            f"machines are rented out with {', '.join(map(str, _RENTED))} GPUs, not with {asked[0][0]}: choose one of "
+            "these for --gpus, or leave it or --cheapest out"
         )
     priced = {price.gpu for price in case.tables.prices}
     rented = [(gpu, size) for gpu, size in pairs if size[0] in _RENTED and (case.request.price or gpu.name in priced)]

@@ -136,6 +136,7 @@ BAD = [
     ("fit without a model", 2, ("fit",), r"no model given"),
     ("fit of two models", 2, ("fit", "Qwen/Qwen3-14B", *QWEN), r"two models are named"),
     ("fit on an unknown GPU", 7, ("fit", *QWEN, "--gpu", "L5"), r"unknown GPU 'L5'"),
+    ("the cheapest of three GPUs", 2, ("fit", *QWEN, "--cheapest", "--gpus", 3), r"with 1, 2, 4, 8 GPUs, not with 3"),
     ("fit on a GPU of one's own", 2, ("fit", *QWEN, "--gpu", "custom"), r"leave --vram-gb and --gpu custom out"),
     ("no deployment to update", 2, ("update", "nowhere", "--gpus", 2), r"no \.copier-answers\.yml"),
     ("no deployment to check", 2, ("check", "nowhere"), r"no \.copier-answers\.yml"),
@@ -301,6 +302,30 @@ def test_which_gpus_hold_a_model_as_a_table(vllm_wizard, monkeypatch):
     status, out, _ = vllm_wizard("fit", "Qwen/Qwen3-32B", "--offline")
     assert status == 0
     assert "H200-SXM-141GB" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (("--gpus", 3), ["3"]),
+        (("--gpus", 2, "--nodes", 4), ["4 x 2"]),
+        (("--nodes", 2), ["2 x 1", "2 x 2", "2 x 4", "2 x 8"]),
+        ((), ["1", "2", "4", "8", "2 x 8"]),
+    ],
+)
+def test_fit_shows_the_counts_that_are_named(vllm_wizard, monkeypatch, words, columns):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = vllm_wizard("fit", *QWEN, "--gpu", "L40S", *words)
+    assert status == 0
+    assert re.split(r"  +", out.splitlines()[1].strip()) == ["GPU", *columns]
+
+
+def test_fit_counts_what_other_processes_hold(vllm_wizard):
+    """10 of an L40S's 45 GiB are gone, and the cache of one request fewer is there."""
+    words = ("fit", *QWEN, "--gpu", "L40S", "--gpus", 1, "--json")
+    (alone,), (shared,) = (json.loads(vllm_wizard(*words, *more)[1]) for more in ((), ("--reserve-gb", 10)))
+    assert shared["concurrency"] < alone["concurrency"]
+    assert json.loads(vllm_wizard(*words, "--reserve-gb", 50)[1])[0]["verdict"] == "does_not_fit"
 
 
 def test_the_cheapest_gpus_come_first(vllm_wizard, monkeypatch):
