@@ -9,7 +9,7 @@ import typer
 
 from generator.cli import console
 from generator.cli.options import Stated, request_from, with_request_options
-from generator.cli.proposal import offer_text, priced_rows
+from generator.cli.proposal import priced_rows, replica_text
 from generator.errors import RequestError
 from generator.presenting.text import gib_text, short_tokens_text
 
@@ -97,20 +97,23 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
     if not rows:
         console.show("nothing in the table fits, meets the targets and has a known price; give one with --price")
         return
-    table = Table(box=None, pad_edge=False, title=f"{escape(model)}: what carries the workload", title_justify="left")
-    for heading in ("GPUs", "per hour", "per million", "tokens/s", "first token", "ms a token"):
-        table.add_column(heading, justify="left" if heading == "GPUs" else "right")
+    console.show(f"{escape(model)}: what carries the workload; USD an hour, and a million output tokens")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("GPUs", "USD an\nhour", "USD a\nmillion", "tokens\neach s", "ms to\nfirst", "ms a\ntoken"):
+        table.add_column(heading, justify="left" if heading == "GPUs" else "right", no_wrap=True, vertical="bottom")
     for row in rows[:_MOST]:
         table.add_row(
-            offer_text(row),
+            f"{row.replicas} x ({replica_text(row)})" if row.replicas > 1 else replica_text(row),
             f"{row.cost_per_hour:.2f}",
             f"{row.cost_per_million_output_tokens:.2f}",
             f"{row.output_tokens_per_s:,.0f}",
-            f"{row.ttft_ms:,.0f} ms",
+            f"{row.ttft_ms:,.0f}",
             f"{row.tpot_ms:.1f}",
         )
     console.show(table)
-    console.show(f"[dim]the first: {escape(rows[0].price_source)}; --price gives your own[/dim]")
+    several = any(row.replicas > 1 for row in rows[:_MOST])
+    told = f"the first: {rows[0].price_source}; --price gives your own{'; 2 x (...): two replicas' * several}"
+    console.show(f"[dim]{escape(told)}[/dim]")
 
 
 def _cell(row: FitRow) -> str:

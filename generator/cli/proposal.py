@@ -88,8 +88,13 @@ def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> 
 def offer_text(row: FitRow) -> str:
     """GPUs of a row: `2 x L4-24GB`, `3 replicas of 1 x H100-SXM-80GB`."""
     replicas = f"{plural(row.replicas, 'replica')} of " if row.replicas > 1 else ""
+    return f"{replicas}{replica_text(row)}"
+
+
+def replica_text(row: FitRow) -> str:
+    """GPUs of one replica: `2 x L4-24GB`, `2 x 8 x L4-24GB` on two nodes."""
     nodes = f"{row.nodes} x " if row.nodes > 1 else ""
-    return f"{replicas}{nodes}{row.gpus} x {row.gpu}"
+    return f"{nodes}{row.gpus} x {row.gpu}"
 
 
 def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> Request:
@@ -103,9 +108,8 @@ def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) ->
             shortfall_bytes=0,
         )
     first, others = rows[0], rows[1:3]
-    more = "; then " + ", ".join(f"{offer_text(row)} ({row.cost_per_hour:.2f})" for row in others) if others else ""
-    console.note(
-        f"cheapest of {len(rows)} that do: {offer_text(first)}, {first.cost_per_hour:.2f} an hour "
-        f"({first.price_source}){more}"
-    )
+    console.note(f"cheapest of {len(rows)} that do: {offer_text(first)}, {first.cost_per_hour:.2f} an hour")
+    console.note(f"  price: {first.price_source}")
+    for row in others:
+        console.note(f"  then {offer_text(row)}, {row.cost_per_hour:.2f} an hour")
     return request.model_copy(update={"gpu": first.gpu, "gpus": first.gpus, "nodes": first.nodes})

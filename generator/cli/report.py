@@ -25,6 +25,7 @@ _PRICE_HOLDS = timedelta(days=90)
 _COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
 _DRAFT_COLOUR = "bright_blue"
 _BAR = 60
+_LABEL = 10
 
 
 def show_plan(plan: Plan, *, explain: bool) -> None:
@@ -140,7 +141,7 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     if plan.runner == "pooling" and plan.feasibility.fits:
         return _passes(plan)
     if plan.kv_cache is None:
-        return ("[bold]KV cache[/bold]  no room for one",)
+        return (_row("KV cache", "no room for one"),)
     cache, load = plan.kv_cache, plan.inputs.load
     tokens, longest = tokens_text(cache.capacity_tokens), tokens_text(cache.at_max_model_len)
     room = f"{times_text(cache.max_concurrency)} requests of {longest} tokens"
@@ -148,19 +149,19 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     room_for = plan.feasibility.max_concurrency_at_context
     asked = f"{plural(load.concurrency, 'request')} of {shape} at once; room for {room_for:,}"
     lines = [
-        f"[bold]KV cache[/bold]  {tokens} tokens in {cache.num_blocks:,} blocks: {room}",
-        f"[bold]Workload[/bold]  {asked}",
+        _row("KV cache", f"{tokens} tokens in {cache.num_blocks:,} blocks: {room}"),
+        _row("Workload", asked),
     ]
     if plan.estimate:
-        lines.append(f"[bold]Speed[/bold]     {speed_text(plan.estimate)}")
+        lines.append(_row("Speed", speed_text(plan.estimate)))
     elif plan.estimate_missing:
-        lines.append(f"[bold]Speed[/bold]     no estimate: {plan.estimate_missing}")
+        lines.append(_row("Speed", f"no estimate: {plan.estimate_missing}"))
     if plan.cost:
-        lines.append(f"[bold]Cost[/bold]      {cost_text(plan.cost)}")
+        lines.append(_row("Cost", cost_text(plan.cost)))
     if plan.energy:
-        lines.append(f"[bold]Energy[/bold]    {energy_text(plan.energy)}")
+        lines.append(_row("Energy", energy_text(plan.energy)))
     if plan.scaling:
-        lines.append(f"[bold]Replicas[/bold]  {scaling_text(plan.scaling)}")
+        lines.append(_row("Replicas", scaling_text(plan.scaling)))
     return tuple(lines)
 
 
@@ -170,9 +171,9 @@ def _passes(plan: Plan) -> tuple[str, ...]:
     if plan.kv_cache:
         blocks = f"{plan.kv_cache.num_blocks:,} blocks"
         cache = f"{tokens_text(plan.kv_cache.capacity_tokens)} tokens in {blocks}, for prompts in progress"
-    lines = [f"[bold]KV cache[/bold]  {cache}"]
+    lines = [_row("KV cache", cache)]
     if plan.pooling:
-        lines.append(f"[bold]Speed[/bold]     {pass_text(plan.pooling)}")
+        lines.append(_row("Speed", pass_text(plan.pooling)))
     return tuple(lines)
 
 
@@ -204,20 +205,35 @@ def _show_alternatives(plan: Plan) -> None:
         console.show(f"[dim]{_hanging('', f'not chosen: {other.lost}', '    ')}[/dim]")
 
 
+def _row(label: str, text: str) -> str:
+    """One figure of the plan as markup: the label in bold, later lines below the first one's text."""
+    head = f"{label:<{_LABEL}}"
+    return f"[bold]{label}[/bold]{_broken(f'{head}{text}', '', ' ' * _LABEL)[len(label) :]}"
+
+
 def _hanging(head: str, text: str, indent: str) -> str:
     """`head: text` as markup, the head in bold, wrapped to the terminal with later lines further in."""
+    whole = _broken(f"{head}: {text}" if head else text, indent, f"{indent}  ")
+    start = f"{indent}{_escaped(head)}"
+    return f"{indent}[bold]{_escaped(head)}[/bold]{whole[len(start) :]}" if head and whole.startswith(start) else whole
+
+
+def _broken(text: str, first: str, later: str) -> str:
+    """The text as markup, broken at the terminal's width between words."""
     import textwrap  # noqa: PLC0415 - start-up time
 
-    from rich.markup import escape  # noqa: PLC0415
-
-    whole = f"{head}: {text}" if head else text
-    lines = textwrap.wrap(
-        whole, console.stdout().width, initial_indent=indent, subsequent_indent=f"{indent}  ",
-        break_long_words=False, break_on_hyphens=False,
+    return _escaped(
+        textwrap.fill(
+            text, console.stdout().width, initial_indent=first, subsequent_indent=later,
+            break_long_words=False, break_on_hyphens=False,
+        )
     )  # fmt: skip
-    bold = head and lines[0].startswith(f"{indent}{head}:")
-    first = f"{indent}[bold]{escape(head)}[/bold]{escape(lines[0][len(indent) + len(head) :])}" if bold else None
-    return "\n".join((first or escape(lines[0]), *map(escape, lines[1:])))
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    return escape(text)
 
 
 def _wrapped(command: tuple[str, ...]) -> str:

@@ -633,6 +633,21 @@ def test_fit_shows_one_gpu_and_every_figure_whole(vllm_wizard, monkeypatch):
     assert "\N{HORIZONTAL ELLIPSIS}" not in every
 
 
+def test_the_cheapest_are_one_line_each_on_80_columns(vllm_wizard, monkeypatch):
+    """Also with many replicas of two nodes each; and a plan's figures hang below their labels."""
+    monkeypatch.setenv("COLUMNS", "80")
+    words = (*QWEN, "--cheapest", "--requests-per-s", 20)
+    _, out, _ = vllm_wizard("fit", *words, "--nodes", 2)
+    rows = [line for line in out.splitlines() if " x (2 x " in line]
+    assert len(rows) == 15
+    assert all(re.search(r"GB\)( +[\d.,]+){5}$", line) for line in rows)
+    _, out, err = vllm_wizard("plan", *words)
+    assert all(len(line) <= 80 for line in (*err.splitlines(), *out.splitlines()))
+    figures = out[out.index("\nKV cache  ") + 1 : out.index("note:")].splitlines()
+    labels = ("KV cache  ", "Workload  ", "Speed     ", "Cost      ", "Replicas  ", " " * 10)
+    assert all(line.startswith(labels) and line[10] != " " for line in figures)
+
+
 def test_no_command_is_the_help_and_nothing_more(vllm_wizard):
     status, out, err = vllm_wizard()
     assert (status, err) == (2, "")
