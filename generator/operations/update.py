@@ -113,10 +113,21 @@ def _request(answers: Mapping[str, Any]) -> Request:
 
 
 def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) -> str | None:
-    """The version to move to, None for the pinned one; every version involved is known and harmless."""
+    """The version to move to, None for the pinned one; every version involved is known and harmless.
+
+    Raises:
+        RequestError: it is older than the pinned one, which Copier refuses too.
+        RenderError: a version is unknown, was moved, or would run more than the planner.
+    """
     if before.source == store.STORE:
         store.ensure(packaged)
     target = ref or (store.newest(before.source) if upgrade else None)
+    if target and store.is_older(target, before.template):
+        raise RequestError(
+            f"template {target} is older than this deployment's {before.template}, and no update goes back: revert the "
+            "commit that moved it (vllm-wizard update --undo, or git revert), or generate anew (vllm-wizard generate "
+            f"--profile profile.yaml --template {target} --output-dir NEW)"
+        )
     refs = frozenset({before.template, target or before.template})
     store.refuse_untrusted(before.source, refs, packaged, recorded={before.template: before.commit})
     return target

@@ -160,6 +160,14 @@ def _place(packaged: Path, place: Path) -> None:
         raise RenderError(f"{STORE} cannot be written: {error.strerror}") from error
 
 
+def is_older(tag: str, than: str) -> bool:
+    """Whether the tag is a version before `than`; False where either is no version, which only git can order."""
+    try:
+        return Version(tag) < Version(than)
+    except InvalidVersion:
+        return False
+
+
 def _is_release(tag: str) -> bool:
     try:
         return not Version(tag).is_prerelease

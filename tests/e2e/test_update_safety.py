@@ -95,13 +95,26 @@ def test_two_changed_branches_never_mix_their_answers(deployment, bundle):
 
 @pytest.mark.parametrize(
     ("ref", "error", "said"),
-    [("1.0.0", RenderError, "downgrad"), ("7.0", RequestError, "not among 1.0.0, 1.1.0")],
+    [
+        (
+            "1.0.0",
+            RequestError,
+            r"older than this deployment's 1\.1\.0, .* generate --profile profile.yaml --template 1",
+        ),
+        ("7.0", RequestError, "not among 1.0.0, 1.1.0"),
+    ],
 )
 def test_a_version_that_cannot_be_moved_to_is_refused(deployment, bundle, ref, error, said):
     update(deployment, {}, ref="1.1.0", packaged=bundle)
     commit(deployment)
     with pytest.raises(error, match=said):
         update(deployment, {}, ref=ref, packaged=bundle)
+    assert git(deployment, "status", "--porcelain") == ""
+
+
+def test_defaults_are_kept_only_on_the_way_to_another_release(deployment, bundle):
+    with pytest.raises(RequestError, match=r"name that release, --vllm X\.Y"):
+        update(deployment, {"gpus": 2}, keep_defaults=True, packaged=bundle)
     assert git(deployment, "status", "--porcelain") == ""
 
 
