@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.engines import engine
 from generator.catalogue.migrations import migrations
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, RequestError
 from generator.models.migration import MigrationNote
 from generator.models.value import Value
 from generator.planning.migration import migrate
@@ -40,8 +40,11 @@ def carried(before: Answers, changes: Mapping[str, Any], *, keep_defaults: bool 
 
     Raises:
         UnknownFactError: the tables lack a release.
-        RequestError: the new release lacks an argument, or refuses a value, that has no successor.
+        RequestError: the new release lacks an argument, or refuses a value, that has no successor; or defaults are to
+            be kept where no other release is named.
     """
+    if keep_defaults and "vllm" not in changes:
+        raise RequestError("--keep-defaults pins what another vLLM release would change: name that release, --vllm X.Y")
     if "vllm" not in changes:
         return Carried(changes=dict(changes))
     old, new = engine(str(before.values.get("vllm") or "")), engine(str(changes["vllm"]))
