@@ -70,6 +70,16 @@ class Candidate(Value):
         """Budget of the worst stage."""
         return self.stages[self.worst_stage]
 
+    @property
+    def drafted_bytes(self) -> int:
+        """Weights of a draft model on a rank of the worst stage."""
+        return self.weights.stages[self.worst_stage].by_part.get("draft", 0)
+
+    @property
+    def held_bytes(self) -> int:
+        """Expected weights of the model itself on a rank of the worst stage, as the memory table shows them."""
+        return self.memory.weights_bytes.expected - self.drafted_bytes
+
     @cached_property
     def expected_bytes(self) -> tuple[int, ...]:
         """Expected cache memory of every stage."""

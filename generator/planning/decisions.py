@@ -90,7 +90,7 @@ def _parallel(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator
 
 
 def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None) -> str:
-    held = gib_text(chosen.weights.worst.total_bytes)
+    held = gib_text(chosen.held_bytes)
     if chosen.layout.ranks == 1:
         reason = f"one GPU holds the {held} of weights"
     else:

@@ -51,8 +51,7 @@ def memory(chosen: Candidate) -> MemoryBudget:
     budget = chosen.memory
     left = budget.kv_cache_available_bytes
     floor = ByteInterval(expected=max(0, left.expected), low=max(0, left.low), high=max(0, left.high))
-    drafted = chosen.weights.stages[chosen.worst_stage].by_part.get("draft", 0)
-    return budget.model_copy(update={"kv_cache_available_bytes": floor, "draft_weights_bytes": drafted})
+    return budget.model_copy(update={"kv_cache_available_bytes": floor, "draft_weights_bytes": chosen.drafted_bytes})
 
 
 def kv_cache(chosen: Candidate) -> KVCacheReport | None:

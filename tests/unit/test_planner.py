@@ -13,6 +13,7 @@ from generator.catalogue.models import embedded_ids, embedded_model
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Request
 from generator.planning.planner import planned as proven
+from generator.presenting.memory import memory_rows
 from generator.workflow import plan, plan_for
 
 GPUS = (
@@ -26,6 +27,7 @@ BUDGETS = [
     for number, model in enumerate(embedded_ids())
     for budget in (GPUS if FULL else (GPUS[number % len(GPUS)],))
 ]
+DRAFTS = {"method": "draft_model", "model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 3}
 REFUSED = ("no attention backend", "FP8 KV cache", "minimum capability")
 """What vLLM refuses whatever the layout: sparse attention and FP8 on GPUs that lack the kernels."""
 
@@ -199,6 +201,23 @@ def test_the_speed_of_divided_caches_is_said_to_be_unknown():
     overrides = {"tensor_parallel_size": 8, "decode_context_parallel_size": 2}
     made = proven(case_of("Qwen/Qwen3-235B-A22B-FP8", "H100-SXM-80GB", 8, overrides=overrides))
     assert any("not modelled" in text for text in made.advisories)
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "gpus", "stated"),
+    [
+        ("google/gemma-3-27b-it", "H100-SXM-80GB", 2, {}),
+        ("Qwen/Qwen3-8B", "RTX-4090-24GB", 1, {"cpu_offload_gb": 4}),
+        ("Qwen/Qwen3-32B", "L40S-48GB", 4, {"pipeline_parallel_size": 2}),
+        ("Qwen/Qwen3-32B", "H100-SXM-80GB", 2, {"speculative_config": DRAFTS}),
+    ],
+)
+def test_the_reason_and_the_memory_table_say_the_same_weights(model, gpu, gpus, stated):
+    """Rotary tables, what loading adds and what the host holds included; a draft's are an item of their own."""
+    made = plan(Request(model=model, gpu=gpu, gpus=gpus, source="embedded", overrides=stated), offline=True)
+    row = dict(memory_rows(made.memory))["Weights"].partition(" (")[0]
+    reason = next(one.reason for one in made.decisions if one.field == "tensor_parallel_size")
+    assert f"{row} of weights" in reason
 
 
 def test_energy_is_that_of_all_boards_at_their_limit():

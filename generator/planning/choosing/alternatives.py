@@ -120,7 +120,7 @@ def _sibling(case: Case, chosen: Scored) -> _Other | None:
             continue
         option = scored(sibling.case, (candidate,))[0]
         if _rate(option.estimate) > _rate(chosen.estimate):
-            held, own = (gib_text(one.weights.worst.total_bytes) for one in (candidate, chosen.candidate))
+            held, own = (gib_text(one.held_bytes) for one in (candidate, chosen.candidate))
             rates = f"{_rate(option.estimate):,.0f} tokens/s against {_rate(chosen.estimate):,.0f}"
             gain = f"{rates}, {held} of weights on a GPU against {own}"
             costs = f"weights in {sibling.method}, {sibling.verdict} on {case.gpu.name}: costs accuracy"
