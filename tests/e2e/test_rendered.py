@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fixtures.programs import passes, run, tool
-from fixtures.rendered import ANSWERS, render
+from fixtures.rendered import ANSWERS, DRAFT, drafting, render
 
 pytestmark = pytest.mark.needs_tool
 
@@ -25,6 +25,12 @@ ENVIRONMENT = {
 def repository(request, tmp_path_factory):
     """Each recorded deployment's repository."""
     return render(ANSWERS[request.param], tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def drafted(tmp_path_factory):
+    """The repository of a model on this disk with a draft model beside it."""
+    return render(drafting("local", DRAFT), tmp_path_factory.mktemp("drafted"))
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,19 @@ def test_compose_reads_it_and_publishes_the_gateway_only(repository):
         assert services["worker"]["command"][-1] == "--headless"
     assert all(one["cap_drop"] == ["ALL"] for one in services.values())
     assert all(one["user"] != "root" for one in services.values())
+
+
+def test_a_draft_on_this_disk_is_read_by_all_of_them(drafted):
+    """Compose, shellcheck, yamllint and Helm take the path as it is."""
+    mount = _composed(drafted, "compose.yaml")["services"]["vllm"]["volumes"][-1]
+    assert (mount["source"], mount["target"]) == (DRAFT.replace("$", "$$"), DRAFT.replace("$", "$$"))
+    passes(drafted, tool("shellcheck"), *map(str, (drafted / "scripts").glob("*.sh")))
+    passes(drafted, tool("yamllint"), "--strict", ".")
+    text = passes(drafted, tool("helm"), "template", "release", "deploy/chart", "-f", "deploy/values.local.yaml")
+    pod = next(one for one in yaml.safe_load_all(text) if one["kind"] == "Deployment")["spec"]["template"]["spec"]
+    assert {one["name"]: one for one in pod["volumes"]}["draft"]["hostPath"]["path"] == DRAFT
+    mounts = {one["name"]: one for one in pod["containers"][0]["volumeMounts"]}
+    assert (mounts["draft"]["mountPath"], mounts["draft"]["readOnly"]) == (DRAFT, True)
 
 
 def test_compose_reads_the_example_of_an_overlay(repository):

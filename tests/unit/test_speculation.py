@@ -187,7 +187,7 @@ def test_wrong_states_of_a_shared_cache_are_no_drafts_input():
 @pytest.mark.parametrize(
     ("target", "draft", "said"),
     [
-        ("hub", "local", "Containers do not see"),
+        ("hub", "local", "Containers see"),
         ("local", "hub", "fetch nothing"),
         ("hub", "embedded", "without a revision"),
     ],

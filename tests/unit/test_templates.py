@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ from typing import get_args
 
 import pytest
 import yaml
-from fixtures.rendered import ANSWERS, SETTINGS, TEMPLATES, files, render
+from fixtures.rendered import ANSWERS, DRAFT, SETTINGS, TEMPLATES, drafting, files, render
 from jinja2 import Environment, meta, nodes
 from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
@@ -165,23 +166,61 @@ def test_a_local_path_stays_one_value_in_yaml(hostile):
     assert values["modelVolume"]["hostPath"]["path"] == answers["model"]
 
 
+@pytest.mark.parametrize(("name", "service"), [("single", "vllm"), ("local", "vllm"), ("two_nodes", "head")])
+def test_a_local_draft_is_mounted_at_the_path_that_serve_yaml_names(tmp_path, name, service):
+    repository = render(drafting(name, DRAFT), tmp_path)
+    compose = yaml.safe_load(next(repository.glob("compose*.yaml")).read_text(encoding="utf-8"))
+    mount = compose["services"][service]["volumes"][-1]
+    assert mount["source"] == mount["target"] == DRAFT.replace("$", "$$")
+    assert (mount["type"], mount["read_only"], mount["bind"]) == ("bind", True, {"create_host_path": False})
+    named = yaml.safe_load((repository / "serve.yaml").read_text(encoding="utf-8"))["speculative-config"]
+    assert named["model"] == DRAFT
+
+
+def test_a_local_draft_is_a_volume_of_the_chart(tmp_path):
+    answers = drafting("single", DRAFT, artefacts=["kubernetes"])
+    repository = render(answers, tmp_path)
+    values = yaml.safe_load((repository / "deploy/chart/values.yaml").read_text(encoding="utf-8"))
+    assert values["draftPath"] == values["draftVolume"]["hostPath"]["path"] == DRAFT
+
+
+def test_a_local_draft_stays_one_field_of_dockers_mount(tmp_path):
+    """Docker reads the option as CSV (docker/cli opts/mount.go), where marks around a field keep its commas."""
+    repository = render(drafting("single", DRAFT), tmp_path)
+    words = run_with_stub(repository / "scripts/docker-run.sh", "docker", tmp_path)
+    mount = next(word for word in words if word.startswith("type=bind"))
+    assert next(csv.reader([mount])) == ["type=bind", "readonly", f"source={DRAFT}", f"target={DRAFT}"]
+
+
+def test_a_draft_of_the_hub_is_no_mount(tmp_path):
+    repository = render(drafting("single", "acme/draft", artefacts=["command", "compose", "kubernetes"]), tmp_path)
+    for name in ("compose.yaml", "scripts/docker-run.sh", "deploy/chart/values.yaml"):
+        text = (repository / name).read_text(encoding="utf-8")
+        assert "type: bind" not in text
+        assert "--mount" not in text
+        assert "draftVolume" not in text
+
+
 @pytest.mark.parametrize(
     ("script", "program", "position"), [("serve.sh", "vllm", 1), ("docker-run.sh", "docker", None)]
 )
 def test_a_local_path_stays_one_word_in_the_shell(hostile, tmp_path, script, program, position):
     answers, repository = hostile
-    stub = tmp_path / program
-    stub.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
-    stub.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "VLLM_API_KEY": "k"}
-    done = subprocess.run(
-        ["bash", repository / "scripts" / script], capture_output=True, text=True, check=True, env=environment
-    )
-    words = done.stdout.splitlines()
+    words = run_with_stub(repository / "scripts" / script, program, tmp_path)
     expected = answers["model"] if position else f"type=bind,readonly,target=/model,source={answers['model']}"
     assert expected in words
     assert position is None or words[position] == expected
     assert "k" not in words, "the key must not be on a command line"
+
+
+def run_with_stub(script, program, place):
+    """The words that a script gives to a program, which a stub takes the place of."""
+    stub = place / program
+    stub.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
+    stub.chmod(0o755)
+    environment = {"PATH": f"{place}:{os.environ['PATH']}", "VLLM_API_KEY": "k"}
+    done = subprocess.run(["bash", script], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.splitlines()
 
 
 def test_compose_waits_as_long_as_the_plan_says(sample):

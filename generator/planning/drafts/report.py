@@ -86,7 +86,10 @@ def draft_advice(case: Case) -> Iterator[str]:
 def _advice_about(case: Case, draft: Draft) -> Iterator[str]:
     facts, own = draft.facts, draft.facts.architecture.max_position_embeddings
     if facts.source == "local":
-        yield f"Containers do not see {facts.id}: mount it at the same path, or name a draft of the Hub."
+        yield (
+            f"Containers see {facts.id} at that path, from templates 1.4.0 on; with an older one mount it there "
+            "(vllm-wizard update --upgrade)."
+        )
     elif case.facts.source == "local":
         yield (
             f"Containers of a model on this disk fetch nothing (HF_HUB_OFFLINE): have {facts.id} in their cache, or on "
