@@ -85,6 +85,17 @@ def test_another_draft_by_bare_copier_is_read_when_it_is_planned(deployment, com
     assert answers["plan"]["engine"]["speculative_config"]["revision"] == commits[OTHER]
 
 
+def test_bare_copier_records_a_draft_wherever_it_reads_the_model(deployment, hub, commits):
+    """A new draft leaves the model's facts alone; with `replan` both are read, recorded, and needed no more."""
+    overrides = f"overrides={json.dumps(speculative(OTHER))}"
+    bare_copier("update", "--trust", "--defaults", "-r", ":current:", "-d", overrides, "-d", "replan=1", at=deployment)
+    assert answers_of(deployment)["model_facts"]["draft"]["revision"] == commits[OTHER]
+    commit(deployment)
+    hub.status = 503
+    bare_copier("update", "--trust", "--defaults", "-r", ":current:", "-d", "gpus=2", at=deployment)
+    assert answers_of(deployment)["plan"]["engine"]["speculative_config"]["revision"] == commits[OTHER]
+
+
 def test_without_the_hub_an_unknown_draft_is_one_line(deployment, hub, bundle):
     commit(deployment)
     hub.status = 503
