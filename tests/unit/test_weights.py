@@ -9,7 +9,13 @@ from generator.errors import UnknownFactError
 from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
-from generator.planning.weights import measured_weights, model_totals, online_quantization, rank_weights
+from generator.planning.weights import (
+    StageWeights,
+    measured_weights,
+    model_totals,
+    online_quantization,
+    rank_weights,
+)
 from generator.planning.weights.sharding import stage_layers
 
 RECORDS = [
@@ -167,3 +173,13 @@ def test_headers_too_coarse_to_tell_parts_apart_change_nothing():
     groups = (TensorGroup(module="all", dtype=DType.BF16, elements=1),)
 
     assert measured_weights(weights, facts.architecture, Checkpoint(tensors=groups)) == weights
+
+
+def test_a_stage_grows_by_a_part_and_leaves_the_rest_alone():
+    """What adapters and a draft add is theirs alone, and the stage before is unchanged."""
+    stage = StageWeights(first_layer=0, end_layer=2, by_part={"other": 3}, by_dtype={DType.BF16: 3})
+    adapted = stage.grown("other", 4, DType.F16)
+    assert (adapted.by_part, adapted.by_dtype) == ({"other": 7}, {DType.BF16: 3, DType.F16: 4})
+    drafted = adapted.grown("draft", 5)
+    assert (drafted.total_bytes, drafted.always_read_bytes, drafted.by_dtype) == (12, 7, adapted.by_dtype)
+    assert stage.total_bytes == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, cast, get_args
 
 from generator.errors import RequestError
@@ -99,8 +98,7 @@ def draft_weights(draft: Draft, target: Architecture, layout: Layout, *, capabil
 def with_draft(weights: RankWeights, size: int) -> RankWeights:
     """The weights with `size` bytes of a draft on the last stage."""
     *before, last = weights.stages
-    by_part = dict(Counter(last.by_part) + Counter({"draft": size}))
-    return RankWeights(stages=(*before, last.model_copy(update={"by_part": by_part})))
+    return RankWeights(stages=(*before, last.grown("draft", size)))
 
 
 def _whole(found: Draft, speculation: Speculation, target: Architecture) -> Draft:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.dtype import DType
 from generator.planning.weights.expansion import WeightModule, modules
-from generator.planning.weights.rank import DTYPES, RankWeights, StageWeights
+from generator.planning.weights.rank import DTYPES, RankWeights
 from generator.planning.weights.sharding import rank_shape, stage_layers
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
         fully_sharded=bool(case.fixed.get("fully_sharded_loras")),
     )
     stages = zip(weights.stages, sizes, strict=True)
-    return RankWeights(stages=tuple(_grown(stage, size, dtype) for stage, size in stages))
+    return RankWeights(stages=tuple(stage.grown("other", size, dtype) for stage, size in stages))
 
 
 def check_lora(case: Case) -> None:
@@ -177,12 +177,6 @@ def _pair_elements(matrix: Matrix, layout: Layout, rank: int, *, fully_sharded: 
         own = matrix.name.rpartition(".")[2] not in shared
         pair = own * matrix.columns * (rank // ranks) + shape.rows * rank
     return pair * shape.copies
-
-
-def _grown(stage: StageWeights, size: int, dtype: DType) -> StageWeights:
-    by_part = dict(Counter(stage.by_part) + Counter({"other": size}))
-    by_dtype = dict(Counter(stage.by_dtype) + Counter({dtype: size}))
-    return stage.model_copy(update={"by_part": by_part, "by_dtype": by_dtype})
 
 
 def _dtype(case: Case) -> DType:

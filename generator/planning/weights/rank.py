@@ -59,6 +59,12 @@ class StageWeights(Value):
         unread = sum(self.by_part.get(part, 0) for part in ("experts", "vision", "embed", "draft"))
         return self.total_bytes - unread
 
+    def grown(self, part: Part, size: int, dtype: DType | None = None) -> StageWeights:
+        """The stage with `size` more bytes of a part, and of a dtype where all of them are of one."""
+        by_part = self.by_part | {part: self.by_part.get(part, 0) + size}
+        by_dtype = self.by_dtype | ({dtype: self.by_dtype.get(dtype, 0) + size} if dtype else {})
+        return self.model_copy(update={"by_part": by_part, "by_dtype": by_dtype})
+
 
 class RankWeights(Value):
     """Parameters of every pipeline stage's worst rank."""
