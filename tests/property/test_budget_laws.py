@@ -12,7 +12,8 @@ from generator.models.interval import ByteInterval
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.planning.memory import overhead
-from generator.planning.memory.budget import budget, choose_utilization, outside_bytes, verdict
+from generator.planning.memory.budget import budget, verdict
+from generator.planning.memory.unbudgeted import choose_utilization, outside_bytes
 from generator.units import GIB
 
 TABLE = overheads()

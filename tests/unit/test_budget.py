@@ -10,14 +10,8 @@ from generator.models.feed_forward import Dense
 from generator.models.interval import ByteInterval
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
-from generator.planning.memory.budget import (
-    budget,
-    choose_utilization,
-    free_memory_refusal,
-    outside_bytes,
-    remainder,
-    verdict,
-)
+from generator.planning.memory.budget import budget, remainder, verdict
+from generator.planning.memory.unbudgeted import choose_utilization, free_memory_refusal, outside_bytes
 from generator.units import GIB, gib
 
 TABLE = overheads()

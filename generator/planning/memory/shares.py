@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.plan import Decision
 from generator.planning import limits
-from generator.planning.memory import budget as budgets
+from generator.planning.memory import unbudgeted
 from generator.units import MIB
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def chosen_utilization(case: Case, layout: Layout, memory: BudgetSettings, own: 
 
 def overdrawn(case: Case, layout: Layout, memory: BudgetSettings) -> int:
     """Bytes of one GPU that are taken beyond all that it has, before vLLM asks for any."""
-    return budgets.overdrawn_bytes(
+    return unbudgeted.overdrawn_bytes(
         gpu=case.gpu,
         outside=_outside(case, layout, memory),
         reserved_bytes=case.cluster.reserved_bytes,
@@ -52,7 +52,7 @@ def overdrawn(case: Case, layout: Layout, memory: BudgetSettings) -> int:
 
 def _free_share(case: Case, outside: ByteInterval) -> float:
     """The highest utilization that leaves room for what vLLM does not budget."""
-    return budgets.choose_utilization(
+    return unbudgeted.choose_utilization(
         gpu=case.gpu,
         outside=outside,
         reserved_bytes=case.cluster.reserved_bytes,
@@ -62,7 +62,7 @@ def _free_share(case: Case, outside: ByteInterval) -> float:
 
 def _outside(case: Case, layout: Layout, memory: BudgetSettings) -> ByteInterval:
     """Bytes of one GPU that vLLM does not budget."""
-    return budgets.outside_bytes(
+    return unbudgeted.outside_bytes(
         case.architecture,
         memory,
         case.gpu,
@@ -81,7 +81,7 @@ def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Decision | None) 
     if own is None:
         return
     context = case.tables.overheads.term("cuda_context_mib", case.release).times(MIB).expected
-    reason = budgets.free_memory_refusal(
+    reason = unbudgeted.free_memory_refusal(
         memory, reserved_bytes=case.cluster.reserved_bytes, context_bytes=context, utilization=float(own.value)
     )
     if reason is not None:

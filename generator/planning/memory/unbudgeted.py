@@ -1,0 +1,120 @@
+"""What vLLM does not budget: bytes of a rank beyond the requested memory, and the utilization that leaves them room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.models.interval import ByteInterval
+from generator.planning.memory import graphs, overhead
+from generator.planning.memory.budget import remainder, requested_bytes
+from generator.units import GIB, MIB, ceil_div
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.hardware import GPU
+    from generator.models.overheads import BudgetSettings, OverheadTable
+    from generator.models.parallelism import Layout
+    from generator.models.plan import MemoryBudget
+
+_BLOCK_TOKENS = 16
+"""The smallest block of every attention backend, which makes the longest block table."""
+
+
+def outside_bytes(
+    architecture: Architecture,
+    settings: BudgetSettings,
+    gpu: GPU,
+    layout: Layout,
+    *,
+    release: str,
+    table: OverheadTable,
+) -> ByteInterval:
+    """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
+
+    CUDA context and the first NCCL buffers come before vLLM's snapshot. After its profile come block tables
+    (two copies, 0.32 v1/worker/gpu/block_table.py:55), graphs beyond the estimate, the sampler's fp32 logits
+    (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's fragments.
+    """
+    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    items = (
+        table.term("cuda_context_mib", release).times(MIB),
+        table.term("nccl_first_mib", release).times((world > 1) * MIB),
+        table.term("allocator_slack_mib", release).times(MIB),
+        _graphs_beyond_estimate(architecture, settings, gpu, release=release, table=table),
+        _sampling_copy(architecture, layout, settings, release=release, table=table),
+    )
+    tables = 2 * settings.max_num_seqs * ceil_div(settings.max_model_len, _BLOCK_TOKENS) * 4
+    inside = overhead.persistent_buffers(architecture, settings, release=release).expected
+    tables += overhead.penalty_state(architecture, settings, release=release) - inside
+    left = remainder(ByteInterval.exact(0), items)
+    return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
+
+
+def _graphs_beyond_estimate(
+    architecture: Architecture, settings: BudgetSettings, gpu: GPU, *, release: str, table: OverheadTable
+) -> ByteInterval:
+    estimate, actual = (
+        size(architecture, settings, gpu.capability, release=release, table=table)
+        for size in (graphs.cuda_graph_estimate, graphs.cuda_graph_actual)
+    )
+    return ByteInterval(
+        expected=max(0, actual.expected - estimate.expected),
+        low=0,
+        high=max(0, actual.high - estimate.low),
+    )
+
+
+def _sampling_copy(
+    architecture: Architecture,
+    layout: Layout,
+    settings: BudgetSettings,
+    *,
+    release: str,
+    table: OverheadTable,
+) -> ByteInterval:
+    """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller."""
+    copy = (4 + settings.dtype_bytes) * settings.max_num_seqs * architecture.vocab_size * settings.samples
+    peak = overhead.activation_peak(architecture, layout, settings, release=release, table=table)
+    return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(0, copy - peak.low))
+
+
+def choose_utilization(
+    *,
+    gpu: GPU,
+    outside: ByteInterval,
+    reserved_bytes: int,
+    table: OverheadTable,
+) -> float:
+    """The highest utilization, in steps of 0.01, that leaves room for all that vLLM does not budget.
+
+    vLLM refuses to start when the free memory is below utilization x total, so other processes count in full;
+    on unified memory the host's own use does too (`unified_reserve_mib`).
+    """
+    total = overhead.device_total(gpu, table)
+    usable = max(0, total.low - _taken(gpu, outside, reserved_bytes, table))
+    return usable * 100 // total.low / 100
+
+
+def overdrawn_bytes(*, gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
+    """Bytes that other processes and what vLLM does not budget take beyond the whole GPU; 0 where they leave some."""
+    return max(0, _taken(gpu, outside, reserved_bytes, table) - overhead.device_total(gpu, table).low)
+
+
+def _taken(gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
+    """Bytes of the GPU that no budget of vLLM's may count on."""
+    host = table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high if gpu.unified_memory else 0
+    return reserved_bytes + outside.high + host
+
+
+def free_memory_refusal(
+    memory: MemoryBudget, *, reserved_bytes: int, context_bytes: int, utilization: float
+) -> str | None:
+    """The reason why vLLM refuses at once: less free memory than it would request; None where it starts."""
+    free = memory.gpu_total_bytes.expected - reserved_bytes - context_bytes
+    requested = requested_bytes(memory.gpu_total_bytes, utilization).expected
+    if free >= requested:
+        return None
+    return (
+        f"Free memory on device ({free / GIB:.2f}/{memory.gpu_total_bytes.expected / GIB:.2f} GiB) "
+        f"on startup is less than desired GPU memory utilization ({utilization}, {requested / GIB:.2f} GiB)"
+    )
