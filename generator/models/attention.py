@@ -13,6 +13,16 @@ from pydantic import Field
 from generator.models.value import Value
 
 
+class LowRank(Value):
+    """Low-rank projections to ordinary heads, whose keys and values are expanded before they are cached (MiniCPM3)."""
+
+    q_lora_rank: int
+    kv_lora_rank: int
+    qk_rope_head_dim: int
+    v_head_dim: int
+    """Size of a head's values before they are padded to that of its keys."""
+
+
 class _Heads(Value):
     """Shape of a softmax attention layer with separate key and value heads."""
 
@@ -35,6 +45,10 @@ class _Heads(Value):
     index_heads: int = 0
     """Heads that pick the blocks of keys to attend to, with a cache of their own (MiniMax-M3); 0 for none."""
     index_head_dim: int = 0
+    low_rank: LowRank | None = None
+    """Ranks of the projections where they are not from the layer's width straight to the heads; None for plain ones."""
+    shared_q_dim: int = 0
+    """Width of one query projection that all heads start from, whole on every rank as keys and values are (Step-3)."""
 
 
 class FullAttention(_Heads):
@@ -164,6 +178,8 @@ class GatedDeltaNet(Value):
     head_v_dim: int
     conv_kernel: int
     state_dtype: str | None = None
+    named_apart: bool = False
+    """True where checkpoints name queries, keys, values and gate apart, and A has the model's dtype (OLMo Hybrid)."""
 
 
 class KimiDeltaAttention(Value):
@@ -203,6 +219,8 @@ class Parallel(Value):
     kind: Literal["parallel"] = "parallel"
     attention: FullAttention
     state_space: Mamba2
+    shared_attention: bool = False
+    """True where layers share the attention's weights, which then lie outside them (Zamba2); each keeps its cache."""
 
 
 class SelfAndCross(Value):

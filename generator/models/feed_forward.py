@@ -17,6 +17,10 @@ class Dense(Value):
     intermediate_size: int
     gated: bool = True
     bias: bool = False
+    whole: bool = False
+    """True where every rank holds the whole network (vLLM's Transformers backend without a plan of splits)."""
+    shared: bool = False
+    """True where layers share the weights, which then lie outside them (Zamba2)."""
     name: str = "mlp"
     """The block's name below its layer, as the checkpoint spells it."""
 

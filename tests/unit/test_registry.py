@@ -53,9 +53,11 @@ def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, An
         ("hrm_text", {}),
         ("iquestloopcoder", {"loop_num": 2}),
         ("longcat_flash", {"ngram_vocab_size_ratio": 78}),
-        ("minicpm3", {}),
+        ("gpt_bigcode", {"multi_query": False}),
+        ("olmo_hybrid", {"linear_use_gate": False}),
         ("opt", {"word_embed_proj_dim": 512}),
-        ("step3_text", {"share_q_dim": 2048}),
+        ("persimmon", {}),
+        ("zamba2", {"use_long_context": True}),
         ("PanguProMoE", {"param_sink_number": 128}),
         ("qwen3_moe", {"num_experts_per_tok": 8}),
         ("youtu", {}),
@@ -67,6 +69,42 @@ def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
     common = {"hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 1000}
     with pytest.raises(UnsupportedArchitectureError, match=model_type):
         read_architecture({"model_type": model_type, "intermediate_size": 4096, **common, **fields})
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "wrong", "named"),
+    [
+        ("gpt_bigcode", "n_positions", None, "n_positions"),
+        ("minicpm3", "q_lora_rank", None, "minicpm3"),
+        ("olmo_hybrid_d", "layer_types", ["linear_attention", "retention"] * 3, "retention"),
+        ("step3_text", "moe_layers_enum", None, "moe_layers_enum"),
+        ("step3_text", "share_expert_dim", None, "step3_text"),
+        ("zamba2", "layers_block_type", ["mamba", "hybrid", "attention"] * 4, "attention"),
+    ],
+)
+def test_what_a_family_has_no_rule_for_is_refused_by_name(name: str, field: str, wrong: object, named: str) -> None:
+    config = {key: value for key, value in (FAMILIES[name]["config"] | {field: wrong}).items() if value is not None}
+    if name == "minicpm3":
+        config[field] = None
+    with pytest.raises(UnsupportedArchitectureError, match=named):
+        read_architecture(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "size"),
+    [
+        ("gpt_bigcode", {}, 4096 * 4096),
+        ("minicpm3", {}, 8192 * 32 * 2),
+        ("olmo_hybrid", {}, 0),
+        ("olmo_hybrid_d", {}, 8192 * 64 * 2),
+        ("step3_text", {}, 8192 * 256 * 2),
+        ("zamba2", {"rope_theta": 10000}, 0),
+        ("zamba2_a", {}, 4096 * 128 * 2),
+    ],
+)
+def test_tables_of_positions_are_the_buffers_of_the_class(name: str, fields: dict[str, int], size: int) -> None:
+    """Buffers of vLLM 0.32's classes on the meta device: `cos_sin_cache`, and GPT-BigCode's mask."""
+    assert read_architecture(FAMILIES[name]["config"] | fields).rotary_bytes == size
 
 
 BROKEN: tuple[Any, ...] = (None, "x", [], {}, -1, 0, 1.5)

@@ -20,6 +20,10 @@ Place = Literal["layer", "first", "last", "ends", "every"]
 """Pipeline stages that hold a module: its layer's, the first, the last, both of them, or all."""
 
 
+POSITIONS = "positions"
+"""A learned table of positions, which lies beside the embedding (vLLM 0.32 gpt2.py, opt.py, transformers/base.py)."""
+
+
 class WeightModule(Value):
     """One matrix and where it lies: in `layers` of the decoder, or once on a stage that `place` names."""
 
@@ -80,13 +84,13 @@ def _embedding(architecture: Architecture) -> Iterator[WeightModule]:
     embed = Matrix(name="embed_tokens", rows=vocab, columns=hidden, shard=split, part="embed", linear=False)
     norm = Matrix(name="norm", rows=hidden, bias=architecture.norm_bias, part="other", linear=False)
     ends: Place = "ends" if architecture.tie_word_embeddings else "first"
+    embeds: Place = "every" if architecture.embed_every_stage else ends
     if architecture.embedding:
-        yield WeightModule(
-            name="model.embed_tokens", matrix=embed, place="every" if architecture.embed_every_stage else ends
-        )
+        yield WeightModule(name="model.embed_tokens", matrix=embed, place=embeds)
     yield WeightModule(name="model.norm", matrix=norm, place="last")
     for matrix in architecture.extra:
-        yield WeightModule(name=f"model.{matrix.name}", matrix=matrix, place="first")
+        place = embeds if matrix.name == POSITIONS else "first"
+        yield WeightModule(name=f"model.{matrix.name}", matrix=matrix, place=place)
     if architecture.lm_head and not architecture.tie_word_embeddings:
         head = Matrix(
             name="lm_head", rows=vocab, columns=hidden, shard="vocab", part="lm_head",

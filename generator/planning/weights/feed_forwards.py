@@ -12,8 +12,16 @@ def feed_forward_matrices(block: FeedForward | None, hidden_size: int) -> tuple[
     if block is None:
         return ()
     if isinstance(block, Dense):
-        return projections(block.name, block.intermediate_size, hidden_size, gated=block.gated, bias=block.bias)
+        return _dense(block, hidden_size)
     return (*_router(block, hidden_size), *_experts(block, hidden_size), *_shared(block, hidden_size))
+
+
+def _dense(block: Dense, hidden_size: int) -> tuple[Matrix, ...]:
+    """The projections of one network, nothing where layers share it."""
+    if block.shared:
+        return ()
+    held = projections(block.name, block.intermediate_size, hidden_size, gated=block.gated, bias=block.bias)
+    return tuple(matrix.model_copy(update={"shard": "replicated"}) for matrix in held) if block.whole else held
 
 
 def projections(

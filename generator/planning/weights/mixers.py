@@ -12,6 +12,7 @@ from generator.models.attention import (
     EncoderOnly,
     FullAttention,
     Indexer,
+    LowRank,
     Mixer,
     Parallel,
     SelfAndCross,
@@ -37,6 +38,8 @@ def mixer_matrices(mixer: Mixer | None, name: str, hidden_size: int) -> tuple[Ma
 
 def _matrices(mixer: Mixer | None, hidden_size: int) -> Iterable[Matrix]:
     if isinstance(mixer, Parallel):
+        if mixer.shared_attention:
+            return state_matrices(mixer.state_space, hidden_size)
         return (*_heads(mixer.attention, hidden_size), *state_matrices(mixer.state_space, hidden_size))
     if isinstance(mixer, SelfAndCross):
         return (*_heads(mixer.self_attention, hidden_size), *_heads(mixer.cross_attention, hidden_size))
@@ -79,6 +82,10 @@ def _heads(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
     Values that equal the keys are stored once and yet built twice; a layer that reads another's cache has neither
     (vLLM 0.32 model_executor/models/gemma4.py).
     """
+    if mixer.low_rank:
+        return _latent(_expanded(mixer, mixer.low_rank), hidden_size)
+    if mixer.shared_q_dim:
+        return _from_shared_query(mixer, hidden_size)
     q, kv = mixer.num_attention_heads, 0 if mixer.shares_kv_cache else mixer.num_key_value_heads
     queries = q * mixer.head_dim * (2 if mixer.output_gate else 1)
     return (
@@ -95,6 +102,29 @@ def _heads(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
         *((vector("q_norm", mixer.head_dim), vector("k_norm", mixer.head_dim)) if mixer.qk_norm else ()),
         *((vector("sinks", q, "column"),) if mixer.sinks else ()),
         *_block_indexer(mixer, hidden_size),
+    )
+
+
+def _expanded(mixer: _Heads, low_rank: LowRank) -> MLA:
+    """The latent attention whose projections these heads have (vLLM 0.32 model_executor/models/minicpm3.py)."""
+    rope = low_rank.qk_rope_head_dim
+    return MLA(
+        num_attention_heads=mixer.num_attention_heads, q_lora_rank=low_rank.q_lora_rank,
+        kv_lora_rank=low_rank.kv_lora_rank, qk_nope_head_dim=mixer.head_dim - rope, qk_rope_head_dim=rope,
+        v_head_dim=low_rank.v_head_dim,
+    )  # fmt: skip
+
+
+def _from_shared_query(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
+    """Query, key and value whole on every rank, then the heads' own queries (vLLM 0.32 step3_text.py)."""
+    q, shared = mixer.num_attention_heads, mixer.shared_q_dim
+    return (
+        _matrix("q_proj", shared, hidden_size),
+        _matrix("k_proj", mixer.num_key_value_heads * mixer.head_dim, hidden_size),
+        _matrix("v_proj", mixer.num_key_value_heads * mixer.head_dim_v, hidden_size),
+        vector("inter_norm", shared),
+        _matrix("wq", q * mixer.head_dim, shared, "column", q),
+        _matrix("o_proj", hidden_size, q * mixer.head_dim_v, "row", q),
     )
 
 

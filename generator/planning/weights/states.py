@@ -89,6 +89,8 @@ def _mamba1(mixer: Mamba1, hidden_size: int) -> Iterable[Matrix]:
 def _gated_delta_net(mixer: GatedDeltaNet, hidden_size: int) -> Iterable[Matrix]:
     """Gated delta net (vLLM mamba/gdn/qwen_gdn_linear_attn.py)."""
     keys, values = mixer.num_k_heads * mixer.head_k_dim, mixer.num_v_heads * mixer.head_v_dim
+    if mixer.named_apart:
+        return _named_apart(mixer, keys, values, hidden_size)
     return (
         _linear("in_proj_qkv", 2 * keys + values, hidden_size, "column"),
         _linear("in_proj_z", values, hidden_size, "column"),
@@ -99,6 +101,20 @@ def _gated_delta_net(mixer: GatedDeltaNet, hidden_size: int) -> Iterable[Matrix]
         _fixed("A_log", mixer.num_v_heads, dtype=DType.F32),
         _fixed("dt_bias", mixer.num_v_heads),
         _fixed("norm", mixer.head_v_dim, shard="replicated"),
+    )
+
+
+def _named_apart(mixer: GatedDeltaNet, keys: int, values: int, hidden_size: int) -> Iterable[Matrix]:
+    """Gated delta net by OLMo Hybrid's names (vLLM 0.32 mamba/gdn/olmo_gdn_linear_attn.py)."""
+    widths = {"q": keys, "k": keys, "v": values}
+    return (
+        *(_linear(f"{name}_proj", width, hidden_size, "column") for name, width in {**widths, "g": values}.items()),
+        *(_linear(f"{name}_proj", mixer.num_v_heads, hidden_size, "column") for name in "ab"),
+        *(_fixed(f"{name}_conv1d", width, mixer.conv_kernel) for name, width in widths.items()),
+        _linear("o_proj", hidden_size, values, "row"),
+        _fixed("A_log", mixer.num_v_heads),
+        _fixed("dt_bias", mixer.num_v_heads),
+        _fixed("o_norm", mixer.head_v_dim, shard="replicated"),
     )
 
 

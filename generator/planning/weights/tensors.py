@@ -27,9 +27,9 @@ _ENCODER_WORDS = (
 """Names of encoders and projectors that mean something else in a model without towers."""
 _UNLOADED = frozenset({"code2wav", "talker", "token2wav", "tts"})
 """Parts of omni checkpoints that speak, which vLLM 0.32 leaves on the disk (qwen3_omni_moe_thinker.py, minicpmo.py)."""
-_EMBEDDINGS = frozenset(
-    {"embed_tokens", "embed_tokens_per_layer", "wte", "word_embeddings", "tok_embeddings", "embed_in", "embeddings"}
-)
+_EMBEDDINGS = frozenset({
+    "embed_tokens", "embed_tokens_per_layer", "wte", "wpe", "word_embeddings", "tok_embeddings", "embed_in", "embeddings",
+})  # fmt: skip
 _HEADS = frozenset({"lm_head", "output", "embed_out"})
 TOLERANCE = 0.01
 """Share of a part that may differ without a correction: scalars, buffers, padding."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.models.attention import CrossAttention, FullAttention, Mixer, SelfAndCross, SlidingWindow
+from generator.models.attention import CrossAttention, FullAttention, LowRank, Mixer, SelfAndCross, SlidingWindow
 from generator.sources.architectures.attention_softmax import (
     TRAITS,
     Traits,
@@ -174,10 +174,37 @@ def _whisper(config: Config) -> Mixers:
     return (SelfAndCross(self_attention=shape, cross_attention=cross),) * int(config["decoder_layers"])
 
 
+def _minicpm3(config: Config) -> Mixers:
+    """MiniCPM3: keys and values are expanded from a latent, values padded to the keys' size (minicpm3.py).
+
+    Sizes that config.json leaves out are those of Transformers' class (configuration_minicpm3.py).
+    """
+    defaults = {"q_lora_rank": 768, "kv_lora_rank": 256, "qk_nope_head_dim": 64, "qk_rope_head_dim": 32}
+    ranks = {key: int(config.get(key, default)) for key, default in defaults.items()}
+    count = int(config["num_attention_heads"])
+    size = ranks.pop("qk_nope_head_dim") + ranks["qk_rope_head_dim"]
+    values = int(config.get("v_head_dim") or int(config["hidden_size"]) // count)
+    shape = FullAttention(
+        num_attention_heads=count, num_key_value_heads=count, head_dim=size, head_dim_v=size,
+        low_rank=LowRank(**ranks, v_head_dim=values),
+    )  # fmt: skip
+    return (shape,) * int(config["num_hidden_layers"])
+
+
+def _step3(config: Config) -> Mixers:
+    """Step-3: one key-value head, and queries behind a projection that all heads share (step3_text.py)."""
+    size = int(config["head_dim"])
+    shape = FullAttention(
+        num_attention_heads=int(config["num_attention_heads"]), num_key_value_heads=1, head_dim=size, head_dim_v=size,
+        shared_q_dim=int(config.get("share_q_dim") or size),
+    )  # fmt: skip
+    return (shape,) * int(config["num_hidden_layers"])
+
+
 MIXED: dict[str, Callable[[Config], Mixers]] = {
     "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
     "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas, "step3p5": _step3p5, "mimo_v2_flash": _mimo_v2,
     "mimo_v2": _mimo_v2, "whisper": _whisper, "laguna": _laguna, "dbrx": _dbrx,
-    "minimax_m3": _minimax_m3, "minimax_m3_vl_text": _minimax_m3,
+    "minimax_m3": _minimax_m3, "minimax_m3_vl_text": _minimax_m3, "minicpm3": _minicpm3, "step3_text": _step3,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

@@ -62,6 +62,26 @@ def gated_delta_mixers(config: Config) -> Mixers:
     return _select(list(words), {"full_attention": gated, "linear_attention": delta}, config.get("model_type"))
 
 
+def olmo_hybrid_mixers(config: Config) -> Mixers:
+    """OLMo Hybrid: full attention every fourth layer or where `layer_types` says so (configuration_olmo_hybrid.py)."""
+    hidden, queries, count = (int(config[key]) for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"))
+    words = list(config.get("layer_types") or _intervals(count, 4))
+    if "full_attention" not in words:
+        words[-1] = "full_attention"
+    keys = int(config.get("linear_num_key_heads") or queries)
+    size = int(config.get("linear_key_head_dim") or 0.75 * hidden / keys)
+    delta = GatedDeltaNet(
+        num_k_heads=keys,
+        num_v_heads=config.get("linear_num_value_heads") or queries,
+        head_k_dim=size,
+        head_v_dim=config.get("linear_value_head_dim") or 2 * size,
+        conv_kernel=config.get("linear_conv_kernel_dim") or 4,
+        named_apart=True,
+    )
+    attention = heads(config, Traits(qkv_bias=False, named_head_dim=False))
+    return _select(words, {"full_attention": attention, "linear_attention": delta}, config.get("model_type"))
+
+
 def kimi_linear_mixers(config: Config) -> Mixers:
     """Kimi-Linear and Kimi-K3: `kda_layers` numbers, from 1, the delta attention layers; the rest is MLA."""
     linear = config["linear_attn_config"]
@@ -148,18 +168,25 @@ def bamba_mixers(config: Config) -> Mixers:
 
 
 def zamba2_mixers(config: Config) -> Mixers:
-    """Zamba2: Mamba-2 everywhere, and a shared attention block before it in the layers called hybrid."""
+    """Zamba2: Mamba-2 everywhere, and a shared attention block before it in the layers called hybrid.
+
+    Sizes of heads follow from the width, whatever config.json calls them (configuration_zamba2.py).
+    """
+    hidden, count, queries = (int(config[key]) for key in ("hidden_size", "n_mamba_heads", "num_attention_heads"))
     mamba = Mamba2(
-        num_heads=config["n_mamba_heads"],
-        head_dim=config["mamba_headdim"],
+        num_heads=count,
+        head_dim=int((config.get("mamba_expand") or 2) * hidden) // count,
         n_groups=config.get("mamba_ngroups") or 1,
-        state_size=config["mamba_d_state"],
+        state_size=config.get("mamba_d_state") or 64,
         conv_kernel=config.get("mamba_d_conv") or 4,
+        conv_bias=bool(config.get("use_conv_bias", True)),
+        bias=bool(config.get("add_bias_linear")),
     )
-    attention = heads({**config, "head_dim": config["attention_head_dim"]}, Traits(qkv_bias=False))
-    kinds: dict[str, Mixer | None] = {
-        "hybrid": Parallel(attention=attention, state_space=mamba), "mamba": mamba, "linear_attention": mamba,
-    }  # fmt: skip
+    attention = heads(
+        {**config, "head_dim": 2 * hidden // queries, "num_key_value_heads": queries}, Traits(qkv_bias=False)
+    )
+    hybrid = Parallel(attention=attention, state_space=mamba, shared_attention=True)
+    kinds: dict[str, Mixer | None] = {"hybrid": hybrid, "mamba": mamba, "linear_attention": mamba}
     words = list(config.get("layers_block_type") or config["layer_types"])
     return _select(words, kinds, config.get("model_type"))
 
@@ -251,7 +278,7 @@ RECURRENT: dict[str, Callable[[Config], Mixers]] = {
     **dict.fromkeys(
         ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_mixers
     ),
-    "kimi_linear": kimi_linear_mixers, "nemotron_h": nemotron_h_mixers,
+    "olmo_hybrid": olmo_hybrid_mixers, "kimi_linear": kimi_linear_mixers, "nemotron_h": nemotron_h_mixers,
     "granitemoehybrid": granite_hybrid_mixers, "bamba": bamba_mixers, "falcon_h1": falcon_h1_mixers,
     "jamba": jamba_mixers, "mamba": mamba1_mixers, "falcon_mamba": mamba1_mixers, "mamba2": mamba2_mixers,
     "zamba2": zamba2_mixers, "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,

@@ -93,9 +93,10 @@ TRAITS: dict[str, Traits] = {
     "baichuan": Traits(qkv_bias=False), "dots1": Traits(qk_norm=True), "arcee": _LLAMA, "apertus": Traits(
         output_bias="attention_bias", qk_norm=True),
     "nemotron": Traits(output_bias="attention_bias"), "gpt2": _BIASED, "gptj": Traits(qkv_bias=False),
-    "gpt_bigcode": _BIASED, "opt": _BIASED, "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
-    "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "minicpm3": _LLAMA,
-    "orion": Traits(qkv_bias=False), "persimmon": _BIASED, "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
+    "gpt_bigcode": _BIASED._replace(defaults={"multi_query": 1}), "opt": _BIASED,
+    "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
+    "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "orion": Traits(qkv_bias=False),
+    "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
     "afmoe": Traits(qkv_bias=False, qk_norm=True, output_gate=True),
     "jais2": _BIASED, "nanochat": Traits(qkv_bias=False),
     "cwm": Traits(output_bias="attention_bias", pattern=-4, default_window=8192),

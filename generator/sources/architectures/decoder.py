@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 EMBED_EVERY_STAGE = frozenset({
     "cohere", "cohere2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n_text", "gemma4", "gemma4_text",
-    "granitemoe", "granitemoeshared", "granitemoehybrid", "hy_v3", "jamba", "lfm2", "lfm2_moe", "minicpm", "mixtral",
-    "nemotron_h", "olmoe", "opt", "orion", "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text",
-    "qwen3_omni_moe_text", "qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "stablelm",
-    "zamba2",
+    "gpt2", "granitemoe", "granitemoeshared", "granitemoehybrid", "hy_v3", "jamba", "lfm2", "lfm2_moe", "minicpm",
+    "minicpm3", "mixtral", "nemotron_h", "olmo_hybrid", "olmoe", "opt", "orion", "phimoe", "qwen2_moe", "qwen3_moe",
+    "qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe",
+    "qwen3_5_moe_text", "stablelm", "zamba2",
 })  # fmt: skip
 """Model types whose vLLM class builds the embedding without asking for the stage (vLLM 0.32 model_executor/models)."""
 
 HEAD_EVERY_STAGE = frozenset({
     "bloom", "dbrx", "falcon", "gpt2", "gptj", "gpt_oss", "granitemoe", "granitemoeshared", "granitemoehybrid",
-    "hy_v3", "jamba", "mamba", "mamba2", "minicpm", "mixtral", "nemotron_h", "olmoe", "opt", "orion", "phi4mm",
-    "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_next", "stablelm",
-    "zamba2",
+    "hy_v3", "jamba", "mamba", "mamba2", "minicpm", "minicpm3", "mixtral", "nemotron_h", "olmo_hybrid", "olmoe", "opt",
+    "orion", "phi4mm", "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_next",
+    "stablelm", "zamba2",
 })  # fmt: skip
 """Model types whose vLLM class builds the head without asking for the stage."""
 
@@ -52,7 +52,7 @@ GENERATIVE = frozenset({
 
 _NEVER_TIED = frozenset({
     "afmoe", "axk1", "bailing_hybrid", "deepseek", "deepseek_v2", "deepseek_v3", "glm4_moe", "glm4_moe_lite", "gpt_oss",
-    "jamba", "kimi_k2", "longcat_flash", "minimax_m2", "nemotron_h", "olmoe", "qwen3_next",
+    "jamba", "kimi_k2", "longcat_flash", "minimax_m2", "nemotron_h", "olmoe", "qwen3_next", "step3_text",
 })  # fmt: skip
 """Model types whose vLLM class builds a head of its own whatever `tie_word_embeddings` says."""
 

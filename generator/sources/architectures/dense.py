@@ -28,6 +28,8 @@ class DenseTraits(NamedTuple):
     """Whether projections have biases: fixed, or the field that says so."""
     tied: bool = False
     lm_head_bias: bool = False
+    whole: bool = False
+    """Whether every rank holds the whole feed-forward blocks."""
     positions: bool = False
     """Whether positions are a learned table."""
     embedding_norms: int = 0
@@ -63,6 +65,7 @@ TRAITS: dict[str, DenseTraits] = {
     "phi": DenseTraits(norms=1, norm_bias=True, gated=False, bias=True, lm_head_bias=True),
     "gpt_neox": _GPT, "gptj": DenseTraits(norms=1, norm_bias=True, gated=False, bias=True, lm_head_bias=True),
     "gpt2": _GPT._replace(tied=True, positions=True),
+    "gpt_bigcode": _GPT._replace(tied=True, positions=True, whole=True),
     "opt": _GPT._replace(tied=True, positions=True), "bloom": _GPT._replace(tied=True, embedding_norms=1),
     "falcon": DenseTraits(norm_bias=True, gated=False, bias="bias", tied=True),
 }  # fmt: skip
@@ -73,7 +76,7 @@ def dense_decoder(text: Config) -> Decoder:
     """Layers of a dense decoder; a `model_type` without traits reads as one of Llama's kind."""
     traits = TRAITS.get(str(text.get("model_type", "")), _LLAMA)
     bias = bool(text.get(traits.bias)) if isinstance(traits.bias, str) else traits.bias
-    block = dense(text, gated=traits.gated, bias=bias)
+    block = dense(text, gated=traits.gated, bias=bias).model_copy(update={"whole": traits.whole})
     layers = stack(mixers(text), (block,) * layer_count(text), norms=_norms(text, traits))
     return Decoder(
         layers=layers, tied=traits.tied, norm_bias=traits.norm_bias, lm_head_bias=traits.lm_head_bias,

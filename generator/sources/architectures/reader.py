@@ -22,8 +22,11 @@ from generator.sources.architectures.laguna import NESTED
 from generator.sources.architectures.latent import LATENT
 from generator.sources.architectures.moe import MOE, moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, read_towers
+from generator.sources.architectures.olmo_hybrid import OLMO_HYBRID
+from generator.sources.architectures.projected import PROJECTED
 from generator.sources.architectures.speculators import as_draft, unwrapped
 from generator.sources.architectures.state_space import STATE_SPACE
+from generator.sources.architectures.zamba import ZAMBA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,11 +44,10 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
     **ENCODERS,
     **NESTED,
     **BAILING,
+    **PROJECTED,
+    **OLMO_HYBRID,
+    **ZAMBA,
 }
-
-
-_UNSHARDED = frozenset({"gpt_bigcode", "persimmon"})
-"""Families that vLLM runs through Transformers' own modules, whose feed-forward blocks it does not shard."""
 
 
 def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
@@ -73,11 +75,6 @@ def _read(config: Mapping[str, Any]) -> Architecture:
     config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
     text |= both_ways(text, class_name(config))
-    if text["model_type"] in _UNSHARDED:
-        raise UnsupportedArchitectureError(
-            f"model_type {text['model_type']!r} is not planned: vLLM runs it through Transformers and shards only a "
-            "part of it; a reader of that backend would be needed (generator/sources/architectures)"
-        )
     reader = _READERS.get(str(text.get("model_type", "")))
     generic = reader is None or is_generic(text) or has_generic_tower(config)
     if reader is None:

@@ -1,4 +1,4 @@
-"""Rotary tables: cosines and sines of every position, which vLLM builds beside the weights on each rank."""
+"""Tables of positions that vLLM builds beside the weights on each rank: rotary ones, and a mask of one family."""
 
 from __future__ import annotations
 
@@ -18,23 +18,39 @@ _MULTI_AXIS = frozenset({
     "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text",
 })  # fmt: skip
 """Model types whose classes rotate by several axes whatever config.json says."""
+_ALWAYS = frozenset({"minicpm3", "step3_text"})
+"""Model types whose classes rotate whether or not config.json states a rotary field."""
 _HALF, _FULL = 2, 4
 
 
 def rotary_bytes(config: Config) -> int:
     """Bytes of the tables of one rank: a row for each position, as wide as the rotated part of a head.
 
+    GPT-BigCode has a causal mask instead, a byte for each pair of positions (Transformers' class, which vLLM runs).
+
     Layers of one kind share a table (vLLM 0.32 rotary_embedding/__init__.py: get_rope); DeepSeek-V4 keeps two in 32
     bits. 0 where config.json states no rotary embedding.
     """
     text = text_config(config)
-    length = first(text, "max_position_embeddings", "seq_length")
-    stated = any(text.get(key) is not None for key in _STATED)
-    if not isinstance(length, int) or not stated or text.get("model_type") in _WITHOUT:
+    if text.get("model_type") == "gpt_bigcode":
+        return int(text["n_positions"]) ** 2
+    length = first(text, "max_position_embeddings", "max_position_embedding", "seq_length")
+    if not isinstance(length, int) or not _rotates(text):
         return 0
     if text.get("compress_rope_theta") is not None:
         return 2 * length * _columns(text, {}) * _FULL
     return sum(rows * columns * _HALF for rows, columns in _tables(text, length))
+
+
+def _rotates(text: Config) -> bool:
+    """Whether the family's class rotates anything: Zamba2 where asked to, OLMo Hybrid unless its base is null."""
+    model_type = text.get("model_type")
+    if model_type == "zamba2":
+        return bool(text.get("use_mem_rope"))
+    if model_type == "olmo_hybrid":
+        return (text.get("rope_parameters") or {"rope_theta": True}).get("rope_theta") is not None
+    stated = any(text.get(key) is not None for key in _STATED)
+    return model_type not in _WITHOUT and (stated or model_type in _ALWAYS)
 
 
 def is_multi_axis(config: Config) -> bool:
@@ -64,6 +80,8 @@ def _columns(text: Config, rope: Config) -> int:
         return int(named)
     hidden, heads = first(text, "hidden_size", "n_embd"), first(text, "num_attention_heads", "n_head")
     width = text.get("global_head_dim") if whole else None
+    if text.get("model_type") == "zamba2":
+        hidden *= 2
     width = width or text.get("head_dim") or (hidden // heads if hidden and heads else 0)
     share = first(rope, "partial_rotary_factor") or first(text, "partial_rotary_factor", "rotary_pct") or 1
     return int(width) if whole else int(width * share)

@@ -14,19 +14,17 @@ if TYPE_CHECKING:
 _MODEL_TYPES = {
     "hrm_text": "two stacks that run in cycles, each cycle with a cache of its own (hrm_text.py)",
     "iquestloopcoder": "layers that run twice, each with two caches (iquest_loopcoder.py)",
-    "minicpm3": "low-rank projections before ordinary heads (minicpm3.py)",
-    "olmo_hybrid": "gated delta nets with projections of their own (olmo_hybrid.py)",
+    "persimmon": "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank",
     "diffllama": "attention by differences, which vLLM has no class for",
     "step1": "square-root ALiBi, which vLLM's usual backends lack (step1.py)",
-    "step3_text": "queries behind a shared low-rank projection (step3_text.py)",
 }
 """What each family has beyond standard fields (vLLM 0.32 model_executor/models)."""
 
 _FIELDS = {
     "ngram_vocab_size_ratio": "embeddings of n-grams (longcat_flash_ngram.py)",
+    "use_long_context": "a context longer than the one that config.json states (configuration_zamba2.py)",
     "loop_num": "layers that run several times (iquest_loopcoder.py)",
     "param_sink_number": "keys and values kept as parameters (openpangu.py)",
-    "share_q_dim": "queries behind a shared low-rank projection (step3_text.py)",
     "mova_num_experts": "experts in the attention's values (k2_horizon.py)",
 }
 """What a field says of any family."""
@@ -46,6 +44,10 @@ def refuse_unread(config: Config) -> None:
     hidden = config.get("hidden_size")
     if model_type == "opt" and config.get("word_embed_proj_dim", hidden) != hidden:
         found = "an embedding narrower than the layers (opt.py)"
+    if model_type == "gpt_bigcode" and config.get("multi_query") is False:
+        found = "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank"
+    if model_type == "olmo_hybrid" and config.get("linear_use_gate") is False:
+        found = "linear attention without a gate, which vLLM refuses (olmo_gdn_linear_attn.py)"
     if model_type == "deepseek_v2" and not config.get("qk_nope_head_dim"):
         found = "ordinary heads instead of latents (deepseek_v2.py)"
     needed = _NEEDED.get(model_type)
