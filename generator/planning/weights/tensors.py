@@ -28,7 +28,8 @@ _ENCODER_WORDS = (
 _UNLOADED = frozenset({"code2wav", "talker", "token2wav", "tts"})
 """Parts of omni checkpoints that speak, which vLLM 0.32 leaves on the disk (qwen3_omni_moe_thinker.py, minicpmo.py)."""
 _EMBEDDINGS = frozenset({
-    "embed_tokens", "embed_tokens_per_layer", "wte", "wpe", "word_embeddings", "tok_embeddings", "embed_in", "embeddings",
+    "embed_in", "embed_tokens", "embed_tokens_per_layer", "embeddings", "tok_embeddings", "word_embeddings", "wpe",
+    "wte",
 })  # fmt: skip
 _HEADS = frozenset({"lm_head", "output", "embed_out"})
 TOLERANCE = 0.01
