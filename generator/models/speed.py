@@ -104,6 +104,11 @@ class Footprint(Value):
     dense_kernel: WeightKernel = "native"
     expert_kernel: WeightKernel = "native"
     tensor_parallel_size: int = 1
+    decode_context_parallel_size: int = 1
+    exchanges: float = 0.0
+    """Messages of one step between the ranks that share each sequence's cache."""
+    exchange_bytes: float = 0.0
+    """What they bring to one rank for one token."""
     pipeline_parallel_size: int = 1
     data_parallel_size: int = 1
     expert_parallel_size: int = 1

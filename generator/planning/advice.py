@@ -72,7 +72,7 @@ def custom_gpu(case: Case, _: Candidate) -> Figures | None:
 
 
 def divided_cache(_: Case, chosen: Candidate) -> Figures | None:
-    """The speed of decode context parallelism is not modelled: the estimate is that of the layout without it."""
+    """Decode context parallelism: its exchanges are timed as all-reduces, which no published run confirms."""
     return {} if chosen.layout.decode_context_parallel_size > 1 else None
 
 

@@ -99,8 +99,9 @@ def test_a_context_that_is_cut_short_can_be_had_with_divided_caches():
     assert int(chosen.candidate.context.value) < case.model_context
     found = next(one for one in alternatives(case, options, chosen) if one.kind == "longer context")
     assert "decode_context_parallel_size=2" in found.flags
-    assert (found.tpot_ms, found.layout.decode_context_parallel_size) == (None, 2)
-    assert "not modelled" in found.lost
+    assert found.layout.decode_context_parallel_size == 2
+    assert found.tpot_ms > 0
+    assert "three more messages" in found.lost
 
 
 def test_the_rate_that_is_asked_for_counts_the_gpus_of_all_replicas():

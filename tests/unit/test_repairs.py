@@ -157,7 +157,7 @@ def test_more_gpus_than_a_node_has_are_more_nodes():
     assert "--nodes 2" in flags(made)
 
 
-def test_divided_caches_make_room_but_meet_no_target():
+def test_divided_caches_make_room():
     """Qwen3-235B has 4 KV heads: 8 ranks hold each twice, and two that share hold twice as many requests.
 
     Twice a room between two whole numbers may hold one request more.
@@ -166,6 +166,4 @@ def test_divided_caches_make_room_but_meet_no_target():
     crowded = planned("Qwen/Qwen3-235B-A22B", "H100-SXM-80GB", 8, **stated)
     room = crowded.feasibility.max_concurrency_at_context
     repair = next(one for one in crowded.repairs if "decode_context_parallel_size=2" in " ".join(one.flags))
-    assert repair.effect.endswith((f"room for {2 * room}", f"room for {2 * room + 1}"))
-    late = planned("Qwen/Qwen3-235B-A22B", "H100-SXM-80GB", 8, tpot_ms=30.0, **stated)
-    assert not any("decode_context_parallel_size" in " ".join(one.flags) for one in late.repairs)
+    assert f"room for {2 * room}," in repair.effect or f"room for {2 * room + 1}," in repair.effect

@@ -6,6 +6,7 @@ from math import isclose
 import pytest
 
 from generator.catalogue.gpus import find_gpu
+from generator.catalogue.models import embedded_model
 from generator.catalogue.speed import speed
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture, Layer
@@ -18,8 +19,9 @@ from generator.models.quantization import Format, Quantization, QuantRule
 from generator.models.speed import Limits, Scenario, release_range
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.kernels import kernel_of, kernels
-from generator.planning.speed.rates import running_kernel
+from generator.planning.speed.rates import rates, running_kernel
 from generator.planning.speed.roofline import cost_per_million_output_tokens, estimate, replicas_for
+from generator.planning.speed.steps import StepModel
 
 GQA = FullAttention(num_attention_heads=32, num_key_value_heads=8, head_dim=128, head_dim_v=128)
 FP8 = Quantization(
@@ -74,6 +76,26 @@ def test_a_dense_model_reads_and_computes_its_parameters():
 def test_llama_8b_reads_128_kib_of_cache_a_token():
     """A page of 16 tokens is 65,536 bytes in each of the 32 layers (kv_truth.json)."""
     assert sum(read.bytes_per_token for read in footprint(LLAMA_8B, Layout()).kv_reads) == 65536 * 32 / 16
+
+
+def test_ranks_that_share_a_cache_read_a_part_and_pay_for_messages():
+    """DeepSeek-V3 over 8 ranks: 128 heads / 8, latent 512 and rotary 64 (its config.json); 61 layers, 3 messages each.
+
+    A rank receives the queries (512 + 64) and sends the outputs (512) of its 16 heads, two bytes each, to 7 others, and
+    the log-sum-exps of 128 heads, 4 bytes each, from 7 others.
+    """
+    model = embedded_model("deepseek-ai/DeepSeek-V3").architecture
+    plain, shared = (
+        footprint(model, Layout(tensor_parallel_size=8, decode_context_parallel_size=dcp)) for dcp in (1, 8)
+    )
+    assert (plain.exchanges, shared.exchanges) == (0, 3 * 61)
+    assert shared.exchange_bytes == 61 * 7 * (16 * (576 + 512) * 2 + 128 * 4)
+    gpu, table = find_gpu("H200-SXM-141GB"), speed()
+    whole, part = (StepModel(held, rates(held, gpu, table, link="nvlink", release="late")) for held in (plain, shared))
+    assert part.read_bytes(8192) == whole.read_bytes(8192) / 8
+    few, many = ((part.step(n, 65536).total_s, whole.step(n, 65536).total_s) for n in (1, 64))
+    assert few[0] > few[1]
+    assert many[0] < many[1]
 
 
 def test_tensor_parallelism_divides_work_and_leaves_no_rank_without_a_kv_head():

@@ -89,18 +89,25 @@ def _others(case: Case, chosen: Scored) -> Iterator[_Other]:
 
 
 def _divided_cache(case: Case, chosen: Scored) -> _Other | None:
-    own = int(chosen.candidate.context.value)
-    if case.asked_context or own >= case.model_context:
-        return None
-    best_one, longest = None, own
+    """The fewest ranks that share a cache for the longest context, or else for the highest rate."""
+    own, rate = int(chosen.candidate.context.value), _rate(chosen.estimate)
+    longer = faster = None
+    longest, fastest = own, rate * (1 + _WORTH)
     for variant in context_parallel_variants(case, chosen.candidate.layout):
-        layout = chosen.candidate.layout.model_copy(update=variant.values)
-        candidate = _evaluated(with_values(case, variant.values), layout)
-        if candidate is not None and candidate.verdict == "fits" and int(candidate.context.value) > longest:
+        divided = with_values(case, variant.values)
+        candidate = _evaluated(divided, chosen.candidate.layout.model_copy(update=variant.values))
+        if candidate is None or candidate.verdict != "fits":
+            continue
+        option = scored(divided, (candidate,))[0]
+        if not case.asked_context and int(candidate.context.value) > longest:
             longest = int(candidate.context.value)
             gain = f"context {tokens_text(longest)} against {tokens_text(own)}"
-            best_one = _Other("longer context", Scored(candidate, None, 0.0), variant.flags, gain, variant.costs)
-    return best_one
+            longer = _Other("longer context", option, variant.flags, gain, variant.costs)
+        elif _rate(option.estimate) > fastest:
+            fastest = _rate(option.estimate)
+            gain = f"{fastest:,.0f} tokens/s against {rate:,.0f}"
+            faster = _Other("divided caches", option, variant.flags, gain, variant.costs)
+    return longer or faster
 
 
 def _smaller_cache(case: Case, chosen: Scored) -> _Other | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import Arithmetic, arithmetic
-from generator.planning.choosing.choice import has_targets
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
 from generator.units import round_up
@@ -68,8 +67,7 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     yield from _own_limits_back(case)
     yield from _any_layout(case)
     layout = chosen.candidate.layout
-    if unfit or not (chosen.candidate.carries_load or has_targets(case)):
-        yield from _divided_caches(case, layout)
+    yield from _divided_caches(case, layout)
     yield from _no_graphs(case, layout) if unfit else _short_steps(case)
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
@@ -120,7 +118,7 @@ def _any_layout(case: Case) -> Iterator[Change]:
 
 
 def _divided_caches(case: Case, layout: Layout) -> Iterator[Change]:
-    """Caches that ranks share, for memory alone: their speed is not modelled, so that they prove no target met."""
+    """Caches that ranks share: room for more tokens, and less to read of each sequence."""
     for variant in context_parallel_variants(case, layout):
         divided = layout.model_copy(update=variant.values)
         title = f"{variant.title}: {variant.costs}"

@@ -91,8 +91,5 @@ def _repair(case: Case, change: Change, proven: Scored) -> Repair:
 def _effect(proven: Scored) -> str:
     candidate, found = proven.candidate, proven.estimate
     longest = tokens_text(int(candidate.context.value))
-    known = found is not None and candidate.layout.decode_context_parallel_size == 1
-    pace = (
-        f", first token {found.ttft_ms.mean:,.0f} ms, then {found.tpot_ms.mean:,.1f} ms each" if known and found else ""
-    )
+    pace = f", first token {found.ttft_ms.mean:,.0f} ms, then {found.tpot_ms.mean:,.1f} ms each" if found else ""
     return f"{candidate.verdict}: context {longest}, room for {candidate.concurrency:,}{pace}"

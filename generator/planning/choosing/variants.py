@@ -68,7 +68,7 @@ def context_parallel_variants(case: Case, layout: Layout) -> Iterator[Variant]:
                 title=f"each sequence's cache divided over {size} GPUs",
                 values={name: size},
                 flags=("--set", f"{name}={size}"),
-                costs="one more exchange between GPUs in every layer, whose time is not modelled",
+                costs="three more messages between GPUs in every layer",
             )
 
 

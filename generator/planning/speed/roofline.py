@@ -41,7 +41,9 @@ def estimate(
         UnknownFactError: the GPU's bandwidth is not known.
     """
     pace = rates(footprint, gpu, table, link=link, release=release_range(release))
-    return estimate_at(pace, footprint, scenario, limits, table, calibration=_calibration(gpu, scenario, table))
+    return estimate_at(
+        pace, footprint, scenario, limits, table, calibration=_calibration(footprint, gpu, scenario, table)
+    )
 
 
 def estimate_at(
@@ -99,13 +101,15 @@ def _share(load: Load, size: float) -> Load:
     return load._replace(concurrency=clients, running=min(clients, load.slots))
 
 
-def _calibration(gpu: GPU, scenario: Scenario, table: Coefficients) -> str:
+def _calibration(footprint: Footprint, gpu: GPU, scenario: Scenario, table: Coefficients) -> str:
     """What the coefficients were fitted to, and what of this estimate they were not."""
     outside = []
     if gpu.name not in table.gpus:
         outside.append(f"not measured on {gpu.name}")
     if not (gpu.flops.bf16 or gpu.flops.fp16):
         outside.append("no source states this GPU's FLOP/s: prompts are timed by the balance of its class")
+    if footprint.decode_context_parallel_size > 1:
+        outside.append("divided caches are not in the calibration rows")
     if scenario.num_speculative_tokens:
         outside.append("speculation is not in the calibration rows")
     if scenario.arrival == "open":

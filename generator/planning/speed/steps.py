@@ -45,7 +45,7 @@ class Step(NamedTuple):
 class StepModel:
     """Step durations of one replica; immutable, every figure resolved to a float."""
 
-    __slots__ = ("_draft_cost", "_eager", "_fp", "_message_bytes", "_r", "_reads", "_repeat", "_verified")
+    __slots__ = ("_draft_cost", "_eager", "_fp", "_message_bytes", "_r", "_reads", "_repeat", "_sharing", "_verified")
 
     def __init__(
         self, footprint: Footprint, rates: Rates, *, drafts: int = 0, draft_cost: float = 0.0, eager: bool = False
@@ -59,6 +59,7 @@ class StepModel:
         experts = footprint.num_experts
         self._repeat = 1 - footprint.num_experts_per_tok / experts if experts else 0.0
         tp = footprint.tensor_parallel_size
+        self._sharing = footprint.decode_context_parallel_size
         self._message_bytes = 2 * (tp - 1) / tp * footprint.hidden_size * footprint.activation_bytes
 
     @property
@@ -68,7 +69,7 @@ class StepModel:
 
     def read_bytes(self, context: float) -> float:
         """Cache bytes that one sequence of `context` tokens makes one rank read in a step."""
-        return sum(min(context, window) * size for window, size, _ in self._reads)
+        return sum(min(context, window) * size for window, size, _ in self._reads) / self._sharing
 
     def prompt_flops(self, prompt: float, cached: float = 0.0) -> float:
         """Attention FLOPs on one rank of a whole prompt whose first `cached` tokens are in the cache."""
@@ -108,7 +109,12 @@ class StepModel:
     def _reductions(self, tokens: float) -> float:
         if self._fp.tensor_parallel_size == 1:
             return 0.0
-        return self._fp.reductions * (self._r.reduction_s + tokens * self._message_bytes / self._r.link_bytes_per_s)
+        fp, r = self._fp, self._r
+        return (
+            fp.reductions * (r.reduction_s + tokens * self._message_bytes / r.link_bytes_per_s)
+            + fp.exchanges * r.exchange_s
+            + tokens * fp.exchange_bytes / r.link_bytes_per_s
+        )
 
     def _experts(self, tokens: float) -> tuple[float, float]:
         """Seconds to read the distinct experts that `tokens` choose, and to compute them."""
