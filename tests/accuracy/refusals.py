@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from generator.catalogue.quantizations import find_quantization
+from generator.catalogue.quantizations import all_quantizations
 from generator.errors import GeneratorError
 from generator.planning.kv_cache import cache_layout
 from generator.planning.rules.start import Start, check_start
@@ -27,6 +27,7 @@ REASONS = (
     (r"World size .* larger than the number of available", r"world size .* larger than .* available"),
 )
 """What vLLM's words and ours have in common: a refusal for another reason does not count."""
+METHODS = {word: method for method in all_quantizations() for word in (method.name, *method.aliases)}
 
 
 def refusal_lines(path: Path, configs: Path) -> list[str]:
@@ -61,7 +62,7 @@ def start_of(row: truth.Record, configs: Path) -> Start:
     found = truth.model(row["model"], configs)
     card = truth.gpu(row)
     method = row["engine_args"].get("quantization") or (found.quantization and found.quantization.method)
-    minimum = find_quantization(method).minimum_for(row["vllm"]) if method else None
+    minimum = METHODS[method].minimum_for(row["vllm"]) if method else None
     return Start(
         architecture=found.architecture,
         layout=truth.layout(row),

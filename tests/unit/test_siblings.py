@@ -6,13 +6,14 @@ import pytest
 
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_ids, embedded_model
-from generator.catalogue.quantizations import find_quantization
+from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.siblings import all_siblings, siblings_of
 from generator.models.request import Request
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.weights import rank_weights
 from generator.workflow import plan_for
 
+METHODS = {word: method for method in all_quantizations() for word in (method.name, *method.aliases)}
 ROWS = all_siblings()
 each_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 
@@ -21,7 +22,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_every_sibling_is_an_embedded_model_that_states_its_quantization(row):
     for facts in siblings_of(row.name):
         assert facts.checkpoint.quantization is not None
-        assert find_quantization(facts.checkpoint.quantization.method)
+        assert METHODS[facts.checkpoint.quantization.method]
         assert not facts.architecture.generic
 
 
@@ -72,7 +73,7 @@ def test_a_sibling_is_followed_by_the_smaller_ones_alone():
 )
 def test_a_gpus_verdict_on_a_checkpoint(model, gpu, verdict):
     quantization = embedded_model(model).checkpoint.quantization
-    found = arithmetic(find_quantization(quantization.method), find_gpu(gpu), "0.32.0", quantization)
+    found = arithmetic(METHODS[quantization.method], find_gpu(gpu), "0.32.0", quantization)
     assert found.verdict == verdict
     assert found.text
 
@@ -114,7 +115,7 @@ def test_a_sibling_without_a_known_commit_says_when_it_is_pinned():
 
 def test_the_verdict_follows_the_release():
     """Release 0.26 started ModelOpt's FP8 from compute capability 8.9 on; later ones from 8.0."""
-    method = find_quantization("modelopt")
+    method = METHODS["modelopt"]
     assert arithmetic(method, find_gpu("A100-80GB"), "0.26.0").verdict == "unsupported"
     assert arithmetic(method, find_gpu("A100-80GB"), "0.33.0").verdict == "emulated"
 
