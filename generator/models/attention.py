@@ -193,6 +193,8 @@ class KimiDeltaAttention(Value):
     """Bound of the decay gate; fast kernels ask for one."""
     full_rank_gate: bool = False
     """True where the output gate is one full projection instead of a low-rank pair (Kimi-K3)."""
+    full_rank_decay: bool = False
+    """True where the decay's projection is a full one too (Ling 3)."""
     state_dtype: str | None = None
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from generator.errors import GeneratorError, UnsupportedArchitectureError
+from generator.errors import GeneratorError, UnknownFactError, UnsupportedArchitectureError
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings, cache_layout
 from generator.planning.weights import rank_weights
-from generator.sources.architectures import read_architecture
+from generator.sources.architectures import read_architecture, read_quantization
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "registry" / "text_generation.json"
 FAMILIES: dict[str, Any] = json.loads(FIXTURE.read_text(encoding="utf-8"))
@@ -74,6 +74,9 @@ def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
 @pytest.mark.parametrize(
     ("name", "field", "wrong", "named"),
     [
+        ("bailing_v3", "no_kda_lora", False, "no_kda_lora"),
+        ("bailing_v3", "gated_attention_proj_granularity_type", "channel_wise", "channel_wise"),
+        ("bailing_v3", "use_bias", True, "BailingMoeV3"),
         ("gpt_bigcode", "n_positions", None, "n_positions"),
         ("minicpm3", "q_lora_rank", None, "minicpm3"),
         ("olmo_hybrid_d", "layer_types", ["linear_attention", "retention"] * 3, "retention"),
@@ -93,6 +96,7 @@ def test_what_a_family_has_no_rule_for_is_refused_by_name(name: str, field: str,
 @pytest.mark.parametrize(
     ("name", "fields", "size"),
     [
+        ("bailing_v3", {"partial_rotary_factor": 0.5}, 8192 * 64 * 2),
         ("gpt_bigcode", {}, 4096 * 4096),
         ("minicpm3", {}, 8192 * 32 * 2),
         ("olmo_hybrid", {}, 0),
@@ -105,6 +109,16 @@ def test_what_a_family_has_no_rule_for_is_refused_by_name(name: str, field: str,
 def test_tables_of_positions_are_the_buffers_of_the_class(name: str, fields: dict[str, int], size: int) -> None:
     """Buffers of vLLM 0.32's classes on the meta device: `cos_sin_cache`, and GPT-BigCode's mask."""
     assert read_architecture(FAMILIES[name]["config"] | fields).rotary_bytes == size
+
+
+def test_ling_3_is_told_from_ling_2_5_which_has_the_same_model_type() -> None:
+    """By its class, or by a field of its own where no class is named; its FP8 is refused by name."""
+    config = FAMILIES["bailing_v3"]["config"]
+    kinds = {kind.mixer.kind for kind in read_architecture(config).layer_kinds if kind.mixer}
+    nameless = read_architecture({key: value for key, value in config.items() if key != "architectures"})
+    assert kinds == {"kimi_delta_attention", "mla"} == {kind.mixer.kind for kind in nameless.layer_kinds if kind.mixer}
+    with pytest.raises(UnknownFactError, match="BailingMoeV3"):
+        read_quantization(config | {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}})
 
 
 BROKEN: tuple[Any, ...] = (None, "x", [], {}, -1, 0, 1.5)

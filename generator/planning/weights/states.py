@@ -122,21 +122,28 @@ def _named_apart(mixer: GatedDeltaNet, keys: int, values: int, hidden_size: int)
 def _kimi_delta(mixer: KimiDeltaAttention, hidden_size: int) -> Iterable[Matrix]:
     """Kimi delta attention (vLLM models/kimi_linear.py, layers/kda.py)."""
     size, inner = mixer.head_dim, mixer.num_heads * mixer.head_dim
-    gate = (_linear("g_proj", inner, hidden_size, "column"),) if mixer.full_rank_gate else (
-        _linear("g_a_proj", size, hidden_size, "replicated"),
-        _linear("g_b_proj", inner, size, "column"),
-    )  # fmt: skip
+    gate = _gate("g", inner, size, hidden_size, full=mixer.full_rank_gate)
+    decay = _gate("f", inner, size, hidden_size, full=mixer.full_rank_decay)
     return (
         *(_linear(f"{name}_proj", inner, hidden_size, "column") for name in "qkv"),
         *(_fixed(f"{name}_conv1d", inner, mixer.conv_kernel, dtype=DType.F32) for name in "qkv"),
-        _linear("f_a_proj", size, hidden_size, "replicated"),
-        _linear("f_b_proj", inner, size, "column"),
+        *decay,
         _linear("b_proj", mixer.num_heads, hidden_size, "column"),
         *gate,
         _linear("o_proj", hidden_size, inner, "row"),
         _fixed("A_log", mixer.num_heads, dtype=DType.F32),
         _fixed("dt_bias", inner, dtype=DType.F32),
         _fixed("o_norm", size, shard="replicated"),
+    )
+
+
+def _gate(name: str, inner: int, size: int, hidden_size: int, *, full: bool) -> tuple[Matrix, ...]:
+    """A projection to all channels, in one or by way of one head's size, which every rank holds."""
+    if full:
+        return (_linear(f"{name}_proj", inner, hidden_size, "column"),)
+    return (
+        _linear(f"{name}_a_proj", size, hidden_size, "replicated"),
+        _linear(f"{name}_b_proj", inner, size, "column"),
     )
 
 

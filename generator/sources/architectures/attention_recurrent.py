@@ -1,13 +1,10 @@
-"""Families whose layers keep a state instead of tokens: Mamba, gated delta nets, Kimi delta attention."""
+"""Families whose layers keep a state instead of tokens: Mamba, short convolutions, lightning attention."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import (
-    GatedDeltaNet,
-    KimiDeltaAttention,
     LinearAttention,
     Mamba1,
     Mamba2,
@@ -15,6 +12,7 @@ from generator.models.attention import (
     Parallel,
     ShortConv,
 )
+from generator.sources.architectures.attention_delta import DELTA, select
 from generator.sources.architectures.attention_latent import mla
 from generator.sources.architectures.attention_softmax import Traits, heads
 from generator.units import ceil_div
@@ -24,77 +22,6 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
-
-_QWEN3_NEXT = Traits(qk_norm=True)
-
-
-def _select(words: list[str], kinds: Mapping[str, Mixer | None], model_type: object) -> Mixers:
-    """The mixer that each word names.
-
-    Raises:
-        UnsupportedArchitectureError: a word that the family does not have.
-    """
-    for word in words:
-        if word not in kinds:
-            raise UnsupportedArchitectureError(f"model_type {model_type!r} declares a layer {word!r}, not known")
-    return tuple(kinds[word] for word in words)
-
-
-def _intervals(count: int, interval: int) -> list[str]:
-    return ["full_attention" if (i + 1) % interval == 0 else "linear_attention" for i in range(count)]
-
-
-def gated_delta_mixers(config: Config) -> Mixers:
-    """Qwen3-Next and Qwen3.5: three gated delta nets, then one gated full attention."""
-    words = config.get("layer_types") or _intervals(
-        int(config["num_hidden_layers"]), int(config.get("full_attention_interval") or 4)
-    )
-    attention = heads({"head_dim": 256, **config}, _QWEN3_NEXT)
-    delta = GatedDeltaNet(
-        num_k_heads=config["linear_num_key_heads"],
-        num_v_heads=config["linear_num_value_heads"],
-        head_k_dim=config["linear_key_head_dim"],
-        head_v_dim=config["linear_value_head_dim"],
-        conv_kernel=config["linear_conv_kernel_dim"],
-        state_dtype=config.get("mamba_ssm_dtype"),
-    )
-    gated = attention.model_copy(update={"output_gate": bool(config.get("attn_output_gate", True))})
-    return _select(list(words), {"full_attention": gated, "linear_attention": delta}, config.get("model_type"))
-
-
-def olmo_hybrid_mixers(config: Config) -> Mixers:
-    """OLMo Hybrid: full attention every fourth layer or where `layer_types` says so (configuration_olmo_hybrid.py)."""
-    hidden, queries, count = (int(config[key]) for key in ("hidden_size", "num_attention_heads", "num_hidden_layers"))
-    words = list(config.get("layer_types") or _intervals(count, 4))
-    if "full_attention" not in words:
-        words[-1] = "full_attention"
-    keys = int(config.get("linear_num_key_heads") or queries)
-    size = int(config.get("linear_key_head_dim") or 0.75 * hidden / keys)
-    delta = GatedDeltaNet(
-        num_k_heads=keys,
-        num_v_heads=config.get("linear_num_value_heads") or queries,
-        head_k_dim=size,
-        head_v_dim=config.get("linear_value_head_dim") or 2 * size,
-        conv_kernel=config.get("linear_conv_kernel_dim") or 4,
-        named_apart=True,
-    )
-    attention = heads(config, Traits(qkv_bias=False, named_head_dim=False))
-    return _select(words, {"full_attention": attention, "linear_attention": delta}, config.get("model_type"))
-
-
-def kimi_linear_mixers(config: Config) -> Mixers:
-    """Kimi-Linear and Kimi-K3: `kda_layers` numbers, from 1, the delta attention layers; the rest is MLA."""
-    linear = config["linear_attn_config"]
-    numbers = set(linear["kda_layers"])
-    delta = KimiDeltaAttention(
-        num_heads=linear["num_heads"],
-        head_dim=linear["head_dim"],
-        conv_kernel=linear.get("short_conv_kernel_size", 4),
-        gate_lower_bound=linear.get("gate_lower_bound"),
-        full_rank_gate=bool(linear.get("use_full_rank_gate")),
-    )
-    latent = mla(config)
-    return tuple(delta if layer in numbers else latent for layer in range(1, int(config["num_hidden_layers"]) + 1))
 
 
 def nemotron_h_mixers(config: Config) -> Mixers:
@@ -116,7 +43,7 @@ def nemotron_h_mixers(config: Config) -> Mixers:
         Traits(output_bias="attention_bias"),
     )
     kinds: dict[str, Mixer | None] = {"M": mamba, "*": attention, "-": None, "E": None}
-    return _select(list(pattern), kinds, config.get("model_type"))
+    return select(list(pattern), kinds, config.get("model_type"))
 
 
 def _letters(config: Config) -> str:
@@ -157,7 +84,7 @@ def granite_hybrid_mixers(config: Config) -> Mixers:
     if {"mamba", "linear_attention"} & set(words):
         mamba = _mamba2(config)
         kinds |= {"mamba": mamba, "linear_attention": mamba}
-    return _select(words, kinds, config.get("model_type"))
+    return select(words, kinds, config.get("model_type"))
 
 
 def bamba_mixers(config: Config) -> Mixers:
@@ -188,7 +115,7 @@ def zamba2_mixers(config: Config) -> Mixers:
     hybrid = Parallel(attention=attention, state_space=mamba, shared_attention=True)
     kinds: dict[str, Mixer | None] = {"hybrid": hybrid, "mamba": mamba, "linear_attention": mamba}
     words = list(config.get("layers_block_type") or config["layer_types"])
-    return _select(words, kinds, config.get("model_type"))
+    return select(words, kinds, config.get("model_type"))
 
 
 def falcon_h1_mixers(config: Config) -> Mixers:
@@ -250,7 +177,7 @@ def lfm2_mixers(config: Config) -> Mixers:
     width = config.get("conv_dim") or config["hidden_size"]
     conv = ShortConv(conv_dim=width, conv_kernel=config.get("conv_L_cache") or 3, bias=bool(config.get("conv_bias")))
     attention = heads(config, Traits(qkv_bias=False, qk_norm=True))
-    return _select(list(words), {"full_attention": attention, "conv": conv}, config.get("model_type"))
+    return select(list(words), {"full_attention": attention, "conv": conv}, config.get("model_type"))
 
 
 def minimax_text_mixers(config: Config) -> Mixers:
@@ -275,10 +202,8 @@ def bailing_hybrid_mixers(config: Config) -> Mixers:
 
 
 RECURRENT: dict[str, Callable[[Config], Mixers]] = {
-    **dict.fromkeys(
-        ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_mixers
-    ),
-    "olmo_hybrid": olmo_hybrid_mixers, "kimi_linear": kimi_linear_mixers, "nemotron_h": nemotron_h_mixers,
+    **DELTA,
+    "nemotron_h": nemotron_h_mixers,
     "granitemoehybrid": granite_hybrid_mixers, "bamba": bamba_mixers, "falcon_h1": falcon_h1_mixers,
     "jamba": jamba_mixers, "mamba": mamba1_mixers, "falcon_mamba": mamba1_mixers, "mamba2": mamba2_mixers,
     "zamba2": zamba2_mixers, "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,

@@ -1,18 +1,25 @@
-"""Bailing's hybrids (Ling 2.5): lightning attention with latent attention between (vLLM 0.32 bailing_moe_linear.py)."""
+"""Bailing's hybrids: Ling 2.5 with lightning, Ling 3 with delta attention, and latent attention between.
+
+vLLM 0.32 bailing_moe_linear.py, bailing_moe_v3.py.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.models.attention import LinearAttention
+from generator.errors import UnsupportedArchitectureError
+from generator.models.attention import MLA, LinearAttention
+from generator.models.dtype import DType
 from generator.models.matrix import Matrix
 from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
-from generator.sources.architectures.decoder import Decoder, stack
+from generator.sources.architectures.decoder import Decoder, class_name, stack
+from generator.sources.architectures.fields import text_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from generator.models.architecture import Layer
     from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
@@ -31,5 +38,49 @@ def _norms(text: Config, mixer: Mixer | None) -> tuple[Matrix, ...]:
     return (Matrix(name=name, rows=mixer.head_dim, copies=2, part="attention", linear=False),)
 
 
-BAILING: dict[str, Callable[[Config], Decoder]] = {"bailing_hybrid": bailing_hybrid_decoder}
+_V3_CLASSES = frozenset({"BailingMoeV3ForCausalLM", "BailingMoeV3VLForConditionalGeneration"})
+_V3 = MixtureTraits(correction_bias=True, router_dtype=DType.F32)
+
+
+def bailing_family(config: Config) -> dict[str, str]:
+    """The family of Ling 3, whose `model_type` is Ling 2.5's; empty for any other."""
+    return {"model_type": "bailing_hybrid_v3"} if is_third_bailing(config) else {}
+
+
+def is_third_bailing(config: Config) -> bool:
+    """Whether vLLM builds BailingMoeV3: by its class, or by a field of its delta attention where none is named."""
+    name, text = class_name(config), text_config(config)
+    delta = text.get("model_type") == "bailing_hybrid" and text.get("short_conv_kernel_size")
+    return name in _V3_CLASSES or bool(delta and not name)
+
+
+def bailing_v3_decoder(text: Config) -> Decoder:
+    """Ling 3: delta or latent attention over experts with a shared one, the first `first_k_dense_replace` dense.
+
+    Raises:
+        UnsupportedArchitectureError: the networks have biases, or the attention a gate of an unknown kind.
+    """
+    gate = text.get("gated_attention_proj_granularity_type")
+    if text.get("use_bias") or gate not in {None, "head_wise", "element_wise"}:
+        raise UnsupportedArchitectureError(
+            f"BailingMoeV3 with use_bias {text.get('use_bias')!r} and gates {gate!r} is not planned; "
+            "a reader of them would be needed (generator/sources/architectures)"
+        )
+    layers = stack(mixers(text), feed_forwards(text, _V3))
+    return Decoder(layers=tuple(_gated(layer, text) if gate == "head_wise" else layer for layer in layers))
+
+
+def _gated(layer: Layer, text: Config) -> Layer:
+    """The layer with a gate for each head of its latent attention."""
+    if not isinstance(layer.mixer, MLA):
+        return layer
+    heads, hidden = layer.mixer.num_attention_heads, int(text["hidden_size"])
+    gate = Matrix(name="self_attn.g_proj", rows=heads, columns=hidden, shard="column", part="attention")
+    return layer.model_copy(update={"extra": (gate,)})
+
+
+BAILING: dict[str, Callable[[Config], Decoder]] = {
+    "bailing_hybrid": bailing_hybrid_decoder,
+    "bailing_hybrid_v3": bailing_v3_decoder,
+}
 """Readers by `model_type` of the text config."""

@@ -28,11 +28,12 @@ _AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config
 
 
 _UNREAD = frozenset({
-    "Blip2ForConditionalGeneration", "CohereAsrForConditionalGeneration", "DeepseekOCR2ForCausalLM",
-    "Ernie4_5_VLMoeForConditionalGeneration", "FireRedASR2ForConditionalGeneration", "FunASRForConditionalGeneration",
-    "FunAudioChatForConditionalGeneration", "HfMoondream", "KananaVForConditionalGeneration", "Llama_Nemotron_Nano_VL",
-    "MiDashengLMModel", "MiMoV2OmniForCausalLM", "Moondream3ForCausalLM", "MoonshotKimiaForCausalLM", "MossAudioModel",
-    "NemotronParseForConditionalGeneration", "OpenVLAForActionPrediction", "UnlimitedOCRForCausalLM",
+    "BailingMoeV3VLForConditionalGeneration", "Blip2ForConditionalGeneration", "CohereAsrForConditionalGeneration",
+    "DeepseekOCR2ForCausalLM", "Ernie4_5_VLMoeForConditionalGeneration", "FireRedASR2ForConditionalGeneration",
+    "FunASRForConditionalGeneration", "FunAudioChatForConditionalGeneration", "HfMoondream",
+    "KananaVForConditionalGeneration", "Llama_Nemotron_Nano_VL", "MiDashengLMModel", "MiMoV2OmniForCausalLM",
+    "Moondream3ForCausalLM", "MoonshotKimiaForCausalLM", "MossAudioModel", "NemotronParseForConditionalGeneration",
+    "OpenVLAForActionPrediction", "UnlimitedOCRForCausalLM",
 })  # fmt: skip
 """Classes that vLLM 0.32 serves with encoders whose shapes config.json does not give by standard fields."""
 

@@ -14,6 +14,7 @@ from generator.models.weight_formats import (
     fp8,
     packed_integers,
 )
+from generator.sources.architectures.bailing import is_third_bailing
 from generator.sources.architectures.compressed_tensors import read_compressed_tensors
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
@@ -46,6 +47,11 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
         return _experts_mxfp4()
     if method == "fp8" and str(text_config(config).get("model_type")) == "deepseek_v4":
         return _deepseek_v4(declared, config)
+    if method == "fp8" and is_third_bailing(config):
+        raise UnknownFactError(
+            "FP8 of BailingMoeV3 is not planned: vLLM pads its networks by rank and may hold its experts in MXFP4 "
+            "(bailing_moe_v3.py); choose the 16-bit checkpoint"
+        )
     reader = _READERS.get(method)
     if reader is None:
         raise UnknownFactError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindow
 from generator.sources.architectures.attention import is_generic, mixers
-from generator.sources.architectures.bailing import BAILING
+from generator.sources.architectures.bailing import BAILING, bailing_family
 from generator.sources.architectures.blocks import has_experts
 from generator.sources.architectures.composite import completed
 from generator.sources.architectures.decoder import Decoder, assemble, class_name
@@ -74,7 +74,7 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
 def _read(config: Mapping[str, Any]) -> Architecture:
     config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
-    text |= both_ways(text, class_name(config))
+    text |= both_ways(text, class_name(config)) | bailing_family(config)
     reader = _READERS.get(str(text.get("model_type", "")))
     generic = reader is None or is_generic(text) or has_generic_tower(config)
     if reader is None:
