@@ -52,7 +52,7 @@ def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, An
     [
         ("hrm_text", {}),
         ("iquestloopcoder", {"loop_num": 2}),
-        ("longcat_flash", {"ngram_vocab_size_ratio": 78}),
+        ("deepseek_v3", {"ngram_vocab_size_ratio": 78}),
         ("gpt_bigcode", {"multi_query": False}),
         ("olmo_hybrid", {"linear_use_gate": False}),
         ("opt", {"word_embed_proj_dim": 512}),
@@ -78,6 +78,7 @@ def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
         ("bailing_v3", "gated_attention_proj_granularity_type", "channel_wise", "channel_wise"),
         ("bailing_v3", "use_bias", True, "BailingMoeV3"),
         ("gpt_bigcode", "n_positions", None, "n_positions"),
+        ("longcat_ngram", "emb_split_num", None, "emb_split_num"),
         ("minicpm3", "q_lora_rank", None, "minicpm3"),
         ("olmo_hybrid_d", "layer_types", ["linear_attention", "retention"] * 3, "retention"),
         ("step3_text", "moe_layers_enum", None, "moe_layers_enum"),
@@ -109,6 +110,13 @@ def test_what_a_family_has_no_rule_for_is_refused_by_name(name: str, field: str,
 def test_tables_of_positions_are_the_buffers_of_the_class(name: str, fields: dict[str, int], size: int) -> None:
     """Buffers of vLLM 0.32's classes on the meta device: `cos_sin_cache`, and GPT-BigCode's mask."""
     assert read_architecture(FAMILIES[name]["config"] | fields).rotary_bytes == size
+
+
+def test_longcat_is_known_by_its_class_where_no_model_type_is_named() -> None:
+    """Its checkpoints name none (vLLM 0.32 transformers_utils/config.py:138)."""
+    named = FAMILIES["longcat_ngram"]["config"]
+    nameless = read_architecture({key: value for key, value in named.items() if key != "model_type"})
+    assert nameless == read_architecture(named)
 
 
 def test_ling_3_is_told_from_ling_2_5_which_has_the_same_model_type() -> None:

@@ -26,13 +26,20 @@ _SAME = {"glm_ocr_text": "glm4", "paddleocr_vl_text": "ernie4_5", "qwen2_5_omni_
 """Text configs of a family under another name."""
 
 
+_NAMELESS = {"LongcatFlashForCausalLM": "longcat_flash", "LongcatFlashNgramForCausalLM": "longcat_flash"}
+"""Families of classes whose checkpoints name no `model_type` (vLLM 0.32 transformers_utils/config.py:138)."""
+
+
 def completed(config: Config) -> Config:
     """The config with every part as Transformers would load it, ties included; unchanged where nothing is absent.
 
     vLLM reads `tie_word_embeddings` of the outer config, whose class has a default of its own (config/vllm.py:955).
     """
-    model_type = str(config.get("model_type"))
     whole: dict[str, Any] = dict(config)
+    if config.get("model_type") is None:
+        classes = config.get("architectures") or ()
+        whole["model_type"] = next((_NAMELESS[name] for name in classes if name in _NAMELESS), None)
+    model_type = str(whole.get("model_type"))
     if not any(isinstance(config.get(key), dict) for key in _TEXT):
         whole |= _nested(config, model_type)
     for key in (*_TEXT, "vision_config", "audio_config", "projector_config"):

@@ -18,7 +18,7 @@ _MULTI_AXIS = frozenset({
     "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text",
 })  # fmt: skip
 """Model types whose classes rotate by several axes whatever config.json says."""
-_ALWAYS = frozenset({"minicpm3", "step3_text"})
+_ALWAYS = frozenset({"longcat_flash", "minicpm3", "step3_text"})
 """Model types whose classes rotate whether or not config.json states a rotary field."""
 _HALF, _FULL = 2, 4
 

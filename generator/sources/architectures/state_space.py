@@ -118,10 +118,27 @@ def longcat_decoder(text: Config) -> Decoder:
             Matrix(name=name, rows=out, columns=into, shard=shard, part="dense", copies=2)
             for name, out, into, shard in rows
         ),
-        Matrix(name="mlp.zero_experts", rows=idle, columns=hidden, dtype=DType.F32, part="other", linear=False),
-    )
+        Matrix(
+            name="mlp.zero_experts", rows=idle, columns=hidden, bias=True, dtype=DType.F32, part="other", linear=False,
+        ),
+    )  # fmt: skip
     layers = stack(mixers(text), (block,) * layer_count(text), norms=4, extra=extra)
-    return Decoder(layers=layers)
+    return Decoder(layers=layers, extra=_ngrams(text) if text.get("ngram_vocab_size_ratio") else ())
+
+
+def _ngrams(text: Config) -> tuple[Matrix, ...]:
+    """Embeddings of n-grams beside the tokens': one table for all that are told apart, and a projection of each.
+
+    Table i has `2 i + 1` rows more than the vocabulary times the ratio (vLLM 0.32 longcat_flash_ngram.py:73).
+    """
+    hidden, count = int(text["hidden_size"]), int(text["emb_split_num"]) * (int(text["emb_neighbor_num"]) - 1)
+    rows = count * int(text["ngram_vocab_size_ratio"] * int(text["vocab_size"])) + count**2
+    width = hidden // count
+    table = Matrix(
+        name="ngram_embeddings.embedders", rows=rows, columns=width, shard="vocab", part="embed", linear=False
+    )
+    name = "ngram_embeddings.post_projs"
+    return (table, Matrix(name=name, rows=hidden, columns=width, copies=count, part="dense", linear=False))
 
 
 STATE_SPACE: dict[str, Callable[[Config], Decoder]] = {

@@ -21,7 +21,6 @@ _MODEL_TYPES = {
 """What each family has beyond standard fields (vLLM 0.32 model_executor/models)."""
 
 _FIELDS = {
-    "ngram_vocab_size_ratio": "embeddings of n-grams (longcat_flash_ngram.py)",
     "use_long_context": "a context longer than the one that config.json states (configuration_zamba2.py)",
     "loop_num": "layers that run several times (iquest_loopcoder.py)",
     "param_sink_number": "keys and values kept as parameters (openpangu.py)",
@@ -44,6 +43,8 @@ def refuse_unread(config: Config) -> None:
     hidden = config.get("hidden_size")
     if model_type == "opt" and config.get("word_embed_proj_dim", hidden) != hidden:
         found = "an embedding narrower than the layers (opt.py)"
+    if config.get("ngram_vocab_size_ratio") and model_type != "longcat_flash":
+        found = "embeddings of n-grams (longcat_flash_ngram.py)"
     if model_type == "gpt_bigcode" and config.get("multi_query") is False:
         found = "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank"
     if model_type == "olmo_hybrid" and config.get("linear_use_gate") is False:
