@@ -11,6 +11,7 @@ from generator.catalogue.engines import engine
 from generator.errors import RequestError, SourceError
 from generator.models.plan import Plan
 from generator.models.value import Value
+from generator.operations.anchoring import anchored
 from generator.rendering import copier_driver, repository, store
 from generator.rendering.answers import checked_naming
 from generator.rendering.git import isolated
@@ -65,7 +66,8 @@ def generate(
     """
     place = _vacant(destination)
     naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci})
-    wanted = concrete(request)
+    stated = anchored({name: getattr(request, name) for name in ("model", "source", "overrides")})
+    wanted = concrete(request.model_copy(update=stated))
     known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
     plan = workflow.plan_for(wanted, known)
     copier_ext.refuse_unfit(plan)

@@ -14,6 +14,7 @@ from generator.models.request import Request
 from generator.models.update import Change, UpdateSummary
 from generator.models.value import problem
 from generator.operations import journal
+from generator.operations.anchoring import anchored
 from generator.operations.generate import concrete
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
 from generator.operations.settle import settle_profile
@@ -61,7 +62,8 @@ def update(
     with isolated():
         before = read(place)
         repository.refuse_unready(place)
-        moved = carried(before, changes or {}, keep_defaults=keep_defaults)
+        named = anchored(changes or {}, str(before.values.get("source") or "auto"))
+        moved = carried(before, named, keep_defaults=keep_defaults)
         data = _changed(before, moved.changes, offline=offline, progress=progress)
         target = _target(before, packaged, upgrade=upgrade, ref=ref)
         edited = edits(place, before, render=compare, packaged=packaged)

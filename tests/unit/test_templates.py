@@ -166,6 +166,13 @@ def test_a_local_path_stays_one_value_in_yaml(hostile):
     assert values["modelVolume"]["hostPath"]["path"] == answers["model"]
 
 
+def test_a_relative_path_is_rendered_as_the_directory_that_was_read(tmp_path):
+    """Bare Copier records the model as it is typed; a container and a script in another directory see no `./llama`."""
+    repository = render(ANSWERS["local"] | {"model": "./llama"}, tmp_path)
+    named = [path for path in files(repository) if "./llama" in (repository / path).read_text(encoding="utf-8")]
+    assert sorted(named) == [".copier-answers.yml", "profile.yaml"]
+
+
 @pytest.mark.parametrize(("name", "service"), [("single", "vllm"), ("local", "vllm"), ("two_nodes", "head")])
 def test_a_local_draft_is_mounted_at_the_path_that_serve_yaml_names(tmp_path, name, service):
     repository = render(drafting(name, DRAFT), tmp_path)

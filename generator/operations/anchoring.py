@@ -1,0 +1,40 @@
+"""anchored(): a model's directory as it is recorded, by its absolute path; it means the same from anywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.sources.local import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HERE = frozenset({"auto", "local"})
+"""Sources of facts that read a directory where there is one."""
+
+
+def anchored(answers: Mapping[str, Any], source: str = "auto") -> dict[str, Any]:
+    """The answers with the directories that `model` and a draft model name now by their absolute paths.
+
+    `source` is where facts come from, where the answers do not say it; a name without a directory stays as it is.
+    """
+    found = dict(answers)
+    if found.get("model") and found.get("source", source) in _HERE:
+        found["model"] = _anchored(found["model"])
+    if found.get("overrides"):
+        found["overrides"] = {name: _override(name, value) for name, value in found["overrides"].items()}
+    return found
+
+
+def _override(name: str, value: Any) -> Any:
+    plain = name.removeprefix("--").replace("-", "_")
+    if plain == "spec_model" and isinstance(value, str):
+        return _anchored(value)
+    if plain == "speculative_config" and isinstance(value, dict) and isinstance(value.get("model"), str):
+        return value | {"model": _anchored(value["model"])}
+    return value
+
+
+def _anchored(model: str) -> str:
+    place = absolute(model)
+    return str(place) if place.is_dir() else model
