@@ -3,7 +3,7 @@
     python .github/scripts/write_config_keys.py vllm-0.19.1.tar.gz ... vllm-0.33.0.tar.gz
 
 A release's keys are the fields of its own configuration classes, its closed sets of values their `Literal`s, read and
-never run. A set that differs between releases, or that a validator widens, is left out.
+never run. A set that is open in some releases, or that a validator widens, is left out.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ HEADER = """\
 # name     the argument, or `argument.key` of a mapping inside it
 # source   vLLM's class, in vllm/config
 # keys     keys of all releases read that have the argument, save those of since and until
-# since    first release that has the key, where the oldest one read with the argument has it not
-# until    last release that has the key, where the newest one read with the argument has it not
-# choices  values of a key that takes no other, where they are the same in all releases that have it
+# since    first release that has the key, where the oldest one read with the argument has it not; `key.value` likewise
+#          of one of its choices, where the oldest one read with the key has it not
+# until    last release that has the key, or the choice, where the newest one has it not
+# choices  values of a key that takes no other
 # any_case keys under choices that take a word in any case
 """
 ASKED_LATER = {"speculative_config": "SpeculativeConfig"}
 """Arguments that the parser takes as any mapping, and a class refuses later (engine/arg_utils.py)."""
 ENUMS = ("CUDAGraphMode", "CompilationMode")
 """Enumerations that a validator reads from a name in any case (config/compilation.py)."""
+PLANNED = frozenset({"speculative_config.method"})
+"""Closed sets that the planner's own checks answer for, with the ways to draft that it counts."""
 GIVEN_BY_VLLM = ("target_model_config", "target_parallel_config", "draft_model_config", "draft_parallel_config")
 """Fields that hold vLLM's own objects and no value that a person can write."""
 
@@ -189,33 +192,48 @@ def union(annotation: ast.expr) -> list[ast.expr]:
 
 def row(name: str, held: dict[str, tuple[str, Keys]]) -> str:
     """One TOML row; a key that left and came back would need two, and there is none."""
-    versions = list(held)
-    since: dict[str, str] = {}
-    until: dict[str, str] = {}
+    keys = {version: keys for version, (_, keys) in held.items()}
+    names = sorted({key for given in keys.values() for key in given})
+    since, until = spans({key: [key in given for given in keys.values()] for key in names}, list(held))
     choices: dict[str, list[Any]] = {}
-    any_case: list[str] = []
-    keys = sorted({key for _, keys in held.values() for key in keys})
-    for key in keys:
-        having = [version for version in versions if key in held[version][1]]
-        if having != versions[versions.index(having[0]) : versions.index(having[-1]) + 1]:
-            raise SystemExit(f"{name}.{key} left and came back: give the table a second row for it")
-        since |= {key: having[0]} if having[0] != versions[0] else {}
-        until |= {key: having[-1]} if having[-1] != versions[-1] else {}
-        spoken = {held[version][1][key] for version in having}
-        if len(spoken) == 1 and (one := spoken.pop()).choices:
-            choices[key] = list(one.choices)
-            any_case += [key] * one.any_case
-    lines = ["[[argument]]", f'name = "{name}"', f'source = "vllm/config/{held[versions[-1]][0]}"']
-    lines += [f"keys = {json.dumps(keys)}"]
-    lines += [f"{column} = {inline(given)}" for column, given in (("since", since), ("until", until)) if given]
-    lines += [f"choices = {inline(choices)}"] * bool(choices)
+    for key in names:
+        having = {version: given[key] for version, given in keys.items() if key in given}
+        if f"{name}.{key}" not in PLANNED and all(one.choices for one in having.values()):
+            choices[key] = list(dict.fromkeys(word for one in reversed(having.values()) for word in one.choices))
+            words = {f"{key}.{word}": [word in one.choices for one in having.values()] for word in choices[key]}
+            first, last = spans(words, list(having))
+            since, until = since | first, until | last
+    newest = list(held)[-1]
+    any_case = [key for key in choices if key in keys[newest] and keys[newest][key].any_case]
+    lines = ["[[argument]]", f'name = "{name}"', f'source = "vllm/config/{held[newest][0]}"']
+    lines += [f"keys = {json.dumps(names)}"]
+    columns = (("since", since), ("until", until), ("choices", choices))
+    lines += [f"{column} = {inline(given)}" for column, given in columns if given]
     lines += [f"any_case = {json.dumps(any_case)}"] * bool(any_case)
     return "\n".join(lines) + "\n"
 
 
+def spans(held: dict[str, list[bool]], versions: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """First and last release of each name, where it is not the first or the last of all."""
+    since: dict[str, str] = {}
+    until: dict[str, str] = {}
+    for name, having in held.items():
+        first, last = having.index(True), len(having) - 1 - having[::-1].index(True)
+        if not all(having[first : last + 1]):
+            raise SystemExit(f"{name} left and came back: give the table a second row for it")
+        since |= {name: versions[first]} if first else {}
+        until |= {name: versions[last]} if last < len(having) - 1 else {}
+    return since, until
+
+
 def inline(given: dict[str, Any]) -> str:
     """An inline table."""
-    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in given.items()) + " }"
+    return "{ " + ", ".join(f"{quoted(key)} = {json.dumps(value)}" for key, value in given.items()) + " }"
+
+
+def quoted(key: str) -> str:
+    """A key of a table, in quotation marks where it is more than a word."""
+    return key if key.replace("_", "").isalnum() else json.dumps(key)
 
 
 if __name__ == "__main__":

@@ -30,10 +30,13 @@ class ConfigKeysRow(Row):
         return MappingKeys(
             name=self.name,
             keys=held,
-            choices={key: words for key, words in self.choices.items() if key in held},
+            choices={key: self._words(key, version) for key in self.choices if key in held},
             any_case=self.any_case,
             elsewhere={key: self._when(key, version) for key in self.keys if key not in held},
         )
+
+    def _words(self, key: str, version: str) -> tuple[str | int, ...]:
+        return tuple(word for word in self.choices[key] if self._is_in(f"{key}.{word}", version))
 
     def _is_in(self, key: str, version: str) -> bool:
         since, until = self.since.get(key, _OLDEST), self.until.get(key, _NEWEST)

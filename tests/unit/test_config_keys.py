@@ -22,6 +22,7 @@ from generator.workflow import facts_for, plan_for
         ("kv_transfer_config", {"kv_connector": "NixlConnector", "kv_role": "x"}, "kv_producer, kv_both, kv_consumer"),
         ("kv_transfer_config", {"kv_rank": 0}, r"vLLM 0\.31\.0 and older has it"),
         ("speculative_config", {"method": "mtp", "num_spec_tokens": 1}, "nearest: num_speculative_tokens"),
+        ("speculative_config", {"rejection_sample_method": "fly"}, "one of standard, synthetic, block, not 'fly'"),
         ("structured_outputs_config", {"backend": "zz"}, "takes one of auto, xgrammar, guidance"),
     ],
 )
@@ -54,6 +55,7 @@ def test_a_key_belongs_to_the_releases_that_have_it():
         engine("0.32.0").check("compilation_config", {"pass_config": {"enable_sp": True}})
     with pytest.raises(RequestError, match=r"vLLM 0\.33\.0 and newer has it"):
         engine("0.32.0").check("speculative_config", {"xpress_topc": 4})
+    engine("0.33.0").check("speculative_config", {"rejection_sample_method": "fly"})
 
 
 @pytest.mark.parametrize("version", known_versions())
