@@ -77,6 +77,8 @@ class Architecture(Value):
     """Where the decoder layers lie, as quantization lists spell it once tower prefixes are dropped."""
     extra: tuple[Matrix, ...] = ()
     """Tensors of the decoder outside its layers, beyond embedding, final norm and head."""
+    shared: tuple[Matrix, ...] = ()
+    """Tensors of the blocks that hybrid layers share, `copies` of each block; the layers run them in turn (Zamba2)."""
     towers: tuple[Tower, ...] = ()
     drafts: tuple[Layer, ...] = ()
     """Multi-token-prediction layers of the checkpoint, loaded only for speculative decoding."""

@@ -16,7 +16,7 @@ import pytest
 from generator.errors import GeneratorError, UnknownFactError, UnsupportedArchitectureError
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache import CacheSettings, cache_layout
-from generator.planning.weights import rank_weights
+from generator.planning.weights import model_totals, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "registry" / "text_generation.json"
@@ -83,6 +83,7 @@ def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
         ("olmo_hybrid_d", "layer_types", ["linear_attention", "retention"] * 3, "retention"),
         ("step3_text", "moe_layers_enum", None, "moe_layers_enum"),
         ("step3_text", "share_expert_dim", None, "step3_text"),
+        ("zamba2", "num_mem_blocks", 0, "num_mem_blocks"),
         ("zamba2", "layers_block_type", ["mamba", "hybrid", "attention"] * 4, "attention"),
     ],
 )
@@ -110,6 +111,16 @@ def test_what_a_family_has_no_rule_for_is_refused_by_name(name: str, field: str,
 def test_tables_of_positions_are_the_buffers_of_the_class(name: str, fields: dict[str, int], size: int) -> None:
     """Buffers of vLLM 0.32's classes on the meta device: `cos_sin_cache`, and GPT-BigCode's mask."""
     assert read_architecture(FAMILIES[name]["config"] | fields).rotary_bytes == size
+
+
+def test_a_step_reads_shared_blocks_for_each_layer_that_runs_them() -> None:
+    """Zamba2, 5 hybrid layers over 2 blocks: projections of attention and network, norms (vLLM 0.32 zamba2.py)."""
+    architecture = read_architecture(FAMILIES["zamba2"]["config"])
+    block = 6144 * 2048 + 1024 * 2048 + 8192 * 1024 + 1024 * 4096 + 3 * 1024
+    weights, totals = rank_weights(architecture).worst, model_totals(architecture)
+    assert weights.reread_bytes == 3 * 2 * block
+    assert weights.always_read_bytes == weights.total_bytes - weights.by_part["embed"] + 3 * 2 * block
+    assert totals.active_parameters == totals.parameters
 
 
 def test_longcat_is_known_by_its_class_where_no_model_type_is_named() -> None:

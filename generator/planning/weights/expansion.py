@@ -6,6 +6,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from generator.models.attention import Parallel
 from generator.models.matrix import Matrix, Shard
 from generator.models.value import Value
 from generator.planning.weights.feed_forwards import feed_forward_matrices
@@ -32,7 +33,7 @@ class WeightModule(Value):
     matrix: Matrix
     place: Place = "layer"
     layers: tuple[int, ...] = ()
-    """Decoder layers that hold the matrix, in order."""
+    """Decoder layers that hold the matrix, in order; of one that they share, those that run it."""
     count: int = 1
     """Equal modules outside the decoder, such as a tower's blocks."""
 
@@ -43,6 +44,7 @@ def modules(architecture: Architecture, drafts: int = 0) -> tuple[WeightModule, 
     return (
         *_embedding(architecture),
         *_decoder(architecture),
+        *_shared(architecture),
         *_towers(architecture),
         *_drafts(architecture, drafts),
     )
@@ -72,6 +74,18 @@ def _decoder(architecture: Architecture) -> Iterator[WeightModule]:
         for matrix in layer_matrices(architecture.layer_kinds[kind], architecture):
             name = f"{architecture.layers_name}.{{L}}.{matrix.name}"
             yield WeightModule(name=name, matrix=matrix, layers=tuple(layers))
+
+
+def _shared(architecture: Architecture) -> Iterator[WeightModule]:
+    """Blocks that hybrid layers share: held once each, run by every one of these layers."""
+    running = tuple(
+        number
+        for number, layer in enumerate(architecture.layers)
+        if isinstance(layer.mixer, Parallel) and layer.mixer.shared_attention
+    )
+    for matrix in architecture.shared:
+        one = matrix.model_copy(update={"copies": 1})
+        yield WeightModule(name=f"model.{matrix.name}", matrix=one, place="first", layers=running, count=matrix.copies)
 
 
 def _embedding(architecture: Architecture) -> Iterator[WeightModule]:

@@ -39,6 +39,8 @@ class StageWeights(Value):
     end_layer: int
     by_part: dict[Part, int]
     by_dtype: dict[DType, int]
+    reread_bytes: int = 0
+    """Bytes that a decode step reads beyond the first time, because layers share them."""
 
     @property
     def total_bytes(self) -> int:
@@ -54,10 +56,10 @@ class StageWeights(Value):
     def always_read_bytes(self) -> int:
         """Bytes that every decode step reads: all but routed experts, towers and the embedding's other rows.
 
-        A tied embedding is read as the head; a draft model has steps of its own.
+        A tied embedding is read as the head; a draft model has steps of its own; what layers share is read by each.
         """
         unread = sum(self.by_part.get(part, 0) for part in ("experts", "vision", "embed", "draft"))
-        return self.total_bytes - unread
+        return self.total_bytes - unread + self.reread_bytes
 
     def grown(self, part: Part, size: int, dtype: DType | None = None) -> StageWeights:
         """The stage with `size` more bytes of a part, and of a dtype where all of them are of one."""
@@ -116,6 +118,7 @@ def rank_weights(
     bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
     by_part: list[Counter[Part]] = [Counter() for _ in bounds]
     by_dtype: list[Counter[DType]] = [Counter() for _ in bounds]
+    reread = [0] * len(bounds)
     for module, stored in _entries(architecture, quantization, drafts):
         matrix = module.matrix
         if language_model_only and matrix.part == "vision":
@@ -127,12 +130,18 @@ def rank_weights(
         total = sum(size for _, size in sizes)
         for stage, count in _stages(module, stored, bounds):
             by_part[stage][matrix.part] += total * count
+            if module.place != "layer":
+                reread[stage] += total * max(len(module.layers) - count, 0)
             for number_format, size in sizes:
                 by_dtype[stage][number_format] += size * count
     return RankWeights(
         stages=tuple(
             StageWeights.model_construct(
-                first_layer=first, end_layer=end, by_part=dict(by_part[i]), by_dtype=dict(by_dtype[i])
+                first_layer=first,
+                end_layer=end,
+                by_part=dict(by_part[i]),
+                by_dtype=dict(by_dtype[i]),
+                reread_bytes=reread[i],
             )
             for i, (first, end) in enumerate(bounds)
         )

@@ -26,7 +26,7 @@ class ModelTotals(Value):
 
 def model_totals(architecture: Architecture, quantization: Quantization | None = None) -> ModelTotals:
     """Parameters and bytes of the model as one rank would hold it all."""
-    held = [(one.matrix, len(one.layers) or one.count) for one in modules(architecture)]
+    held = [(one.matrix, len(one.layers) if one.place == "layer" else one.count) for one in modules(architecture)]
     return ModelTotals(
         parameters=sum(matrix.parameters * count for matrix, count in held),
         active_parameters=sum(matrix.active_parameters * count for matrix, count in held),

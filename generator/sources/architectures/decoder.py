@@ -75,6 +75,7 @@ class Decoder(NamedTuple):
     layers: tuple[Layer, ...]
     drafts: tuple[Layer, ...] = ()
     extra: tuple[Matrix, ...] = ()
+    shared: tuple[Matrix, ...] = ()
     tied: bool = False
     """Whether the head is tied where config.json does not say."""
     norm_bias: bool = False
@@ -126,6 +127,7 @@ def assemble(
         head_every_stage=text.get("model_type") in HEAD_EVERY_STAGE,
         layers_name=decoder.layers_name,
         extra=(*decoder.extra, *pooling_heads(config, class_name(config), hidden)),
+        shared=decoder.shared,
         towers=towers,
         drafts=decoder.drafts,
         prefix_lm=is_prefix_lm(config, text),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import Parallel
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
@@ -36,7 +37,7 @@ def zamba2_decoder(text: Config) -> Decoder:
         for layer in plain
     )
     hybrids = sum(isinstance(mixer, Parallel) for mixer in found)
-    return Decoder(layers=layers, tied=True, extra=(*_blocks(text), *_adapters(text, hybrids)))
+    return Decoder(layers=layers, tied=True, extra=_adapters(text, hybrids), shared=_blocks(text))
 
 
 def _inner(text: Config) -> int:
@@ -44,9 +45,15 @@ def _inner(text: Config) -> int:
 
 
 def _blocks(text: Config) -> tuple[Matrix, ...]:
-    """The shared blocks: attention over the state beside the embedding, so twice as wide, and a gated network."""
+    """The shared blocks: attention over the state beside the embedding, so twice as wide, and a gated network.
+
+    Raises:
+        UnsupportedArchitectureError: there is no block to share.
+    """
     hidden, inner = integer(text, "hidden_size"), _inner(text)
     count = integer(text, "num_mem_blocks", default=1)
+    if count <= 0:
+        raise UnsupportedArchitectureError(f"config.json of model_type 'zamba2' gives num_mem_blocks {count}")
     rows: tuple[tuple[str, int, int, Shard, Part], ...] = (
         *((f"self_attn.{name}_proj", 2 * hidden, 2 * hidden, "column", "attention") for name in "qkv"),
         ("self_attn.o_proj", hidden, 2 * hidden, "row", "attention"),
