@@ -52,6 +52,9 @@ def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, An
     [
         ("hrm_text", {}),
         ("iquestloopcoder", {"loop_num": 2}),
+        ("gemma3_text", {"architectures": ["Rnj1ForCausalLM"]}),
+        ("gemma3_text", {"layer_types": ["chunked_attention", "full_attention"]}),
+        ("k2_horizon", {}),
         ("deepseek_v3", {"ngram_vocab_size_ratio": 78}),
         ("gpt_bigcode", {"multi_query": False}),
         ("olmo_hybrid", {"linear_use_gate": False}),
@@ -64,7 +67,7 @@ def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, An
     ],
 )
 def test_a_family_with_tensors_that_no_reader_builds_is_refused_by_name(
-    model_type: str, fields: dict[str, int]
+    model_type: str, fields: dict[str, Any]
 ) -> None:
     common = {"hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 1000}
     with pytest.raises(UnsupportedArchitectureError, match=model_type):

@@ -180,9 +180,10 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
     chunk = config.get("attention_chunk_size")
     sizes: dict[str, int | None] = {"sliding_attention": window, "chunked_attention": chunk}
     for word in words:
-        if word not in {*sizes, "full_attention"}:
+        if word not in {*sizes, "full_attention"} or (word == "chunked_attention" and not chunk):
             raise UnsupportedArchitectureError(
                 f"model_type {config.get('model_type')!r} declares layer_types {word!r}, which is not known"
+                + (" without attention_chunk_size" if word == "chunked_attention" else "")
             )
     return tuple((word, sizes.get(word)) for word in words)
 

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 _MODEL_TYPES = {
     "hrm_text": "two stacks that run in cycles, each cycle with a cache of its own (hrm_text.py)",
     "iquestloopcoder": "layers that run twice, each with two caches (iquest_loopcoder.py)",
+    "k2_horizon": "experts in the attention's values, which each step stacks anew (k2_horizon.py)",
     "persimmon": "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank",
     "diffllama": "attention by differences, which vLLM has no class for",
     "step1": "square-root ALiBi, which vLLM's usual backends lack (step1.py)",
 }
 """What each family has beyond standard fields (vLLM 0.32 model_executor/models)."""
+
+_CLASSES = {"Rnj1ForCausalLM": "an argument of its attention that only TRITON_ATTN takes (rnj1.py)"}
+"""What a class has that another of the same `model_type` has not."""
 
 _FIELDS = {
     "use_long_context": "a context longer than the one that config.json states (configuration_zamba2.py)",
@@ -40,6 +44,8 @@ def refuse_unread(config: Config) -> None:
     """
     model_type = str(config.get("model_type", ""))
     found = _MODEL_TYPES.get(model_type) or next((why for field, why in _FIELDS.items() if config.get(field)), None)
+    named = (_CLASSES[name] for name in config.get("architectures") or () if name in _CLASSES)
+    found = found or next(named, None)
     hidden = config.get("hidden_size")
     if model_type == "opt" and config.get("word_embed_proj_dim", hidden) != hidden:
         found = "an embedding narrower than the layers (opt.py)"
