@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import ValidationError
 
 from generator.errors import RequestError, SourceError
-from generator.models.value import Value
+from generator.models.request import CI, Artefact, Request
+from generator.models.value import Value, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +64,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_STATED = {"dtype": "auto", "quantization": "none", "kv_cache_dtype": "auto"}
 
 
+class _Naming(Value):
+    """What a profile states beside the request."""
+
+    service: str = "any"
+    artefacts: tuple[Artefact, ...] = ()
+    ci: CI = "none"
+
+
 class Profile(Value):
     """A profile file, parsed: the answers that it states and what it states in vain."""
 
@@ -74,7 +84,8 @@ def load_profile(path: Path) -> Profile:
 
     Raises:
         SourceError: the file cannot be read.
-        RequestError: it is not YAML, or a section or key is unknown; names the line and the field.
+        RequestError: it is not YAML, a section or key is unknown or stated twice, or a value is no such answer; names
+            the line and the field.
     """
     root = _parse(path)
     answers: dict[str, Any] = {}
@@ -93,7 +104,7 @@ def load_profile(path: Path) -> Profile:
             overrides |= {} if value in (None, _NOT_STATED.get(name)) else {name: value}
         elif key in _ANSWERS[section]:
             name = _ANSWERS[section][key]
-            answers |= {} if value is None else {name: _translated(name, value)}
+            answers |= {} if value is None else {name: _answer(name, value, f"{path} line {line}: {field}")}
         else:
             known = sorted({*_ANSWERS[section], *_ENGINE.get(section, {})})
             raise RequestError(f"{path} line {line}: unknown key {field!r}; known in {section}: {', '.join(known)}")
@@ -121,6 +132,7 @@ def _parse(path: Path) -> yaml.MappingNode:
 
 def _entries(root: yaml.MappingNode, path: Path) -> Iterator[tuple[str, int, Any]]:
     """`section.key`, its line and its value, for every key of every section that is ours to read."""
+    _refuse_twice(root, path, "")
     for section_node, body in root.value:
         section, line = section_node.value, section_node.start_mark.line + 1
         if section in ("profile_version", "resolved"):
@@ -133,8 +145,18 @@ def _entries(root: yaml.MappingNode, path: Path) -> Iterator[tuple[str, int, Any
             if body.tag == "tag:yaml.org,2002:null":
                 continue
             raise RequestError(f"{path} line {line}: section {section} must be a mapping of keys to values")
+        _refuse_twice(body, path, f"{section}.")
         for key, value in body.value:
             yield f"{section}.{key.value}", key.start_mark.line + 1, _value(value, path)
+
+
+def _refuse_twice(node: yaml.MappingNode, path: Path, above: str) -> None:
+    """Return only where every key of the mapping stands once: YAML's reader would keep the last without a word."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise RequestError(f"{path} line {key.start_mark.line + 1}: {above}{key.value} is stated twice: keep one")
+        seen.add(key.value)
 
 
 def _value(node: yaml.Node, path: Path) -> Any:
@@ -153,6 +175,17 @@ def _mapping(value: Any, path: Path, line: int, field: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RequestError(f"{path} line {line}: {field} must be a mapping of vLLM arguments to values")
     return {str(key).replace("-", "_"): item for key, item in value.items()}
+
+
+def _answer(name: str, value: Any, where: str) -> Any:
+    """The answer that the value states, as the file writes it."""
+    found = _translated(name, value)
+    shape = Request if name in Request.model_fields else _Naming
+    try:
+        shape.model_validate({"model": "any"} | {name: found} if shape is Request else {name: found})
+    except ValidationError as error:
+        raise RequestError(f"{where}: {problem(error)[1]}, got {value!r}") from error
+    return found
 
 
 def _translated(name: str, value: Any) -> Any:

@@ -85,6 +85,15 @@ def test_a_superseded_key_warns_with_its_line(tmp_path):
         pytest.param("just words\n", "expected the sections", id="no mapping"),
         pytest.param("outputs:\n  vllm_args: 3\n", "line 2: outputs.vllm_args must be a mapping", id="bad arguments"),
         pytest.param("model:\n  id: !!python/object:os.system x\n", "line 2", id="hostile tag"),
+        pytest.param("hardware:\n  gpu: L4\n  gpus: many\n", "line 3: hardware.gpus: .*'many'", id="no number"),
+        pytest.param("hardware: {gpus: 1.5}\n", "line 1: hardware.gpus: .*1.5", id="half a GPU"),
+        pytest.param("workload:\n  mode: fast\n", "line 2: workload.mode: .*'fast'", id="no such choice"),
+        pytest.param("policy:\n  headroom_gb: -1\n", "line 2: policy.headroom_gb: .*-1", id="out of range"),
+        pytest.param("outputs:\n  emit: [helm]\n", "line 2: outputs.emit: .*'helm'", id="no such artefact"),
+        pytest.param("outputs: {emit: compose}\n", "line 1: outputs.emit: .*'compose'", id="no list"),
+        pytest.param("outputs: {ci: jenkins}\n", "line 1: outputs.ci: .*'jenkins'", id="no such CI"),
+        pytest.param("model: {id: a}\nmodel: {id: b}\n", "line 2: model is stated twice", id="section twice"),
+        pytest.param("model:\n  id: a\n  id: b\n", "line 3: model.id is stated twice", id="key twice"),
     ],
 )
 def test_a_broken_profile_names_line_and_field(tmp_path, text, said):
