@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from generator.operations.generate import Generated
 
 _EMIT = {"k8s": "kubernetes"}
+_GIT_HELP = "Make it a git repository with one commit; neither: unless it lies in one."
 _SHOWN = 24
 
 
@@ -32,7 +33,7 @@ def generate(
     service: Annotated[str, typer.Option("--service", help="Name of the deployment.")] = "",
     ci: Annotated[str, typer.Option("--ci", help="Jobs for github, gitlab or none.")] = "",
     template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",
-    git: Annotated[bool, typer.Option("--git/--no-git", help="Make it a git repository with one commit.")] = True,
+    git: Annotated[bool | None, typer.Option("--git/--no-git", help=_GIT_HELP, show_default=False)] = None,
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
@@ -101,10 +102,13 @@ def _show(made: Generated) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
     place = escape(str(made.path))
-    which = f"(template {made.template}, commit {made.commit or 'none'})"
+    commit = "not committed" if made.within else f"commit {made.commit or 'none'}"
+    which = f"(template {made.template}, {commit})"
     console.show(f"[green]generated[/green] {place} {which}", whole=True)
     for name in made.files[:_SHOWN]:
         console.show(f"  {escape(name)}")
     if len(made.files) > _SHOWN:
         console.show(f"  and {len(made.files) - _SHOWN} more")
-    console.out(f"\nNext: cd {shlex.quote(str(made.path))} && make help, then read README.md")
+    words = f"cd {shlex.quote(str(made.path))}"
+    words += ' && git add . && git commit -m "Add a deployment"' if made.within else ""
+    console.out(f"\nNext: {words} && make help, then read README.md")

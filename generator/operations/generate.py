@@ -30,7 +30,9 @@ class Generated(Value):
 
     path: Path
     commit: str | None
-    """Id of its first commit; None where none was asked for."""
+    """Id of its first commit; None where none was asked for, or another repository holds it."""
+    within: Path | None
+    """The git repository that it lies in, which is to track it; None where it is its own, or none was asked for."""
     template: str
     """Version of the template, or `worktree`."""
     files: tuple[str, ...]
@@ -47,7 +49,7 @@ def generate(
     ci: str | None = None,
     template: str | None = None,
     offline: bool = False,
-    commit: bool = True,
+    commit: bool | None = None,
     facts: ModelFacts | None = None,
     progress: Callable[[int, int], None] | None = None,
     packaged: Path = store.PACKAGED,
@@ -56,7 +58,8 @@ def generate(
     """Plan `request` and render it into a new or empty `destination`; a failure leaves nothing behind.
 
     `template` is a released version or `worktree`; None is the newest that this package ships. With `commit`
-    the files become a git repository with one commit. `facts` are used where the caller has them already.
+    the files become a git repository with one commit; None does so only where no repository is around them already,
+    which would keep nothing of an inner one but its commit's id. `facts` are used where the caller has them already.
 
     Raises:
         RequestError: the destination is taken, or the request contradicts itself.
@@ -78,9 +81,11 @@ def generate(
         used = _render(made, answers, template, packaged, checkout)
         files = tuple(sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()))
         title = f"Deploy {wanted.model} on {wanted.gpus * wanted.nodes} x {wanted.gpu}"
-        first = repository.create(made, f"{title}\n\nRendered by vllm-wizard, template {used}.") if commit else None
+        within = repository.enclosing(place) if commit is None else None
+        own = commit or (commit is None and within is None)
+        first = repository.create(made, f"{title}\n\nRendered by vllm-wizard, template {used}.") if own else None
         _move(made, place)
-    return Generated(path=place, commit=first, template=used, files=files, plan=plan)
+    return Generated(path=place, commit=first, within=within, template=used, files=files, plan=plan)
 
 
 def concrete(request: Request) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
@@ -12,7 +13,6 @@ from generator.rendering.git import git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}
@@ -105,6 +105,15 @@ def keep_dropped(root: Path, names: Sequence[str]) -> None:
 def committed(root: Path, name: str) -> bytes:
     """Content of a file under `root` as of the last commit, its line ends as git printed them."""
     return git("show", f"HEAD:./{name}", at=root).encode("utf-8", "surrogateescape")
+
+
+def enclosing(place: Path) -> Path | None:
+    """The git repository that would track a new directory at `place`; None where none would, or it is ignored there."""
+    above = next(folder for folder in place.parents if folder.is_dir())
+    found = git("rev-parse", "--show-toplevel", at=above, accept=(0, 128)).rstrip("\n")
+    if not found or git("check-ignore", "--verbose", "--", f"{place}/", at=above, accept=(0, 1, 128)):
+        return None
+    return Path(found)
 
 
 def create(root: Path, message: str) -> str:

@@ -92,6 +92,21 @@ def test_the_newest_release_and_an_empty_directory_are_the_default(bundle, tmp_p
     assert sorted(path.name for path in place.iterdir()) == sorted({name.split("/")[0] for name in made.files})
 
 
+@pytest.mark.parametrize("ignored", [False, True], ids=["tracked", "ignored"])
+def test_a_deployment_inside_a_repository_becomes_a_part_of_it(bundle, tmp_path, ignored):
+    """Git keeps no file of a repository inside another: clones of the outer one would lack the deployment."""
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "--quiet", "--initial-branch=main")
+    (outer / ".gitignore").write_text("/deployments/\n" if ignored else "")
+    made = generate(request_for(), outer / "deployments" / "one", packaged=bundle, artefacts=["command"])
+    assert (made.within, made.commit is None) == ((None, False) if ignored else (outer, True))
+    assert (made.path / ".git").exists() is ignored
+    commit(outer)
+    kept = git(outer, "ls-files", "deployments").splitlines()
+    assert kept == ([] if ignored else sorted(f"deployments/one/{name}" for name in made.files))
+
+
 @pytest.mark.parametrize("content", ["directory", "file"])
 def test_a_taken_destination_is_refused(bundle, tmp_path, content):
     place = tmp_path / "taken"
