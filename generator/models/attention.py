@@ -40,6 +40,10 @@ class _Heads(Value):
     """True where the values are the keys' projection, so that no value projection is stored (Gemma 4)."""
     shares_kv_cache: bool = False
     """True where the layer reads the cache of an earlier layer and keeps none (Gemma 3n, Gemma 4)."""
+    runs_again: bool = False
+    """True where the layer runs an earlier layer's weights and holds none of its own (IQuest LoopCoder)."""
+    loop_windows: tuple[int, ...] = ()
+    """Windows of the caches that the layer's later runs fill, beside the one that its first run does."""
     alibi: bool = False
     """True where positions enter as ALiBi slopes, which some attention backends lack."""
     index_heads: int = 0

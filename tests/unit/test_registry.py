@@ -51,7 +51,9 @@ def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, An
     ("model_type", "fields"),
     [
         ("hrm_text", {}),
-        ("iquestloopcoder", {"loop_num": 2}),
+        ("iquestloopcoder", {"sliding_window": 4096}),
+        ("iquestloopcoder", {"dual_chunk_attention_config": {"chunk_size": 4096}}),
+        ("llama", {"loop_num": 2}),
         ("gemma3_text", {"architectures": ["Rnj1ForCausalLM"]}),
         ("gemma3_text", {"layer_types": ["chunked_attention", "full_attention"]}),
         ("k2_horizon", {}),
@@ -124,6 +126,13 @@ def test_a_step_reads_shared_blocks_for_each_layer_that_runs_them() -> None:
     assert weights.reread_bytes == 3 * 2 * block
     assert weights.always_read_bytes == weights.total_bytes - weights.by_part["embed"] + 3 * 2 * block
     assert totals.active_parameters == totals.parameters
+
+
+def test_a_step_reads_weights_as_often_as_its_layers_run() -> None:
+    """IQuest LoopCoder, which runs three layers three times: all but embedding and norms three times."""
+    weights = rank_weights(read_architecture(FAMILIES["iquestloop3"]["config"])).worst
+    once = weights.by_part["attention"] + weights.by_part["dense"] + 3 * 2 * 1024 * 2
+    assert weights.always_read_bytes == weights.total_bytes - weights.by_part["embed"] + 2 * once
 
 
 def test_longcat_is_known_by_its_class_where_no_model_type_is_named() -> None:

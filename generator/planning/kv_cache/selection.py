@@ -107,10 +107,20 @@ def attentions(mixer: Mixer) -> Iterator[Attention]:
         case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
             if not mixer.shares_kv_cache:
                 yield mixer
+                yield from _later_runs(mixer)
         case MLA() | CompressedMLA():
             yield mixer
         case _:
             return
+
+
+def _later_runs(mixer: Softmax) -> Iterator[SlidingWindow]:
+    """The windows that later runs of a layer keep beside its own cache (vLLM 0.32 iquest_loopcoder.py:120)."""
+    fields = mixer.model_dump(
+        exclude={"kind", "sliding_window", "loop_windows", "attention_chunk_size", "encoder_tokens"}
+    )
+    for window in mixer.loop_windows:
+        yield SlidingWindow(**fields, sliding_window=window)
 
 
 def model_heads(ctx: Context) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from generator.models.attention import Parallel
+from generator.models.attention import FullAttention, Parallel, SlidingWindow
 from generator.models.matrix import Matrix, Shard
 from generator.models.value import Value
 from generator.planning.weights.feed_forwards import feed_forward_matrices
@@ -71,9 +71,14 @@ def _decoder(architecture: Architecture) -> Iterator[WeightModule]:
         held[run.kind] += range(start, start + run.count)
         start += run.count
     for kind, layers in held.items():
-        for matrix in layer_matrices(architecture.layer_kinds[kind], architecture):
+        layer = architecture.layer_kinds[kind]
+        again = isinstance(layer.mixer, FullAttention | SlidingWindow) and layer.mixer.runs_again
+        for matrix in layer_matrices(layer, architecture):
             name = f"{architecture.layers_name}.{{L}}.{matrix.name}"
-            yield WeightModule(name=name, matrix=matrix, layers=tuple(layers))
+            if again:
+                yield WeightModule(name=name, matrix=matrix, place="first", layers=tuple(layers), count=0)
+            else:
+                yield WeightModule(name=name, matrix=matrix, layers=tuple(layers))
 
 
 def _shared(architecture: Architecture) -> Iterator[WeightModule]:

@@ -86,7 +86,10 @@ def _heads(mixer: _Heads, hidden_size: int) -> tuple[Matrix, ...]:
         return _latent(_expanded(mixer, mixer.low_rank), hidden_size)
     if mixer.shared_q_dim:
         return _from_shared_query(mixer, hidden_size)
-    q, kv = mixer.num_attention_heads, 0 if mixer.shares_kv_cache else mixer.num_key_value_heads
+    q, kv = (
+        mixer.num_attention_heads,
+        0 if mixer.shares_kv_cache and not mixer.runs_again else mixer.num_key_value_heads,
+    )
     queries = q * mixer.head_dim * (2 if mixer.output_gate else 1)
     return (
         _matrix("q_proj", queries, hidden_size, "column", q, bias=mixer.qkv_bias),

@@ -201,10 +201,24 @@ def _step3(config: Config) -> Mixers:
     return (shape,) * int(config["num_hidden_layers"])
 
 
+def _iquest_loop(config: Config) -> Mixers:
+    """IQuest LoopCoder: all layers run `loop_num` times; later runs read the first one's cache and a window's.
+
+    vLLM 0.32 model_executor/models/iquest_loopcoder.py.
+    """
+    runs, window = int(config.get("loop_num") or 2), int(config.get("loop_window_size") or 64)
+    first = heads(config, Traits(qkv_bias=False, named_head_dim=False))
+    again = first.model_copy(update={"runs_again": True, "shares_kv_cache": True})
+    count = int(config["num_hidden_layers"])
+    own = first.model_copy(update={"loop_windows": (window,) * (runs - 1)})
+    return (*((own,) * count), *((again,) * (count * (runs - 1))))
+
+
 MIXED: dict[str, Callable[[Config], Mixers]] = {
     "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
     "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas, "step3p5": _step3p5, "mimo_v2_flash": _mimo_v2,
     "mimo_v2": _mimo_v2, "whisper": _whisper, "laguna": _laguna, "dbrx": _dbrx,
     "minimax_m3": _minimax_m3, "minimax_m3_vl_text": _minimax_m3, "minicpm3": _minicpm3, "step3_text": _step3,
+    "iquestloopcoder": _iquest_loop,
 }  # fmt: skip
 """Readers by `model_type` of the text config."""

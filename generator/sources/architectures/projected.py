@@ -1,11 +1,12 @@
-"""MiniCPM3 and Step-3: heads behind projections of low rank, which vLLM caches as ordinary keys and values."""
+"""MiniCPM3, Step-3 and IQuest LoopCoder: ordinary keys and values behind projections or runs of their own kind."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.models.matrix import Matrix
 from generator.sources.architectures.attention import mixers
-from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
+from generator.sources.architectures.blocks import MixtureTraits, dense, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
@@ -30,5 +31,17 @@ def step3_decoder(text: Config) -> Decoder:
     return Decoder(layers=stack(mixers(text), feed_forwards(fields, _STEP3)))
 
 
-PROJECTED: dict[str, Callable[[Config], Decoder]] = {"minicpm3": minicpm3_decoder, "step3_text": step3_decoder}
+def iquest_loop_decoder(text: Config) -> Decoder:
+    """IQuest LoopCoder: Llama's layers, each with a gate between its two caches (vLLM 0.32 iquest_loopcoder.py)."""
+    found, queries = mixers(text), int(text["num_attention_heads"])
+    size = int(text["hidden_size"]) // queries
+    gate = Matrix(name="gate_proj", rows=queries, columns=size, bias=True, shard="column", part="attention")
+    return Decoder(layers=stack(found, (dense(text),) * len(found), extra=(gate,)))
+
+
+PROJECTED: dict[str, Callable[[Config], Decoder]] = {
+    "minicpm3": minicpm3_decoder,
+    "step3_text": step3_decoder,
+    "iquestloopcoder": iquest_loop_decoder,
+}
 """Readers by `model_type` of the text config."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _MODEL_TYPES = {
     "hrm_text": "two stacks that run in cycles, each cycle with a cache of its own (hrm_text.py)",
-    "iquestloopcoder": "layers that run twice, each with two caches (iquest_loopcoder.py)",
     "k2_horizon": "experts in the attention's values, which each step stacks anew (k2_horizon.py)",
     "persimmon": "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank",
     "diffllama": "attention by differences, which vLLM has no class for",
@@ -26,7 +25,7 @@ _CLASSES = {"Rnj1ForCausalLM": "an argument of its attention that only TRITON_AT
 
 _FIELDS = {
     "use_long_context": "a context longer than the one that config.json states (configuration_zamba2.py)",
-    "loop_num": "layers that run several times (iquest_loopcoder.py)",
+    "dual_chunk_attention_config": "attention in two kinds of chunks",
     "param_sink_number": "keys and values kept as parameters (openpangu.py)",
     "mova_num_experts": "experts in the attention's values (k2_horizon.py)",
 }
@@ -43,25 +42,38 @@ def refuse_unread(config: Config) -> None:
         UnsupportedArchitectureError: vLLM's class for it has tensors or caches of its own kind.
     """
     model_type = str(config.get("model_type", ""))
-    found = _MODEL_TYPES.get(model_type) or next((why for field, why in _FIELDS.items() if config.get(field)), None)
-    named = (_CLASSES[name] for name in config.get("architectures") or () if name in _CLASSES)
-    found = found or next(named, None)
-    hidden = config.get("hidden_size")
-    if model_type == "opt" and config.get("word_embed_proj_dim", hidden) != hidden:
-        found = "an embedding narrower than the layers (opt.py)"
-    if config.get("ngram_vocab_size_ratio") and model_type != "longcat_flash":
-        found = "embeddings of n-grams (longcat_flash_ngram.py)"
-    if model_type == "gpt_bigcode" and config.get("multi_query") is False:
-        found = "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank"
-    if model_type == "olmo_hybrid" and config.get("linear_use_gate") is False:
-        found = "linear attention without a gate, which vLLM refuses (olmo_gdn_linear_attn.py)"
-    if model_type == "deepseek_v2" and not config.get("qk_nope_head_dim"):
-        found = "ordinary heads instead of latents (deepseek_v2.py)"
-    needed = _NEEDED.get(model_type)
-    if needed and config.get(needed) is None:
-        found = f"a default of {needed} that config.json leaves out"
+    found = _named(config, model_type) or _particular(config, model_type)
     if found:
         raise UnsupportedArchitectureError(
             f"model_type {model_type!r} is not planned: it has {found}; a reader of the family would be needed "
             "(generator/sources/architectures)"
         )
+
+
+def _named(config: Config, model_type: str) -> str | None:
+    """What the family, the class or a field has by its name alone."""
+    classes = (_CLASSES[name] for name in config.get("architectures") or () if name in _CLASSES)
+    fields = (why for field, why in _FIELDS.items() if config.get(field))
+    return _MODEL_TYPES.get(model_type) or next(classes, None) or next(fields, None)
+
+
+def _particular(config: Config, model_type: str) -> str | None:
+    """What a family has only with some values of its fields."""
+    hidden, needed = config.get("hidden_size"), _NEEDED.get(model_type)
+    whole = "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank"
+    rows = (
+        (model_type == "opt" and config.get("word_embed_proj_dim", hidden) != hidden,
+         "an embedding narrower than the layers (opt.py)"),
+        (config.get("ngram_vocab_size_ratio") and model_type != "longcat_flash",
+         "embeddings of n-grams (longcat_flash_ngram.py)"),
+        (config.get("loop_num") and model_type != "iquestloopcoder",
+         "layers that run several times (iquest_loopcoder.py)"),
+        (model_type == "iquestloopcoder" and config.get("sliding_window"), "a window beside those of its later runs"),
+        (model_type == "gpt_bigcode" and config.get("multi_query") is False, whole),
+        (model_type == "olmo_hybrid" and config.get("linear_use_gate") is False,
+         "linear attention without a gate, which vLLM refuses (olmo_gdn_linear_attn.py)"),
+        (model_type == "deepseek_v2" and not config.get("qk_nope_head_dim"),
+         "ordinary heads instead of latents (deepseek_v2.py)"),
+        (needed and config.get(needed) is None, f"a default of {needed} that config.json leaves out"),
+    )  # fmt: skip
+    return next((why for odd, why in rows if odd), None)
