@@ -157,3 +157,27 @@ def test_an_eagle3_draft_holds_all_but_the_embedding_that_it_borrows(tp, expecte
 def test_a_field_that_the_family_needs_is_named():
     with pytest.raises(UnsupportedArchitectureError, match="n_mamba_heads"):
         read_architecture({**LLAMA, "model_type": "zamba2", "mamba_d_state": 64})
+
+
+NEMOTRON_H = {
+    "architectures": ["NemotronHForCausalLM"], "model_type": "nemotron_h", "hidden_size": 8192, "vocab_size": 131072,
+    "max_position_embeddings": 262144, "num_attention_heads": 64, "num_key_value_heads": 2, "head_dim": 128,
+    "mamba_num_heads": 256, "mamba_head_dim": 64, "n_groups": 8, "ssm_state_size": 128, "conv_kernel": 4,
+    "n_routed_experts": 512, "num_experts_per_tok": 22, "moe_intermediate_size": 5120, "moe_latent_size": 2048,
+    "n_shared_experts": 1, "moe_shared_expert_intermediate_size": 10240, "intermediate_size": 5120,
+    "tie_word_embeddings": False, "torch_dtype": "bfloat16", "num_nextn_predict_layers": 1,
+}  # fmt: skip
+
+
+def test_nemotron_h_drafts_are_read_in_each_of_transformers_spellings():
+    """With MTP vLLM 0.32 builds one attention layer more of Nemotron-3-Ultra, whose config.json lists words."""
+    letters = {**NEMOTRON_H, "hybrid_override_pattern": "ME*E", "mtp_hybrid_override_pattern": "*E"}
+    words = {**NEMOTRON_H, "layers_block_type": ["mamba", "moe", "attention", "moe"]}
+    newer = {**NEMOTRON_H, "layer_types": ["linear_attention", "moe", "full_attention", "moe"]}
+
+    spelt = read_architecture(letters)
+
+    assert [layer.mixer is not None for layer in spelt.drafts] == [True, False]
+    assert read_architecture({**words, "mtp_layers_block_type": ["attention", "moe"]}) == spelt
+    assert read_architecture({**newer, "mtp_layers_block_type": ["full_attention", "moe"]}) == spelt
+    assert read_architecture(newer) == spelt

@@ -18,7 +18,7 @@ from generator.sources.architectures.attention_softmax import Traits, heads
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def nemotron_h_mixers(config: Config) -> Mixers:
     """Nemotron-H: one letter a layer, M for Mamba-2, * for attention, - and E for feed-forward alone."""
-    pattern = config.get("hybrid_override_pattern") or _letters(config)
+    pattern = nemotron_h_pattern(config)
     # vLLM keeps the state in float32 unless config.json says otherwise (vLLM 0.32 models/config.py).
     mamba = Mamba2(
         num_heads=config["mamba_num_heads"],
@@ -46,7 +46,15 @@ def nemotron_h_mixers(config: Config) -> Mixers:
     return select(list(pattern), kinds, config.get("model_type"))
 
 
-def _letters(config: Config) -> str:
+def nemotron_h_pattern(config: Config) -> str:
+    """Nemotron-H's layers in order, a letter each."""
+    return config.get("hybrid_override_pattern") or pattern_letters(
+        config.get("layers_block_type") or config.get("layer_types")
+    )
+
+
+def pattern_letters(words: Sequence[str] | None) -> str:
+    """The letters that a list of layers spells out in older or newer words (Transformers' Nemotron-H config)."""
     letters = {
         "mamba": "M",
         "attention": "*",
@@ -55,8 +63,7 @@ def _letters(config: Config) -> str:
         "linear_attention": "M",
         "full_attention": "*",
     }
-    words = config.get("layers_block_type") or config.get("layer_types") or ()
-    return "".join(letters.get(word, "?") for word in words)
+    return "".join(letters.get(word, "?") for word in words or ())
 
 
 def _mamba2(config: Config, prefix: str = "mamba_", **more: Any) -> Mamba2:

@@ -9,6 +9,7 @@ from generator.models.attention import FullAttention
 from generator.models.feed_forward import Dense, FeedForward, MoE
 from generator.models.matrix import Matrix
 from generator.sources.architectures.attention import draft_count, mixers
+from generator.sources.architectures.attention_recurrent import nemotron_h_pattern, pattern_letters
 from generator.sources.architectures.blocks import (
     MixtureTraits,
     dense,
@@ -48,10 +49,7 @@ def gated_delta_decoder(text: Config) -> Decoder:
 
 def nemotron_h_decoder(text: Config) -> Decoder:
     """Nemotron-H: each layer is one mixer or one feed-forward block (model_executor/models/nemotron_h.py)."""
-    letters = text.get("hybrid_override_pattern") or "".join(
-        {"mamba": "M", "attention": "*", "mlp": "-", "moe": "E"}.get(word, "?")
-        for word in text.get("layers_block_type") or ()
-    )
+    letters = nemotron_h_pattern(text)
     blocks: dict[str, FeedForward | None] = {"-": None, "E": None}
     if "-" in letters:
         blocks["-"] = dense(text, gated=False, bias=bool(text.get("mlp_bias")), name="mixer")
@@ -67,8 +65,12 @@ def _nemotron_experts(text: Config) -> MoE:
 
 
 def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """Draft layers by `mtp_hybrid_override_pattern`, joined like DeepSeek's."""
-    pattern = str(text.get("mtp_hybrid_override_pattern") or "")
+    """Draft layers by `mtp_hybrid_override_pattern` or `mtp_layers_block_type`, joined like DeepSeek's.
+
+    Attention and experts where config.json names neither (Transformers' configuration_nemotron_h.py).
+    """
+    words = pattern_letters(text.get("mtp_layers_block_type"))
+    pattern = str(text.get("mtp_hybrid_override_pattern") or words or "*E")
     hidden = int(text["hidden_size"])
     joined = Matrix(name="eh_proj", rows=hidden, columns=2 * hidden, shard="column", part="dense")
     found: list[Layer] = []
