@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Config = Mapping[str, Any]
 
 _MODEL_TYPES = {
-    "hrm_text": "two stacks that run in cycles, each cycle with a cache of its own (hrm_text.py)",
+    "hrm_text": "prompts that attend both ways, for which vLLM schedules no part of a prompt (hrm_text.py)",
     "k2_horizon": "experts in the attention's values, which each step stacks anew (k2_horizon.py)",
     "persimmon": "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank",
     "diffllama": "attention by differences, which vLLM has no class for",
