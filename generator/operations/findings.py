@@ -58,7 +58,7 @@ def merged_answers(state: State) -> Iterator[str]:
 
 
 def edited_answers(state: State) -> Iterator[str]:
-    """The recorded plan was made for other answers ({}): `git checkout` the file, then use `vllm-wizard update`."""
+    """The recorded plan was made for other answers ({}): restore .copier-answers.yml, then use `vllm-wizard update`."""
     if state.other_inputs and not state.unmerged and not state.merged:
         yield _some(state.other_inputs)
 
@@ -170,7 +170,7 @@ def served_otherwise(state: State) -> Iterator[str]:
 
 def profile_otherwise(state: State) -> Iterator[str]:
     """profile.yaml states other answers than are recorded ({}): `vllm-wizard update --profile profile.yaml`."""
-    if _PROFILE in state.marked:
+    if _PROFILE in state.marked or not state.sound:
         return
     try:
         stated = load_profile(state.place / _PROFILE).answers

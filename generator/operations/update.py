@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from generator.models.value import problem
 from generator.operations import journal
 from generator.operations.anchoring import anchored
 from generator.operations.generate import concrete
+from generator.operations.handmade import explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
 from generator.operations.settle import settle_profile
 from generator.rendering import copier_driver, pristine, repository, store
@@ -23,7 +25,7 @@ from generator.rendering.answers import ANSWERS_FILE, INPUTS, Answers, checked_n
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _ABSENT = None
 
@@ -62,27 +64,35 @@ def update(
     with isolated():
         before = read(place)
         repository.refuse_unready(place)
-        named = anchored(changes or {}, str(before.values.get("source") or "auto"))
-        moved = carried(before, named, keep_defaults=keep_defaults)
-        data = _changed(before, moved.changes, offline=offline, progress=progress)
-        target = _target(before, packaged, upgrade=upgrade, ref=ref)
-        edited = edits(place, before, render=compare, packaged=packaged)
-        try:
-            copier_driver.update(place, data, source=before.source, ref=target, keep=_kept(place))
-            after = read_updated(place, before)
-            _refuse_drift(before, after, data)
-            settle_profile(place)
-            repository.keep_dropped(place, _edited_and_dropped(place, before, packaged))
-            report = _report(place, before, after, moved, edited)
-        except BaseException:
-            repository.restore(place)
-            raise
+        with explained(place, before):
+            named = anchored(changes or {}, str(before.values.get("source") or "auto"))
+            moved = carried(before, named, keep_defaults=keep_defaults)
+            data = _changed(before, moved.changes, offline=offline, progress=progress)
+            target = _target(before, packaged, upgrade=upgrade, ref=ref)
+            edited = edits(place, before, render=compare, packaged=packaged)
+            with _or_restored(place):
+                copier_driver.update(place, data, source=before.source, ref=target, keep=_kept(place))
+                after = read_updated(place, before)
+                _refuse_drift(before, after, data)
+                settle_profile(place)
+                repository.keep_dropped(place, _edited_and_dropped(place, before, packaged))
+                report = _report(place, before, after, moved, edited)
         journal.note(place, report.files)
     conflicts = report.files.conflicts
     if conflicts:
         names = ", ".join(conflicts)
         raise ConflictError(f"conflicts in {names}: resolve and commit them", files=conflicts, report=report)
     return report
+
+
+@contextmanager
+def _or_restored(place: Path) -> Iterator[None]:
+    """The tree as it was before, where what follows fails."""
+    try:
+        yield
+    except BaseException:
+        repository.restore(place)
+        raise
 
 
 def _changed(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ANSWERS_FILE = ".copier-answers.yml"
 INPUTS = (*Request.model_fields, "service", "artefacts", "ci")
 """Answers that are the user's; the rest is computed from them."""
+_RESTORE = (
+    f"restore it with `git checkout HEAD -- {ANSWERS_FILE}`, or from a commit that `git log -- {ANSWERS_FILE}` lists"
+)
 _COMPUTED = ("model_facts", "plan")
 """Answers that no other template has."""
 SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
@@ -107,9 +110,9 @@ def read(root: Path) -> Answers:
             f"{root} has no {ANSWERS_FILE}: name a repository that `vllm-wizard generate` made"
         ) from error
     except (OSError, yaml.YAMLError) as error:
-        raise RenderError(f"{path} cannot be read: restore it with `git checkout HEAD -- {ANSWERS_FILE}`") from error
+        raise RenderError(f"{path} cannot be read: {_RESTORE}") from error
     if not isinstance(content, dict) or "_src_path" not in content:
-        raise RenderError(f"{path} names no template: restore it with `git checkout HEAD -- {ANSWERS_FILE}`")
+        raise RenderError(f"{path} names no template: {_RESTORE}")
     if not content.get("_commit"):
         raise RenderError(
             f"{root} was rendered from a working tree, where no update can start: generate it from a release"

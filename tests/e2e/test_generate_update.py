@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -324,9 +325,20 @@ def test_a_refused_update_touches_nothing(deployment, bundle, changes, error, sa
 )
 def test_answers_edited_by_hand_are_refused(deployment, bundle, change, said):
     edit_answers(deployment, change)
-    with pytest.raises(RenderError, match=said):
+    with pytest.raises(RenderError, match=said) as refused:
         update(deployment, {}, packaged=bundle)
     assert git(deployment, "status", "--porcelain") == ""
+    way_out = re.search(r"`git checkout (\w+) -- \.copier-answers\.yml`, commit", str(refused.value))
+    git(deployment, "checkout", way_out[1], "--", ANSWERS)
+    commit(deployment)
+    assert update(deployment, {}, packaged=bundle).answers == ()
+
+
+def test_an_answer_of_another_kind_was_edited_by_hand(deployment, bundle):
+    """The plan's own refusal would name a flag that nobody gave."""
+    edit_answers(deployment, lambda content: content.update(gpus="banana"))
+    with pytest.raises(RenderError, match=r"gpus: .*valid integer.*edited by hand \(gpus\): `git checkout \w+ -- "):
+        update(deployment, {}, packaged=bundle)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Answers that somebody edited by hand: the recorded plan is not theirs, and Copier renders neither."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+import yaml
+
+from generator.errors import GeneratorError, RenderError, RequestError
+from generator.operations.state import State
+from generator.rendering.answers import ANSWERS_FILE, Answers, of
+from generator.rendering.git import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LOOKED_AT = 20
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@contextmanager
+def explained(place: Path, answers: Answers) -> Iterator[None]:
+    """Errors as they were raised, with the way out where it is the answers' file that somebody edited."""
+    try:
+        yield
+    except (RenderError, RequestError) as error:
+        way_out = advice(place, answers)
+        if not way_out:
+            raise
+        raise RenderError(f"{error}; {way_out}") from error
+
+
+def advice(place: Path, answers: Answers) -> str:
+    """What to do where the recorded plan is not that of the answers beside it; empty where it is."""
+    state = _state(place, answers)
+    if state.sound:
+        return ""
+    if state.merged:
+        return "run `vllm-wizard update --resolve`"
+    named = f" ({', '.join(state.other_inputs)})" if state.other_inputs else ""
+    commit = last_sound(place) or "COMMIT"
+    return (
+        f"{ANSWERS_FILE} was edited by hand{named}: `git checkout {commit} -- {ANSWERS_FILE}`, commit,"
+        " and give the answer to `vllm-wizard update`"
+    )
+
+
+def last_sound(place: Path) -> str:
+    """The newest commit whose answers and plan belong together, abbreviated; empty where none of the last ones has."""
+    listed = git("log", f"--max-count={_LOOKED_AT}", "--format=%h", "--", ANSWERS_FILE, at=place, accept=(0, 128))
+    for commit in listed.split():
+        try:
+            content = yaml.load(git("show", f"{commit}:./{ANSWERS_FILE}", at=place), Loader=_LOADER)  # noqa: S506 - a safe one
+            if _state(place, of(content)).sound:
+                return commit
+        except (GeneratorError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+            continue
+    return ""
+
+
+def _state(place: Path, answers: Answers) -> State:
+    return State(place=place, answers=answers, offline=True, render=False, today=date.min)
