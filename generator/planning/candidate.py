@@ -188,7 +188,7 @@ def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
         sequences = _own(case, "max_num_seqs", defaults.max_num_seqs)
         sequences = sequences or limits.sequence_limit(shape, defaults.max_num_seqs)
         chosen = _own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens) or limits.token_limit(
-            load, tokens, int(sequences.value), defaults.max_num_batched_tokens
+            load, tokens, int(sequences.value), defaults.max_num_batched_tokens, checks.least_tokens(case)
         )
         attempt = _Attempt(sequences, chosen)
         if (sequences.value, chosen.value) not in seen:

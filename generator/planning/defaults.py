@@ -11,6 +11,7 @@ from generator.models.release import release_key
 from generator.units import GIB
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
     from generator.models.hardware import GPU
 
 _LARGE_BYTES, _MEDIUM_BYTES = 160 * GIB, 70 * GIB
@@ -18,6 +19,12 @@ _GB10 = 121
 _GB10_IS_SMALL_SINCE = (0, 33)
 _A100 = 80
 """Capability of the GPUs that vLLM keeps small by name ("a100"), where NVML's name is not known."""
+_WHOLE_ITEMS_RAISE_SINCE = (0, 22)
+"""vLLM 0.22 engine/arg_utils.py: _get_min_mm_batched_tokens; before, its own default is too small to start."""
+_GEMMA4_VIDEO_TOKENS = 32 * (70 + 2 + 6)
+"""Frames of a video times their tokens and marks (vLLM 0.19 to 0.33 model_executor/models/gemma4_mm.py)."""
+_LARGEST_ITEMS = dict.fromkeys(("gemma4", "gemma4_unified"), _GEMMA4_VIDEO_TOKENS)
+"""Tokens of the largest input by model type, for those whose processor states them without a file."""
 
 
 class BatchLimits(NamedTuple):
@@ -36,6 +43,7 @@ def scheduler_defaults(
     max_num_seqs: int | None = None,
     performance_mode: str | None = None,
     chunked_prefill: bool = True,
+    whole_item_tokens: int = 0,
 ) -> BatchLimits:
     """Batched tokens and sequences of one step, those that the user sets kept as they are."""
     tokens, seqs = _by_memory(gpu, release)
@@ -44,10 +52,23 @@ def scheduler_defaults(
     if max_num_batched_tokens is None:
         tokens *= factor
         tokens = tokens if chunked_prefill else max(max_model_len, tokens)
+        if release_key(release) >= _WHOLE_ITEMS_RAISE_SINCE:
+            tokens = max(tokens, whole_item_tokens)
         tokens = min(seqs * max_model_len, tokens)
     else:
         tokens = max_num_batched_tokens
     return BatchLimits(max_num_seqs or min(seqs, tokens), tokens)
+
+
+def whole_item_tokens(architecture: Architecture, *, language_model_only: bool = False) -> int:
+    """Tokens of the largest image or video where a step must take it whole; 0 where vLLM cuts inputs or is silent.
+
+    Image tokens that attend both ways are never cut (vLLM 0.32 platforms/cuda.py:333), and a step that holds too few
+    tokens for one input keeps vLLM from starting (v1/core/encoder_cache_manager.py:345).
+    """
+    if language_model_only or not architecture.prefix_lm:
+        return 0
+    return _LARGEST_ITEMS.get(architecture.model_type, 0)
 
 
 def _by_memory(gpu: GPU, release: str) -> tuple[int, int]:

@@ -37,8 +37,8 @@ def sequence_limit(load: Workload, default: int) -> Decision:
     return Decision(field="max_num_seqs", value=wanted, reason=reason)
 
 
-def token_limit(load: Workload, wanted: int, sequences: int, default: int) -> Decision:
-    """Tokens of one step: `wanted`, fewer where latency counts, never fewer than sequences."""
+def token_limit(load: Workload, wanted: int, sequences: int, default: int, least: int = 0) -> Decision:
+    """Tokens of one step: `wanted`, fewer where latency counts, never fewer than sequences or than `least`."""
     value = min(wanted, _LATENCY_TOKENS) if load.batching_mode == "latency" else wanted
     reason = "vLLM's default for this GPU"
     if value < default:
@@ -46,6 +46,8 @@ def token_limit(load: Workload, wanted: int, sequences: int, default: int) -> De
         reason = f"short steps for the sake of {why}; vLLM's default is {default}"
     if value < sequences:
         value, reason = sequences, f"at least max_num_seqs ({sequences})"
+    if value < least or value == default == least:
+        value, reason = least, f"a step holds the largest video whole ({least:,} tokens): vLLM never cuts this model's"
     return Decision(field="max_num_batched_tokens", value=value, reason=reason)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.catalogue.gpus import find_gpu
 from generator.models.parallelism import Layout
-from generator.planning.defaults import scheduler_defaults
+from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.kv_cache import CacheSettings
 from generator.sources.architectures import read_architecture, read_quantization
 
@@ -108,6 +108,9 @@ def settings(record: Record, found: Model) -> CacheSettings:
         max_num_batched_tokens=asked.get("max_num_batched_tokens"),
         max_num_seqs=asked.get("max_num_seqs"),
         performance_mode=asked.get("performance_mode"),
+        whole_item_tokens=whole_item_tokens(
+            found.architecture, language_model_only=asked.get("language_model_only", False)
+        ),
     )
     speculation = asked.get("speculative_config") or {}
     return CacheSettings(

@@ -227,3 +227,25 @@ def test_energy_is_that_of_all_boards_at_their_limit():
     watt_hours = 800 / made.estimate.output_tokens_per_s.mean * 1e6 / 3600
     assert made.energy.kwh_per_million_output_tokens == pytest.approx(watt_hours / 1000, rel=1e-3)
     assert proven(case_of("Qwen/Qwen3-8B", "RTX-4090-24GB")).energy is None
+
+
+@pytest.mark.parametrize(
+    ("gpu", "more"),
+    [("RTX-5090-32GB", {}), ("L40S-48GB", {"vllm": "0.20.2"}), ("H100-SXM-80GB", {"batching_mode": "latency"})],
+)
+def test_a_step_holds_the_largest_video_that_is_never_cut(gpu, more):
+    """Gemma 4 on a GPU of small defaults: startup_logs.csv T019 logs 2,496 tokens a step (vLLM 0.25.1)."""
+    made = planned("nvidia/Gemma-4-26B-A4B-NVFP4", gpu, 1, **more)
+
+    assert made.engine["max_num_batched_tokens"] == 2496
+
+
+def test_a_step_too_short_for_a_video_is_refused_unless_only_text_is_served():
+    """Refused by vLLM 0.32: "Chunked MM input disabled but max_tokens_per_mm_item (2496) is larger"."""
+    asked = {"max_num_batched_tokens": 2048}
+    with pytest.raises(RequestError, match="2,048 is less than the 2,496 tokens of the largest video"):
+        planned("nvidia/Gemma-4-26B-A4B-NVFP4", "RTX-5090-32GB", 1, overrides=asked)
+
+    made = planned("nvidia/Gemma-4-26B-A4B-NVFP4", "RTX-5090-32GB", 1, overrides={**asked, "language_model_only": True})
+
+    assert made.engine["max_num_batched_tokens"] == 2048

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.planning.defaults import scheduler_defaults
+from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
 from generator.planning.rules.start import Start, check_start
@@ -45,6 +45,7 @@ def check_request(case: Case) -> None:
     check_speculation(case)
     _check_utilization(case)
     _check_context(case)
+    _check_items(case)
     _check_quantization(case)
     check_serving(case)
     check_lora(case)
@@ -91,7 +92,32 @@ def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:
         max_num_seqs=case.fixed.get("max_num_seqs"),
         performance_mode=case.fixed.get("performance_mode"),
         chunked_prefill=case.chunked_prefill,
+        whole_item_tokens=whole_item_tokens(case.architecture, language_model_only=case.language_model_only),
     )
+
+
+def least_tokens(case: Case) -> int:
+    """Tokens that a step must hold at least, for an image or video that is never cut; 0 for none.
+
+    Where the user limits videos (`limit_mm_per_prompt`) nothing is known of what is left.
+    """
+    limited = case.fixed.get("limit_mm_per_prompt")
+    if isinstance(limited, dict) and "video" in limited:
+        return 0
+    return whole_item_tokens(case.architecture, language_model_only=case.language_model_only)
+
+
+def _check_items(case: Case) -> None:
+    """The largest image or video fits the step that the user sets, or vLLM's own where it is left to vLLM."""
+    field, least = "max_num_batched_tokens", least_tokens(case)
+    if field not in case.fixed and field not in case.left_to_vllm:
+        return
+    tokens = default_limits(case).max_num_batched_tokens
+    if tokens < least:
+        raise RequestError(
+            f"{field} {tokens:,} is less than the {least:,} tokens of the largest video, which this model reads in one "
+            f"step: raise it, or serve text alone with --set language_model_only=true"
+        )
 
 
 def _check_sizes(case: Case) -> None:
