@@ -135,6 +135,18 @@ def test_a_step_reads_weights_as_often_as_its_layers_run() -> None:
     assert weights.always_read_bytes == weights.total_bytes - weights.by_part["embed"] + 2 * once
 
 
+def test_olmo_hybrid_keeps_no_checkpoints_within_a_prefill() -> None:
+    """Unlike Qwen's, its class exports none in vLLM 0.33 either (mamba/gdn/olmo_gdn_linear_attn.py)."""
+    architecture = read_architecture(FAMILIES["olmo_hybrid"]["config"])
+    limits = {"capability": 90, "max_num_batched_tokens": 8192, "max_num_seqs": 256, "max_model_len": 8192}
+    found = [
+        cache_layout(architecture, Layout(), CacheSettings(release=release, **limits))
+        for release in ("0.32.0", "0.33.0")
+    ]
+    assert found[0].specs == found[1].specs
+    assert found[0].max_concurrency(64 << 30, 1000) == found[1].max_concurrency(64 << 30, 1000)
+
+
 def test_longcat_is_known_by_its_class_where_no_model_type_is_named() -> None:
     """Its checkpoints name none (vLLM 0.32 transformers_utils/config.py:138)."""
     named = FAMILIES["longcat_ngram"]["config"]

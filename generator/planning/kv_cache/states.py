@@ -142,7 +142,8 @@ def _flash_kda(mixer: KimiDeltaAttention, dtype: str, settings: CacheSettings) -
 
 
 def _flashinfer_gdn(mixer: GatedDeltaNet, settings: CacheSettings) -> bool:
-    if release_key(settings.release) < _GDN_CHECKPOINTS_SINCE:
+    """Whether FlashInfer runs the prefill; OLMo Hybrid's class has a kernel of its own (olmo_gdn_linear_attn.py)."""
+    if mixer.named_apart or release_key(settings.release) < _GDN_CHECKPOINTS_SINCE:
         return False
     if settings.capability == _SM90:
         return True
