@@ -148,6 +148,14 @@ def test_more_stages_than_layers():
         check_start(start(short, layout=Layout(pipeline_parallel_size=8)))
 
 
+def test_classes_without_stages():
+    """Gemma 3n: "Pipeline parallelism is not supported for this model" (vLLM 0.32 config/model.py:1560)."""
+    whole = model(LLAMA_70B, architecture="Gemma3nForConditionalGeneration")
+    with pytest.raises(RequestError, match="pipeline parallelism is not supported for Gemma3n"):
+        check_start(start(whole, layout=Layout(pipeline_parallel_size=2)))
+    check_start(start(whole))
+
+
 @pytest.mark.parametrize(
     ("nodes", "gpus", "layout"),
     [(2, 8, (1, 16)), (2, 8, (8, 2)), (2, 8, (4, 4)), (4, 8, (16, 2)), (2, 8, (16, 1))],

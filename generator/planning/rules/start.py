@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 _SM80, _SM89 = 80, 89
 _MODELOPT_MIXED_SINCE = (0, 33)
+_ONE_STAGE = frozenset({
+    "AriaForConditionalGeneration", "FireRedASR2ForConditionalGeneration", "Gemma3nForCausalLM",
+    "Gemma3nForConditionalGeneration", "HrmTextForCausalLM", "IQuestLoopCoderForCausalLM",
+    "Idefics3ForConditionalGeneration", "Mamba2ForCausalLM", "NemotronH_Nano_Omni_Reasoning_V3",
+    "NemotronH_Nano_VL_V2", "NemotronH_Omni_Reasoning_V3", "NemotronH_Super_Omni_Reasoning_V3",
+    "NemotronParseForConditionalGeneration", "PaddleOCRVLForConditionalGeneration", "Phi4MMForCausalLM",
+    "SmolVLMForConditionalGeneration", "WhisperForConditionalGeneration", "Zamba2ForCausalLM",
+})  # fmt: skip
+"""Classes that vLLM 0.32 does not split into pipeline stages (model_executor/models: no SupportsPP)."""
 _TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
 
 
@@ -135,8 +144,11 @@ def experts_present(start: Start) -> None:
 
 
 def stages_have_layers(start: Start) -> None:
-    """Every pipeline stage gets a layer (distributed/utils.py:126)."""
+    """The class has stages (config/model.py:1556), and each of them gets a layer (distributed/utils.py:126)."""
     stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
+    name = start.architecture.architecture
+    if stages > 1 and name in _ONE_STAGE:
+        raise RequestError(f"pipeline parallelism is not supported for {name}: use --pipeline-parallel-size 1")
     if stages > layers:
         raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
 
