@@ -87,6 +87,18 @@ def test_the_forward_pass_decides_the_peak_where_few_sequences_sample():
     assert bytes_ / GIB == pytest.approx(0.59, rel=0.05)
 
 
+def test_a_network_that_is_whole_on_every_rank_takes_its_whole_width():
+    """StarCoder's, which the Transformers backend has no plan to split (vLLM 0.32 model_executor/models/transformers)."""
+    (layer,) = QWEN3_4B.layer_kinds
+    whole = layer.model_copy(update={"feed_forward": layer.feed_forward.model_copy(update={"whole": True})})
+    kept = QWEN3_4B.model_copy(update={"layer_kinds": (whole,)})
+    one, two, split = (
+        overhead.token_bytes(model, Layout(tensor_parallel_size=size), settings())
+        for model, size in ((kept, 1), (kept, 2), (QWEN3_4B, 2))
+    )
+    assert one == two > split
+
+
 @pytest.mark.parametrize(
     ("architecture", "layout", "sequences", "release", "logged"),
     [

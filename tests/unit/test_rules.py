@@ -148,10 +148,11 @@ def test_more_stages_than_layers():
         check_start(start(short, layout=Layout(pipeline_parallel_size=8)))
 
 
-def test_classes_without_stages():
+@pytest.mark.parametrize("name", ["Gemma3nForConditionalGeneration", "XLMRobertaModel", "ModernBertModel"])
+def test_classes_without_stages(name):
     """Gemma 3n: "Pipeline parallelism is not supported for this model" (vLLM 0.32 config/model.py:1560)."""
-    whole = model(LLAMA_70B, architecture="Gemma3nForConditionalGeneration")
-    with pytest.raises(RequestError, match="pipeline parallelism is not supported for Gemma3n"):
+    whole = model(LLAMA_70B, architecture=name)
+    with pytest.raises(RequestError, match=f"pipeline parallelism is not supported for {name}"):
         check_start(start(whole, layout=Layout(pipeline_parallel_size=2)))
     check_start(start(whole))
 

@@ -203,7 +203,7 @@ def _layer_elements(architecture: Architecture, layer: Layer, layout: Layout) ->
     block = layer.feed_forward
     tensor = layout.tensor_parallel_size
     if isinstance(block, Dense):
-        return hidden + ceil_div((3 if block.gated else 2) * block.intermediate_size, tensor)
+        return hidden + ceil_div((3 if block.gated else 2) * block.intermediate_size, 1 if block.whole else tensor)
     if isinstance(block, MoE):
         return hidden + _expert_elements(architecture.hidden_size, block, layout)
     return hidden

@@ -26,12 +26,20 @@ if TYPE_CHECKING:
 _SM80, _SM89 = 80, 89
 _MODELOPT_MIXED_SINCE = (0, 33)
 _ONE_STAGE = frozenset({
-    "AriaForConditionalGeneration", "FireRedASR2ForConditionalGeneration", "Gemma3nForCausalLM",
-    "Gemma3nForConditionalGeneration", "HrmTextForCausalLM", "IQuestLoopCoderForCausalLM",
-    "Idefics3ForConditionalGeneration", "Mamba2ForCausalLM", "NemotronH_Nano_Omni_Reasoning_V3",
-    "NemotronH_Nano_VL_V2", "NemotronH_Omni_Reasoning_V3", "NemotronH_Super_Omni_Reasoning_V3",
-    "NemotronParseForConditionalGeneration", "PaddleOCRVLForConditionalGeneration", "Phi4MMForCausalLM",
-    "SmolVLMForConditionalGeneration", "WhisperForConditionalGeneration", "Zamba2ForCausalLM",
+    "AriaForConditionalGeneration", "BertForMaskedLM", "BertForSequenceClassification", "BertForTokenClassification",
+    "BertModel", "BertSpladeSparseEmbeddingModel", "BgeM3EmbeddingModel", "CLIPModel", "ColBERTJinaRobertaModel",
+    "ColBERTLfm2Model", "ColBERTModernBertModel", "ColModernVBertForRetrieval", "DeepseekV4ForConditionalGeneration",
+    "FireRedASR2ForConditionalGeneration", "GPT2ForSequenceClassification", "Gemma3TextModel", "Gemma3nForCausalLM",
+    "Gemma3nForConditionalGeneration", "GteModel", "GteNewForSequenceClassification", "GteNewModel", "HF_ColBERT",
+    "HrmTextForCausalLM", "IQuestLoopCoderForCausalLM", "Idefics3ForConditionalGeneration", "JinaForRanking",
+    "Mamba2ForCausalLM", "ModernBertForSequenceClassification", "ModernBertForTokenClassification", "ModernBertModel",
+    "NemotronH_Nano_Omni_Reasoning_V3", "NemotronH_Nano_VL_V2", "NemotronH_Omni_Reasoning_V3",
+    "NemotronH_Super_Omni_Reasoning_V3", "NemotronParseForConditionalGeneration", "NomicBertModel",
+    "OpenAIPrivacyFilterForTokenClassification", "PaddleOCRVLForConditionalGeneration", "Phi4MMForCausalLM",
+    "RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaForTokenClassification", "RobertaModel",
+    "SiglipModel", "SmolVLMForConditionalGeneration", "VoyageQwen3BidirectionalEmbedModel",
+    "WhisperForConditionalGeneration", "XLMRobertaForSequenceClassification", "XLMRobertaForTokenClassification",
+    "XLMRobertaModel", "Zamba2ForCausalLM",
 })  # fmt: skip
 """Classes that vLLM 0.32 does not split into pipeline stages (model_executor/models: no SupportsPP)."""
 _TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
