@@ -88,7 +88,7 @@ def test_the_forward_pass_decides_the_peak_where_few_sequences_sample():
 
 
 def test_a_network_that_is_whole_on_every_rank_takes_its_whole_width():
-    """StarCoder's, which the Transformers backend has no plan to split (vLLM 0.32 model_executor/models/transformers)."""
+    """StarCoder's: no plan of splits (vLLM 0.32 model_executor/models/transformers/base.py)."""
     (layer,) = QWEN3_4B.layer_kinds
     whole = layer.model_copy(update={"feed_forward": layer.feed_forward.model_copy(update={"whole": True})})
     kept = QWEN3_4B.model_copy(update={"layer_kinds": (whole,)})
