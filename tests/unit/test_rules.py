@@ -90,6 +90,22 @@ def test_fp8_cache_on_turing():
         check_start(start(model(LLAMA_70B), capability=75, settings={"kv_cache_dtype": "fp8"}))
 
 
+@pytest.mark.parametrize(
+    ("stated", "settings", "advised"),
+    [
+        ("bfloat16", {"kv_cache_dtype": "fp8"}, "auto"),
+        ("bfloat16", {"checkpoint_kv_cache_dtype": "fp8_e4m3"}, "float16"),
+    ],
+    ids=["asked for", "the checkpoint's own"],
+)
+def test_the_advised_cache_dtype_is_no_fp8(stated, settings, advised):
+    """`auto` takes the checkpoint's FP8 (utils/torch_utils.py), and a T4 computes in float16."""
+    served = model(LLAMA_70B).model_copy(update={"dtype": stated})
+    with pytest.raises(RequestError, match=f"set --kv-cache-dtype {advised}$"):
+        check_start(start(served, capability=75, settings=settings))
+    check_start(start(served, capability=75, settings=settings | {"kv_cache_dtype": advised}))
+
+
 def test_quantization_needs_its_capability():
     """Qwen3-32B-FP8 by ModelOpt on a T4: "Minimum capability: 80. Current capability: 75."."""
     quantized = {"quantization": "modelopt", "quantization_minimum_capability": 80}

@@ -270,8 +270,14 @@ def cache_dtype_runs(start: Start) -> None:
             if fp8 and one.backend.name in _TRITON and start.settings.capability < _SM89:
                 raise RequestError(
                     f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu_name}: it "
-                    "requires compute capability 8.9; set --kv-cache-dtype auto"
+                    f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
                 )
+
+
+def _own_cache_dtype(start: Start) -> str:
+    """The cache dtype of no quantization: `auto`, unless that is the checkpoint's own FP8."""
+    stated = start.settings.checkpoint_kv_cache_dtype or "auto"
+    return "auto" if stated == "auto" else model_dtype(start.architecture, start.settings)
 
 
 RULES: tuple[Callable[[Start], None], ...] = (
