@@ -79,14 +79,22 @@ def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:
     )
 
 
-def non_torch(layout: Layout, *, link: Link, release: str, table: OverheadTable) -> ByteInterval:
+def joined_ranks(layout: Layout, *, moe: bool) -> int:
+    """Ranks that collectives join: replicas too where they share experts, others are engines of their own.
+
+    vLLM 0.32 v1/engine/core.py:1473.
+    """
+    return layout.ranks if moe else layout.tensor_parallel_size * layout.pipeline_parallel_size
+
+
+def non_torch(layout: Layout, *, moe: bool, link: Link, release: str, table: OverheadTable) -> ByteInterval:
     """Growth of memory outside PyTorch between vLLM's first snapshot and the end of its profile.
 
     Kernels' modules and library handles on every rank; with more ranks also the buffers of the collectives,
     which grow with each doubling of the world.
     """
     context = table.term("context_mib", release).times(MIB)
-    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    world = joined_ranks(layout, moe=moe)
     if world == 1:
         return context
     return context + table.term(f"collectives_{link}_mib", release).times(log2(world) * MIB)

@@ -35,7 +35,7 @@ def outside_bytes(
     (two copies, 0.32 v1/worker/gpu/block_table.py:55), graphs beyond the estimate, the sampler's fp32 logits
     (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's fragments.
     """
-    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    world = overhead.joined_ranks(layout, moe=architecture.is_moe)
     items = (
         table.term("cuda_context_mib", release).times(MIB),
         table.term("nccl_first_mib", release).times((world > 1) * MIB),
