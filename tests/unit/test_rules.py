@@ -191,3 +191,11 @@ def test_replicas_that_split_nodes_unevenly_are_refused(nodes, gpus, layout):
     start_ = start(model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes)
     with pytest.raises(RequestError, match="neither fits into"):
         check_start(start_.model_copy(update={"gpus_per_node": gpus}))
+
+
+def test_a_class_that_the_release_no_longer_has():
+    """MiniMax-Text-01: "supported in vLLM until v0.23.0, and is not supported anymore" (vLLM 0.32 registry.py)."""
+    gone = model(LLAMA_70B, architecture="MiniMaxText01ForCausalLM")
+    with pytest.raises(RequestError, match=r"until vLLM 0\.23\.0 .*pin an engine that old"):
+        check_start(start(gone))
+    check_start(start(gone, release="0.23.0"))

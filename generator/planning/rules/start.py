@@ -17,6 +17,7 @@ from generator.models.release import release_key
 from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
+from generator.planning.rules.classes import ONE_STAGE, class_is_served
 from generator.planning.rules.shapes import attention_mixers, state_heads
 from generator.planning.rules.towers import towers_divide
 
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 
 _SM80, _SM89 = 80, 89
 _MODELOPT_MIXED_SINCE = (0, 33)
-_ONE_STAGE = frozenset({
-    "AriaForConditionalGeneration", "BertForMaskedLM", "BertForSequenceClassification", "BertForTokenClassification",
-    "BertModel", "BertSpladeSparseEmbeddingModel", "BgeM3EmbeddingModel", "CLIPModel", "ColBERTJinaRobertaModel",
-    "ColBERTLfm2Model", "ColBERTModernBertModel", "ColModernVBertForRetrieval", "DeepseekV4ForConditionalGeneration",
-    "FireRedASR2ForConditionalGeneration", "GPT2ForSequenceClassification", "Gemma3TextModel", "Gemma3nForCausalLM",
-    "Gemma3nForConditionalGeneration", "GteModel", "GteNewForSequenceClassification", "GteNewModel", "HF_ColBERT",
-    "HrmTextForCausalLM", "IQuestLoopCoderForCausalLM", "Idefics3ForConditionalGeneration", "JinaForRanking",
-    "Mamba2ForCausalLM", "ModernBertForSequenceClassification", "ModernBertForTokenClassification", "ModernBertModel",
-    "NemotronH_Nano_Omni_Reasoning_V3", "NemotronH_Nano_VL_V2", "NemotronH_Omni_Reasoning_V3",
-    "NemotronH_Super_Omni_Reasoning_V3", "NemotronParseForConditionalGeneration", "NomicBertModel",
-    "OpenAIPrivacyFilterForTokenClassification", "PaddleOCRVLForConditionalGeneration", "Phi4MMForCausalLM",
-    "RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaForTokenClassification", "RobertaModel",
-    "SiglipModel", "SmolVLMForConditionalGeneration", "VoyageQwen3BidirectionalEmbedModel",
-    "WhisperForConditionalGeneration", "XLMRobertaForSequenceClassification", "XLMRobertaForTokenClassification",
-    "XLMRobertaModel", "Zamba2ForCausalLM",
-})  # fmt: skip
-"""Classes that vLLM 0.32 does not split into pipeline stages (model_executor/models: no SupportsPP)."""
 _TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
 
 
@@ -155,7 +139,7 @@ def stages_have_layers(start: Start) -> None:
     """The class has stages (config/model.py:1556), and each of them gets a layer (distributed/utils.py:126)."""
     stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
     name = start.architecture.architecture
-    if stages > 1 and name in _ONE_STAGE:
+    if stages > 1 and name in ONE_STAGE:
         raise RequestError(f"pipeline parallelism is not supported for {name}: use --pipeline-parallel-size 1")
     if stages > layers:
         raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
@@ -281,8 +265,8 @@ def _own_cache_dtype(start: Start) -> str:
 
 
 RULES: tuple[Callable[[Start], None], ...] = (
-    modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes, heads_divide,
-    experts_present, stages_have_layers, decode_context_parallel_fits, quantization_runs, dtype_runs,
+    class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes,
+    heads_divide, experts_present, stages_have_layers, decode_context_parallel_fits, quantization_runs, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
