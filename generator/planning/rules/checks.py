@@ -8,6 +8,7 @@ from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
+from generator.planning.rules.owned import check_owners
 from generator.planning.rules.start import Start, check_start
 from generator.planning.serving.features import check_serving
 from generator.planning.serving.pooling import check_pooling_layout, check_task
@@ -39,8 +40,7 @@ def check_request(case: Case) -> None:
         UnsupportedArchitectureError: the model generates no text.
     """
     check_task(case)
-    if "model" in case.fixed or "model_tag" in case.fixed:
-        raise RequestError("the model is no engine value: name it with --model")
+    check_owners(case.fixed)
     _check_sizes(case)
     check_speculation(case)
     _check_utilization(case)
