@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import GeneratorError
 from generator.planning.kv_cache import cache_layout
+from generator.planning.rules.experts import weight_block
 from generator.planning.rules.start import Start, check_start
 from tests.accuracy import truth
 
@@ -24,6 +25,9 @@ REASONS = (
     (r"max_model_len .* greater than the derived", r"max_model_len .* greater than the model's"),
     (r"Decode context parallelism for GQA", r"decode context parallelism for GQA"),
     (r"Unknown ModelOpt quant algo", r"knows no ModelOpt quant algo"),
+    (r"not divisible by weight quantization block", r"not divisible by the \d+ of a block of scales"),
+    (r"Pipeline parallelism is not supported", r"pipeline parallelism is not supported"),
+    (r"supported in vLLM until", r"was supported until vLLM"),
     (r"World size .* larger than the number of available", r"world size .* larger than .* available"),
 )
 """What vLLM's words and ours have in common: a refusal for another reason does not count."""
@@ -72,5 +76,6 @@ def start_of(row: truth.Record, configs: Path) -> Start:
         max_model_len=row["engine_args"].get("max_model_len"),
         quantization=method,
         quantization_minimum_capability=minimum,
+        weight_block=weight_block(found.quantization),
         modelopt_algorithm=found.quantization.modelopt_algorithm if found.quantization else None,
     )

@@ -199,3 +199,19 @@ def test_a_class_that_the_release_no_longer_has():
     with pytest.raises(RequestError, match=r"until vLLM 0\.23\.0 .*pin an engine that old"):
         check_start(start(gone))
     check_start(start(gone, release="0.23.0"))
+
+
+@pytest.mark.parametrize(("release", "runs"), [("0.28.0", False), ("0.32.0", True)])
+def test_experts_of_fp8_blocks_are_cut_between_blocks(release, runs):
+    """Qwen3-235B-A22B-FP8 at TP 8: 192 of 1,536 channels, blocks of 128 (vLLM 0.28 fp8.py:534; kv_truth.json, 0.32)."""
+    mixture = {"kind": "moe", "num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 1536}
+    qwen = model(None, layer_kinds=[{"mixer": heads(64, 4), "feed_forward": mixture}], hidden_size=4096)
+    cut = start(qwen, tp=8, release=release, weight_block=(128, 128))
+    if runs:
+        check_start(cut)
+    else:
+        with pytest.raises(RequestError, match="192 of an expert's 1536 channels are not divisible by the 128"):
+            check_start(cut)
+    check_start(start(qwen, tp=4, release=release, weight_block=(128, 128)))
+    whole = Layout(tensor_parallel_size=8, enable_expert_parallel=True)
+    check_start(start(qwen, layout=whole, release=release, weight_block=(128, 128)))

@@ -8,6 +8,7 @@ from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
+from generator.planning.rules.experts import weight_block
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.start import Start, check_start
 from generator.planning.serving.features import check_serving
@@ -76,6 +77,7 @@ def check_layout(case: Case, layout: Layout) -> None:
             max_model_len=context,
             quantization=case.method_name,
             quantization_minimum_capability=method.minimum_for(case.release) if method else None,
+            weight_block=weight_block(case.quantization),
             modelopt_algorithm=case.quantization.modelopt_algorithm if case.quantization else None,
             chunked_prefill=case.chunked_prefill,
         )

@@ -18,6 +18,7 @@ from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.rules.classes import ONE_STAGE, class_is_served
+from generator.planning.rules.experts import blocks_divide
 from generator.planning.rules.shapes import attention_mixers, state_heads
 from generator.planning.rules.towers import towers_divide
 
@@ -44,6 +45,8 @@ class Start(Value):
     """vLLM's name of the weights' quantization."""
     quantization_minimum_capability: int | None = None
     """Oldest compute capability that vLLM starts that quantization on."""
+    weight_block: tuple[int, int] | None = None
+    """Rows and columns of a block of scales, in a checkpoint of FP8 blocks."""
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where the checkpoint names no quant_method of its own."""
     chunked_prefill: bool = True
@@ -267,7 +270,7 @@ def _own_cache_dtype(start: Start) -> str:
 RULES: tuple[Callable[[Start], None], ...] = (
     class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, decode_context_parallel_fits, quantization_runs, dtype_runs,
-    key_value_heads_divide, states_divide, experts_divide, towers_divide, cache_dtype_runs,
+    key_value_heads_divide, states_divide, experts_divide, blocks_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 
