@@ -152,6 +152,23 @@ def test_make_env_makes_a_key_once(one_gpu, tmp_path):
     assert (repository / ".env").stat().st_mode & 0o077 == 0
 
 
+def test_make_puts_no_empty_key_into_the_cluster(one_gpu, tmp_path):
+    """A pod whose VLLM_API_KEY is empty starts, and asks nobody for a key."""
+    repository = tmp_path / "copy"
+    shutil.copytree(one_gpu, repository)
+    shutil.copy(repository / ".env.example", repository / ".env")
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("#!/bin/sh\ncat\necho called\n", encoding="utf-8")
+    kubectl.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    status, out, err = run(repository, tool("make"), "secret", PATH=path)
+    assert status
+    assert "VLLM_API_KEY is empty" in err
+    assert "called" not in out
+    (repository / ".env").write_text(f"VLLM_API_KEY={KEY}\n", encoding="utf-8")
+    assert f"VLLM_API_KEY={KEY}" in passes(repository, tool("make"), "secret", PATH=path)
+
+
 def test_helm_lint_is_strict_and_silent(one_gpu):
     passes(one_gpu, tool("helm"), "lint", "--strict", "deploy/chart", "-f", "deploy/values.local.yaml")
 

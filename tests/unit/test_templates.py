@@ -214,7 +214,10 @@ def test_a_draft_of_the_hub_is_no_mount(tmp_path):
 def test_a_local_path_stays_one_word_in_the_shell(hostile, tmp_path, script, program, position):
     answers, repository = hostile
     words = run_with_stub(repository / "scripts" / script, program, tmp_path)
-    expected = answers["model"] if position else f"type=bind,readonly,target=/model,source={answers['model']}"
+    if position is None:
+        mount = next(word for word in words if word.startswith("type=bind"))
+        words += next(csv.reader([mount]))
+    expected = answers["model"] if position else f"source={answers['model']}"
     assert expected in words
     assert position is None or words[position] == expected
     assert "k" not in words, "the key must not be on a command line"
@@ -228,6 +231,35 @@ def run_with_stub(script, program, place):
     environment = {"PATH": f"{place}:{os.environ['PATH']}", "VLLM_API_KEY": "k"}
     done = subprocess.run(["bash", script], capture_output=True, text=True, check=True, env=environment)
     return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(("name", "service"), [("single", "vllm"), ("two_nodes", "head")])
+@pytest.mark.parametrize("release", ["0.21.0", "0.22.1"])
+def test_the_user_is_one_that_the_image_has(tmp_path, name, service, release):
+    """docker/Dockerfile of each release: 0.22 is the first that makes a user vllm, with a cache that group 0 owns.
+
+    In an older image the volume's mount point belongs to root, and no other user could write weights there.
+    """
+    user, home = ("2000:0", "/home/vllm") if release == "0.22.1" else (None, "/root")
+    repository = render(ANSWERS[name] | {"vllm": release}, tmp_path)
+    compose = yaml.safe_load(next(repository.glob("compose*.yaml")).read_text(encoding="utf-8"))
+    one = compose["services"][service]
+    assert one.get("user") == user
+    assert f"cache:{home}/.cache" in one["volumes"]
+    assert one["environment"]["HF_HOME"].startswith(f"{home}/.cache/")
+    script = (repository / "scripts/docker-run.sh").read_text(encoding="utf-8")
+    assert ("--user 2000:0" in script) is bool(user)
+    assert f"-cache:{home}/.cache" in script
+    assert ("as root" in (repository / "SECURITY.md").read_text(encoding="utf-8")) is not bool(user)
+
+
+def test_a_smoke_test_without_compose_asks_for_a_gateway_only_where_one_is_named(tmp_path):
+    """scripts/serve.sh has none in front of it; the pod behind a port-forward has."""
+    repository = render(ANSWERS["embedding"] | {"artefacts": ["command", "kubernetes"]}, tmp_path)
+    text = (repository / "scripts/smoke.sh").read_text(encoding="utf-8")
+    guarded = text.partition('if [ "$#" -gt 0 ]; then\n')[2].partition("fi\n")[0]
+    assert guarded.count("  expect ") == 2
+    assert text.count("/invocations") == guarded.count("/invocations") == 1
 
 
 def test_compose_waits_as_long_as_the_plan_says(sample):
