@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
@@ -11,6 +11,7 @@ from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import limits
+from generator.planning.attempts import Attempt, attempts, fewer_sequences, own, replica_load
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.report import with_draft_of
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
@@ -21,18 +22,13 @@ from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.pinned import offloaded
 from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
 from generator.planning.memory.stages import stage_budgets
-from generator.planning.rules import checks
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.rank import DTYPES
-from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.planning.case import Case
 
-_LEAN_TOKENS = 2048
 _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
 
 
@@ -121,28 +117,25 @@ class Candidate(Value):
         return self.verdict != "does_not_fit" and self.concurrency >= self.load.concurrency
 
 
-class _Attempt(NamedTuple):
-    sequences: Decision
-    tokens: Decision
-    context: Decision | None = None
-    """The context that the tokens were chosen for, where prompts are read whole."""
-
-
 def evaluate(case: Case, layout: Layout) -> Candidate:
-    """The layout at the most generous limits that fit; at the leanest where none does.
+    """The layout at the most generous limits that fit; where none does, at those that are safest and serve most.
 
     Raises:
         RequestError: vLLM would refuse the layout or a value.
     """
     weights = _weights(case, layout)
     best: Candidate | None = None
-    for attempt in _attempts(case, layout):
+    for attempt in attempts(case, layout):
         made = _worked_out(case, layout, weights, attempt)
         if made.verdict == "fits" and made.carries_load:
             return made
         if best is None or _rank(made) < _rank(best):
             best = made
     assert best is not None  # noqa: S101 - there is always one attempt
+    for attempt in fewer_sequences(case, layout) if _lacks_reserves(best) else ():
+        made = _worked_out(case, layout, weights, attempt)
+        if _rank(made) < _rank(best):
+            best = made
     return best
 
 
@@ -162,66 +155,20 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
     return with_draft_of(case, layout, with_adapters(case, layout, weights))
 
 
-def replica_load(load: Workload, layout: Layout) -> Workload:
-    """The workload of one data-parallel replica: its share of the requests in flight."""
-    return load.model_copy(update={"concurrency": ceil_div(load.concurrency, layout.data_parallel_size)})
+def _lacks_reserves(best: Candidate) -> bool:
+    """Whether what admitted sequences reserve could be what a safe start lacks."""
+    reserves = best.memory.activation_peak_bytes.expected + best.memory.cuda_graph_bytes.expected
+    return best.verdict != "fits" and best.shortfall_bytes <= reserves
 
 
-def _rank(candidate: Candidate) -> tuple[int, bool]:
-    return candidate.doubt, not candidate.carries_load
+def _rank(candidate: Candidate) -> tuple[int, bool, int]:
+    """Safest first, then what carries the workload; of what is in doubt, what holds most of the admitted requests."""
+    admitted = int(candidate.sequences.value) * candidate.layout.data_parallel_size
+    held = min(candidate.concurrency, admitted) if candidate.doubt else 0
+    return candidate.doubt, not candidate.carries_load, -held
 
 
-def _attempts(case: Case, layout: Layout) -> Iterator[_Attempt]:
-    """Limits from comfortable to lean; the user's own stay."""
-    if not case.chunked_prefill:
-        yield from _whole_prompts(case, layout)
-        return
-    defaults = checks.default_limits(case)
-    load = replica_load(case.load, layout)
-    seen = set()
-    lean = load.model_copy(update={"batching_mode": "latency"})
-    for shape, tokens in (
-        (load, defaults.max_num_batched_tokens),
-        (load, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
-        (lean, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
-    ):
-        sequences = _own(case, "max_num_seqs", defaults.max_num_seqs)
-        sequences = sequences or limits.sequence_limit(shape, defaults.max_num_seqs)
-        chosen = _own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens) or limits.token_limit(
-            load, tokens, int(sequences.value), defaults.max_num_batched_tokens, checks.least_tokens(case)
-        )
-        attempt = _Attempt(sequences, chosen)
-        if (sequences.value, chosen.value) not in seen:
-            seen.add((sequences.value, chosen.value))
-            yield attempt
-
-
-def _whole_prompts(case: Case, layout: Layout) -> Iterator[_Attempt]:
-    """Limits of a step that takes no prompt in pieces: it holds the longest, or else the workload's."""
-    load = replica_load(case.load, layout)
-    longest = case.asked_context or case.model_context
-    shorter = longest if case.asked_context else min(longest, limits.workload_context(load))
-    for length in dict.fromkeys((longest, shorter)):
-        defaults = checks.default_limits(case, length)
-        sequences = _own(case, "max_num_seqs", defaults.max_num_seqs)
-        tokens = _own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens)
-        yield _Attempt(
-            sequences or limits.sequence_limit(load, defaults.max_num_seqs),
-            tokens or limits.whole_prompt_tokens(defaults.max_num_batched_tokens, length),
-            None if case.asked_context else limits.whole_prompt_context(length, longest),
-        )
-
-
-def _own(case: Case, field: str, vllms: float) -> Decision | None:
-    """The user's value, or vLLM's own where the user leaves the argument to it; None where the planner chooses."""
-    if field in case.fixed:
-        return Decision(field=field, value=case.fixed[field], reason="you set it")
-    if field in case.left_to_vllm:
-        return Decision(field=field, value=vllms, reason="vLLM's default, which you leave it to")
-    return None
-
-
-def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: _Attempt) -> Candidate:
+def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
     load = replica_load(case.load, layout)
     sizes = BatchLimits(int(attempt.sequences.value), int(attempt.tokens.value))
     settings = case.cache_settings(sizes)
@@ -269,7 +216,7 @@ def _memory_settings(case: Case, settings: CacheSettings) -> BudgetSettings:
 
 
 def _own_utilization(case: Case) -> Decision | None:
-    return _own(case, "gpu_memory_utilization", case.tables.engine.default_gpu_memory_utilization)
+    return own(case, "gpu_memory_utilization", case.tables.engine.default_gpu_memory_utilization)
 
 
 def _context(

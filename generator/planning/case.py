@@ -111,6 +111,10 @@ class Case(Value):
         prompt = self.request.prompt_tokens or min(load.prompt_tokens, longest)
         return load.model_copy(update={"prompt_tokens": prompt, "gen_tokens": 0})
 
+    def chooses(self, field: str) -> bool:
+        """Whether the planner chooses this value: the user neither sets it nor leaves it to vLLM."""
+        return field not in self.fixed and field not in self.left_to_vllm
+
     @property
     def language_model_only(self) -> bool:
         """Whether the encoders beside the decoder are left out."""

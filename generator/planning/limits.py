@@ -9,6 +9,8 @@ from generator.presenting.text import gib_text, plural
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from generator.models.hardware import Cluster
     from generator.models.workload import BatchingMode, Workload
     from generator.planning.kv_cache.layout import CacheLayout
@@ -35,6 +37,18 @@ def sequence_limit(load: Workload, default: int) -> Decision:
         return Decision(field="max_num_seqs", value=default, reason=f"vLLM's default for this GPU; {of} is more")
     reason = f"{of}; each admitted sequence reserves memory (vLLM's default is {default})"
     return Decision(field="max_num_seqs", value=wanted, reason=reason)
+
+
+def fewer_sequences(load: Workload, default: int) -> Iterator[Decision]:
+    """Halves of the workload's requests down to one step: what a sequence reserves goes to the cache instead."""
+    value = min(round_up(load.concurrency, _SEQUENCE_STEP), default)
+    while value > _SEQUENCE_STEP:
+        value = round_up(value // 2, _SEQUENCE_STEP)
+        reason = (
+            f"fewer than the {plural(load.concurrency, 'request')} in flight, the rest wait: each admitted sequence "
+            "reserves memory that the cache needs more"
+        )
+        yield Decision(field="max_num_seqs", value=value, reason=reason)
 
 
 def token_limit(load: Workload, wanted: int, sequences: int, default: int, least: int = 0) -> Decision:

@@ -1,0 +1,97 @@
+"""Attempts: the batch limits that one layout is worked out with, from comfortable to lean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.models.plan import Decision
+from generator.planning import limits
+from generator.planning.rules import checks
+from generator.units import ceil_div
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.parallelism import Layout
+    from generator.models.workload import Workload
+    from generator.planning.case import Case
+
+_LEAN_TOKENS = 2048
+
+
+class Attempt(NamedTuple):
+    """Limits to try, each with its reason."""
+
+    sequences: Decision
+    tokens: Decision
+    context: Decision | None = None
+    """The context that the tokens were chosen for, where prompts are read whole."""
+
+
+def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
+    """Limits from comfortable to lean; the user's own stay."""
+    if not case.chunked_prefill:
+        yield from _whole_prompts(case, layout)
+        return
+    defaults = checks.default_limits(case)
+    load = replica_load(case.load, layout)
+    seen = set()
+    lean = load.model_copy(update={"batching_mode": "latency"})
+    for shape, tokens in (
+        (load, defaults.max_num_batched_tokens),
+        (load, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
+        (lean, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
+    ):
+        sequences = own(case, "max_num_seqs", defaults.max_num_seqs)
+        sequences = sequences or limits.sequence_limit(shape, defaults.max_num_seqs)
+        chosen = own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens) or limits.token_limit(
+            load, tokens, int(sequences.value), defaults.max_num_batched_tokens, checks.least_tokens(case)
+        )
+        attempt = Attempt(sequences, chosen)
+        if (sequences.value, chosen.value) not in seen:
+            seen.add((sequences.value, chosen.value))
+            yield attempt
+
+
+def _whole_prompts(case: Case, layout: Layout) -> Iterator[Attempt]:
+    """Limits of a step that takes no prompt in pieces: it holds the longest, or else the workload's."""
+    load = replica_load(case.load, layout)
+    longest = case.asked_context or case.model_context
+    shorter = longest if case.asked_context else min(longest, limits.workload_context(load))
+    for length in dict.fromkeys((longest, shorter)):
+        defaults = checks.default_limits(case, length)
+        sequences = own(case, "max_num_seqs", defaults.max_num_seqs)
+        tokens = own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens)
+        yield Attempt(
+            sequences or limits.sequence_limit(load, defaults.max_num_seqs),
+            tokens or limits.whole_prompt_tokens(defaults.max_num_batched_tokens, length),
+            None if case.asked_context else limits.whole_prompt_context(length, longest),
+        )
+
+
+def fewer_sequences(case: Case, layout: Layout) -> Iterator[Attempt]:
+    """Limits that admit fewer requests than the workload keeps in flight."""
+    if not case.chunked_prefill or not case.chooses("max_num_seqs"):
+        return
+    load = replica_load(case.load, layout)
+    defaults = checks.default_limits(case)
+    wanted, vllms = min(_LEAN_TOKENS, defaults.max_num_batched_tokens), defaults.max_num_batched_tokens
+    for sequences in limits.fewer_sequences(load, defaults.max_num_seqs):
+        tokens = own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
+            load, wanted, int(sequences.value), vllms, checks.least_tokens(case)
+        )
+        yield Attempt(sequences, tokens)
+
+
+def replica_load(load: Workload, layout: Layout) -> Workload:
+    """The workload of one data-parallel replica: its share of the requests in flight."""
+    return load.model_copy(update={"concurrency": ceil_div(load.concurrency, layout.data_parallel_size)})
+
+
+def own(case: Case, field: str, vllms: float) -> Decision | None:
+    """The user's value, or vLLM's own where the user leaves the argument to it; None where the planner chooses."""
+    if field in case.fixed:
+        return Decision(field=field, value=case.fixed[field], reason="you set it")
+    if field in case.left_to_vllm:
+        return Decision(field=field, value=vllms, reason="vLLM's default, which you leave it to")
+    return None
