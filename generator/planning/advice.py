@@ -28,7 +28,7 @@ _UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
     return (
-        *_said((embedded_facts, idle_gpus, many_nodes, no_nvlink, custom_gpu, divided_cache), case, chosen),
+        *_said((embedded_facts, weightless, idle_gpus, many_nodes, no_nvlink, custom_gpu, divided_cache), case, chosen),
         *serving_advisories(case),
     )
 
@@ -45,6 +45,11 @@ def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str
 def embedded_facts(case: Case, _: Candidate) -> Figures | None:
     """Model facts are embedded, from config.json alone: plan again with the Hub to pin a revision."""
     return {} if case.facts.source == "embedded" else None
+
+
+def weightless(case: Case, _: Candidate) -> Figures | None:
+    """The directory holds no safetensors: weights are counted from config.json alone, and vLLM needs them there."""
+    return {} if case.facts.source == "local" and case.facts.checkpoint.total_bytes is None else None
 
 
 def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:

@@ -46,6 +46,14 @@ def test_embedded_facts_are_said_to_be_that():
     assert made.engine["revision"] == "0" * 40
 
 
+def test_a_directory_without_weights_is_said_to_be_that():
+    facts = embedded_model("Qwen/Qwen3-8B").model_copy(update={"source": "local"})
+    held = facts.model_copy(update={"checkpoint": facts.checkpoint.model_copy(update={"total_bytes": 16_381_470_720})})
+    for one, expected in ((facts, True), (held, False)):
+        made = plan_for(Request(model="/models/qwen", gpu="L4"), one)
+        assert any("holds no safetensors" in text for text in made.advisories) is expected
+
+
 def test_a_tight_fit_says_by_how_much_a_start_may_fail():
     """Between a context that fits surely and one that does not, there is one that fits as expected only."""
     lengths = range(20480, 40961, 1024)
