@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from errno import ENOSPC
@@ -57,6 +58,9 @@ def main() -> None:
     """Run the command line and exit with the documented status; no traceback reaches a user."""
     gc.disable()  # a command is short: looking for cycles among the classes it imports is a tenth of `plan`
     sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a bar that the terminal's encoding lacks is no failure
     sys.exit(run())
 
 

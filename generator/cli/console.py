@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console, RenderableType
+    from rich.table import Table
+
+_NARROWEST = 80
 
 
 @cache
@@ -36,6 +39,14 @@ def out(text: str) -> None:
 def show(item: RenderableType, *, whole: bool = False) -> None:
     """One result for people; `whole` breaks no line, so that a path can be copied."""
     stdout().print(item, soft_wrap=whole)
+
+
+def show_table(table: Table) -> None:
+    """One table for people, whose lines are longer than a narrow terminal's rather than cut: a cut figure misleads."""
+    console = stdout()
+    own, console.width = console.width, max(console.width, _NARROWEST)
+    console.print(table)
+    console.width = own
 
 
 def note(text: str) -> None:

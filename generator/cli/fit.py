@@ -84,7 +84,7 @@ def _show(model: str, rows: tuple[FitRow, ...], shown: tuple[tuple[int, int], ..
     cells = {(row.gpu, row.gpus, row.nodes): _cell(row) for row in rows}
     for name in dict.fromkeys(row.gpu for row in rows):
         table.add_row(name, *(cells[name, *size] for size in shown))
-    console.show(table)
+    console.show_table(table)
     console.show(
         "[dim]red: short by; yellow: tight, fits at the expected values only; -: vLLM refuses the layout[/dim]"
     )
@@ -110,7 +110,7 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
             f"{row.ttft_ms:,.0f}",
             f"{row.tpot_ms:.1f}",
         )
-    console.show(table)
+    console.show_table(table)
     several = any(row.replicas > 1 for row in rows[:_MOST])
     told = f"the first: {rows[0].price_source}; --price gives your own{'; 2 x (...): two replicas' * several}"
     console.show(f"[dim]{escape(told)}[/dim]")

@@ -96,7 +96,7 @@ def show_system(system: DetectedSystem) -> None:
             f"{gpu.capability // 10}.{gpu.capability % 10}",
         )
     console.show(f"driver {system.driver_version}, CUDA {system.cuda_version}")
-    console.show(table)
+    console.show_table(table)
     for text in system.notes:
         console.warn(text)
 

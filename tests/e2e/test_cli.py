@@ -320,6 +320,24 @@ def test_fit_shows_the_counts_that_are_named(vllm_wizard, monkeypatch, words, co
     assert re.split(r"  +", out.splitlines()[1].strip()) == ["GPU", *columns]
 
 
+@pytest.mark.parametrize("more", [(), ("--cheapest",)])
+def test_a_narrow_terminal_cuts_no_figure(vllm_wizard, monkeypatch, more):
+    """A line that the terminal breaks can be read; `2…` can not."""
+    monkeypatch.setenv("COLUMNS", "40")
+    status, out, _ = vllm_wizard("fit", *QWEN, "--gpu", "H100", *more)
+    assert status == 0
+    assert "H100-SXM-80GB" in out
+    assert "…" not in out
+
+
+def test_a_terminal_without_the_bars_signs_shows_the_plan(tmp_path):
+    words = (sys.executable, "-m", "generator", "plan", *H100)
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "HOME": str(tmp_path)}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "Weights" in done.stdout
+
+
 def test_fit_counts_what_other_processes_hold(vllm_wizard):
     """10 of an L40S's 45 GiB are gone, and the cache of one request fewer is there."""
     words = ("fit", *QWEN, "--gpu", "L40S", "--gpus", 1, "--json")
