@@ -28,7 +28,21 @@ _UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
     return (
-        *_said((embedded_facts, weightless, idle_gpus, many_nodes, no_nvlink, custom_gpu, divided_cache), case, chosen),
+        *_said(
+            (
+                embedded_facts,
+                weightless,
+                idle_gpus,
+                preset_in_flight,
+                many_nodes,
+                no_nvlink,
+                custom_gpu,
+                divided_cache,
+                shared_experts,
+            ),
+            case,
+            chosen,
+        ),
         *serving_advisories(case),
     )
 
@@ -56,7 +70,17 @@ def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
     """{idle} of {total} GPUs stay idle: {reason}."""
     idle = case.cluster.total_gpus - chosen.layout.ranks
     reason = "fewer meet the targets" if has_targets(case) else "no layout that vLLM accepts gains from them"
+    if case.request.targets.requests_per_s is not None:
+        reason = "one replica takes fewer, and the rate counts replicas of it"
     return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None
+
+
+def preset_in_flight(case: Case, chosen: Candidate) -> Figures | None:
+    """A replica is planned for the preset's {asked} requests in flight and holds {room:,}: --concurrency packs more."""
+    if case.request.targets.requests_per_s is None or case.request.concurrency or chosen.verdict == "does_not_fit":
+        return None
+    asked = case.load.concurrency
+    return {"asked": asked, "room": chosen.concurrency} if chosen.concurrency >= 2 * asked else None
 
 
 def many_nodes(case: Case, _: Candidate) -> Figures | None:
@@ -79,6 +103,11 @@ def custom_gpu(case: Case, _: Candidate) -> Figures | None:
 def divided_cache(_: Case, chosen: Candidate) -> Figures | None:
     """Decode context parallelism: its exchanges are timed as all-reduces, which no published run confirms."""
     return {} if chosen.layout.decode_context_parallel_size > 1 else None
+
+
+def shared_experts(case: Case, chosen: Candidate) -> Figures | None:
+    """Replicas that share experts step together: how fast is estimated without a published run of such a layout."""
+    return {} if case.architecture.is_moe and chosen.layout.data_parallel_size > 1 else None
 
 
 def uncounted(case: Case, _: Candidate) -> Figures | None:

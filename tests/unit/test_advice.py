@@ -30,6 +30,12 @@ def said(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
         ("not counted in this plan: kv_cache_dtype_skip_layers",
          {"overrides": {"kv_cache_dtype": "fp8", "kv_cache_dtype_skip_layers": ["0"]}},
          {"overrides": {"kv_cache_dtype": "fp8"}}),
+        ("one replica takes fewer", {"gpus": 3, "requests_per_s": 9.0, "overrides": {"tensor_parallel_size": 2}},
+         {"gpus": 3, "overrides": {"tensor_parallel_size": 2}}),
+        ("planned for the preset's 16 requests in flight", {"requests_per_s": 9.0},
+         {"requests_per_s": 9.0, "concurrency": 16}),
+        ("Replicas that share experts step together",
+         {"model": "Qwen/Qwen3-30B-A3B", "gpus": 2, "overrides": {"data_parallel_size": 2}}, {"gpus": 2}),
         ("The target of 1 ms time per output token is missed", {"tpot_ms": 1.0}, {"tpot_ms": 1000.0}),
     ],
 )  # fmt: skip
