@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from generator.cli import console
-from generator.errors import FindingsError
+from generator.errors import FindingsError, GeneratorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from generator.operations.check import CheckReport
 
 _COLLECT_EVERY = 50_000
@@ -40,23 +42,42 @@ def check(
     from generator.operations.check import deployments  # noqa: PLC0415
 
     places = deployments(directory) if every else (directory,)
-    reports = [look(place, offline=offline, quick=quick) for place in places]
+    reports, failed = _collected(lambda place: look(place, offline=offline, quick=quick), places)
     if json_:
         _print_json(reports, every=every)
     else:
         for report in reports:
             _show(report)
     wrong = [report for report in reports if not report.clean]
+    for error in failed[1:]:
+        console.error(str(error))
+    if failed:
+        raise failed[0]
     if wrong:
         found = sum(one.severity != "note" for report in wrong for one in report.findings)
         raise FindingsError(f"{found} to correct in {', '.join(str(report.path) for report in wrong)}")
+
+
+def _collected(
+    one: Callable[[Path], CheckReport], places: tuple[Path, ...]
+) -> tuple[list[CheckReport], list[GeneratorError]]:
+    """The report of every place, and the errors of those that cannot be read, which stop nobody else."""
+    reports: list[CheckReport] = []
+    failed: list[GeneratorError] = []
+    for place in places:
+        try:
+            reports.append(one(place))
+        except GeneratorError as error:
+            failed.append(error)
+    return reports, failed
 
 
 def _print_json(reports: list[CheckReport], *, every: bool) -> None:
     import json  # noqa: PLC0415 - start-up time
 
     shown = [report.model_dump(mode="json") | {"clean": report.clean} for report in reports]
-    console.out(json.dumps(shown if every else shown[0], indent=2))
+    if every or shown:
+        console.out(json.dumps(shown if every else shown[0], indent=2))
 
 
 def _show(report: CheckReport) -> None:

@@ -96,7 +96,7 @@ def _collected(
 def _tell(done: list[UpdateReport], failed: list[GeneratorError], report_to: Path | None) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
-    if report_to is not None:
+    if report_to is not None and done:
         _write(report_to, done)
     for one in done:
         if len(done) + len(failed) > 1:

@@ -52,7 +52,7 @@ def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str
     missed = missed_targets(case, speed)
     return (
         *missed,
-        *_said((uncounted, tight_fit, overloaded, uncalibrated, unified_memory), case, chosen),
+        *_said((standard_fields, uncounted, tight_fit, overloaded, uncalibrated, unified_memory), case, chosen),
     )
 
 
@@ -64,6 +64,11 @@ def embedded_facts(case: Case, _: Candidate) -> Figures | None:
 def weightless(case: Case, _: Candidate) -> Figures | None:
     """The directory holds no safetensors: weights are counted from config.json alone, and vLLM needs them there."""
     return {} if case.facts.source == "local" and case.facts.checkpoint.total_bytes is None else None
+
+
+def standard_fields(case: Case, _: Candidate) -> Figures | None:
+    """{name} is of no family that this version reads: an ordinary decoder was planned, and vLLM may not know it."""
+    return {"name": case.architecture.architecture} if case.architecture.generic else None
 
 
 def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:

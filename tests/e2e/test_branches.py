@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -355,6 +356,27 @@ def test_an_update_below_the_root_is_undone_and_its_neighbours_stay(generated, b
 def run(*words):
     done = subprocess.run([sys.executable, "-m", "generator", *words], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def test_one_deployment_that_cannot_be_read_stops_no_other(tmp_path, monkeypatch):
+    """A job that checks a repository reports on every deployment, and an update that failed leaves no report behind."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    root = tmp_path / "repo"
+    for name in ("one", "two"):
+        generate(request_for(vllm="0.33.0"), root / name, commit=False)
+    git(root, "init", "--quiet", "--initial-branch=main")
+    commit(root)
+    (root / "one" / ".copier-answers.yml").write_text("broken: [\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "generator", "check", str(root), "--all", "--offline", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 6
+    assert [row["path"] for row in json.loads(done.stdout)] == [str(root / "two")]
+    assert str(root / "one") in done.stderr
+    written = tmp_path / "report.md"
+    status, said = run("update", str(root / "one"), "--gpus", "2", "--report", str(written))
+    assert (status, written.exists()) == (6, False), said
 
 
 def test_the_commands_of_a_team(tmp_path, monkeypatch):

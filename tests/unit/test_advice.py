@@ -60,6 +60,15 @@ def test_a_directory_without_weights_is_said_to_be_that():
         assert any("holds no safetensors" in text for text in made.advisories) is expected
 
 
+def test_a_class_of_no_known_family_is_warned_of():
+    """Its standard fields are counted, and whether vLLM has such a class nothing here knows."""
+    facts = embedded_model("Qwen/Qwen3-8B")
+    shape = facts.architecture.model_copy(update={"architecture": "FooForCausalLM", "generic": True})
+    made = plan_for(Request(model=facts.id, gpu="L4"), facts.model_copy(update={"architecture": shape}))
+    assert any(text.startswith("FooForCausalLM is of no family") for text in made.warnings)
+    assert "of no family" not in said()
+
+
 def test_a_tight_fit_says_by_how_much_a_start_may_fail():
     """Between a context that fits surely and one that does not, there is one that fits as expected only."""
     lengths = range(20480, 40961, 1024)
