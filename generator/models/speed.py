@@ -67,6 +67,15 @@ class KVRead(Value):
     """FLOPs of one query token against one earlier token, over all the layers."""
 
 
+class Exchange(Value):
+    """Messages of one step among ranks that share caches, or experts of several replicas."""
+
+    ranks: int
+    messages: float
+    bytes_per_token: float
+    """What all of them bring to one rank for one of its tokens."""
+
+
 class Footprint(Value):
     """What one rank of the mean pipeline stage holds, reads and computes for a token."""
 
@@ -105,10 +114,8 @@ class Footprint(Value):
     expert_kernel: WeightKernel = "native"
     tensor_parallel_size: int = 1
     decode_context_parallel_size: int = 1
-    exchanges: float = 0.0
-    """Messages of one step between the ranks that share each sequence's cache."""
-    exchange_bytes: float = 0.0
-    """What they bring to one rank for one token."""
+    exchanges: tuple[Exchange, ...] = ()
+    """Messages of one step beside the all-reduces."""
     pipeline_parallel_size: int = 1
     data_parallel_size: int = 1
     expert_parallel_size: int = 1

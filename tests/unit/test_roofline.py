@@ -88,14 +88,42 @@ def test_ranks_that_share_a_cache_read_a_part_and_pay_for_messages():
     plain, shared = (
         footprint(model, Layout(tensor_parallel_size=8, decode_context_parallel_size=dcp)) for dcp in (1, 8)
     )
-    assert (plain.exchanges, shared.exchanges) == (0, 3 * 61)
-    assert shared.exchange_bytes == 61 * 7 * (16 * (576 + 512) * 2 + 128 * 4)
+    assert plain.exchanges == ()
+    (among,) = shared.exchanges
+    assert (among.ranks, among.messages) == (8, 3 * 61)
+    assert among.bytes_per_token == 61 * 7 * (16 * (576 + 512) * 2 + 128 * 4)
     gpu, table = find_gpu("H200-SXM-141GB"), speed()
     whole, part = (StepModel(held, rates(held, gpu, table, link="nvlink", release="late")) for held in (plain, shared))
     assert part.read_bytes(8192) == whole.read_bytes(8192) / 8
     few, many = ((part.step(n, 65536).total_s, whole.step(n, 65536).total_s) for n in (1, 64))
     assert few[0] > few[1]
     assert many[0] < many[1]
+
+
+def test_replicas_that_share_experts_gather_each_others_tokens():
+    """DeepSeek-V3: 58 of 61 layers are mixtures, hidden 7,168 (its config.json); gather and scatter in each.
+
+    Of 8 replicas a rank brings one token, receives the 7 others, and sends as much back.
+    """
+    model = embedded_model("deepseek-ai/DeepSeek-V3").architecture
+    (among,) = footprint(model, Layout(data_parallel_size=8, enable_expert_parallel=True)).exchanges
+    assert (among.ranks, among.messages) == (8, 2 * 58)
+    assert among.bytes_per_token == 2 * 58 * 7 * 7168 * 2
+    assert footprint(LLAMA_8B, Layout(data_parallel_size=8)).exchanges == ()
+
+
+def test_pipeline_stages_read_one_prompt_no_faster_than_one_gpu():
+    """A prompt passes every stage; of a long one the pieces follow each other, which halves it at best on two."""
+
+    def first_token(stages: int, prompt: int) -> float:
+        held = footprint(LLAMA_8B, Layout(pipeline_parallel_size=stages))
+        one = Scenario(prompt_tokens=prompt, gen_tokens=64, concurrency=1)
+        limits = Limits(max_num_batched_tokens=2048)
+        found = estimate(held, find_gpu("L40S-48GB"), one, limits, speed(), release="0.32.0")
+        return found.ttft_ms.mean
+
+    assert first_token(8, 2000) >= 0.99 * first_token(1, 2000)
+    assert first_token(1, 16384) / 2 <= first_token(2, 16384) < first_token(1, 16384)
 
 
 def test_tensor_parallelism_divides_work_and_leaves_no_rank_without_a_kv_head():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.models.attention import (
     MLA,
@@ -45,19 +45,12 @@ def cache_reads(mixer: Mixer, *, tensor_parallel_size: int, kv_bytes: float) -> 
         yield _softmax(mixer, tensor_parallel_size, kv_bytes)
 
 
-class Exchange(NamedTuple):
-    """What one layer sends among the ranks that share each sequence's cache."""
+def exchanged(mixer: Mixer, layout: Layout, dtype_bytes: int) -> tuple[int, float]:
+    """Messages of one layer among the ranks that share caches, and what they bring to a rank for one token, in bytes.
 
-    messages: int
-    bytes_per_token: float
-    """Of one rank, in one direction."""
-
-
-def exchanged(mixer: Mixer, layout: Layout, dtype_bytes: int) -> Exchange:
-    """Queries and log-sum-exps gathered over the group, outputs scattered back to their heads.
-
-    vLLM 0.32 v1/attention/backends/flash_attn.py:1511 and model_executor/layers/attention/mla_attention.py:1100; the
-    log-sum-exps are FP32, one a head, and every rank has those of all heads of the group.
+    Queries and log-sum-exps are gathered over the group, outputs scattered back to their heads (vLLM 0.32
+    v1/attention/backends/flash_attn.py:1511, model_executor/layers/attention/mla_attention.py:1100); the log-sum-exps
+    are FP32, one a head, and every rank has those of all heads of the group.
     """
     if isinstance(mixer, Parallel):
         mixer = mixer.attention
@@ -66,10 +59,10 @@ def exchanged(mixer: Mixer, layout: Layout, dtype_bytes: int) -> Exchange:
     elif isinstance(mixer, Softmax):
         width = mixer.head_dim + mixer.head_dim_v
     else:
-        return Exchange(0, 0.0)
+        return 0, 0.0
     heads = mixer.num_attention_heads / layout.tensor_parallel_size
     dcp = layout.decode_context_parallel_size
-    return Exchange(3, (dcp - 1) * heads * (width * dtype_bytes + dcp * _FLOAT32_BYTES))
+    return 3, (dcp - 1) * heads * (width * dtype_bytes + dcp * _FLOAT32_BYTES)
 
 
 def state_bytes(mixer: Mixer, *, tensor_parallel_size: int, dtype_bytes: float) -> float:

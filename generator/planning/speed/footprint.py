@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.attention import MLA, CompressedMLA, SparseMLA
 from generator.models.feed_forward import MoE
-from generator.models.speed import Footprint, KVRead
+from generator.models.speed import Exchange, Footprint, KVRead
 from generator.planning.speed.cache_reads import cache_reads, exchanged, state_bytes
 from generator.planning.speed.kernels import kernels
 from generator.planning.weights import modules, rank_weights
@@ -71,7 +71,8 @@ def footprint(
         dense_kernel=dense_kernel,
         expert_kernel=expert_kernel,
         tensor_parallel_size=tp,
-        **_exchanges(layers, layout, dtype_bytes),
+        decode_context_parallel_size=layout.decode_context_parallel_size,
+        exchanges=tuple(_exchanges(layers, layout, hidden, dtype_bytes)),
         pipeline_parallel_size=pp,
         data_parallel_size=layout.data_parallel_size,
         expert_parallel_size=layout.expert_parallel_size,
@@ -131,17 +132,22 @@ def _state(layer: Layer, tp: int, dtype_bytes: int) -> float:
     return state_bytes(layer.mixer, tensor_parallel_size=tp, dtype_bytes=dtype_bytes)
 
 
-def _exchanges(layers: Layers, layout: Layout, dtype_bytes: int) -> dict[str, float]:
-    """Messages and bytes of one token between the ranks that share caches; nothing where none do."""
-    dcp = layout.decode_context_parallel_size
-    if dcp == 1:
-        return {}
-    per_layer = [(exchanged(layer.mixer, layout, dtype_bytes), n) for layer, n in layers if layer.mixer is not None]
-    return {
-        "decode_context_parallel_size": dcp,
-        "exchanges": sum(found.messages * n for found, n in per_layer),
-        "exchange_bytes": sum(found.bytes_per_token * n for found, n in per_layer),
-    }
+def _exchanges(layers: Layers, layout: Layout, hidden: int, dtype_bytes: int) -> Iterator[Exchange]:
+    """Of ranks that share caches, and of replicas that share experts.
+
+    Those gather all tokens before each mixture and scatter the sums after it (vLLM 0.32 config/parallel.py:219,
+    allgather_reducescatter).
+    """
+    dcp, dp = layout.decode_context_parallel_size, layout.data_parallel_size
+    if dcp > 1:
+        per_layer = [(exchanged(layer.mixer, layout, dtype_bytes), n) for layer, n in layers if layer.mixer is not None]
+        messages, size = (sum(found[i] * n for found, n in per_layer) for i in range(2))
+        yield Exchange(ranks=dcp, messages=messages, bytes_per_token=size)
+    mixtures = sum(n for layer, n in layers if isinstance(layer.feed_forward, MoE))
+    if dp > 1 and mixtures:
+        ranks = dp * layout.tensor_parallel_size
+        gathered = dp * (ranks - 1) / ranks * hidden * dtype_bytes
+        yield Exchange(ranks=ranks, messages=2 * mixtures, bytes_per_token=2 * mixtures * gathered)
 
 
 def _merged(layers: Iterable[tuple[Layer, float]], tp: int, kv_bytes: float) -> Iterator[KVRead]:

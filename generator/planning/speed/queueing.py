@@ -77,10 +77,12 @@ def steady(model: StepModel, load: Load, decoding: float) -> State:
     share = min(starts * new / chunk, 1.0)
     plain = model.step(decoding, context).total_s
     mixed = model.step(decoding, context, chunk, pairs * chunk).total_s
-    step = plain + share * (mixed - plain)
+    together = 1 - (1 - share) ** model.engines  # a replica's prompt holds up those that step with it
+    step = plain + together * (mixed - plain)
     rate = starts / step
-    pieces = math.ceil(new / room)
-    alone = mixed if new == chunk else model.step(decoding, context, new / pieces, pairs * new / pieces).total_s
+    alone = (
+        mixed if new == chunk and model.stages == 1 else _alone(model, (decoding, context), (new, pairs * new), room)
+    )
     full = min(room, new * max(load.running - decoding, 1.0))
     packed = new / full * (mixed if full == chunk else model.step(decoding, context, full, pairs * full).total_s)
     busy = min(rate * packed, 1.0)
@@ -89,7 +91,14 @@ def steady(model: StepModel, load: Load, decoding: float) -> State:
     queue = others * busy * packed / 2 / (1 - others * busy)
     serve = model.rates.first_token_s + model.rates.prompt_token_s * load.prompt_tokens
     slot = (load.concurrency - load.running) / rate if rate > 0 else 0.0
-    return State(decoding, step, plain, mixed, share, rate, residual + pieces * alone + serve, queue, slot, busy)
+    return State(decoding, step, plain, mixed, share, rate, residual + alone + serve, queue, slot, busy)
+
+
+def _alone(model: StepModel, running: tuple[float, float], prompt: tuple[float, float], room: float) -> float:
+    """Seconds to read one prompt (tokens, FLOPs) beside others (number, context); a piece follows one stage behind."""
+    pieces = math.ceil(prompt[0] / room)
+    first = model.step(*running, prompt[0] / pieces, prompt[1] / pieces, whole=True).total_s
+    return first * (1 + (pieces - 1) / model.stages)
 
 
 def closed(model: StepModel, load: Load) -> State:

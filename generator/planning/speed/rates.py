@@ -45,7 +45,7 @@ class Rates(NamedTuple):
     reduction_s: float
     """Latency of one all-reduce."""
     exchange_s: float
-    """Latency of one message between the ranks that share caches: an all-reduce's of as many ranks, not measured."""
+    """Latency of one step's other messages, each an all-reduce's of as many ranks: not measured."""
     link_bytes_per_s: float
     routing: float
     """Exponent of the batch in the number of distinct experts: below 1 where tokens choose alike."""
@@ -120,7 +120,7 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         raise UnknownFactError(f"no memory bandwidth is known for {gpu.name}")
     get, tp = table.get, footprint.tensor_parallel_size
     sm, memory = generation(gpu), memory_class(gpu)
-    dcp = footprint.decode_context_parallel_size
+    reduction, growth = get(f"reduction.{link}"), get("reduction.growth")
     bandwidth = gpu.bandwidth_bytes_per_s * get(f"bandwidth.{memory}")
     dense, expert = running_kernel(footprint.dense_kernel, gpu), running_kernel(footprint.expert_kernel, gpu)
     compute = get(f"compute.{sm}")
@@ -145,8 +145,8 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         launch_s=layers_s * pace * get(f"launch.{release}"),
         step_s=get(f"step.{release}"),
         sequence_s=get(f"sequence.{release}"),
-        reduction_s=get(f"reduction.{link}") * (tp / 2) ** get("reduction.growth"),
-        exchange_s=get(f"reduction.{link}") * (dcp / 2) ** get("reduction.growth"),
+        reduction_s=reduction * (tp / 2) ** growth,
+        exchange_s=sum(one.messages * reduction * (one.ranks / 2) ** growth for one in footprint.exchanges),
         link_bytes_per_s=link_bytes_per_s(gpu, link) * get(f"link.{link}") * crowd,
         routing=get("experts_chosen.routing"),
         imbalance=get("experts_chosen.imbalance") if footprint.expert_parallel_size > 1 else 1.0,

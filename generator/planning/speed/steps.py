@@ -45,7 +45,18 @@ class Step(NamedTuple):
 class StepModel:
     """Step durations of one replica; immutable, every figure resolved to a float."""
 
-    __slots__ = ("_draft_cost", "_eager", "_fp", "_message_bytes", "_r", "_reads", "_repeat", "_sharing", "_verified")
+    __slots__ = (
+        "_draft_cost",
+        "_eager",
+        "_exchange_bytes",
+        "_fp",
+        "_message_bytes",
+        "_r",
+        "_reads",
+        "_repeat",
+        "_sharing",
+        "_verified",
+    )
 
     def __init__(
         self, footprint: Footprint, rates: Rates, *, drafts: int = 0, draft_cost: float = 0.0, eager: bool = False
@@ -59,8 +70,17 @@ class StepModel:
         experts = footprint.num_experts
         self._repeat = 1 - footprint.num_experts_per_tok / experts if experts else 0.0
         tp = footprint.tensor_parallel_size
+        self._exchange_bytes = sum(one.bytes_per_token for one in footprint.exchanges)
         self._sharing = footprint.decode_context_parallel_size
         self._message_bytes = 2 * (tp - 1) / tp * footprint.hidden_size * footprint.activation_bytes
+
+    @property
+    def engines(self) -> int:
+        """Replicas that step together: those that share experts, as each mixture needs all of them.
+
+        vLLM 0.32 v1/engine/core.py:2363 runs a dummy batch where a replica has nothing to do.
+        """
+        return self._fp.data_parallel_size if self._fp.moe_layers else 1
 
     @property
     def rates(self) -> Rates:
@@ -75,14 +95,29 @@ class StepModel:
         """Attention FLOPs on one rank of a whole prompt whose first `cached` tokens are in the cache."""
         return sum(flops * (_pairs(prompt, window) - _pairs(cached, window)) for window, _, flops in self._reads)
 
-    def step(self, seqs: float, context: float, new_tokens: float = 0.0, attention_flops: float = 0.0) -> Step:
+    @property
+    def stages(self) -> int:
+        """Pipeline stages."""
+        return self._fp.pipeline_parallel_size
+
+    def step(
+        self,
+        seqs: float,
+        context: float,
+        new_tokens: float = 0.0,
+        attention_flops: float = 0.0,
+        *,
+        whole: bool = False,
+    ) -> Step:
         """One step for `seqs` decoding sequences of `context` tokens and `new_tokens` of prompts.
 
-        With pipeline stages each holds a share of the batch, and a token passes all of them.
+        With pipeline stages each holds a share of the batch, and a token passes all of them. `whole`: the prompt's
+        tokens pass together, each stage after the other, as one prompt does: vLLM spreads none over stages.
         """
         fp, r, stages = self._fp, self._r, self._fp.pipeline_parallel_size
         if stages > 1:
-            new_tokens, attention_flops = new_tokens / stages, attention_flops / stages
+            if not whole:
+                new_tokens, attention_flops = new_tokens / stages, attention_flops / stages
             seqs = max(seqs / stages, 1.0 - new_tokens)
         tokens = seqs * self._verified + new_tokens
         weights = fp.dense_bytes / r.dense_bytes_per_s
@@ -107,14 +142,11 @@ class StepModel:
         return _longer(device, self._r.launch_s * self._r.captured)
 
     def _reductions(self, tokens: float) -> float:
-        if self._fp.tensor_parallel_size == 1:
-            return 0.0
         fp, r = self._fp, self._r
-        return (
-            fp.reductions * (r.reduction_s + tokens * self._message_bytes / r.link_bytes_per_s)
-            + fp.exchanges * r.exchange_s
-            + tokens * fp.exchange_bytes / r.link_bytes_per_s
-        )
+        others = r.exchange_s + tokens * self._exchange_bytes / r.link_bytes_per_s
+        if fp.tensor_parallel_size == 1:
+            return others
+        return fp.reductions * (r.reduction_s + tokens * self._message_bytes / r.link_bytes_per_s) + others
 
     def _experts(self, tokens: float) -> tuple[float, float]:
         """Seconds to read the distinct experts that `tokens` choose, and to compute them."""
