@@ -67,7 +67,7 @@ def weightless(case: Case, _: Candidate) -> Figures | None:
 
 
 def standard_fields(case: Case, _: Candidate) -> Figures | None:
-    """{name} is of no family that this version reads: an ordinary decoder was planned, and vLLM may not know it."""
+    """{name} is counted from standard fields alone: no reader here knows its family or its tower. vLLM has to."""
     return {"name": case.architecture.architecture} if case.architecture.generic else None
 
 

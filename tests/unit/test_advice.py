@@ -65,8 +65,8 @@ def test_a_class_of_no_known_family_is_warned_of():
     facts = embedded_model("Qwen/Qwen3-8B")
     shape = facts.architecture.model_copy(update={"architecture": "FooForCausalLM", "generic": True})
     made = plan_for(Request(model=facts.id, gpu="L4"), facts.model_copy(update={"architecture": shape}))
-    assert any(text.startswith("FooForCausalLM is of no family") for text in made.warnings)
-    assert "of no family" not in said()
+    assert any(text.startswith("FooForCausalLM is counted from standard fields") for text in made.warnings)
+    assert "standard fields" not in said()
 
 
 def test_a_tight_fit_says_by_how_much_a_start_may_fail():
