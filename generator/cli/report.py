@@ -20,6 +20,7 @@ _VERDICTS = {
     "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
     "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
 }
+_REPAIRED = {"does_not_fit": "make it fit", "tight": "make the start sure", "fits": "meet what is asked for"}
 _PRICE_HOLDS = timedelta(days=90)
 """Cloud prices of GPUs fell by tens of percent a year: a quarter is as long as one is taken as it is."""
 _COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
@@ -56,7 +57,7 @@ def _show_remarks(plan: Plan) -> None:
     if _is_amiss(plan) and not plan.repairs:
         console.show("\nno single change that was tried mends it: ask for less, or combine several")
     if plan.repairs:
-        what = "make it fit" if plan.feasibility.verdict == "does_not_fit" else "meet what is asked for"
+        what = _REPAIRED[plan.feasibility.verdict]
         console.show(f"\n[bold]Smallest changes that {what}[/bold] (--apply N plans with one)")
         for number, repair in enumerate(plan.repairs, 1):
             console.show(f"  {number}. {escape(repair.title)}: [bold]{escape(' '.join(repair.flags))}[/bold]")

@@ -167,3 +167,11 @@ def test_divided_caches_make_room():
     room = crowded.feasibility.max_concurrency_at_context
     repair = next(one for one in crowded.repairs if "decode_context_parallel_size=2" in " ".join(one.flags))
     assert f"room for {2 * room}," in repair.effect or f"room for {2 * room + 1}," in repair.effect
+
+
+def test_a_start_in_doubt_is_made_sure():
+    """A context that an L4 holds at the expected values only: every repair starts for certain."""
+    made = planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": 26000}, concurrency=2)
+    assert (made.feasibility.verdict, made.feasibility.max_concurrency_at_context > 0) == ("tight", True)
+    assert {"--max-model-len", "--kv-cache-dtype", "--gpus"} <= {one.flags[0] for one in made.repairs}
+    assert all(one.effect.startswith("fits") for one in made.repairs)

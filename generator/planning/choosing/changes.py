@@ -60,7 +60,7 @@ class Sibling(NamedTuple):
 def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     """Every change that may make a case fit, or meet what is asked for."""
     unfit = chosen.candidate.verdict == "does_not_fit"
-    if unfit:
+    if chosen.candidate.doubt:
         yield from _shorter_context(case)
         yield from _fewer_sequences(case)
         yield from _no_drafts(case)

@@ -56,8 +56,8 @@ def with_repair(request: Request, proposed: Sequence[Repair], number: int) -> Re
 
 
 def _is_amiss(case: Case, chosen: Scored) -> bool:
-    """Whether a plan does not fit, has no room for the workload, or misses a target that can be checked."""
-    if not chosen.candidate.carries_load:
+    """Whether a start is in doubt, the workload has no room, or a target that can be checked is missed."""
+    if chosen.candidate.doubt or not chosen.candidate.carries_load:
         return True
     return chosen.estimate is not None and not meets_targets(case, chosen.estimate)
 
@@ -74,10 +74,14 @@ def _proven(change: Change, before: Scored, choose: Choose) -> Scored | None:
 
 
 def _mends(change: Change, option: Scored, before: Scored) -> bool:
-    """Whether an option fits; or, where the plan did before, is as sure, carries the workload and meets the targets."""
+    """Whether an option fits; or, where the plan did before, is as sure, carries the workload and meets the targets.
+
+    Where doubt is all that was amiss it is surer.
+    """
     if before.candidate.verdict == "does_not_fit":
         return option.candidate.verdict != "does_not_fit"
-    sure = option.candidate.doubt <= before.candidate.doubt
+    doubtful = before.candidate.carries_load and meets_targets(change.case, before.estimate)
+    sure = option.candidate.doubt <= before.candidate.doubt - doubtful
     return sure and option.candidate.carries_load and meets_targets(change.case, option.estimate)
 
 
