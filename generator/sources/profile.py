@@ -12,7 +12,7 @@ from generator.models.request import CI, Artefact, Request
 from generator.models.value import Value, problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _ANSWERS: dict[str, dict[str, str]] = {
@@ -88,9 +88,9 @@ def load_profile(path: Path) -> Profile:
             the line and the field.
     """
     root = _parse(path)
-    answers: dict[str, Any] = {}
     overrides: dict[str, Any] = {}
     warnings: list[str] = []
+    stated: dict[str, tuple[str, Any]] = {}
     stated_all = False
     for field, line, value in _entries(root, path):
         section, _, key = field.partition(".")
@@ -103,11 +103,13 @@ def load_profile(path: Path) -> Profile:
             name = _ENGINE[section][key]
             overrides |= {} if value in (None, _NOT_STATED.get(name)) else {name: value}
         elif key in _ANSWERS[section]:
-            name = _ANSWERS[section][key]
-            answers |= {} if value is None else {name: _answer(name, value, f"{path} line {line}: {field}")}
+            if value is not None:
+                stated[_ANSWERS[section][key]] = f"{path} line {line}: {field}", value
         else:
-            known = sorted({*_ANSWERS[section], *_ENGINE.get(section, {})})
-            raise RequestError(f"{path} line {line}: unknown key {field!r}; known in {section}: {', '.join(known)}")
+            known = ", ".join(sorted({*_ANSWERS[section], *_ENGINE.get(section, {})}))
+            raise RequestError(f"{path} line {line}: unknown key {field!r}; known in {section}: {known}")
+    answers = {name: _translated(name, value) for name, (_, value) in stated.items()}
+    _refuse_wrong(answers, stated)
     if overrides or stated_all:
         answers["overrides"] = overrides
     return Profile(answers=answers, warnings=tuple(warnings))
@@ -177,15 +179,15 @@ def _mapping(value: Any, path: Path, line: int, field: str) -> dict[str, Any]:
     return {str(key).replace("-", "_"): item for key, item in value.items()}
 
 
-def _answer(name: str, value: Any, where: str) -> Any:
-    """The answer that the value states, as the file writes it."""
-    found = _translated(name, value)
-    shape = Request if name in Request.model_fields else _Naming
-    try:
-        shape.model_validate({"model": "any"} | {name: found} if shape is Request else {name: found})
-    except ValidationError as error:
-        raise RequestError(f"{where}: {problem(error)[1]}, got {value!r}") from error
-    return found
+def _refuse_wrong(answers: Mapping[str, Any], stated: Mapping[str, tuple[str, Any]]) -> None:
+    """Return only where every answer can be one; `stated` has line, key and value of each as the file writes them."""
+    for shape, needed in ((Request, {"model": "any"}), (_Naming, {})):
+        try:
+            shape.model_validate(needed | {name: answers[name] for name in answers if name in shape.model_fields})
+        except ValidationError as error:
+            name = problem(error)[0].partition(".")[0]
+            where, value = stated[name]
+            raise RequestError(f"{where}: {problem(error)[1]}, got {value!r}") from error
 
 
 def _translated(name: str, value: Any) -> Any:
