@@ -15,7 +15,7 @@ from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
 from generator.models.value import Value
 from generator.presenting.text import plural
-from generator.rendering import store
+from generator.rendering import repository, store
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
@@ -41,8 +41,14 @@ class Finding(Value):
 
 def no_repository(state: State) -> Iterator[str]:
     """This directory is in no git repository{}: `git init && git add -A && git commit`, so that updates can merge."""
-    if not state.in_git:
+    if not (state.in_git or repository.refusal(state.place)):
         yield ""
+
+
+def unread_repository(state: State) -> Iterator[str]:
+    """Updates cannot merge here: {}."""
+    if not state.in_git and (why := repository.refusal(state.place)):
+        yield why
 
 
 def unmerged_answers(state: State) -> Iterator[str]:
@@ -201,23 +207,20 @@ def deleted_files(state: State) -> Iterator[str]:
 
 def newer_template(state: State) -> Iterator[str]:
     """Template {} is out: `vllm-wizard update --upgrade --dry-run` shows what it changes."""
-    newest = newest_template(state)
-    if newest and newest != state.answers.template:
+    if (newest := newest_template(state)) and newest != state.answers.template:
         yield newest
 
 
 def newer_release(state: State) -> Iterator[str]:
     """The tables know vLLM {}: `vllm-wizard update --vllm {} --dry-run` shows what it changes."""
-    newest = all_versions()[-1]
-    if newest != state.answers.values.get("vllm"):
+    if (newest := all_versions()[-1]) != state.answers.values.get("vllm"):
         yield newest
 
 
 def newer_model(state: State) -> Iterator[str]:
     """The model has a newer commit {}: `vllm-wizard update --replan` takes it."""
-    facts = state.answers.values.get("model_facts") or {}
-    if state.newest_revision and state.newest_revision != facts.get("revision"):
-        yield state.newest_revision
+    if (newest := state.newest_revision) and newest != (state.answers.values.get("model_facts") or {}).get("revision"):
+        yield newest
 
 
 CHECKS: tuple[tuple[Severity, Callable[[State], Iterator[str]]], ...] = (
@@ -231,6 +234,7 @@ CHECKS: tuple[tuple[Severity, Callable[[State], Iterator[str]]], ...] = (
     ("error", unknown_release),
     ("error", unknown_gpu),
     ("warning", no_repository),
+    ("warning", unread_repository),
     ("warning", refused_plan),
     ("warning", other_plan),
     ("warning", unrendered),
@@ -280,8 +284,7 @@ def _differences(old: PlanRecord, new: PlanRecord | GeneratorError) -> Iterator[
         ("verdict", old.verdict, new.verdict),
     ]
     changed = [f"{name} {before} -> {after}" for name, before, after in named if before != after]
-    figures = ["its figures only"] if old.display != new.display else []
-    yield from changed or figures
+    yield from changed or (["its figures only"] if old.display != new.display else [])
 
 
 def _unlike(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ def refuse_unready(root: Path) -> None:
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD", at=root)
     except RenderError as error:
+        if why := refusal(root):
+            raise RenderError(why) from error
         raise RenderError(
             f"{root} is no git repository with a commit: `git init && git add -A && git commit` there first"
         ) from error
@@ -46,6 +48,17 @@ def refuse_unready(root: Path) -> None:
     marked = git("grep", "-lIzE", "-e", _MARKERS, "--", ".", at=root, accept=(0, 1)).split("\0")[:-1]
     if marked:
         raise RenderError(f"conflict markers are committed in {_some(tuple(marked))}: resolve them first")
+
+
+def refusal(root: Path) -> str:
+    """Why git does not read the repository around `root`, which is another user's, say; empty where there is none."""
+    try:
+        git("--version", at=root)
+        if any((folder / ".git").exists() for folder in (root, *root.parents)):
+            git("rev-parse", "--git-dir", at=root)
+    except RenderError as error:
+        return str(error)
+    return ""
 
 
 def changes(root: Path) -> Changes:

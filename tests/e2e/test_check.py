@@ -104,6 +104,16 @@ def test_each_kind_of_drift_is_one_finding(deployment, bundle, spoil, found, sev
     assert report.clean is (severity == "note")
 
 
+def test_a_repository_that_git_does_not_read_is_said_to_be_that(deployment, bundle, monkeypatch):
+    """In a container the files are often another user's, and `git init` mends nothing."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own switch for its tests (t/t0033)
+    found = look(deployment, bundle)
+    assert "dubious ownership" in found["unread_repository"].message
+    assert "no_repository" not in found
+    with pytest.raises(RenderError, match="dubious ownership"):
+        update(deployment, {}, packaged=bundle)
+
+
 def test_the_users_own_files_are_nobodys_concern(deployment, bundle):
     (deployment / "values.local.yaml").write_text("mine: 7\n")
     (deployment / "mine.txt").write_text("mine\n")
