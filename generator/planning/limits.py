@@ -68,21 +68,25 @@ def token_limit(load: Workload, wanted: int, sequences: int, default: int, least
 def context_limit(
     load: Workload, model_context: int, cache: CacheLayout, pools: tuple[Pools, Pools], sequences: int
 ) -> Decision:
-    """Longest request: the model's own context if it and the workload fit together, else what does.
+    """Longest request: the model's own context, or what fits beside the workload, or half of the pool.
 
-    Tried in order: beside the rest of the workload at its mean length, then alone; in the low end of the pool,
-    then in the expected one. A context below the workload's own requests is no answer: then that length is
-    planned, and the verdict says that it does not fit.
+    Beside the rest of the workload at its mean length, or half of the pool where that is longer; in the low end of the
+    pool, else in the expected one. A context below the workload's own requests is no answer: then that length is
+    planned, whether one of them fits alone or the verdict says that it does not.
     """
     least = min(load.request_tokens, model_context)
     others = min(load.concurrency, sequences) - 1
-    for pool, end in zip(pools, ("even at the high end", "at the expected values"), strict=True):
-        for companions in dict.fromkeys((others, 0)):
-            value = longest_context(load, model_context, cache, pool, companions)
-            if value >= least:
-                reason = _context_reason(load, model_context, value, companions, end)
-                return Decision(field="max_model_len", value=value, reason=reason)
     value = min(model_context, round_up(least, _CONTEXT_STEP))
+    for pool, end in zip(pools, ("even at the high end", "at the expected values"), strict=True):
+        beside = longest_context(load, model_context, cache, pool, others)
+        half = longest_context(load, model_context, cache, tuple(size // 2 for size in pool), 0) if others else 0
+        longest = max(beside, half)
+        if longest >= least:
+            reason = _context_reason(load, model_context, longest, others if beside >= half else None, end)
+            return Decision(field="max_model_len", value=longest, reason=reason)
+        if fits(cache, pool, value, 0, value):
+            reason = f"the workload's requests: they take more than half of the pool each, {end}"
+            return Decision(field="max_model_len", value=value, reason=reason)
     return Decision(field="max_model_len", value=value, reason="one request of the workload, nothing more")
 
 
@@ -147,8 +151,11 @@ def utilization_reason(outside_bytes: int, cluster: Cluster) -> str:
     return f"{kept}{others}{shared}"
 
 
-def _context_reason(load: Workload, model_context: int, value: int, companions: int, end: str) -> str:
-    beside = f" beside {plural(companions, 'request')} of {load.request_tokens:,} tokens" if companions else ""
+def _context_reason(load: Workload, model_context: int, value: int, companions: int | None, end: str) -> str:
+    """`companions` is None where the pool's half decides."""
+    place = f" beside {plural(companions, 'request')} of {load.request_tokens:,} tokens" if companions else ""
+    if companions is None:
+        place = " in half of the pool"
     if value == model_context:
-        return f"the model's own context; one such request fits{beside}, {end}"
-    return f"the longest that fits{beside}, {end}; the model's own is {model_context:,}"
+        return f"the model's own context; one such request fits{place}, {end}"
+    return f"the longest that fits{place}, {end}; the model's own is {model_context:,}"

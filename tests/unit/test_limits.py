@@ -75,22 +75,37 @@ def test_a_pool_that_holds_all_gives_the_models_context(cache):
 
 
 def test_a_smaller_pool_gives_the_longest_beside_the_rest(cache):
-    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(15 * 2048 + 4096 + 16), pool(10**6)), 256)
-    assert found.value == 4096
-    assert "even at the high end" in found.reason
+    few = load(concurrency=4)
+    found = context_limit(few, MODEL_CONTEXT, cache, (pool(3 * 2048 + 20_480 + 16), pool(10**6)), 256)
+    assert found.value == 20_480
+    assert "beside 3 requests of 2,048 tokens, even at the high end" in found.reason
     assert "the model's own is 40,960" in found.reason
 
 
-def test_a_pool_without_room_for_the_rest_holds_one_request_alone(cache):
-    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(8192), pool(8192)), 256)
-    assert found.value == 8192
-    assert "beside" not in found.reason
+def test_a_crowded_pool_gives_one_request_its_half(cache):
+    for tokens, longest in ((15 * 2048 + 4096 + 16, 17_408), (8192, 3072)):
+        found = context_limit(load(), MODEL_CONTEXT, cache, (pool(tokens), pool(tokens)), 256)
+        assert found.value == longest
+        assert "in half of the pool" in found.reason
+
+
+def test_a_pool_of_little_more_than_one_request_gives_the_workloads_length(cache):
+    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(3000), pool(4096)), 256)
+    assert found.value == 2048
+    assert "more than half of the pool each, even at the high end" in found.reason
 
 
 def test_the_expected_pool_is_the_second_resort(cache):
-    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(1024), pool(4096)), 256)
-    assert found.value == 4096
+    found = context_limit(load(), MODEL_CONTEXT, cache, (pool(1024), pool(8192)), 256)
+    assert found.value == 3072
     assert "at the expected values" in found.reason
+
+
+def test_a_larger_pool_gives_no_shorter_context(cache):
+    pools = [pool(tokens) for tokens in range(2048, 100_000, 1500)]
+    found = [int(context_limit(load(), MODEL_CONTEXT, cache, (one, one), 256).value) for one in pools]
+    assert found == sorted(found)
+    assert len(set(found)) > 20
 
 
 def test_a_pool_that_holds_no_request_still_plans_the_workloads_length(cache):
