@@ -181,3 +181,18 @@ def test_nemotron_h_drafts_are_read_in_each_of_transformers_spellings():
     assert read_architecture({**words, "mtp_layers_block_type": ["attention", "moe"]}) == spelt
     assert read_architecture({**newer, "mtp_layers_block_type": ["full_attention", "moe"]}) == spelt
     assert read_architecture(newer) == spelt
+
+
+def test_lists_of_other_lengths_than_the_layers_are_named():
+    """A list of layer words that is longer or shorter than num_hidden_layers."""
+    config = {
+        "architectures": ["FooForCausalLM"], "model_type": "foo", "hidden_size": 128, "num_attention_heads": 4,
+        "vocab_size": 100, "intermediate_size": 256, "num_hidden_layers": 2, "layer_types": ["full_attention"],
+    }  # fmt: skip
+    with pytest.raises(UnsupportedArchitectureError, match="1 layers have attention or a state, 2 a feed-forward"):
+        read_architecture(config)
+
+
+def test_an_unknown_class_without_heads_is_named():
+    with pytest.raises(UnsupportedArchitectureError, match="'FooForCausalLM' names no attention heads"):
+        read_architecture({"architectures": ["FooForCausalLM"], "model_type": "foo"})

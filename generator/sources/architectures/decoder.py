@@ -93,7 +93,13 @@ def stack(
     extra: tuple[Matrix, ...] = (),
     mixer_name: str = "self_attn",
 ) -> tuple[Layer, ...]:
-    """Layers from one mixer and one feed-forward block each."""
+    """Layers from one mixer and one feed-forward block each.
+
+    Raises:
+        ValueError: config.json names more layers in one list than it counts in another.
+    """
+    if len(mixers) != len(feed_forwards):
+        raise ValueError(f"{len(mixers)} layers have attention or a state, {len(feed_forwards)} a feed-forward block")
     return tuple(
         Layer(mixer=mixer, feed_forward=block, norms=norms, extra=extra, mixer_name=mixer_name)
         for mixer, block in zip(mixers, feed_forwards, strict=True)
