@@ -1,10 +1,13 @@
 """The releases that the package ships: today's code plans, copies and updates every one of them."""
 
 import subprocess
+import tomllib
 
 import pytest
 import yaml
+from packaging.version import Version
 
+from generator import __version__
 from generator.models.request import Request
 from generator.operations import templates
 from generator.operations.generate import generate
@@ -77,6 +80,13 @@ def test_a_release_is_rendered_without_copier_as_copier_renders_it(version, requ
     config = yaml.safe_load(trust.config_at(store.STORE, version))
     managed = {name: content for name, content in files.items() if not plain.matches(name, plain.users_own(config))}
     assert plain.managed(read(made.path), store.PACKAGED) == managed
+
+
+def test_the_package_carries_the_number_of_the_newest_release():
+    """The tools that a repository pins are then those whose bundle has its template."""
+    project = tomllib.loads((store.PACKAGED.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+    assert max(map(Version, RELEASED)) <= Version(__version__)
 
 
 def test_the_newest_release_is_the_working_tree():
