@@ -54,14 +54,19 @@ def diff_(
 
 
 @template.command()
-def publish(url: Annotated[str, typer.Argument(help="The team's git remote.")]) -> None:
-    """Push the released templates to a team's git remote, all or nothing.
+def publish(
+    url: Annotated[str, typer.Argument(help="The team's git remote.")],
+    atomic: Annotated[
+        bool, typer.Option("--atomic/--no-atomic", help="All or nothing, which not every git server can do.")
+    ] = True,
+) -> None:
+    """Push the released templates to a team's git remote.
 
     Example: vllm-wizard template publish ../templates.git
     """
     from generator.operations.team import publish as push  # noqa: PLC0415 - start-up time
 
-    console.out(f"{url} has templates {', '.join(push(url))}")
+    console.out(f"{url} has templates {', '.join(push(url, atomic=atomic))}")
 
 
 @template.command()

@@ -31,8 +31,10 @@ class Moved(Value):
     template: str
 
 
-def publish(url: str, packaged: Path = store.PACKAGED) -> tuple[str, ...]:
-    """Push every release that this package ships to a git remote, all or nothing; the releases, oldest first.
+def publish(url: str, packaged: Path = store.PACKAGED, *, atomic: bool = True) -> tuple[str, ...]:
+    """Push every release that this package ships to a git remote; the releases, oldest first.
+
+    `atomic`: all or nothing, which not every server can do.
 
     The remote's `main` moves only forwards: where the team has commits of its own on it, nothing lands.
 
@@ -42,7 +44,8 @@ def publish(url: str, packaged: Path = store.PACKAGED) -> tuple[str, ...]:
     with isolated(), TemporaryDirectory(prefix="vllm-wizard-") as scratch:
         folder = Path(scratch)
         git("clone", "--quiet", "--bare", "--", str(packaged), "history.git", at=folder)
-        git("push", "--quiet", "--atomic", "--tags", "--", _address(url), "main", at=folder / "history.git")
+        way = "--atomic" if atomic else "--no-atomic"
+        git("push", "--quiet", way, "--tags", "--", _address(url), "main", at=folder / "history.git")
         return tuple(sorted(store.tags(str(packaged))))
 
 

@@ -54,6 +54,9 @@ def test_a_teams_own_commits_are_not_overwritten(bundle, remote, tmp_path):
     with pytest.raises(RenderError):
         publish(remote, bundle)
     assert git(tmp_path / "own", "ls-remote", "--tags", remote) == ""
+    with pytest.raises(RenderError):
+        publish(remote, bundle, atomic=False)
+    assert "refs/tags/1.0.0" in git(tmp_path / "own", "ls-remote", "--tags", remote)
 
 
 def test_a_build_of_the_team_cannot_become_the_packages(deployment, bundle, remote):

@@ -22,7 +22,7 @@ docker_args=(
   --gpus 8
 
   # The ranks of one engine exchange steps through shared memory; Docker's default is 64 MB.
-  --shm-size 3392m
+  --shm-size 2288m
 
   # The image's unprivileged user; group 0 owns its home.
   --user 2000:0

@@ -32,7 +32,10 @@ expect() {
 expect 200 "health" curl --silent --max-time 120 "$url/health"
 expect 401 "models without a key" curl --silent --max-time 120 "$url/v1/models"
 expect 200 "models with the key" call "$url/v1/models"
-expect 404 "a path that the gateway must not serve" curl --silent --max-time 120 --request POST "$url/invocations"
+# What scripts/serve.sh starts has no gateway in front; what a URL names has.
+if [ "$#" -gt 0 ]; then
+  expect 404 "a path that the gateway must not serve" curl --silent --max-time 120 --request POST "$url/invocations"
+fi
 
 name=$(call "$url/v1/models" | sed -n 's/.*"data":\[{"id":"\([^"]*\)".*/\1/p')
 expect 200 "a completion of ${name:-no model}" call "$url/v1/completions" \
