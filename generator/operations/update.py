@@ -156,6 +156,8 @@ def _edited_and_dropped(place: Path, before: Answers, packaged: Path) -> tuple[s
     if not gone:
         return ()
     rendered = pristine.managed(before, store.tags(before.source), packaged=packaged) or {}
+    if set(gone) - rendered.keys():
+        rendered = rendered | pristine.users_own(before, packaged)
     return tuple(name for name in gone if pristine.digest(repository.committed(place, name)) != rendered.get(name))
 
 

@@ -60,6 +60,15 @@ def render(answers: Answers, destination: Path, packaged: Path = store.PACKAGED)
         copier_driver.copy(answers.source, destination, answers.values, ref=answers.template)
 
 
+def users_own(answers: Answers, packaged: Path = store.PACKAGED) -> dict[str, str]:
+    """Digest by name of the files that belong to the user, as the pinned template first renders them.
+
+    Raises:
+        RenderError: as `managed`.
+    """
+    return {name: digest(content) for name, content in _by_copier(answers, packaged, own=True).items()}
+
+
 def digest(content: bytes) -> str:
     """SHA-256 of a text file, whatever its line ends."""
     return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
@@ -76,7 +85,8 @@ def _rendered(answers: Answers, tags: Mapping[str, str], packaged: Path) -> dict
     return {name: digest(content) for name, content in sorted(made.items())}
 
 
-def _by_copier(answers: Answers, packaged: Path) -> dict[str, bytes]:
+def _by_copier(answers: Answers, packaged: Path, *, own: bool = False) -> dict[str, bytes]:
+    """Files of a fresh copy: those that are the template's, or the user's own."""
     from generator.rendering import plain  # noqa: PLC0415 - start-up time
 
     with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
@@ -84,7 +94,7 @@ def _by_copier(answers: Answers, packaged: Path) -> dict[str, bytes]:
         render(answers, made, packaged)
         theirs = plain.users_own(yaml.safe_load(trust.config_at(answers.source, answers.template)))
         names = {path.relative_to(made).as_posix(): path for path in made.rglob("*") if path.is_file()}
-        return {name: path.read_bytes() for name, path in names.items() if not plain.matches(name, theirs)}
+        return {name: path.read_bytes() for name, path in names.items() if plain.matches(name, theirs) == own}
 
 
 def _cache() -> Path:

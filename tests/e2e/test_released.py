@@ -8,6 +8,7 @@ import yaml
 from packaging.version import Version
 
 from generator import __version__
+from generator.errors import ConflictError
 from generator.models.request import Request
 from generator.operations import templates
 from generator.operations.generate import generate
@@ -80,6 +81,21 @@ def test_a_release_is_rendered_without_copier_as_copier_renders_it(version, requ
     config = yaml.safe_load(trust.config_at(store.STORE, version))
     managed = {name: content for name, content in files.items() if not plain.matches(name, plain.users_own(config))}
     assert plain.managed(read(made.path), store.PACKAGED) == managed
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_jobs_that_are_given_up_take_their_files_along_where_nobody_edited_them(edited, tmp_path):
+    """renovate.json and requirements-tools.txt belong to the user: an edited one is a conflict, like any file."""
+    made = generate(REQUEST, tmp_path / "made", ci="github")
+    if edited:
+        (made.path / "renovate.json").write_text("{}\n", encoding="utf-8")
+        committed(made.path)
+        with pytest.raises(ConflictError, match="renovate") as conflict:
+            update(made.path, {"ci": "none"})
+        assert conflict.value.report.files.conflicts == ("renovate.json",)
+    else:
+        report = update(made.path, {"ci": "none"})
+        assert {"renovate.json", "requirements-tools.txt", ".github/workflows/ci.yaml"} <= set(report.files.deleted)
 
 
 def test_the_package_carries_the_number_of_the_newest_release():
