@@ -196,3 +196,12 @@ def test_lists_of_other_lengths_than_the_layers_are_named():
 def test_an_unknown_class_without_heads_is_named():
     with pytest.raises(UnsupportedArchitectureError, match="'FooForCausalLM' names no attention heads"):
         read_architecture({"architectures": ["FooForCausalLM"], "model_type": "foo"})
+
+
+def test_qwen2_slides_in_all_layers_or_none():
+    """An assertion of vLLM's class: not some layers of all (0.32 model_executor/models/qwen2.py:351)."""
+    qwen = LLAMA | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "sliding_window": 4096}
+    with pytest.raises(UnsupportedArchitectureError, match="some layers but not all"):
+        read_architecture(qwen | {"use_sliding_window": True, "max_window_layers": 28})
+    for fields in ({"use_sliding_window": False, "max_window_layers": 28}, {"use_sliding_window": True}):
+        assert len(read_architecture(qwen | fields).layer_kinds) == 1

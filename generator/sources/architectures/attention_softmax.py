@@ -108,6 +108,10 @@ TRAITS: dict[str, Traits] = {
 """What each vLLM class of softmax attention fixes (vLLM 0.32 model_executor/models)."""
 
 
+_ALIKE = frozenset({"qwen2", "qwen2_vl_text", "qwen2_5_vl_text"})
+"""Families whose class wants one kind of attention in all layers (vLLM 0.32 model_executor/models/qwen2.py:351)."""
+
+
 def softmax_mixers(config: Config) -> Mixers:
     """One mixer a layer of a family with key and value heads; a `model_type` without traits is generic."""
     traits = TRAITS.get(str(config.get("model_type", "")), Traits())
@@ -186,6 +190,10 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
                 f"model_type {config.get('model_type')!r} declares layer_types {word!r}, which is not known"
                 + (" without attention_chunk_size" if word == "chunked_attention" else "")
             )
+    if config.get("model_type") in _ALIKE and len(set(words)) > 1:
+        raise UnsupportedArchitectureError(
+            "sliding windows in some layers but not all (max_window_layers): vLLM's Qwen2 class does not start"
+        )
     return tuple((word, sizes.get(word)) for word in words)
 
 
