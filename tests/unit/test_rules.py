@@ -164,6 +164,16 @@ def test_more_stages_than_layers():
         check_start(start(short, layout=Layout(pipeline_parallel_size=8)))
 
 
+def test_a_layer_reads_no_cache_of_another_stage():
+    """Gemma 4 E2B's last layers read those of layers 13 and 14 (vLLM 0.32 layers/attention/attention.py)."""
+    kinds = [{"mixer": QWEN_05B}, {"mixer": QWEN_05B | {"shares_kv_cache": True}}]
+    shared = model(QWEN_05B, layer_kinds=kinds, layer_pattern="0*14 1*10")
+    with pytest.raises(RequestError, match="layer 18 reads the cache of layer 13, which another of the 4 pipeline"):
+        check_start(start(shared, layout=Layout(pipeline_parallel_size=4)))
+    check_start(start(shared, layout=Layout(pipeline_parallel_size=2)))
+    check_start(start(shared))
+
+
 @pytest.mark.parametrize("name", ["Gemma3nForConditionalGeneration", "XLMRobertaModel", "ModernBertModel"])
 def test_classes_without_stages(name):
     """Gemma 3n: "Pipeline parallelism is not supported for this model" (vLLM 0.32 config/model.py:1560)."""

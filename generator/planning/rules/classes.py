@@ -1,11 +1,13 @@
-"""What vLLM refuses of a model's class: classes without stages, and classes that a release no longer has."""
+"""What vLLM refuses of a model's class: stages that it has not or that part its caches, and classes of the past."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.attention import FullAttention, SlidingWindow
 from generator.models.release import release_key
+from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
     from generator.planning.rules.start import Start
@@ -72,3 +74,26 @@ def class_is_served(start: Start) -> None:
             f"{name} was supported until vLLM {last} and is not in {release}: pin an engine that old, or serve another "
             "model"
         )
+
+
+def shared_caches_stay_in_a_stage(start: Start) -> None:
+    """A layer that reads an earlier layer's cache has it in its own stage (model_executor/layers/attention.py:65).
+
+    It reads that of the last layer of its kind that keeps one (Gemma 4: models/gemma4.py:480).
+    """
+    stages, layers = start.layout.pipeline_parallel_size, start.architecture.layers
+    if stages == 1:
+        return
+    keepers: dict[str, int] = {}
+    for first, end in stage_layers(len(layers), stages):
+        for number in range(first, end):
+            mixer = layers[number].mixer
+            if not isinstance(mixer, FullAttention | SlidingWindow):
+                continue
+            if not mixer.shares_kv_cache:
+                keepers[mixer.kind] = number
+            elif not mixer.runs_again and keepers.get(mixer.kind, first) < first:
+                raise RequestError(
+                    f"layer {number} reads the cache of layer {keepers[mixer.kind]}, which another of the {stages} "
+                    "pipeline stages has: use --pipeline-parallel-size 1"
+                )

@@ -17,7 +17,7 @@ from generator.models.release import release_key
 from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
-from generator.planning.rules.classes import ONE_STAGE, class_is_served
+from generator.planning.rules.classes import ONE_STAGE, class_is_served, shared_caches_stay_in_a_stage
 from generator.planning.rules.experts import blocks_divide
 from generator.planning.rules.shapes import attention_mixers, state_heads
 from generator.planning.rules.towers import towers_divide
@@ -269,7 +269,8 @@ def _own_cache_dtype(start: Start) -> str:
 
 RULES: tuple[Callable[[Start], None], ...] = (
     class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes,
-    heads_divide, experts_present, stages_have_layers, decode_context_parallel_fits, quantization_runs, dtype_runs,
+    heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
+    quantization_runs, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, blocks_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
