@@ -112,6 +112,20 @@ def test_the_rate_that_is_asked_for_counts_the_gpus_of_all_replicas():
     assert gpus_needed(case, chosen.candidate, chosen.estimate) == least
 
 
+def test_a_rate_without_a_concurrency_can_be_had_on_fewer_and_fuller_replicas():
+    """The preset's 16 requests in flight leave an A100's cache half empty."""
+    case, options = options_of("meta-llama/Llama-3.1-70B-Instruct", "A100-SXM-80GB", 8, requests_per_s=5.0)
+    chosen = best(case, options)
+    found = next(one for one in alternatives(case, options, chosen) if one.kind == "fuller replicas")
+    number = int(found.flags[found.flags.index("--concurrency") + 1])
+    assert 2 * 16 <= number <= chosen.candidate.concurrency
+    asked = {"requests_per_s": 5.0, "concurrency": number}
+    stated, same = options_of("meta-llama/Llama-3.1-70B-Instruct", "A100-SXM-80GB", 8, **asked)
+    packed = best(stated, same)
+    assert gpus_needed(stated, packed.candidate, packed.estimate) < gpus_needed(case, chosen.candidate, chosen.estimate)
+    assert all(one.kind != "fuller replicas" for one in alternatives(stated, same, packed))
+
+
 def test_without_a_known_speed_every_gpu_is_used_and_nothing_is_compared():
     case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 2)
     slow = case.model_copy(update={"tables": case.tables.model_copy(update={"speed": None})})

@@ -10,7 +10,7 @@ from generator.planning.candidate import evaluate
 from generator.planning.choosing.changes import sibling_cases
 from generator.planning.choosing.choice import NO_SPEED, Scored, gpus_that_count, key, merits, objective, scored
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
-from generator.planning.costs import cost
+from generator.planning.costs import cost, gpus_needed
 from generator.planning.rules.checks import check_layout
 from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import gib_text, plural, tokens_text
@@ -80,12 +80,32 @@ def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def _others(case: Case, chosen: Scored) -> Iterator[_Other]:
-    """A longer context by divided caches, a smaller cache dtype, a smaller checkpoint: on the chosen layout."""
+    """Fuller replicas, divided caches, a smaller cache dtype, a smaller checkpoint: on the chosen layout."""
     if chosen.candidate.verdict == "does_not_fit":
         return
-    for found in (_divided_cache(case, chosen), _smaller_cache(case, chosen), _sibling(case, chosen)):
+    for find in (_fuller_replicas, _divided_cache, _smaller_cache, _sibling):
+        found = find(case, chosen)
         if found is not None:
             yield found
+
+
+def _fuller_replicas(case: Case, chosen: Scored) -> _Other | None:
+    """Fewer replicas for a stated rate, where the requests in flight are the preset's: as many as meet the targets."""
+    if case.request.targets.requests_per_s is None or case.request.concurrency:
+        return None
+    needed, number = gpus_needed(case, chosen.candidate, chosen.estimate), chosen.candidate.concurrency
+    while number >= 2 * case.load.concurrency:
+        fuller = case.changed(request=case.request.model_copy(update={"concurrency": number}))
+        candidate = _evaluated(fuller, chosen.candidate.layout)
+        option = scored(fuller, (candidate,))[0] if candidate is not None and candidate.carries_load else None
+        if option is not None and meets_targets(fuller, option.estimate) and not option.candidate.doubt:
+            fewer = gpus_needed(fuller, option.candidate, option.estimate)
+            if fewer < needed:
+                gain = f"{plural(fewer, 'GPU')} against {needed} for the rate"
+                costs = f"{number} requests in flight on a replica: {_gap_words(case, option)}"
+                return _Other("fuller replicas", option, ("--concurrency", str(number)), gain, costs)
+        number = number * 3 // 4
+    return None
 
 
 def _divided_cache(case: Case, chosen: Scored) -> _Other | None:
