@@ -156,7 +156,7 @@ def test_an_unknown_architecture_is_named_with_what_is_needed(refused, tmp_path)
         json.dumps({"architectures": ["NobodysForCausalLM"], "model_type": "nobodys"}), encoding="utf-8"
     )
     line = refused(7, "plan", "--model", tmp_path, "--gpu", "L4")
-    assert "'nobodys'" in line
+    assert "NobodysForCausalLM (model_type 'nobodys')" in line
     assert "num_attention_heads" in line
 
 

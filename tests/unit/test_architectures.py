@@ -194,7 +194,7 @@ def test_lists_of_other_lengths_than_the_layers_are_named():
 
 
 def test_an_unknown_class_without_heads_is_named():
-    with pytest.raises(UnsupportedArchitectureError, match="'FooForCausalLM' names no attention heads"):
+    with pytest.raises(UnsupportedArchitectureError, match=r"FooForCausalLM \(model_type 'foo'\) names no attention"):
         read_architecture({"architectures": ["FooForCausalLM"], "model_type": "foo"})
 
 

@@ -127,9 +127,10 @@ def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: 
     known = {**traits.defaults, **{key: value for key, value in config.items() if value is not None}}
     queries = first_int(known, "num_attention_heads", "n_head", "n_heads", "num_heads")
     if not queries:
-        name, *_ = config.get("architectures") or [config.get("model_type")]
+        name, *_ = config.get("architectures") or ["no class"]
         raise UnsupportedArchitectureError(
-            f"config.json of {name!r} names no attention heads (num_attention_heads); no reader here knows the family"
+            f"config.json of {name} (model_type {config.get('model_type')!r}) names no attention heads "
+            "(num_attention_heads); no reader here knows the family"
         )
     hidden = first_int(known, "hidden_size", "n_embd", "d_model") or 0
     named = first_int(known, "head_dim", "hidden_size_per_head", "kv_channels") if traits.named_head_dim else None
