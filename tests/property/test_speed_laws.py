@@ -113,10 +113,11 @@ def test_more_flops_are_never_slower(model, gpu, load, limit):
 
 @given(models, gpus, loads, limits, st.integers(2, 4))
 def test_more_requests_in_flight_never_deliver_less(model, gpu, load, limit, factor):
+    """Within a percent: a newcomer waits less for the step that runs where all steps are alike, and few are not."""
     more = load.model_copy(update={"concurrency": factor * load.concurrency})
     few, many = answer(model, gpu, load, limit), answer(model, gpu, more, limit)
     assert many.output_tokens_per_s.mean * 1.02 >= few.output_tokens_per_s.mean
-    assert many.e2e_ms.mean * CLOSE >= few.e2e_ms.mean
+    assert many.e2e_ms.mean * 1.01 >= few.e2e_ms.mean
 
 
 @given(models, gpus, loads, limits)
