@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+    from generator.errors import GeneratorError
+
 _NARROWEST = 80
 
 
@@ -62,6 +64,14 @@ def warn(text: str) -> None:
 def error(text: str) -> None:
     """One error, on one line."""
     stderr().print(f"[bold red]error:[/bold red] {_escaped(' '.join(text.split()))}", soft_wrap=True)
+
+
+def raise_first(failed: list[GeneratorError]) -> None:
+    """Return only where nothing failed; the errors beyond the first, which is raised, are printed."""
+    for other in failed[1:]:
+        error(str(other))
+    if failed:
+        raise failed[0]
 
 
 def interactive() -> bool:

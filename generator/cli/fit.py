@@ -9,7 +9,7 @@ import typer
 
 from generator.cli import console
 from generator.cli.options import Stated, request_from, with_request_options
-from generator.cli.proposal import priced_rows, replica_text
+from generator.cli.proposal import priced_rows, replica_text, stated_gpu
 from generator.errors import RequestError
 from generator.presenting.text import gib_text, short_tokens_text
 
@@ -58,12 +58,9 @@ def fit(
 
 def _only(stated: dict[str, Any]) -> str | None:
     """The one GPU of the table that is asked about; None where all are."""
-    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
-
-    named = stated.get("gpu", "any")
-    if named == "custom" or stated.get("vram_gb"):
+    if stated.get("gpu") == "custom" or stated.get("vram_gb"):
         raise RequestError("fit compares GPUs of the table: leave --vram-gb and --gpu custom out, or use `plan`")
-    return None if named in {"any", "auto"} else find_gpu(named).name
+    return stated_gpu(stated)
 
 
 def _shown(rows: tuple[FitRow, ...], *, every: bool) -> tuple[tuple[int, int], ...]:

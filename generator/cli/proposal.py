@@ -71,18 +71,24 @@ def proposed(answers: dict[str, Any], number: int, *, offline: bool) -> dict[str
 
 def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> tuple[FitRow, ...]:
     """What carries the workload and meets the targets, the cheapest first, of the GPUs and counts that are stated."""
-    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
-    from generator.planning.fit import cheapest  # noqa: PLC0415
+    from generator.planning.fit import cheapest  # noqa: PLC0415 - start-up time
     from generator.workflow import fit_for  # noqa: PLC0415
 
-    named = stated.get("gpu", "any")
-    only = None if named in {"any", "auto"} else find_gpu(named).name
+    only = stated_gpu(stated)
     asked = request.model_copy(update={"gpu": "any"})
     rows = fit_for(asked, facts, gpus=stated.get("gpus"), nodes=stated.get("nodes"), with_speed=True)
     wanted = [row for row in rows if only is None or row.gpu == only]
     targets = request.targets
     levels = (targets.ttft_ms, targets.tpot_ms, targets.requests_per_s)
     return cheapest(wanted, by_hour=any(one is not None for one in levels))
+
+
+def stated_gpu(stated: dict[str, Any]) -> str | None:
+    """The one GPU of the table that is asked about, by its name there; None where all are."""
+    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
+
+    named = stated.get("gpu", "any")
+    return None if named in {"any", "auto"} else find_gpu(named).name
 
 
 def offer_text(row: FitRow) -> str:

@@ -102,10 +102,7 @@ def _tell(done: list[UpdateReport], failed: list[GeneratorError], report_to: Pat
         if len(done) + len(failed) > 1:
             console.show(f"[bold]{escape(str(one.path))}[/bold]", whole=True)
         report.show_update(one)
-    for error in failed[1:]:
-        console.error(str(error))
-    if failed:
-        raise failed[0]
+    console.raise_first(failed)
 
 
 def _updated(place: Path, changes: dict[str, Any], options: dict[str, Any], *, dry_run: bool) -> UpdateReport:

@@ -10,7 +10,7 @@ import yaml
 
 from generator.errors import GeneratorError, RenderError, RequestError
 from generator.operations.state import State
-from generator.rendering.answers import ANSWERS_FILE, Answers, of
+from generator.rendering.answers import ANSWERS_FILE, LOADER, Answers, of
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOKED_AT = 20
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def last_sound(place: Path) -> str:
     listed = git("log", f"--max-count={_LOOKED_AT}", "--format=%h", "--", ANSWERS_FILE, at=place, accept=(0, 128))
     for commit in listed.split():
         try:
-            content = yaml.load(git("show", f"{commit}:./{ANSWERS_FILE}", at=place), Loader=_LOADER)  # noqa: S506 - a safe one
+            content = yaml.load(git("show", f"{commit}:./{ANSWERS_FILE}", at=place), Loader=LOADER)  # noqa: S506 - a safe one
             if _state(place, of(content)).sound:
                 return commit
         except (GeneratorError, yaml.YAMLError, KeyError, TypeError, AttributeError):

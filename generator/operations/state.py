@@ -18,14 +18,13 @@ from generator.models.plan import digest_of
 from generator.models.request import Request
 from generator.models.value import problem
 from generator.rendering import pristine, store
-from generator.rendering.answers import ANSWERS_FILE, Answers
+from generator.rendering.answers import ANSWERS_FILE, LOADER, Answers
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
     from generator.models.plan import PlanRecord
 
 _MARKERS = "^(<<<<<<< |>>>>>>> )"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class State:
             RequestError: the file is not YAML.
         """
         try:
-            content = yaml.load((self.place / name).read_bytes(), Loader=_LOADER)  # noqa: S506 - both loaders are safe
+            content = yaml.load((self.place / name).read_bytes(), Loader=LOADER)  # noqa: S506 - both loaders are safe
         except OSError:
             return None
         except yaml.YAMLError as error:

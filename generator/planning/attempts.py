@@ -44,9 +44,7 @@ def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
     ):
         sequences = own(case, "max_num_seqs", defaults.max_num_seqs)
         sequences = sequences or limits.sequence_limit(shape, defaults.max_num_seqs)
-        chosen = own(case, "max_num_batched_tokens", defaults.max_num_batched_tokens) or limits.token_limit(
-            load, tokens, int(sequences.value), defaults.max_num_batched_tokens, checks.least_tokens(case)
-        )
+        chosen = _tokens(case, load, sequences, tokens, defaults.max_num_batched_tokens)
         attempt = Attempt(sequences, chosen)
         if (sequences.value, chosen.value) not in seen:
             seen.add((sequences.value, chosen.value))
@@ -77,10 +75,14 @@ def fewer_sequences(case: Case, layout: Layout) -> Iterator[Attempt]:
     defaults = checks.default_limits(case)
     wanted, vllms = min(_LEAN_TOKENS, defaults.max_num_batched_tokens), defaults.max_num_batched_tokens
     for sequences in limits.fewer_sequences(load, defaults.max_num_seqs):
-        tokens = own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
-            load, wanted, int(sequences.value), vllms, checks.least_tokens(case)
-        )
-        yield Attempt(sequences, tokens)
+        yield Attempt(sequences, _tokens(case, load, sequences, wanted, vllms))
+
+
+def _tokens(case: Case, load: Workload, sequences: Decision, wanted: int, vllms: int) -> Decision:
+    """The user's tokens of a step, or `wanted` as the limits allow it."""
+    return own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
+        load, wanted, int(sequences.value), vllms, checks.least_tokens(case)
+    )
 
 
 def replica_load(load: Workload, layout: Layout) -> Workload:

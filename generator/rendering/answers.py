@@ -27,7 +27,8 @@ _COMPUTED = ("model_facts", "plan")
 """Answers that no other template has."""
 SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 """A Kubernetes name with room for the suffixes of what belongs to it; copier.yml's validator has the same."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe YAML loader, libyaml's where it is there."""
 
 
 class Answers(Value):
@@ -104,7 +105,7 @@ def read(root: Path) -> Answers:
     path = root / ANSWERS_FILE
     _refuse_others(root)
     try:
-        content = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
+        content = yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506 - both loaders are safe ones
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RequestError(
             f"{root} has no {ANSWERS_FILE}: name a repository that `vllm-wizard generate` made"

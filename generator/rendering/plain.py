@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
 from generator.errors import RenderError
-from generator.rendering.answers import ANSWERS_FILE
+from generator.rendering.answers import ANSWERS_FILE, LOADER
 from generator.rendering.git import git
 from generator.rendering.trust import CONFIG
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from generator.rendering.answers import Answers
 
 _SUFFIX = ".jinja"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def managed(answers: Answers, bundle: Path) -> dict[str, bytes]:
@@ -39,7 +38,7 @@ def managed(answers: Answers, bundle: Path) -> dict[str, bytes]:
         words = ("clone", "--quiet", "--config", "core.autocrlf=false", "--branch", answers.template)
         git(*words, "--", str(bundle), "template", at=Path(scratch))
         root = Path(scratch) / "template"
-        config: dict[str, Any] = yaml.load((root / CONFIG).read_bytes(), Loader=_LOADER)  # noqa: S506 - both are safe
+        config: dict[str, Any] = yaml.load((root / CONFIG).read_bytes(), Loader=LOADER)  # noqa: S506 - both are safe
         folder = root / config["_subdirectory"]
         environment = _environment(root, config["_envops"])
         context = {**answers.values, "_copier_conf": {"answers_file": ANSWERS_FILE}}
