@@ -9,10 +9,12 @@ from generator.models.attention import (
     ChunkedLocal,
     CompressedMLA,
     CrossAttention,
+    FullAttention,
     Indexer,
     SlidingWindow,
     SparseMLA,
 )
+from generator.planning.kinds.unknown import unknown_kind
 from generator.planning.kv_cache import packing
 from generator.planning.kv_cache.backends import narrowed
 from generator.planning.kv_cache.blocks import Blocks, block_sizes
@@ -120,8 +122,10 @@ def _specs(mixer: Mixer | None, served: tuple[Served, ...], ctx: Context, blocks
                 specs += compressed_specs(one.mixer, blocks.attention)
             case MLA():
                 specs += _latent(one, one.mixer, ctx, blocks) * one.mixer.per_layer
-            case _:
+            case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
                 specs += [*_block_indexer(one.mixer, ctx, blocks), _softmax(one, one.mixer, ctx, blocks)]
+            case _:
+                raise unknown_kind(one.mixer, "what it caches")
     state = state_mixer(mixer)
     if state is not None:
         specs.append(_state(state, ctx, blocks))
@@ -157,8 +161,10 @@ def _softmax(one: Served, mixer: Softmax, ctx: Context, blocks: Blocks) -> Atten
             spec = ChunkedLocalAttentionSpec(**fields, attention_chunk_size=mixer.attention_chunk_size)
         case CrossAttention():
             spec = CrossAttentionSpec(**fields, encoder_tokens=ctx.settings.max_num_batched_tokens)
-        case _:
+        case FullAttention():
             spec = FullAttentionSpec(**fields)
+        case _:
+            raise unknown_kind(mixer, "what it caches")
     return packing.packed(spec, backend, ctx.settings.capability)
 
 

@@ -9,13 +9,21 @@ from generator.models.attention import (
     ChunkedLocal,
     CompressedMLA,
     CrossAttention,
+    EncoderOnly,
     FullAttention,
+    GatedDeltaNet,
+    KimiDeltaAttention,
+    LinearAttention,
+    Mamba1,
+    Mamba2,
     Mixer,
     Parallel,
     SelfAndCross,
+    ShortConv,
     SlidingWindow,
     SparseMLA,
 )
+from generator.planning.kinds.unknown import unknown_kind
 from generator.planning.kv_cache.backend_rows import Backend
 from generator.planning.kv_cache.backends import AttentionQuery, attention_backend
 from generator.planning.kv_cache.settings import cache_dtype, is_hybrid, mixers_of, model_dtype
@@ -110,8 +118,12 @@ def attentions(mixer: Mixer) -> Iterator[Attention]:
                 yield from _later_runs(mixer)
         case MLA() | CompressedMLA():
             yield mixer
-        case _:
+        case EncoderOnly():
             return
+        case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv():
+            return
+        case _:
+            raise unknown_kind(mixer, "what tokens it keeps")
 
 
 def _later_runs(mixer: Softmax) -> Iterator[SlidingWindow]:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from generator.models.architecture import Architecture
 from generator.models.attention import (
     MLA,
+    ChunkedLocal,
     CompressedMLA,
+    CrossAttention,
+    EncoderOnly,
+    FullAttention,
     GatedDeltaNet,
     KimiDeltaAttention,
     LinearAttention,
@@ -15,17 +19,17 @@ from generator.models.attention import (
     Mamba2,
     Mixer,
     Parallel,
+    SelfAndCross,
     ShortConv,
+    SlidingWindow,
     SparseMLA,
 )
 from generator.models.release import release_key
 from generator.models.value import Value
+from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
-
-RECURRENT = (Mamba1, Mamba2, GatedDeltaNet, KimiDeltaAttention, LinearAttention, ShortConv, Parallel)
-"""Kinds whose layers keep a state."""
 
 _SM80, _SM100_MAJOR = 80, 10
 _EVERY_STEP_COUNTS = (0, 26)
@@ -76,10 +80,25 @@ def mixers_of(architecture: Architecture) -> tuple[Mixer, ...]:
     return tuple(kind.mixer for kind in architecture.layer_kinds if kind.mixer is not None)
 
 
+def keeps_state(mixer: Mixer) -> bool:
+    """Whether a layer of this kind keeps a state, alone or beside a cache of tokens."""
+    match mixer:
+        case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv():
+            return True
+        case Parallel():
+            return True
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
+            return False
+        case MLA() | CompressedMLA() | SelfAndCross():
+            return False
+        case _:
+            raise unknown_kind(mixer, "whether it keeps a state")
+
+
 def is_hybrid(architecture: Architecture) -> bool:
     """Whether attention layers and layers with a state are mixed (vLLM 0.32 config/model.py:2023)."""
     mixers = mixers_of(architecture)
-    states = [isinstance(mixer, RECURRENT) for mixer in mixers]
+    states = [keeps_state(mixer) for mixer in mixers]
     return any(states) and (not all(states) or any(isinstance(mixer, Parallel) for mixer in mixers))
 
 
@@ -119,7 +138,7 @@ def _checkpoint_dtype(settings: CacheSettings, mixers: tuple[Mixer, ...]) -> str
     vLLM 0.32 model_executor/layers/attention/attention.py:287; MLA layers do not look at the scheme.
     """
     asked = settings.checkpoint_kv_cache_dtype or "auto"
-    latent = all(isinstance(mixer, (MLA, *RECURRENT)) and not isinstance(mixer, Parallel) for mixer in mixers)
+    latent = all((isinstance(mixer, MLA) or keeps_state(mixer)) and not isinstance(mixer, Parallel) for mixer in mixers)
     return "auto" if asked == "fp8" and latent else asked
 
 
@@ -127,7 +146,7 @@ def prefix_caching(architecture: Architecture, settings: CacheSettings) -> bool:
     """Whether prefix caching is on, by default for all with attention (vLLM 0.32 config/model.py:2221)."""
     if settings.enable_prefix_caching is not None:
         return settings.enable_prefix_caching
-    states = [isinstance(mixer, RECURRENT) for mixer in mixers_of(architecture)]
+    states = [keeps_state(mixer) for mixer in mixers_of(architecture)]
     return not all(states) or is_hybrid(architecture)
 
 
@@ -136,7 +155,7 @@ def mamba_cache_mode(architecture: Architecture, settings: CacheSettings) -> str
 
     vLLM 0.32 model_executor/models/config.py: MambaModelConfig.
     """
-    if not any(isinstance(mixer, RECURRENT) for mixer in mixers_of(architecture)):
+    if not any(keeps_state(mixer) for mixer in mixers_of(architecture)):
         return "none"
     if not prefix_caching(architecture, settings):
         return "none"

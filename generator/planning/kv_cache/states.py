@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.attention import (
+    MLA,
+    ChunkedLocal,
+    CompressedMLA,
+    CrossAttention,
+    EncoderOnly,
+    FullAttention,
     GatedDeltaNet,
     KimiDeltaAttention,
     LinearAttention,
@@ -17,9 +23,12 @@ from generator.models.attention import (
     Mamba2,
     Mixer,
     Parallel,
+    SelfAndCross,
     ShortConv,
+    SlidingWindow,
 )
 from generator.models.release import release_key
+from generator.planning.kinds.unknown import unknown_kind
 from generator.planning.kv_cache.specs import DTYPE_BYTES
 
 if TYPE_CHECKING:
@@ -36,9 +45,17 @@ _KERNEL_HEAD_DIM = 128
 
 def state_mixer(mixer: Mixer | None) -> StateMixer | None:
     """The part of a mixer that keeps a state, None where none does."""
-    if isinstance(mixer, Parallel):
-        return mixer.state_space
-    return mixer if isinstance(mixer, StateMixer) else None
+    match mixer:
+        case Parallel():
+            return mixer.state_space
+        case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv():
+            return mixer
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
+            return None
+        case MLA() | CompressedMLA() | SelfAndCross() | None:
+            return None
+        case _:
+            raise unknown_kind(mixer, "whether it keeps a state")
 
 
 class State(NamedTuple):
@@ -92,6 +109,8 @@ def _shapes(mixer: StateMixer, tp: int, draft: int) -> tuple[tuple[int, ...], ..
             return ((heads, mixer.head_dim, mixer.head_dim),)
         case ShortConv():
             return ((mixer.conv_kernel - 1 + draft, divide(mixer.conv_dim, tp, "state channels")),)
+        case _:
+            raise unknown_kind(mixer, "what state it keeps")
 
 
 def _mamba2_shapes(mixer: Mamba2, tp: int, draft: int) -> tuple[tuple[int, ...], ...]:

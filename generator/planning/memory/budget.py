@@ -11,7 +11,7 @@ from generator.models.plan import MemoryBudget
 from generator.models.release import release_key
 from generator.planning.memory import graphs, overhead
 from generator.planning.memory.pinned import left_on_gpu, pinned
-from generator.planning.memory.workspace import sparse_workspace
+from generator.planning.memory.workspace import is_sparse, sparse_workspace
 from generator.units import MIB
 
 if TYPE_CHECKING:
@@ -171,14 +171,10 @@ def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: Ov
         outside.append("unified memory (page cache and neighbours move it by gibibytes)")
     elif gpu.capability not in table.calibrated_capabilities:
         outside.append(f"compute capability {gpu.capability / 10:.1f}")
-    if any(_is_sparse(layer.mixer) for layer in architecture.layer_kinds):
+    if is_sparse(architecture):
         outside.append("sparse attention (its workspaces are read in vLLM's code)")
     limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
     return f"{table.calibration_set}{limits}"
-
-
-def _is_sparse(mixer: object) -> bool:
-    return getattr(mixer, "kind", None) in {"sparse_mla", "compressed_mla"}
 
 
 def verdict(memory: MemoryBudget, needed_bytes: int) -> tuple[Verdict, OOMRisk]:

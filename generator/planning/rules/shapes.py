@@ -8,6 +8,8 @@ from generator.models.attention import (
     MLA,
     ChunkedLocal,
     CompressedMLA,
+    CrossAttention,
+    EncoderOnly,
     FullAttention,
     GatedDeltaNet,
     KimiDeltaAttention,
@@ -20,11 +22,12 @@ from generator.models.attention import (
     ShortConv,
     SlidingWindow,
 )
+from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
 
-Attention = FullAttention | SlidingWindow | ChunkedLocal | MLA | CompressedMLA
+Attention = FullAttention | SlidingWindow | ChunkedLocal | EncoderOnly | CrossAttention | MLA | CompressedMLA
 
 
 def attention_mixers(architecture: Architecture) -> tuple[Attention, ...]:
@@ -35,11 +38,15 @@ def attention_mixers(architecture: Architecture) -> tuple[Attention, ...]:
             case Parallel():
                 found.append(kind.mixer.attention)
             case SelfAndCross():
-                found.append(kind.mixer.self_attention)
-            case FullAttention() | SlidingWindow() | ChunkedLocal() | MLA() | CompressedMLA():
+                found += [kind.mixer.self_attention, kind.mixer.cross_attention]
+            case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
                 found.append(kind.mixer)
-            case _:
+            case MLA() | CompressedMLA():
+                found.append(kind.mixer)
+            case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv() | None:
                 pass
+            case _:
+                raise unknown_kind(kind.mixer, "what heads it has")
     return tuple(found)
 
 
@@ -56,5 +63,9 @@ def state_heads(mixer: Mixer | None) -> int:
             return mixer.intermediate_size
         case ShortConv():
             return mixer.conv_dim
-        case _:
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
             return 0
+        case MLA() | CompressedMLA() | SelfAndCross() | None:
+            return 0
+        case _:
+            raise unknown_kind(mixer, "how its state divides")

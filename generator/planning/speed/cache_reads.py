@@ -17,16 +17,21 @@ from generator.models.attention import (
     Mamba1,
     Mamba2,
     Parallel,
+    SelfAndCross,
+    ShortConv,
     SlidingWindow,
     SparseMLA,
 )
 from generator.models.speed import KVRead
+from generator.planning.kinds.unknown import unknown_kind
+from generator.planning.kv_cache.states import state_mixer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.attention import Indexer, Mixer
     from generator.models.parallelism import Layout
+    from generator.planning.kv_cache.states import StateMixer
 
 Softmax = FullAttention | SlidingWindow | ChunkedLocal | EncoderOnly | CrossAttention
 _FLOAT32_BYTES = 4
@@ -35,14 +40,22 @@ _INDEXER_SCALE_BYTES = 4
 
 def cache_reads(mixer: Mixer, *, tensor_parallel_size: int, kv_bytes: float) -> Iterator[KVRead]:
     """What one layer reads of its cache for one sequence; `kv_bytes` is the size of one cached element."""
-    if isinstance(mixer, Parallel):
-        yield from cache_reads(mixer.attention, tensor_parallel_size=tensor_parallel_size, kv_bytes=kv_bytes)
-    elif isinstance(mixer, CompressedMLA):
-        yield from _compressed(mixer, tensor_parallel_size, kv_bytes)
-    elif isinstance(mixer, MLA):
-        yield from _latent(mixer, tensor_parallel_size, kv_bytes)
-    elif isinstance(mixer, Softmax):
-        yield _softmax(mixer, tensor_parallel_size, kv_bytes)
+    match mixer:
+        case Parallel():
+            yield from cache_reads(mixer.attention, tensor_parallel_size=tensor_parallel_size, kv_bytes=kv_bytes)
+        case SelfAndCross():
+            yield _softmax(mixer.self_attention, tensor_parallel_size, kv_bytes)
+            yield _softmax(mixer.cross_attention, tensor_parallel_size, kv_bytes)
+        case CompressedMLA():
+            yield from _compressed(mixer, tensor_parallel_size, kv_bytes)
+        case MLA():
+            yield from _latent(mixer, tensor_parallel_size, kv_bytes)
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
+            yield _softmax(mixer, tensor_parallel_size, kv_bytes)
+        case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv():
+            return
+        case _:
+            raise unknown_kind(mixer, "what a step reads")
 
 
 def exchanged(mixer: Mixer, layout: Layout, dtype_bytes: int) -> tuple[int, float]:
@@ -52,14 +65,21 @@ def exchanged(mixer: Mixer, layout: Layout, dtype_bytes: int) -> tuple[int, floa
     v1/attention/backends/flash_attn.py:1511, model_executor/layers/attention/mla_attention.py:1100); the log-sum-exps
     are FP32, one a head, and every rank has those of all heads of the group.
     """
-    if isinstance(mixer, Parallel):
-        mixer = mixer.attention
-    if isinstance(mixer, MLA):
-        width = 2 * mixer.kv_lora_rank + mixer.qk_rope_head_dim
-    elif isinstance(mixer, Softmax):
-        width = mixer.head_dim + mixer.head_dim_v
-    else:
-        return 0, 0.0
+    match mixer:
+        case Parallel():
+            return exchanged(mixer.attention, layout, dtype_bytes)
+        case SelfAndCross():
+            return exchanged(mixer.self_attention, layout, dtype_bytes)
+        case MLA():
+            width = 2 * mixer.kv_lora_rank + mixer.qk_rope_head_dim
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
+            width = mixer.head_dim + mixer.head_dim_v
+        case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv():
+            return 0, 0.0
+        case CompressedMLA():  # its window lets no ranks share it
+            return 0, 0.0
+        case _:
+            raise unknown_kind(mixer, "what ranks exchange")
     heads = mixer.num_attention_heads / layout.tensor_parallel_size
     dcp = layout.decode_context_parallel_size
     return 3, (dcp - 1) * heads * (width * dtype_bytes + dcp * _FLOAT32_BYTES)
@@ -67,30 +87,43 @@ def exchanged(mixer: Mixer, layout: Layout, dtype_bytes: int) -> tuple[int, floa
 
 def state_bytes(mixer: Mixer, *, tensor_parallel_size: int, dtype_bytes: float) -> float:
     """Bytes of recurrent state of one sequence on one rank, read and written back in each step."""
-    if isinstance(mixer, Parallel):
-        mixer = mixer.state_space
-    if isinstance(mixer, GatedDeltaNet):
-        elements = mixer.num_v_heads * mixer.head_k_dim * mixer.head_v_dim
-    elif isinstance(mixer, Mamba2):
-        elements = mixer.num_heads * mixer.head_dim * mixer.state_size
-    elif isinstance(mixer, Mamba1):
-        elements = mixer.intermediate_size * mixer.state_size
-    elif isinstance(mixer, KimiDeltaAttention | LinearAttention):
-        elements = mixer.num_heads * mixer.head_dim**2
-    else:
+    state = state_mixer(mixer)
+    if state is None:
         return 0.0
-    wide = isinstance(mixer, LinearAttention) or mixer.state_dtype == "float32"
-    return 2 * elements * (_FLOAT32_BYTES if wide else dtype_bytes) / tensor_parallel_size
+    wide = isinstance(state, LinearAttention) or getattr(state, "state_dtype", None) == "float32"
+    return 2 * _elements(state) * (_FLOAT32_BYTES if wide else dtype_bytes) / tensor_parallel_size
+
+
+def _elements(mixer: StateMixer) -> int:
+    """Numbers of one layer's recurrent state; of a convolution alone none, as it keeps kilobytes."""
+    match mixer:
+        case GatedDeltaNet():
+            return mixer.num_v_heads * mixer.head_k_dim * mixer.head_v_dim
+        case Mamba2():
+            return mixer.num_heads * mixer.head_dim * mixer.state_size
+        case Mamba1():
+            return mixer.intermediate_size * mixer.state_size
+        case KimiDeltaAttention() | LinearAttention():
+            return mixer.num_heads * mixer.head_dim**2
+        case ShortConv():
+            return 0
+        case _:
+            raise unknown_kind(mixer, "what state a step reads")
 
 
 def _softmax(mixer: Softmax, tensor_parallel_size: int, kv_bytes: float) -> KVRead:
-    window = None
-    if isinstance(mixer, SlidingWindow):
-        window = mixer.sliding_window
-    elif isinstance(mixer, ChunkedLocal):
-        window = mixer.attention_chunk_size
-    elif isinstance(mixer, CrossAttention):
-        window = mixer.encoder_tokens
+    window: int | None
+    match mixer:
+        case SlidingWindow():
+            window = mixer.sliding_window
+        case ChunkedLocal():
+            window = mixer.attention_chunk_size
+        case CrossAttention():
+            window = mixer.encoder_tokens
+        case FullAttention() | EncoderOnly():
+            window = None
+        case _:
+            raise unknown_kind(mixer, "how far it attends")
     width = mixer.head_dim + mixer.head_dim_v
     both_ways = 2 if isinstance(mixer, EncoderOnly) else 1
     return KVRead(

@@ -37,20 +37,28 @@ def mixer_matrices(mixer: Mixer | None, name: str, hidden_size: int) -> tuple[Ma
 
 
 def _matrices(mixer: Mixer | None, hidden_size: int) -> Iterable[Matrix]:
-    if isinstance(mixer, Parallel):
-        if mixer.shared_attention:
-            return state_matrices(mixer.state_space, hidden_size)
-        return (*_heads(mixer.attention, hidden_size), *state_matrices(mixer.state_space, hidden_size))
-    if isinstance(mixer, SelfAndCross):
-        return (*_heads(mixer.self_attention, hidden_size), *_heads(mixer.cross_attention, hidden_size))
-    if isinstance(mixer, MLA):
-        held = _latent(mixer, hidden_size)
-        return tuple(matrix.model_copy(update={"copies": mixer.per_layer}) for matrix in held)
-    if isinstance(mixer, CompressedMLA):
-        return _compressed(mixer, hidden_size)
-    if isinstance(mixer, _Heads):
-        return _heads(mixer, hidden_size)
-    return state_matrices(mixer, hidden_size)
+    if mixer is None:
+        return ()
+    match mixer:
+        case Parallel():
+            return _side_by_side(mixer, hidden_size)
+        case SelfAndCross():
+            return (*_heads(mixer.self_attention, hidden_size), *_heads(mixer.cross_attention, hidden_size))
+        case MLA():
+            held = _latent(mixer, hidden_size)
+            return tuple(matrix.model_copy(update={"copies": mixer.per_layer}) for matrix in held)
+        case CompressedMLA():
+            return _compressed(mixer, hidden_size)
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention():
+            return _heads(mixer, hidden_size)
+        case _:
+            return state_matrices(mixer, hidden_size)
+
+
+def _side_by_side(mixer: Parallel, hidden_size: int) -> Iterable[Matrix]:
+    """Both mixers' tensors; attention that layers share lies outside them."""
+    attention = () if mixer.shared_attention else _heads(mixer.attention, hidden_size)
+    return (*attention, *state_matrices(mixer.state_space, hidden_size))
 
 
 def _matrix(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import (
     GatedDeltaNet,
     KimiDeltaAttention,
@@ -16,21 +14,32 @@ from generator.models.attention import (
 )
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix, Shard
+from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@singledispatch
-def state_matrices(mixer: object, hidden_size: int) -> Iterable[Matrix]:  # noqa: ARG001 - the kinds' own use it
-    """Tensors of one mixer of a layer `hidden_size` wide, unsharded; nothing where the layer has none.
+StateMixer = Mamba1 | Mamba2 | GatedDeltaNet | KimiDeltaAttention | LinearAttention | ShortConv
 
-    Raises:
-        UnsupportedArchitectureError: the kind of mixer has no rule.
-    """
-    if mixer is None:
-        return ()
-    raise UnsupportedArchitectureError(f"no weights rule for a mixer of kind {getattr(mixer, 'kind', mixer)!r}")
+
+def state_matrices(mixer: StateMixer, hidden_size: int) -> Iterable[Matrix]:
+    """Tensors of one mixer of a layer `hidden_size` wide, unsharded."""
+    match mixer:
+        case Mamba1():
+            return _mamba1(mixer, hidden_size)
+        case Mamba2():
+            return _mamba2(mixer, hidden_size)
+        case GatedDeltaNet():
+            return _gated_delta_net(mixer, hidden_size)
+        case KimiDeltaAttention():
+            return _kimi_delta(mixer, hidden_size)
+        case LinearAttention():
+            return _linear_attention(mixer, hidden_size)
+        case ShortConv():
+            return _short_conv(mixer, hidden_size)
+        case _:
+            raise unknown_kind(mixer, "what weights it has")
 
 
 def _linear(
@@ -49,7 +58,6 @@ def _fixed(
     )  # fmt: skip
 
 
-@state_matrices.register(Mamba2)
 def _mamba2(mixer: Mamba2, hidden_size: int) -> Iterable[Matrix]:
     """Mamba-2: groups that do not divide are repeated on every rank (vLLM mamba/mamba_mixer2.py)."""
     inner, groups, kernel = mixer.intermediate_size, mixer.n_groups, mixer.conv_kernel
@@ -66,7 +74,6 @@ def _mamba2(mixer: Mamba2, hidden_size: int) -> Iterable[Matrix]:
     )
 
 
-@state_matrices.register(Mamba1)
 def _mamba1(mixer: Mamba1, hidden_size: int) -> Iterable[Matrix]:
     """Mamba-1 (vLLM mamba/mamba_mixer.py)."""
     inner, rank = mixer.intermediate_size, mixer.time_step_rank
@@ -85,7 +92,6 @@ def _mamba1(mixer: Mamba1, hidden_size: int) -> Iterable[Matrix]:
     )
 
 
-@state_matrices.register(GatedDeltaNet)
 def _gated_delta_net(mixer: GatedDeltaNet, hidden_size: int) -> Iterable[Matrix]:
     """Gated delta net (vLLM mamba/gdn/qwen_gdn_linear_attn.py)."""
     keys, values = mixer.num_k_heads * mixer.head_k_dim, mixer.num_v_heads * mixer.head_v_dim
@@ -118,7 +124,6 @@ def _named_apart(mixer: GatedDeltaNet, keys: int, values: int, hidden_size: int)
     )
 
 
-@state_matrices.register(KimiDeltaAttention)
 def _kimi_delta(mixer: KimiDeltaAttention, hidden_size: int) -> Iterable[Matrix]:
     """Kimi delta attention (vLLM models/kimi_linear.py, layers/kda.py)."""
     size, inner = mixer.head_dim, mixer.num_heads * mixer.head_dim
@@ -147,7 +152,6 @@ def _gate(name: str, inner: int, size: int, hidden_size: int, *, full: bool) -> 
     )
 
 
-@state_matrices.register(LinearAttention)
 def _linear_attention(mixer: LinearAttention, hidden_size: int) -> Iterable[Matrix]:
     """Lightning attention (vLLM layers/mamba/linear_attn.py)."""
     inner = mixer.num_heads * mixer.head_dim
@@ -159,7 +163,6 @@ def _linear_attention(mixer: LinearAttention, hidden_size: int) -> Iterable[Matr
     )
 
 
-@state_matrices.register(ShortConv)
 def _short_conv(mixer: ShortConv, hidden_size: int) -> Iterable[Matrix]:
     """Gated short convolution (vLLM layers/mamba/short_conv.py)."""
     return (

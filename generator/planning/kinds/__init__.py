@@ -1,0 +1,1 @@
+"""What the planner knows of a kind of mixer."""

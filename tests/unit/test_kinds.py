@@ -1,0 +1,133 @@
+"""Every kind of mixer that the union has is known in every room: weights, cache, rules, speed."""
+
+from __future__ import annotations
+
+from types import NoneType, UnionType
+from typing import get_args, get_origin
+
+import pytest
+
+from generator.errors import RequestError, UnsupportedArchitectureError
+from generator.models.architecture import Architecture, Layer
+from generator.models.attention import EncoderOnly, Mixer, ShortConv
+from generator.models.parallelism import Layout
+from generator.models.value import Value
+from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.memory.workspace import is_sparse
+from generator.planning.rules.start import Start, check_start
+from generator.planning.speed.cache_reads import cache_reads, state_bytes
+from generator.planning.weights.mixers import mixer_matrices
+
+KINDS = get_args(get_args(Mixer)[0])
+"""The members of the union, whatever they are."""
+SIZES = {
+    "num_key_value_heads": 8, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "head_dim": 128, "head_dim_v": 128,
+    "index_head_dim": 128, "index_topk": 2048, "sliding_window": 128, "conv_kernel": 4, "compress_ratio": 4,
+    "encoder_tokens": 1500, "attention_chunk_size": 8192,
+}  # fmt: skip
+"""Sizes where kernels or laws of the kind take no 64."""
+HIDDEN = 4096
+
+
+def built(kind: type[Value]) -> Value:
+    """A value of the kind with plausible sizes in every field that it requires."""
+    fields = kind.model_fields.items()
+    return kind(**{name: sized(kind, name, field.annotation) for name, field in fields if field.is_required()})
+
+
+def sized(kind: type[Value], name: str, annotation: object) -> object:
+    """A plausible value of one required field."""
+    options = [one for one in get_args(annotation) if one is not NoneType]
+    own = options[0] if get_origin(annotation) is UnionType else annotation
+    if isinstance(own, type) and issubclass(own, Value):
+        return built(own)
+    assert own is int, f"{kind.__name__}.{name}: say here how to build a {annotation}"
+    return SIZES.get(name, 64)
+
+
+def model_of(mixer: Value) -> Architecture:
+    """Two layers of one kind."""
+    return Architecture(
+        model_type="any",
+        architecture="any",
+        hidden_size=HIDDEN,
+        vocab_size=32000,
+        max_position_embeddings=32768,
+        tie_word_embeddings=False,
+        layer_kinds=(Layer(mixer=mixer),),
+        layer_pattern="0*2",
+    )
+
+
+def engine() -> CacheSettings:
+    """Values on an H100."""
+    return CacheSettings(
+        release="0.33.0", capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=32768
+    )
+
+
+def start(mixer: Value, tensor_parallel_size: int) -> Start:
+    """A start of the model on three GPUs of one node."""
+    layout = Layout(tensor_parallel_size=tensor_parallel_size)
+    return Start(architecture=model_of(mixer), layout=layout, settings=engine(), gpus_per_node=4, max_model_len=4096)
+
+
+def test_the_union_is_read_and_not_typed():
+    """The union has members, and each names its kind."""
+    assert len(KINDS) > 10
+    assert len({kind.model_fields["kind"].default for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_has_weights(kind):
+    """A mixer holds tensors."""
+    assert sum(matrix.parameters for matrix in mixer_matrices(built(kind), "self_attn", HIDDEN)) > HIDDEN
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_keeps_a_cache(kind):
+    """A sequence costs cache memory, except where every token sees every other and nothing is generated."""
+    cache = cache_layout(model_of(built(kind)), Layout(), engine())
+    assert bool(cache.request_bytes(1000)[0]) == (kind is not EncoderOnly)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_has_heads_or_channels_that_must_divide(kind):
+    """A layout that divides starts; one over three ranks does not, as no size here is a multiple of three."""
+    check_start(start(built(kind), 2))
+    with pytest.raises(RequestError, match="divi"):
+        check_start(start(built(kind), 3))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_is_read_in_a_step(kind):
+    """A step reads a cache or a state; a convolution's kilobytes are not counted."""
+    mixer = built(kind)
+    reads = [read.bytes_per_token for read in cache_reads(mixer, tensor_parallel_size=1, kv_bytes=2.0)]
+    state = state_bytes(mixer, tensor_parallel_size=1, dtype_bytes=2.0)
+    assert (sum(reads) + state > 0) == (kind is not ShortConv)
+
+
+class Invented(Value):
+    """A kind that no rule knows."""
+
+    kind: str = "invented"
+    num_heads: int = 8
+
+
+def test_an_unknown_kind_is_refused_in_every_room():
+    """Nobody plans an unknown kind without its weights, cache, rules or reads."""
+    mixer = Invented()
+    model = model_of(built(KINDS[0]))
+    model = model.model_copy(update={"layer_kinds": (Layer.model_construct(mixer=mixer),)})
+    rooms = (
+        lambda: mixer_matrices(mixer, "self_attn", HIDDEN),
+        lambda: cache_layout(model, Layout(), engine()),
+        lambda: check_start(Start.model_construct(**dict(start(built(KINDS[0]), 1)) | {"architecture": model})),
+        lambda: list(cache_reads(mixer, tensor_parallel_size=1, kv_bytes=2.0)),
+        lambda: state_bytes(mixer, tensor_parallel_size=1, dtype_bytes=2.0),
+        lambda: is_sparse(model),
+    )
+    for room in rooms:
+        with pytest.raises(UnsupportedArchitectureError, match="invented"):
+            room()
