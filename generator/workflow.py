@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator import __version__
 from generator.catalogue.engines import engine as find_engine
@@ -16,22 +16,28 @@ from generator.catalogue.siblings import siblings_of
 from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
-from generator.models.plan import digest_of
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case, Tables
 from generator.planning.planner import make_plan
-from generator.planning.serving.pooling_api import pooling_api
-from generator.presenting.record import plan_record
 from generator.units import GIB, gib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow
     from generator.models.hardware import GPU
-    from generator.models.plan import Plan, PlanRecord
+    from generator.models.plan import Plan
     from generator.models.request import Request
+
+
+class Proof(NamedTuple):
+    """A plan, and what it was made from."""
+
+    request: Request
+    facts: ModelFacts
+    tables: Tables
+    plan: Plan
 
 
 def facts_for(
@@ -83,14 +89,43 @@ def with_draft(
     return facts.model_copy(update={"draft": draft})
 
 
-def plan_for(request: Request, facts: ModelFacts) -> Plan:
-    """The plan of a request, proven against the tables of this installation.
+def plan_for(request: Request, facts: ModelFacts, tables: Tables | None = None) -> Plan:
+    """The plan of a request, proven against the tables of this installation, which are built where none are given.
 
     Raises:
         RequestError: vLLM would refuse what is asked for.
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
-    return make_plan(request, facts, cluster_for(request), _tables(request, facts))
+    return make_plan(request, facts, cluster_for(request), tables or tables_for(request, facts))
+
+
+def prove(request: Request, facts: ModelFacts) -> Proof:
+    """The plan of a request with all that it was made from.
+
+    Raises:
+        RequestError: vLLM would refuse what is asked for.
+        UnknownFactError: the GPU or the vLLM release is not in the tables.
+    """
+    tables = tables_for(request, facts)
+    return Proof(request, facts, tables, plan_for(request, facts, tables))
+
+
+def concrete(request: Request) -> Request:
+    """The request with this machine's GPU for `auto`, and the newest vLLM release for an empty `vllm`.
+
+    What a repository records means the same on every machine.
+
+    Raises:
+        HardwareDetectionError: this machine has no GPU that can be planned for.
+        UnknownFactError: the tables lack the release.
+    """
+    stated = {"gpu": str(detected_hardware()["gpu"])} if request.gpu == "auto" else {}
+    return request.model_copy(update={**stated, "vllm": find_engine(request.vllm).version})
+
+
+def newest_release() -> str:
+    """The vLLM release that a new deployment is pinned to."""
+    return find_engine("").version
 
 
 def fit_for(
@@ -117,7 +152,7 @@ def fit_for(
         interconnect=request.interconnect,
         reserved_bytes=gib(request.reserve_gb),
     )
-    case = Case.of(request, facts, cluster, _tables(request, facts))
+    case = Case.of(request, facts, cluster, tables_for(request, facts))
     counts = (gpus,) if gpus else range(1, GPUS_OF_A_NODE + 1)
     sizes = [(count, nodes or 1) for count in counts]
     sizes += [(GPUS_OF_A_NODE, 2)] * (nodes is None and GPUS_OF_A_NODE in counts)
@@ -151,6 +186,26 @@ def cluster_for(request: Request) -> Cluster:
     )
 
 
+def tables_for(request: Request, facts: ModelFacts) -> Tables:
+    """The tables of this installation that a plan of the request is proven against.
+
+    Raises:
+        UnknownFactError: there is none of the vLLM release.
+    """
+    engine = find_engine(request.vllm)
+    return Tables(
+        engine=engine,
+        overheads=overheads(),
+        methods=all_quantizations(),
+        speed=speed(),
+        prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
+        serving=serving_of(facts, engine.version),
+        siblings=siblings_of(facts.id),
+        gpus=all_gpus(),
+        planner=__version__,
+    )
+
+
 def detected_hardware() -> dict[str, Any]:
     """Answers that this machine's driver gives: gpu, gpus, and reserve_gb where other processes hold memory.
 
@@ -181,35 +236,12 @@ def detected_gpu() -> str | None:
         return None
 
 
-def record(made: Plan, facts: ModelFacts, inputs: Mapping[str, Any]) -> PlanRecord:
-    """What templates print of a plan, with a digest over all of it."""
-    case = Case.of(made.inputs, facts, made.cluster, _tables(made.inputs, facts))
-    draft = plan_record(made, facts, dict(inputs), case.tables.engine, pooling_api(case))
-    return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
-
-
-def _tables(request: Request, facts: ModelFacts) -> Tables:
-    engine = find_engine(request.vllm)
-    return Tables(
-        engine=engine,
-        overheads=overheads(),
-        methods=all_quantizations(),
-        speed=speed(),
-        prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
-        serving=serving_of(facts, engine.version),
-        siblings=siblings_of(facts.id),
-        gpus=all_gpus(),
-        planner=__version__,
-    )
-
-
 def _gpu(request: Request) -> GPU:
     if request.gpu == "custom":
         if not (request.vram_gb and request.capability):
             raise RequestError("--gpu custom needs both: --vram-gb N --capability X.Y")
         return custom_gpu(request.vram_gb, request.capability)
     if request.gpu == "auto":
-        found = detected_hardware()
-        return find_gpu(str(found["gpu"]))
+        return find_gpu(str(detected_hardware()["gpu"]))
     gpu = find_gpu(request.gpu)
     return gpu.model_copy(update={"memory_bytes": gib(request.vram_gb)}) if request.vram_gb else gpu

@@ -50,22 +50,23 @@ def generate(
     answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}
     asks = console.interactive() and not yes
     answers = _asked(answers, template or None) if asks and not cheapest else answers
-    request, facts, plan = proposal(answers, cheapest=cheapest, apply=apply, offline=offline)
-    _refuse_unfit(plan)
-    if asks:
-        report.show_plan(plan, explain=False)
-        _confirm(output_dir)
     from generator.operations.generate import generate as render  # noqa: PLC0415 - start-up time
+    from generator.operations.generate import settled  # noqa: PLC0415
 
+    proof = proposal(answers, cheapest=cheapest, apply=apply, offline=offline, settled=settled)
+    _refuse_unfit(proof.plan)
+    if asks:
+        report.show_plan(proof.plan, explain=False)
+        _confirm(output_dir)
     made = render(
-        request,
+        proof.request,
         output_dir,
         artefacts=answers.get("artefacts"),
         service=answers.get("service"),
         ci=answers.get("ci"),
         commit=git,
         template=template or None,
-        facts=facts,
+        proof=proof,
     )
     _show(made)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from generator.cli import console
 from generator.cli.hardware import with_detected_gpus
@@ -11,47 +11,52 @@ from generator.errors import InfeasiblePlanError, RequestError
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow
-    from generator.models.plan import Plan
     from generator.models.request import Request
+    from generator.workflow import Proof
 
 CHEAPEST_HELP = "Take the cheapest GPUs that carry the workload and meet the targets."
 APPLY_HELP = "Plan with the N-th change that the plan proposes."
 _OF_FACTS = ("model", "revision", "source")
 
 
-class Proposal(NamedTuple):
-    """A request, the facts of its model, and the plan made of both."""
-
-    request: Request
-    facts: ModelFacts
-    plan: Plan
+def _as_asked(request: Request) -> Request:
+    return request
 
 
-def proposal(answers: dict[str, Any], *, cheapest: bool, apply: int, offline: bool) -> Proposal:
-    """The plan of these answers.
+def proposal(
+    answers: dict[str, Any],
+    *,
+    cheapest: bool,
+    apply: int,
+    offline: bool,
+    settled: Callable[[Request], Request] = _as_asked,
+) -> Proof:
+    """The plan of these answers; `settled` is the request as it is to be planned and recorded.
 
     Raises:
         RequestError: there is no change of that number, or vLLM would refuse what is asked for.
         InfeasiblePlanError: no GPU with a price does.
     """
     from generator.planning.choosing.repairs import with_repair  # noqa: PLC0415 - start-up time
-    from generator.workflow import facts_for, plan_for  # noqa: PLC0415
+    from generator.workflow import facts_for, prove  # noqa: PLC0415
 
-    request = request_from({"gpu": "any", **answers} if cheapest else with_detected_gpus(answers))
+    request = settled(request_from({"gpu": "any", **answers} if cheapest else with_detected_gpus(answers)))
     facts = facts_for(request, offline=offline, progress=console.progress())
     if cheapest:
         request = _on_cheapest(request, facts, answers)
-    plan = plan_for(request, facts)
+    proof = prove(request, facts)
     if not apply:
-        return Proposal(request, facts, plan)
-    changed = with_repair(request, plan.repairs, apply)
-    repair = plan.repairs[apply - 1]
+        return proof
+    changed = settled(with_repair(request, proof.plan.repairs, apply))
+    repair = proof.plan.repairs[apply - 1]
     console.note(f"applied: {repair.title} ({' '.join(repair.flags)})")
     if any(getattr(changed, name) != getattr(request, name) for name in _OF_FACTS):
         facts = facts_for(changed, offline=offline, progress=console.progress())
-    return Proposal(changed, facts, plan_for(changed, facts))
+    return prove(changed, facts)
 
 
 def proposed(answers: dict[str, Any], number: int, *, offline: bool) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from generator import copier_ext, workflow
-from generator.catalogue.engines import engine
+from generator import recording, workflow
 from generator.errors import RequestError, SourceError
 from generator.models.plan import Plan
 from generator.models.value import Value
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.request import Request
+    from generator.workflow import Proof
 
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -51,6 +51,7 @@ def generate(
     offline: bool = False,
     commit: bool | None = None,
     facts: ModelFacts | None = None,
+    proof: Proof | None = None,
     progress: Callable[[int, int], None] | None = None,
     packaged: Path = store.PACKAGED,
     checkout: Path = _CHECKOUT,
@@ -59,7 +60,8 @@ def generate(
 
     `template` is a released version or `worktree`; None is the newest that this package ships. With `commit`
     the files become a git repository with one commit; None does so only where no repository is around them already,
-    which would keep nothing of an inner one but its commit's id. `facts` are used where the caller has them already.
+    which would keep nothing of an inner one but its commit's id. `facts`, or a `proof` of the `settled` request,
+    are used where the caller has them already.
 
     Raises:
         RequestError: the destination is taken, or the request contradicts itself.
@@ -69,14 +71,13 @@ def generate(
     """
     place = _vacant(destination)
     naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci})
-    stated = anchored({name: getattr(request, name) for name in ("model", "source", "overrides")})
-    wanted = concrete(request.model_copy(update=stated))
-    known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
-    plan = workflow.plan_for(wanted, known)
-    copier_ext.refuse_unfit(plan)
-    answers = wanted.model_dump(mode="json") | {"model_facts": copier_ext.facts_answer(wanted, known)}
-    answers |= naming
-    with isolated(), _scratch(place) as scratch:
+    wanted = settled(request)
+    if proof is None or proof.request != wanted:
+        known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
+        proof = workflow.prove(wanted, known)
+    recording.refuse_unfit(proof.plan)
+    answers = wanted.model_dump(mode="json") | {recording.FACTS: recording.facts_answer(wanted, proof.facts)} | naming
+    with isolated(), recording.proven(proof), _scratch(place) as scratch:
         made = Path(scratch) / "made" / place.name
         used = _render(made, answers, template, packaged, checkout)
         files = tuple(sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()))
@@ -85,19 +86,13 @@ def generate(
         own = commit or (commit is None and within is None)
         first = repository.create(made, f"{title}\n\nRendered by vllm-wizard, template {used}.") if own else None
         _move(made, place)
-    return Generated(path=place, commit=first, within=within, template=used, files=files, plan=plan)
+    return Generated(path=place, commit=first, within=within, template=used, files=files, plan=proof.plan)
 
 
-def concrete(request: Request) -> Request:
-    """The request with this machine's GPU for `auto`, and the newest vLLM release for an empty `vllm`.
-
-    What a repository records means the same on every machine.
-    """
-    stated: dict[str, str] = {}
-    if request.gpu == "auto":
-        stated["gpu"] = str(workflow.detected_hardware()["gpu"])
-    stated["vllm"] = engine(request.vllm).version
-    return request.model_copy(update=stated)
+def settled(request: Request) -> Request:
+    """The request as a repository records it: it means the same on every machine and from every directory."""
+    stated = anchored({name: getattr(request, name) for name in ("model", "source", "overrides")})
+    return workflow.concrete(request.model_copy(update=stated))
 
 
 def _vacant(destination: Path) -> Path:

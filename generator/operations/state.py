@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from datetime import date  # noqa: TC003 - a dataclass reads it
 from functools import cached_property
@@ -11,12 +9,10 @@ from pathlib import Path  # noqa: TC003 - a dataclass reads it
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
+from generator import recording
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
 from generator.models.plan import digest_of
-from generator.models.request import Request
-from generator.models.value import problem
 from generator.rendering import pristine, store
 from generator.rendering.answers import ANSWERS_FILE, LOADER, Answers
 from generator.rendering.git import git
@@ -45,11 +41,8 @@ class State:
 
     @cached_property
     def plan_inputs(self) -> dict[str, Any]:
-        """What a plan of these answers would record as its inputs; copier.yml's `plan_inputs` in Python."""
-        values = self.answers.values
-        inputs = {name: values[name] for name in Request.model_fields if name in values}
-        facts = json.dumps(values.get("model_facts"), sort_keys=True)
-        return inputs | {"facts": hashlib.sha256(facts.encode()).hexdigest()}
+        """What a plan of these answers would record as its inputs."""
+        return recording.plan_inputs(self.answers.values)
 
     @cached_property
     def other_inputs(self) -> tuple[str, ...]:
@@ -60,18 +53,11 @@ class State:
     @cached_property
     def fresh(self) -> PlanRecord | GeneratorError:
         """The plan that this package makes of the same answers and facts, or why it makes none."""
-        from generator import copier_ext, workflow  # noqa: PLC0415 - start-up time
-
         try:
-            facts = copier_ext.facts_of(self.answers.values.get("model_facts") or {})
-            request = Request.model_validate(
-                {name: value for name, value in self.answers.values.items() if name in Request.model_fields}
-            )
-            made = workflow.plan_for(request, facts)
-            copier_ext.refuse_unfit(made)
-            return workflow.record(made, facts, self.plan.inputs)
-        except ValidationError as error:
-            return RequestError(": ".join(problem(error)))
+            facts = recording.facts_of(self.answers.values.get(recording.FACTS) or {})
+            proof = recording.prove(recording.request_of(self.answers.values), facts)
+            recording.refuse_unfit(proof.plan)
+            return recording.record(proof, self.plan.inputs)
         except GeneratorError as error:
             return error
 

@@ -7,16 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from generator import copier_ext, workflow
+from generator import recording, workflow
 from generator.errors import ConflictError, RenderError, RequestError
-from generator.models.request import Request
 from generator.models.update import Change, UpdateSummary
-from generator.models.value import problem
 from generator.operations import journal
 from generator.operations.anchoring import anchored
-from generator.operations.generate import concrete
 from generator.operations.handmade import explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
 from generator.operations.settle import settle_profile
@@ -103,25 +98,12 @@ def _changed(
     if unknown:
         near = get_close_matches(unknown[0], INPUTS, n=3)
         raise RequestError(f"{unknown[0]} is no answer of a deployment; the nearest are {', '.join(near) or 'none'}")
-    request = _request(before.inputs | dict(changes))
+    request = workflow.concrete(recording.request_of(before.inputs | dict(changes)))
     wanted = {k: v for k, v in request.model_dump(mode="json").items() if k in changes} | checked_naming(changes)
     data = {name: value for name, value in wanted.items() if before.values.get(name) != value}
-    if data.keys() & set(copier_ext.FACT_INPUTS):
-        facts = workflow.facts_for(request, offline=offline, progress=progress)
-        data["model_facts"] = copier_ext.facts_answer(request, facts)
-    elif copier_ext.other_draft(request, before.values.get("model_facts") or {}):
-        known = copier_ext.facts_of(before.values["model_facts"])
-        facts = workflow.with_draft(request, known, offline=offline, progress=progress)
-        data["model_facts"] = copier_ext.facts_answer(request, facts)
-    return data
-
-
-def _request(answers: Mapping[str, Any]) -> Request:
-    try:
-        request = Request.model_validate({k: v for k, v in answers.items() if k in Request.model_fields})
-    except ValidationError as error:
-        raise RequestError(": ".join(problem(error))) from error
-    return concrete(request)
+    known = before.values.get(recording.FACTS) or {}
+    facts = recording.facts_changed(request, known, data, offline=offline, progress=progress)
+    return data if facts is None else data | {recording.FACTS: facts}
 
 
 def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from generator import workflow
+from generator import recording, workflow
 from generator.catalogue.engines import engine, known_versions
 from generator.catalogue.migrations import migrations
 from generator.cli.options import request_from
@@ -94,9 +94,9 @@ def planned(example, version, overrides="{}"):
     """What is recorded of an example's plan on a release, its own overrides and these together."""
     request, facts = asked(example)
     merged = request.overrides | json.loads(overrides)
-    plan = workflow.plan_for(request.model_copy(update={"vllm": version, "overrides": merged}), facts)
-    assert plan.feasibility.verdict != "does_not_fit", plan.feasibility
-    return workflow.record(plan, facts, {})
+    proof = workflow.prove(request.model_copy(update={"vllm": version, "overrides": merged}), facts)
+    recording.refuse_unfit(proof.plan)
+    return recording.record(proof, {})
 
 
 def check(recorded, version):

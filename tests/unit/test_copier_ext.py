@@ -8,12 +8,11 @@ import pytest
 from copier.errors import UserMessageError
 from jinja2 import Environment
 
-from generator import copier_ext
-from generator.catalogue.models import embedded_ids, embedded_model
-from generator.errors import RequestError, UnknownFactError
-from generator.models.plan import PlanRecord
+from generator import copier_ext, recording
+from generator.catalogue.models import embedded_model
+from generator.errors import UnknownFactError
+from generator.models.plan import PlanRecord, digest_of
 from generator.models.request import Request
-from generator.workflow import digest_of
 
 MODEL = "Qwen/Qwen3-8B"
 INPUTS = {"model": MODEL, "source": "embedded", "gpu": "A100-SXM-80GB", "vllm": "0.33.0"}
@@ -28,7 +27,7 @@ def test_facts_say_what_was_asked_for(door):
     """An input that an older template lacks takes its default."""
     facts = door["vllm_facts"]({"model": MODEL, "source": "embedded"})
     assert facts["asked"] == {"model": MODEL, "revision": "", "source": "embedded", "replan": 0}
-    assert copier_ext.facts_of(facts) == embedded_model(MODEL)
+    assert recording.facts_of(facts) == embedded_model(MODEL)
 
 
 def test_a_plan_is_the_record_of_its_inputs(door):
@@ -40,46 +39,15 @@ def test_a_plan_is_the_record_of_its_inputs(door):
     assert plan == json.loads(json.dumps(plan))
 
 
-@pytest.mark.parametrize("model", embedded_ids())
-def test_recorded_facts_are_small_and_come_back_whole(model):
-    facts = embedded_model(model)
-    recorded = copier_ext.facts_answer(Request(model=model), facts)
-    assert copier_ext.facts_of(json.loads(json.dumps(recorded))) == facts
-    assert len(json.dumps(recorded)) <= 8_000
-
-
-def test_facts_of_an_older_package_are_read():
-    """What 1.0.0 recorded of a model, fields that came later absent."""
-    recorded = {
-        "asked": {"model": "a/b", "revision": "", "source": "auto", "replan": 0},
-        "id": "a/b", "revision": None, "source": "embedded",
-        "architecture": {
-            "model_type": "llama", "architecture": "LlamaForCausalLM", "hidden_size": 64, "vocab_size": 10,
-            "max_position_embeddings": 128, "tie_word_embeddings": True, "layer_pattern": "0*2",
-            "layer_kinds": [
-                {
-                    "mixer": {
-                        "kind": "full", "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
-                        "head_dim_v": 16,
-                    },
-                    "feed_forward": {"kind": "dense", "intermediate_size": 128},
-                }
-            ],
-        },
-        "checkpoint": {},
-    }  # fmt: skip
-    assert copier_ext.facts_of(recorded).architecture.num_hidden_layers == 2
-
-
 def test_facts_of_a_draft_are_recorded_inside_and_come_back(door):
     overrides = {"speculative_config": {"model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 3}}
     request = Request(model=MODEL, overrides=overrides)
     facts = embedded_model(MODEL).model_copy(update={"draft": embedded_model("Qwen/Qwen3-0.6B")})
-    recorded = json.loads(json.dumps(copier_ext.facts_answer(request, facts)))
+    recorded = json.loads(json.dumps(recording.facts_answer(request, facts)))
     assert recorded["draft"]["asked"] == {"model": "Qwen/Qwen3-0.6B", "revision": ""}
-    assert copier_ext.facts_of(recorded) == facts
-    assert not copier_ext.other_draft(request, recorded)
-    assert copier_ext.other_draft(Request(model=MODEL), recorded)
+    assert recording.facts_of(recorded) == facts
+    assert not recording.other_draft(request, recorded)
+    assert recording.other_draft(Request(model=MODEL), recorded)
     plan = door["vllm_plan"](INPUTS | {"overrides": overrides}, recorded)
     assert plan["engine"]["speculative_config"] == overrides["speculative_config"]
 
@@ -91,11 +59,6 @@ def test_a_draft_that_no_template_recorded_is_read_when_it_is_planned(door):
     assert "draft" not in facts
     plan = door["vllm_plan"](INPUTS | {"overrides": overrides}, facts)
     assert plan["engine"]["speculative_config"]["model"] == "Qwen/Qwen3-0.6B"
-
-
-def test_unreadable_facts_name_the_field():
-    with pytest.raises(RequestError, match="architecture"):
-        copier_ext.facts_of({"id": "a/b", "revision": None, "source": "hub", "checkpoint": {}})
 
 
 def test_an_error_is_one_line_and_keeps_its_cause(door):

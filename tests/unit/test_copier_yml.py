@@ -11,8 +11,8 @@ import pytest
 import yaml
 from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
-from generator.copier_ext import FACT_INPUTS
 from generator.models.request import CI, Artefact, Request
+from generator.recording import FACT_INPUTS
 from generator.rendering.answers import INPUTS, SERVICE
 from generator.rendering.trust import features
 

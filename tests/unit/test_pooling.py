@@ -13,8 +13,9 @@ from generator.models.plan import PlanRecord
 from generator.models.request import Request
 from generator.planning.serving.pooling import task_of, task_of_class
 from generator.planning.weights import rank_weights
+from generator.recording import record
 from generator.sources.architectures import read_architecture
-from generator.workflow import fit_for, plan_for, record
+from generator.workflow import fit_for, prove
 
 
 @pytest.mark.parametrize(
@@ -278,14 +279,15 @@ def test_shapes_without_a_cache_generate_nothing():
 
 
 def recorded(name, architecture, sentence=None, **stated):
-    facts = embedded_model("Qwen/Qwen3-8B").model_copy(
-        update={"id": name, "architecture": architecture, "sentence": sentence}
-    )
-    return record(planned(name, architecture, sentence, **stated), facts, {})
+    return record(proven(name, architecture, sentence, **stated), {})
 
 
 def planned(name, architecture, sentence=None, gpu="L40S", **stated):
+    return proven(name, architecture, sentence, gpu, **stated).plan
+
+
+def proven(name, architecture, sentence=None, gpu="L40S", **stated):
     facts = embedded_model("Qwen/Qwen3-8B").model_copy(
         update={"id": name, "architecture": architecture, "sentence": sentence}
     )
-    return plan_for(Request(model=name, gpu=gpu, source="embedded", **stated), facts)
+    return prove(Request(model=name, gpu=gpu, source="embedded", **stated), facts)

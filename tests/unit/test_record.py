@@ -9,16 +9,21 @@ from generator.models.request import Request
 from generator.presenting.memory import memory_rows, memory_shares
 from generator.presenting.record import summary
 from generator.presenting.text import count_text, gib_text, plural, short_tokens_text, times_text, tokens_text
-from generator.workflow import plan_for, record
+from generator.recording import record
+from generator.workflow import prove
 
 
-def planned(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
-    return plan_for(Request(model=model, gpu=gpu, gpus=gpus, source="embedded", **stated), embedded_model(model))
+def proven(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
+    return prove(Request(model=model, gpu=gpu, gpus=gpus, source="embedded", **stated), embedded_model(model))
+
+
+def planned(**stated):
+    return proven(**stated).plan
 
 
 def test_what_is_recorded_is_what_templates_print():
-    made = planned(gpus=2)
-    found = record(made, embedded_model("Qwen/Qwen3-8B"), {"model": "Qwen/Qwen3-8B"})
+    proof = proven(gpus=2)
+    made, found = proof.plan, record(proof, {"model": "Qwen/Qwen3-8B"})
     assert found.engine == made.engine
     assert ("vllm", "serve", "Qwen/Qwen3-8B", *found.args) == made.command
     assert "model" not in found.serve
@@ -30,8 +35,7 @@ def test_what_is_recorded_is_what_templates_print():
 
 
 def test_what_does_not_fit_is_recorded_without_a_cache():
-    made = planned("Qwen/Qwen3-32B", "L4-24GB")
-    found = record(made, embedded_model("Qwen/Qwen3-32B"), {})
+    found = record(proven("Qwen/Qwen3-32B", "L4-24GB"), {})
     assert (found.display.concurrency, found.display.context, found.display.speed) == ("none", "none", "")
     assert found.display.verdict == "Does not fit; risk of running out of memory: HIGH"
 
@@ -52,8 +56,7 @@ def test_the_summary_names_the_layout(stated, part):
 
 
 def test_nodes_are_named():
-    made = planned("deepseek-ai/DeepSeek-V3", gpus=8, nodes=2)
-    found = record(made, embedded_model("deepseek-ai/DeepSeek-V3"), {})
+    found = record(proven("deepseek-ai/DeepSeek-V3", gpus=8, nodes=2), {})
     assert found.display.gpus == "2 nodes of 8 x H100-SXM-80GB"
 
 

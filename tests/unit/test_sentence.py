@@ -7,9 +7,9 @@ import json
 import pytest
 from fixtures.checkpoints import TINY_LLAMA
 
-from generator.copier_ext import facts_answer, facts_of
 from generator.models.checkpoint import SentenceFacts
 from generator.models.request import Request
+from generator.recording import facts_answer, facts_of
 from generator.sources.hub import hub_facts
 from generator.sources.local import local_facts
 from generator.sources.sentence import sentence_facts

@@ -8,7 +8,6 @@ import pytest
 from fixtures.nvml_library import H100, L4, NVML
 
 from generator import workflow
-from generator.catalogue.models import embedded_model
 from generator.errors import HardwareDetectionError, RequestError, SourceError, UnknownFactError
 from generator.models.request import Request
 from generator.units import GIB
@@ -70,13 +69,3 @@ def test_gpus_of_different_kinds_must_be_named(machine):
     with pytest.raises(HardwareDetectionError, match=r"different kinds \(NVIDIA H100 80GB HBM3, NVIDIA L4\): name one"):
         workflow.detected_hardware()
     assert workflow.detected_gpu() is None
-
-
-def test_a_record_changes_its_digest_with_any_part():
-    facts, request = embedded_model("Qwen/Qwen3-8B"), request_for(vllm="0.33.0")
-    made = workflow.plan_for(request, facts)
-    found = workflow.record(made, facts, {"model": request.model})
-    shown = found.model_dump(mode="json")
-    assert workflow.digest_of(shown) == found.digest
-    assert workflow.digest_of(shown | {"summary": "another"}) != found.digest
-    assert len(found.digest) == 64
