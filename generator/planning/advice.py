@@ -52,7 +52,9 @@ def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str
     missed = missed_targets(case, speed)
     return (
         *missed,
-        *_said((standard_fields, uncounted, tight_fit, overloaded, uncalibrated, unified_memory), case, chosen),
+        *_said(
+            (standard_fields, uncounted, tight_fit, few_states, overloaded, uncalibrated, unified_memory), case, chosen
+        ),
     )
 
 
@@ -125,8 +127,15 @@ def tight_fit(_: Case, chosen: Candidate) -> Figures | None:
     """Fits at the expected values only: a start may fail by {missing} MiB; lower the context or add GPUs."""
     if chosen.verdict != "tight":
         return None
-    low = chosen.memory.kv_cache_available_bytes.low
-    return {"missing": (max(chosen.needed_bytes) - low) >> 20}
+    needed = max(chosen.cache.min_bytes_to_start(int(chosen.context.value)))
+    missing = needed - chosen.memory.kv_cache_available_bytes.low
+    return {"missing": missing >> 20} if missing > 0 else None
+
+
+def few_states(_: Case, chosen: Candidate) -> Figures | None:
+    """Only {blocks:,} cache blocks are sure: vLLM stops where max_num_seqs, {wanted:,}, is more, a state in each."""
+    blocks = chosen.sure_blocks
+    return {"wanted": chosen.state_blocks, "blocks": blocks} if chosen.state_blocks > blocks else None
 
 
 def overloaded(_: Case, chosen: Candidate) -> Figures | None:

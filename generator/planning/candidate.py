@@ -22,6 +22,7 @@ from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.pinned import offloaded
 from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
 from generator.planning.memory.stages import stage_budgets
+from generator.planning.rules.states import state_blocks
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.rank import DTYPES
@@ -45,6 +46,8 @@ class Candidate(Value):
     utilization: Decision
     load: Workload
     """The workload of one engine replica."""
+    state_blocks: int = 0
+    """Blocks that vLLM asks for before it captures graphs, one for the state of each admitted sequence; 0 for none."""
     eager: bool = False
     """True where no CUDA graphs are captured."""
     verdict: Verdict
@@ -83,8 +86,13 @@ class Candidate(Value):
 
     @cached_property
     def needed_bytes(self) -> tuple[int, ...]:
-        """Cache bytes that one request of the chosen context takes on every stage, the least to start."""
-        return self.cache.min_bytes_to_start(int(self.context.value))
+        """Cache bytes of every stage below which vLLM does not start: one request of the context, or every state."""
+        return self.cache.least_bytes(int(self.context.value), self.state_blocks)
+
+    @property
+    def sure_blocks(self) -> int:
+        """Blocks of the pool at the low end of what is available."""
+        return self.cache.num_blocks(tuple(max(0, stage.kv_cache_available_bytes.low) for stage in self.stages))
 
     @property
     def headroom_bytes(self) -> int:
@@ -126,17 +134,26 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
     weights = _weights(case, layout)
     best: Candidate | None = None
     for attempt in attempts(case, layout):
-        made = _worked_out(case, layout, weights, attempt)
+        made = _settled(case, layout, weights, attempt)
         if made.verdict == "fits" and made.carries_load:
             return made
         if best is None or _rank(made) < _rank(best):
             best = made
     assert best is not None  # noqa: S101 - there is always one attempt
     for attempt in fewer_sequences(case, layout) if _lacks_reserves(best) else ():
-        made = _worked_out(case, layout, weights, attempt)
+        made = _settled(case, layout, weights, attempt)
         if _rank(made) < _rank(best):
             best = made
     return best
+
+
+def _settled(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
+    """The attempt with as many of its sequences as the cache surely has states for, where the user leaves it open."""
+    made = _worked_out(case, layout, weights, attempt)
+    while case.chooses("max_num_seqs") and 0 < made.sure_blocks < made.state_blocks:
+        fewer = limits.sequences_with_states(made.sure_blocks, int(made.sequences.value))
+        made = _worked_out(case, layout, weights, attempt._replace(sequences=fewer))
+    return made
 
 
 def _weights(case: Case, layout: Layout) -> RankWeights:
@@ -180,7 +197,10 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attem
     stages = stage_budgets(case, layout, weights, memory, cache)
     refuse_taken_memory(case, stages[0], _own_utilization(case))
     context = attempt.context or _context(case, load, cache, stages, sizes)
-    verdict, risk = _verdict(stages, cache.min_bytes_to_start(int(context.value)))
+    blocks = state_blocks(case, cache, sizes.max_num_seqs)
+    verdict, risk = _verdict(
+        stages, cache.least_bytes(int(context.value), blocks), cache.min_bytes_to_start(int(context.value))
+    )
     return Candidate(
         layout=layout,
         cache=cache,
@@ -191,6 +211,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attem
         context=context,
         utilization=utilization,
         load=load,
+        state_blocks=blocks,
         eager=case.eager,
         verdict=verdict,
         oom_risk=risk,
@@ -231,7 +252,9 @@ def _context(
     return limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)
 
 
-def _verdict(stages: tuple[MemoryBudget, ...], needed: tuple[int, ...]) -> tuple[Verdict, OOMRisk]:
-    """The verdict on the worst stage."""
-    found = [budgets.verdict(stage, need) for stage, need in zip(stages, needed, strict=True)]
+def _verdict(
+    stages: tuple[MemoryBudget, ...], least: tuple[int, ...], request: tuple[int, ...]
+) -> tuple[Verdict, OOMRisk]:
+    """The verdict on the worst stage: it has `least`, and `request` with a margin."""
+    found = [budgets.verdict(stage, need, one) for stage, need, one in zip(stages, least, request, strict=True)]
     return max(found, key=lambda pair: (_VERDICTS.index(pair[0]), ("LOW", "MEDIUM", "HIGH").index(pair[1])))

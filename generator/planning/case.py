@@ -18,6 +18,7 @@ from generator.models.speculation import Speculation, folded
 from generator.models.speed import Coefficients
 from generator.models.value import Value
 from generator.planning.drafts.draft import Draft, draft_of
+from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.serving.pooling import pooling_of
 from generator.planning.weights.online import online_quantization
@@ -122,17 +123,13 @@ class Case(Value):
 
     @property
     def eager(self) -> bool:
-        """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0.
+        """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0."""
+        return graph_mode(self.fixed, pools=False) == "none"
 
-        vLLM 0.32 config/compilation.py (CUDAGraphMode.NONE is 0), config/vllm.py (OPTIMIZATION_LEVEL_00).
-        """
-        if self.fixed.get("enforce_eager"):
-            return True
-        compilation = self.fixed.get("compilation_config")
-        mode = compilation.get("cudagraph_mode") if isinstance(compilation, dict) else None
-        if mode is None:
-            return bool(self.fixed.get("optimization_level") == 0)
-        return str(mode).upper() in {"NONE", "0"}
+    @property
+    def full_graphs(self) -> bool:
+        """Whether whole decode steps are captured as CUDA graphs, not pieces of them alone."""
+        return graph_mode(self.fixed, pools=self.pooling is not None) == "full"
 
     @property
     def chunked_prefill(self) -> bool:

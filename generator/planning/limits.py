@@ -51,6 +51,16 @@ def fewer_sequences(load: Workload, default: int) -> Iterator[Decision]:
         yield Decision(field="max_num_seqs", value=value, reason=reason)
 
 
+def sequences_with_states(blocks: int, wanted: int) -> Decision:
+    """At most one sequence a block, in steps where there are enough: each keeps a state, `wanted` were too many."""
+    value = min(blocks // _SEQUENCE_STEP * _SEQUENCE_STEP or blocks, wanted - 1)
+    reason = (
+        f"each sequence keeps a state in a block of its own, and the cache surely has {blocks:,} (vLLM stops where "
+        f"there are fewer; {wanted:,} were wanted)"
+    )
+    return Decision(field="max_num_seqs", value=value, reason=reason)
+
+
 def token_limit(load: Workload, wanted: int, sequences: int, default: int, least: int = 0) -> Decision:
     """Tokens of one step: `wanted`, fewer where latency counts, never fewer than sequences or than `least`."""
     value = min(wanted, _LATENCY_TOKENS) if load.batching_mode == "latency" else wanted

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import GeneratorError
 from generator.planning.kv_cache import cache_layout
-from generator.planning.rules.experts import weight_block
 from generator.planning.rules.start import Start, check_start
 from tests.accuracy import truth
 
@@ -76,6 +75,6 @@ def start_of(row: truth.Record, configs: Path) -> Start:
         max_model_len=row["engine_args"].get("max_model_len"),
         quantization=method,
         quantization_minimum_capability=minimum,
-        weight_block=weight_block(found.quantization),
+        stored=found.quantization,
         modelopt_algorithm=found.quantization.modelopt_algorithm if found.quantization else None,
     )

@@ -7,8 +7,11 @@ import pytest
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization, QuantRule
+from generator.models.weight_formats import fp8, packed_integers
 from generator.planning.kv_cache import CacheSettings
 from generator.planning.rules.start import Start, check_start
+from generator.planning.weights.online import online_quantization
 
 
 def heads(queries, kv, size=128):
@@ -37,6 +40,12 @@ def start(architecture, *, release="0.32.0", capability=90, tp=1, layout=None, s
         gpus_per_node=8,
         **more,
     )
+
+
+def stored(form, method="fp8"):
+    """Every matrix stored in one format."""
+    rules = (QuantRule(targets=("*",), format=form),)
+    return {"stored": Quantization(method=method, bits=form.bits, rules=rules), "quantization": method}
 
 
 QWEN_05B = heads(14, 2, 64)
@@ -211,17 +220,89 @@ def test_a_class_that_the_release_no_longer_has():
     check_start(start(gone, release="0.23.0"))
 
 
-@pytest.mark.parametrize(("release", "runs"), [("0.28.0", False), ("0.32.0", True)])
-def test_experts_of_fp8_blocks_are_cut_between_blocks(release, runs):
-    """Qwen3-235B-A22B-FP8 at TP 8: 192 of 1,536 channels, blocks of 128 (vLLM 0.28 fp8.py:534; kv_truth.json, 0.32)."""
+@pytest.mark.parametrize(
+    ("release", "capability", "runs"), [("0.28.0", 90, False), ("0.32.0", 90, True), ("0.33.0", 80, False)]
+)
+def test_experts_of_fp8_blocks_are_cut_between_blocks(release, capability, runs):
+    """Qwen3-235B-A22B-FP8 at TP 8: 192 of 1,536 channels, blocks of 128 (vLLM 0.28 fp8.py:534; kv_truth.json, 0.32).
+
+    Finer blocks run on Triton alone, which wants FP8 arithmetic: vLLM 0.33 on eight A100 says "No FP8 MoE backend
+    supports the deployment configuration".
+    """
     mixture = {"kind": "moe", "num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 1536}
     qwen = model(None, layer_kinds=[{"mixer": heads(64, 4), "feed_forward": mixture}], hidden_size=4096)
-    cut = start(qwen, tp=8, release=release, weight_block=(128, 128))
+    on = {"release": release, "capability": capability, **stored(fp8([128, 128]))}
     if runs:
-        check_start(cut)
+        check_start(start(qwen, tp=8, **on))
     else:
-        with pytest.raises(RequestError, match="192 of an expert's 1536 channels are not divisible by the 128"):
-            check_start(cut)
-    check_start(start(qwen, tp=4, release=release, weight_block=(128, 128)))
-    whole = Layout(tensor_parallel_size=8, enable_expert_parallel=True)
-    check_start(start(qwen, layout=whole, release=release, weight_block=(128, 128)))
+        with pytest.raises(RequestError, match=r"192 of 1,536 channels .* not divisible by the 128 .*expert-parallel"):
+            check_start(start(qwen, tp=8, **on))
+    check_start(start(qwen, tp=4, **on))
+    check_start(start(qwen, layout=Layout(tensor_parallel_size=8, enable_expert_parallel=True), **on))
+
+
+@pytest.mark.parametrize(
+    ("width", "tp", "form", "named"),
+    [
+        (9728, 8, fp8([128, 128]), "1,216 of 9,728"),
+        (25600, 16, fp8([128, 128]), "1,600 of 25,600"),
+        (25600, 8, fp8([128, 128]), ""),
+        (29568, 2, packed_integers(4, 128), "14,784 of 29,568"),
+        (29568, 1, packed_integers(4, 128), ""),
+        (29696, 8, packed_integers(4, 128), ""),
+        (29568, 8, packed_integers(4, -1), ""),
+        (29568, 4, packed_integers(4, 32), ""),
+        (29568, 8, packed_integers(4, 32, group_index=True), "3,696 of 29,568"),
+    ],
+)
+def test_a_slice_of_a_dense_layer_cuts_no_group(width, tp, form, named):
+    """Qwen3-4B-FP8, Qwen3-32B-FP8, Qwen2-72B-AWQ and its padded sibling.
+
+    vLLM 0.32: "Weight input_size_per_partition = 1216 is not divisible by weight quantization block_k = 128", "The
+    input size is not aligned with the quantized weight shape"; it builds Qwen3-32B-FP8 at TP 8.
+    """
+    dense = {"kind": "dense", "intermediate_size": width}
+    made = model(None, layer_kinds=[{"mixer": heads(64, 16), "feed_forward": dense}], hidden_size=8192)
+    one = start(made, tp=tp, **stored(form)).model_copy(update={"gpus_per_node": 16})
+    if not named:
+        check_start(one)
+        return
+    with pytest.raises(RequestError, match=rf"{named} channels of .*down_proj .*--tensor-parallel-size \d+"):
+        check_start(one)
+
+
+def test_shared_experts_are_cut_with_expert_parallelism_too():
+    """Qwen3.6-35B-A3B-FP8 at TP 8: 512 / 8 = 64 (vLLM issue 52997); TP 4 builds."""
+    mixture = {
+        "kind": "moe", "num_experts": 256, "num_experts_per_tok": 8, "moe_intermediate_size": 512,
+        "shared_expert_intermediate_size": 512,
+    }  # fmt: skip
+    qwen = model(None, layer_kinds=[{"mixer": heads(16, 2), "feed_forward": mixture}], hidden_size=2048)
+    for whole in (False, True):
+        layout = Layout(tensor_parallel_size=8, enable_expert_parallel=whole)
+        with pytest.raises(RequestError, match=r"64 of 512 channels of .*shared_expert"):
+            check_start(start(qwen, layout=layout, **stored(fp8([128, 128]))))
+        four = layout.model_copy(update={"tensor_parallel_size": 4})
+        check_start(start(qwen, layout=four, **stored(fp8([128, 128]))))
+
+
+def test_groups_of_compressed_tensors_experts_are_not_made_finer():
+    """VLLM 0.33 compressed_tensors_moe_wna16.py:244; AWQ and GPTQ halve the group down to 32 (moe_wna16.py:283)."""
+    mixture = {"kind": "moe", "num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768}
+    made = model(None, layer_kinds=[{"mixer": heads(32, 4), "feed_forward": mixture}], hidden_size=2048)
+    form = packed_integers(4, 128)
+    check_start(start(made, tp=4, **stored(form, "awq")))
+    with pytest.raises(RequestError, match=r"192 of 768 .*expert-parallel"):
+        check_start(start(made, tp=4, **stored(form, "compressed-tensors")))
+
+
+def test_a_method_applied_while_loading_asks_for_whole_groups_everywhere():
+    """Nemotron-3-Nano at TP 4 with mxfp8: 1856 / 4 = 464 is no multiple of 32 (vLLM 0.33 online/mxfp8.py:127)."""
+    mixture = {
+        "kind": "moe", "num_experts": 128, "num_experts_per_tok": 6, "moe_intermediate_size": 1856, "gated": False,
+    }  # fmt: skip
+    made = model(None, layer_kinds=[{"mixer": heads(32, 2), "feed_forward": mixture}], hidden_size=2688)
+    asked = {"stored": online_quantization("mxfp8"), "quantization": "mxfp8", "quantizes_online": True}
+    with pytest.raises(RequestError, match="464 of 1,856"):
+        check_start(start(made, tp=4, **asked))
+    check_start(start(made, tp=2, **asked))

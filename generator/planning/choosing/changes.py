@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.hardware import GPU, Cluster
     from generator.models.parallelism import Layout
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.choice import Scored
 
@@ -62,7 +63,7 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     unfit = chosen.candidate.verdict == "does_not_fit"
     if chosen.candidate.doubt:
         yield from _shorter_context(case)
-        yield from _fewer_sequences(case)
+        yield from _fewer_sequences(case, chosen.candidate)
         yield from _no_drafts(case)
     yield from _own_limits_back(case)
     yield from _any_layout(case)
@@ -88,13 +89,16 @@ def _shorter_context(case: Case) -> Iterator[Change]:
             yield Change("context", f"a context of {tokens_text(length)}", flags, changed)
 
 
-def _fewer_sequences(case: Case) -> Iterator[Change]:
-    asked = case.fixed.get("max_num_seqs")
-    wanted = case.request.load.concurrency
-    if asked is not None and asked > wanted:
-        flags = ("--max-num-seqs", str(wanted))
-        changed = with_values(case, {"max_num_seqs": wanted})
-        yield Change("sequences", f"{plural(wanted, 'sequence')} a batch", flags, changed)
+def _fewer_sequences(case: Case, chosen: Candidate) -> Iterator[Change]:
+    """As many sequences as the cache surely has states for, else as many as the workload keeps in flight."""
+    asked, wanted = int(chosen.sequences.value), case.request.load.concurrency
+    fewer = [chosen.sure_blocks] if chosen.sure_blocks < chosen.state_blocks else []
+    fewer += [wanted] if "max_num_seqs" in case.fixed else []
+    for number in fewer:
+        if 0 < number < asked:
+            flags = ("--max-num-seqs", str(number))
+            changed = with_values(case, {"max_num_seqs": number})
+            yield Change("sequences", f"{plural(number, 'sequence')} a batch", flags, changed)
 
 
 def _no_drafts(case: Case) -> Iterator[Change]:

@@ -93,6 +93,11 @@ class CacheLayout(Value):
         blocks = self.blocks_per_request(length) + 1 if self.groups else 0
         return tuple(size * blocks for size in self.bytes_per_block)
 
+    def least_bytes(self, length: int, blocks: int) -> tuple[int, ...]:
+        """Cache bytes of every stage that hold what a start needs: a request of `length`, and `blocks` at least."""
+        least = self.min_bytes_to_start(length)
+        return tuple(max(one, size * blocks) for one, size in zip(least, self.bytes_per_block, strict=True))
+
     def starts(self, available_bytes: Available, length: int) -> bool:
         """Whether vLLM starts with this context (v1/core/kv_cache_utils.py:2630)."""
         have = self._effective(available_bytes)

@@ -177,10 +177,11 @@ def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: Ov
     return f"{table.calibration_set}{limits}"
 
 
-def verdict(memory: MemoryBudget, needed_bytes: int) -> tuple[Verdict, OOMRisk]:
+def verdict(memory: MemoryBudget, needed_bytes: int, request_bytes: int | None = None) -> tuple[Verdict, OOMRisk]:
     """The verdict on a cache of `needed_bytes`, and the risk of running out of memory.
 
-    fits: even at the low end of what is available, with risk MEDIUM where less than 2 % of the GPU is left;
+    fits: even at the low end of what is available, with risk MEDIUM where less than 2 % of the GPU is left beside
+    `request_bytes`, what one request takes of it (all of it where that is not said);
     tight: at the expected value only (risk HIGH).
     """
     available = memory.kv_cache_available_bytes
@@ -188,5 +189,5 @@ def verdict(memory: MemoryBudget, needed_bytes: int) -> tuple[Verdict, OOMRisk]:
         return "does_not_fit", "HIGH"
     if available.low < needed_bytes:
         return "tight", "HIGH"
-    margin = available.low - needed_bytes
+    margin = available.low - (needed_bytes if request_bytes is None else request_bytes)
     return "fits", "MEDIUM" if margin < memory.gpu_total_bytes.expected // _SMALL_HEADROOM else "LOW"

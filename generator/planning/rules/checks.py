@@ -8,7 +8,6 @@ from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
-from generator.planning.rules.experts import weight_block
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.start import Start, check_start
 from generator.planning.serving.features import check_serving
@@ -77,7 +76,9 @@ def check_layout(case: Case, layout: Layout) -> None:
             max_model_len=context,
             quantization=case.method_name,
             quantization_minimum_capability=method.minimum_for(case.release) if method else None,
-            weight_block=weight_block(case.quantization),
+            stored=case.on_gpu,
+            quantizes_online=case.quantization is None and case.on_gpu is not None,
+            drafts=case.drafts,
             modelopt_algorithm=case.quantization.modelopt_algorithm if case.quantization else None,
             chunked_prefill=case.chunked_prefill,
         )

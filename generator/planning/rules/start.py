@@ -13,13 +13,14 @@ from generator.models.architecture import Architecture
 from generator.models.attention import MLA, ChunkedLocal, CompressedMLA, FullAttention, SlidingWindow
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
 from generator.models.release import release_key
 from generator.models.value import Value
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.rules.classes import ONE_STAGE, class_is_served, shared_caches_stay_in_a_stage
-from generator.planning.rules.experts import blocks_divide
 from generator.planning.rules.shapes import attention_mixers, state_heads
+from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ class Start(Value):
     """vLLM's name of the weights' quantization."""
     quantization_minimum_capability: int | None = None
     """Oldest compute capability that vLLM starts that quantization on."""
-    weight_block: tuple[int, int] | None = None
-    """Rows and columns of a block of scales, in a checkpoint of FP8 blocks."""
+    stored: Quantization | None = None
+    """How the weights lie on the GPU; None for unquantized."""
+    quantizes_online: bool = False
+    """True where vLLM quantizes an unquantized checkpoint while it loads it."""
+    drafts: int = 0
+    """Multi-token-prediction layers that are loaded beside the model."""
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where the checkpoint names no quant_method of its own."""
     chunked_prefill: bool = True
@@ -271,7 +276,7 @@ RULES: tuple[Callable[[Start], None], ...] = (
     class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, dtype_runs,
-    key_value_heads_divide, states_divide, experts_divide, blocks_divide, towers_divide, cache_dtype_runs,
+    key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 

@@ -85,7 +85,9 @@ class RankWeights(Value):
         return self.stages[self.worst_stage]
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
+    """A module and the layers of it that are stored alike."""
+
     module: WeightModule
     stored: Stored
 
@@ -119,7 +121,7 @@ def rank_weights(
     by_part: list[Counter[Part]] = [Counter() for _ in bounds]
     by_dtype: list[Counter[DType]] = [Counter() for _ in bounds]
     reread = [0] * len(bounds)
-    for module, stored in _entries(architecture, quantization, drafts):
+    for module, stored in entries(architecture, quantization, drafts):
         matrix = module.matrix
         if language_model_only and matrix.part == "vision":
             continue
@@ -149,9 +151,10 @@ def rank_weights(
 
 
 @lru_cache(maxsize=64)
-def _entries(architecture: Architecture, quantization: Quantization | None, drafts: int) -> tuple[_Entry, ...]:
+def entries(architecture: Architecture, quantization: Quantization | None, drafts: int) -> tuple[Entry, ...]:
+    """Every module that vLLM builds, `drafts` of the prediction layers included, once for each format of its layers."""
     return tuple(
-        _Entry(module, stored)
+        Entry(module, stored)
         for module in modules(architecture, drafts)
         for stored in stored_formats(module, quantization)
     )

@@ -1,0 +1,125 @@
+"""What vLLM refuses of quantized matrices: a rank's slice that cuts a group or block of weights with one scale."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.errors import RequestError
+from generator.models.dtype import DType
+from generator.models.release import release_key
+from generator.planning.rules.shapes import attention_mixers
+from generator.planning.weights.rank import entries
+from generator.planning.weights.sharding import rank_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.matrix import Matrix
+    from generator.models.parallelism import Layout
+    from generator.models.quantization import Format
+    from generator.planning.rules.start import Start
+    from generator.planning.weights.sharding import Shape
+
+_REFINED_SINCE = (0, 29)
+"""vLLM 0.29 model_executor/layers/fused_moe/oracle/fp8.py: refine_fp8_moe_block_shape."""
+_REFINED_CAPABILITY = 89
+"""Refined blocks run on Triton alone, whose FP8 kernels need it (fused_moe/experts/triton_moe.py)."""
+_LEAST_BLOCK = 32
+_COMPRESSED = "compressed-tensors"
+_APART = frozenset({"q_b_proj", "kv_b_proj"})
+"""Projections that vLLM merges with no other, so that blocks of outputs must divide too."""
+
+
+class _Cut(NamedTuple):
+    """A matrix whose slice on a rank is no multiple of what shares a scale."""
+
+    name: str
+    part: int
+    whole: int
+    group: int
+    experts: bool
+
+
+def scales_divide(start: Start) -> None:
+    """Every slice of a quantized matrix holds whole groups of scales, or, of experts, ones that vLLM makes finer.
+
+    vLLM 0.20.2 to 0.33 layers/quantization: utils/fp8_utils.py (validate_fp8_block_shape), auto_awq.py:819,
+    kernels/linear/mixed_precision (every kernel), compressed_tensors_moe_wna16.py:244, online/mxfp8.py.
+    """
+    cut = next(_cuts(start, start.layout), None)
+    if cut is None:
+        return
+    raise RequestError(
+        f"a rank's {cut.part:,} of {cut.whole:,} channels of {cut.name} are not divisible by the {cut.group} that "
+        f"share a quantization scale; {_instead(start, experts=cut.experts)}"
+    )
+
+
+def _instead(start: Start, *, experts: bool) -> str:
+    """The nearest layouts whose slices hold whole groups, in words."""
+    layout = start.layout
+    tp, world = layout.tensor_parallel_size, layout.tensor_parallel_size * layout.pipeline_parallel_size
+    heads = [mixer.num_attention_heads for mixer in attention_mixers(start.architecture)]
+    fitting = [
+        size
+        for size in range(tp - 1, 0, -1)
+        if not any(number % size for number in heads)
+        and not any(_cuts(start, layout.model_copy(update={"tensor_parallel_size": size})))
+    ]
+    whole = experts and not any(_cuts(start, layout.model_copy(update={"enable_expert_parallel": True})))
+    words = ["use --enable-expert-parallel"] if whole else []
+    if fitting:
+        stages = f" --pipeline-parallel-size {world // fitting[0]}" if world % fitting[0] == 0 else ""
+        words.append(f"use --tensor-parallel-size {fitting[0]}{stages}")
+    return ", or ".join(words) or "choose a checkpoint of another quantization"
+
+
+def _cuts(start: Start, layout: Layout) -> Iterator[_Cut]:
+    """Matrices whose slices vLLM refuses under a layout."""
+    for module, stored in entries(start.architecture, start.stored, start.drafts):
+        matrix, form = module.matrix, stored.form
+        if form is None or form.kernel or (matrix.part == "vision" and start.settings.language_model_only):
+            continue
+        if start.quantizes_online and form.scale_rows != 1:
+            continue  # blocks that are made while loading may be broken
+        whole = start.encoders_whole and matrix.part == "vision"
+        shape = rank_shape(matrix, layout.model_copy(update={"tensor_parallel_size": 1}) if whole else layout)
+        found = _cut_experts(start, matrix, shape, form) if matrix.experts else _cut_linear(start, matrix, shape, form)
+        if found is not None:
+            yield _Cut(module.name.replace("{L}.", ""), *found, experts=bool(matrix.experts))
+
+
+def _cut_linear(start: Start, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
+    """Part, whole and group of a linear layer whose inputs, or blocks of outputs, are cut."""
+    split = shape.columns != matrix.columns
+    if form.scale_columns and (split or start.quantizes_online) and shape.columns % form.scale_columns:
+        return shape.columns, matrix.columns, form.scale_columns
+    apart = matrix.name.rpartition(".")[2] in _APART or start.quantization == _COMPRESSED
+    blocks = form.scale_rows > 1 and form.scale_columns > 1
+    if blocks and apart and shape.rows != matrix.rows and shape.rows % form.scale_rows:
+        return shape.rows, matrix.rows, form.scale_rows
+    return None
+
+
+def _cut_experts(start: Start, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
+    """Part, whole and group of experts whose channels are cut where vLLM makes the groups no finer."""
+    along = matrix.shard == "row"
+    part, whole = (shape.columns, matrix.columns) if along else (shape.rows, matrix.rows)
+    group = form.scale_columns if along else form.scale_rows
+    if form.scale_rows <= 1 and not along:
+        return None
+    if not group or part % group == 0 or (along and part == whole and not start.quantizes_online):
+        return None
+    finer = gcd(group, part, start.architecture.hidden_size)
+    return None if finer >= _LEAST_BLOCK and _refines(start, form) else (part, whole, group)
+
+
+def _refines(start: Start, form: Format) -> bool:
+    """Whether vLLM repeats the scales of experts for smaller groups that divide a rank's slice."""
+    if start.quantizes_online or start.quantization == _COMPRESSED:
+        return False
+    if form.weights == DType.F8_E4M3:
+        new = release_key(start.settings.release) >= _REFINED_SINCE
+        return new and start.settings.capability >= _REFINED_CAPABILITY
+    return True

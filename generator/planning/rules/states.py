@@ -1,0 +1,21 @@
+"""What vLLM refuses of models that keep a state a sequence: more admitted sequences than the pool has blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generator.planning.case import Case
+    from generator.planning.kv_cache.layout import CacheLayout
+
+_STATE = "MambaSpec"
+
+
+def state_blocks(case: Case, cache: CacheLayout, sequences: int) -> int:
+    """Blocks that the pool must have for `sequences` admitted ones, 0 where vLLM asks for none.
+
+    Where whole decode steps are captured each sequence needs a block for its state (vLLM 0.20.2 to 0.33
+    config/compilation.py: resolve_cudagraph_mode_and_sizes; eager and piecewise graphs are not checked).
+    """
+    states = any(group.kind == _STATE for group in cache.groups)
+    return sequences if states and case.full_graphs else 0
