@@ -12,11 +12,11 @@ from generator.models.architecture import Architecture, Layer
 from generator.models.attention import EncoderOnly, Mixer, ShortConv
 from generator.models.parallelism import Layout
 from generator.models.value import Value
+from generator.planning.kinds.of import of
 from generator.planning.kv_cache import CacheSettings, cache_layout
-from generator.planning.memory.workspace import is_sparse
 from generator.planning.rules.start import Start, check_start
-from generator.planning.speed.cache_reads import cache_reads, state_bytes
-from generator.planning.weights.mixers import mixer_matrices
+from generator.planning.speed.footprint import footprint
+from generator.planning.weights import rank_weights
 
 KINDS = get_args(get_args(Mixer)[0])
 """The members of the union, whatever they are."""
@@ -81,7 +81,7 @@ def test_the_union_is_read_and_not_typed():
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_has_weights(kind):
     """A mixer holds tensors."""
-    assert sum(matrix.parameters for matrix in mixer_matrices(built(kind), "self_attn", HIDDEN)) > HIDDEN
+    assert rank_weights(model_of(built(kind)), None, Layout()).worst.by_part["attention"] > HIDDEN
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -102,10 +102,9 @@ def test_every_kind_has_heads_or_channels_that_must_divide(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_is_read_in_a_step(kind):
     """A step reads a cache or a state; a convolution's kilobytes are not counted."""
-    mixer = built(kind)
-    reads = [read.bytes_per_token for read in cache_reads(mixer, tensor_parallel_size=1, kv_bytes=2.0)]
-    state = state_bytes(mixer, tensor_parallel_size=1, dtype_bytes=2.0)
-    assert (sum(reads) + state > 0) == (kind is not ShortConv)
+    found = footprint(model_of(built(kind)), Layout())
+    reads = sum(read.bytes_per_token for read in found.kv_reads)
+    assert (reads + found.state_bytes > 0) == (kind is not ShortConv)
 
 
 class Invented(Value):
@@ -121,12 +120,11 @@ def test_an_unknown_kind_is_refused_in_every_room():
     model = model_of(built(KINDS[0]))
     model = model.model_copy(update={"layer_kinds": (Layer.model_construct(mixer=mixer),)})
     rooms = (
-        lambda: mixer_matrices(mixer, "self_attn", HIDDEN),
+        lambda: of(mixer),
+        lambda: rank_weights(model, None, Layout()),
         lambda: cache_layout(model, Layout(), engine()),
         lambda: check_start(Start.model_construct(**dict(start(built(KINDS[0]), 1)) | {"architecture": model})),
-        lambda: list(cache_reads(mixer, tensor_parallel_size=1, kv_bytes=2.0)),
-        lambda: state_bytes(mixer, tensor_parallel_size=1, dtype_bytes=2.0),
-        lambda: is_sparse(model),
+        lambda: footprint(model, Layout()),
     )
     for room in rooms:
         with pytest.raises(UnsupportedArchitectureError, match="invented"):

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from generator.errors import RequestError
-from generator.models.attention import MLA, CompressedMLA
 from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
 from generator.planning.drafts.targets import GIVES_STATES, RELAYS_STATES
+from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.memory.overhead import model_runner
-from generator.planning.rules.shapes import attention_mixers
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
     from generator.planning.drafts.draft import Draft
-    from generator.planning.rules.shapes import Attention
+    from generator.planning.kinds.kind import Attention
 
 _COUNTED = ("mtp", "ngram", "suffix")
 """Ways to draft with layers that the target's checkpoint ships, and with nothing that takes memory."""
@@ -74,8 +73,8 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
         raise RequestError("a draft model under decode context parallelism is not planned: set one of them back")
     if layout.pipeline_parallel_size > 1 and draft.method in _READS_LAYERS:
         _check_relay(case, draft)
-    for mixer in attention_mixers(draft.architecture):
-        _check_heads(mixer, tp, draft)
+    for attention in attentions_of(draft.architecture):
+        _check_heads(attention, tp, draft)
 
 
 def _check_relay(case: Case, draft: Draft) -> None:
@@ -201,14 +200,14 @@ def _new_slots(spoken: Speculation, method: Method, tokens: int) -> int:
     return tokens - 1 if spoken.parallel_drafting else 0
 
 
-def _check_heads(mixer: Attention, tp: int, draft: Draft) -> None:
+def _check_heads(attention: Attention, tp: int, draft: Draft) -> None:
     """The draft's heads divide over the target's ranks (config/model.py:1546, layers/linear.py:1051)."""
-    if mixer.num_attention_heads % tp:
+    if attention.heads % tp:
         raise RequestError(
-            f"the {mixer.num_attention_heads} attention heads of the draft model {draft.facts.id} must be divisible by "
+            f"the {attention.heads} attention heads of the draft model {draft.facts.id} must be divisible by "
             f"tensor parallel size ({tp})"
         )
-    kv = tp if isinstance(mixer, MLA | CompressedMLA) else mixer.num_key_value_heads
+    kv = attention.kv_heads or tp
     if kv % tp and tp % kv:
         raise RequestError(f"{kv} KV heads of the draft model {draft.facts.id} do not divide over {tp} ranks")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator.models.interval import ByteInterval
 from generator.models.plan import MemoryBudget
 from generator.models.release import release_key
+from generator.planning.kinds.of import attentions_of
 from generator.planning.memory import graphs, overhead
 from generator.planning.memory.pinned import left_on_gpu, pinned
-from generator.planning.memory.workspace import is_sparse, sparse_workspace
+from generator.planning.memory.workspace import sparse_workspace
 from generator.units import MIB
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: Ov
         outside.append("unified memory (page cache and neighbours move it by gibibytes)")
     elif gpu.capability not in table.calibrated_capabilities:
         outside.append(f"compute capability {gpu.capability / 10:.1f}")
-    if is_sparse(architecture):
+    if any(attention.sparse for attention in attentions_of(architecture)):
         outside.append("sparse attention (its workspaces are read in vLLM's code)")
     limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
     return f"{table.calibration_set}{limits}"

@@ -7,32 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.attention import (
-    MLA,
-    ChunkedLocal,
-    CompressedMLA,
-    CrossAttention,
-    EncoderOnly,
-    FullAttention,
-    GatedDeltaNet,
-    KimiDeltaAttention,
-    LinearAttention,
-    Mamba1,
-    Mamba2,
-    Parallel,
-    SelfAndCross,
-    ShortConv,
-    SlidingWindow,
-    SparseMLA,
-)
+from generator.models.attention import CompressedMLA, SparseMLA
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
-from generator.planning.kinds.unknown import unknown_kind
 from generator.units import MIB, ceil_div, round_up
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
-    from generator.models.attention import Mixer
     from generator.models.overheads import BudgetSettings
     from generator.models.parallelism import Layout
 
@@ -82,29 +63,8 @@ def indexer_logits(architecture: Architecture) -> int:
     return _LOGITS if any(mixer.indexer for mixer in _sparse(architecture)) else 0
 
 
-def is_sparse(architecture: Architecture) -> bool:
-    """Whether any layer attends to picked or compressed tokens, which takes workspaces of its own."""
-    return bool(_sparse(architecture))
-
-
 def _sparse(architecture: Architecture) -> tuple[Sparse, ...]:
-    found = (_reserving(kind.mixer) for kind in architecture.layer_kinds)
-    return tuple(mixer for mixer in found if mixer is not None)
-
-
-def _reserving(mixer: Mixer | None) -> Sparse | None:
-    """The mixer where it reserves a workspace."""
-    match mixer:
-        case SparseMLA() | CompressedMLA():
-            return mixer
-        case FullAttention() | SlidingWindow() | ChunkedLocal() | EncoderOnly() | CrossAttention() | MLA():
-            return None
-        case Mamba1() | Mamba2() | GatedDeltaNet() | KimiDeltaAttention() | LinearAttention() | ShortConv():
-            return None
-        case Parallel() | SelfAndCross() | None:
-            return None
-        case _:
-            raise unknown_kind(mixer, "what workspace it reserves")
+    return tuple(kind.mixer for kind in architecture.layer_kinds if isinstance(kind.mixer, SparseMLA | CompressedMLA))
 
 
 def _lengths(settings: BudgetSettings, release: str) -> int:

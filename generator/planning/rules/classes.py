@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.models.attention import FullAttention, SlidingWindow
 from generator.models.release import release_key
+from generator.planning.kinds.of import of
 from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
@@ -88,12 +88,11 @@ def shared_caches_stay_in_a_stage(start: Start) -> None:
     for first, end in stage_layers(len(layers), stages):
         for number in range(first, end):
             mixer = layers[number].mixer
-            if not isinstance(mixer, FullAttention | SlidingWindow):
-                continue
-            if not mixer.shares_kv_cache:
-                keepers[mixer.kind] = number
-            elif not mixer.runs_again and keepers.get(mixer.kind, first) < first:
-                raise RequestError(
-                    f"layer {number} reads the cache of layer {keepers[mixer.kind]}, which another of the {stages} "
-                    "pipeline stages has: use --pipeline-parallel-size 1"
-                )
+            for attention in of(mixer).attentions() if mixer else ():
+                if not attention.shares_kv_cache:
+                    keepers[attention.name] = number
+                elif not attention.runs_again and keepers.get(attention.name, first) < first:
+                    raise RequestError(
+                        f"layer {number} reads the cache of layer {keepers[attention.name]}, which another of the "
+                        f"{stages} pipeline stages has: use --pipeline-parallel-size 1"
+                    )

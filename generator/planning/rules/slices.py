@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator.errors import RequestError
 from generator.models.dtype import DType
 from generator.models.release import release_key
-from generator.planning.rules.shapes import attention_mixers
+from generator.planning.kinds.of import attentions_of
 from generator.planning.weights.rank import entries
 from generator.planning.weights.sharding import rank_shape
 
@@ -60,7 +60,7 @@ def _instead(start: Start, *, experts: bool) -> str:
     """The nearest layouts whose slices hold whole groups, in words."""
     layout = start.layout
     tp, world = layout.tensor_parallel_size, layout.tensor_parallel_size * layout.pipeline_parallel_size
-    heads = [mixer.num_attention_heads for mixer in attention_mixers(start.architecture)]
+    heads = [attention.heads for attention in attentions_of(start.architecture)]
     fitting = [
         size
         for size in range(tp - 1, 0, -1)

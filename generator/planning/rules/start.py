@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
-from generator.models.attention import MLA, ChunkedLocal, CompressedMLA, FullAttention, SlidingWindow
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
 from generator.models.release import release_key
 from generator.models.value import Value
+from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.kv_cache.selection import context, serve
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.rules.classes import ONE_STAGE, class_is_served, shared_caches_stay_in_a_stage
-from generator.planning.rules.shapes import attention_mixers, state_heads
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
@@ -127,11 +126,11 @@ def world_fits_nodes(start: Start) -> None:
 def heads_divide(start: Start) -> None:
     """Query heads divide over tensor-parallel ranks (config/model.py:1546)."""
     tp = start.layout.tensor_parallel_size
-    for mixer in attention_mixers(start.architecture):
-        if mixer.num_attention_heads % tp:
+    for attention in attentions_of(start.architecture):
+        if attention.heads % tp:
             raise RequestError(
-                f"the total number of attention heads ({mixer.num_attention_heads}) must be divisible by tensor "
-                f"parallel size ({tp}); choose {_divisors(mixer.num_attention_heads, start)}"
+                f"the total number of attention heads ({attention.heads}) must be divisible by tensor parallel size "
+                f"({tp}); choose {_divisors(attention.heads, start)}"
             )
 
 
@@ -160,15 +159,14 @@ def decode_context_parallel_fits(start: Start) -> None:
         return
     if tp % dcp:
         raise RequestError(f"tensor parallel size ({tp}) must be divisible by decode context parallel size ({dcp})")
-    for mixer in attention_mixers(start.architecture):
-        if isinstance(mixer, SlidingWindow | ChunkedLocal | CompressedMLA):
+    for attention in attentions_of(start.architecture):
+        if attention.windowed:
             raise RequestError("decode context parallelism does not support sliding windows; set it to 1")
-        if isinstance(mixer, FullAttention):
-            _grouped_heads_fit(mixer, tp, dcp)
+        if attention.kv_heads is not None:
+            _grouped_heads_fit(attention.heads, attention.kv_heads, tp, dcp)
 
 
-def _grouped_heads_fit(mixer: FullAttention, tp: int, dcp: int) -> None:
-    kv = mixer.num_key_value_heads
+def _grouped_heads_fit(heads: int, kv: int, tp: int, dcp: int) -> None:
     if tp <= kv:
         raise RequestError(
             f"decode context parallelism for GQA/MQA requires tensor parallel size ({tp}) to be greater than the "
@@ -179,10 +177,9 @@ def _grouped_heads_fit(mixer: FullAttention, tp: int, dcp: int) -> None:
             f"decode context parallel size ({dcp}) exceeds {tp // kv}, the most for tensor parallel size {tp} and "
             f"{kv} KV heads"
         )
-    if (mixer.num_attention_heads // kv) % dcp:
+    if (heads // kv) % dcp:
         raise RequestError(
-            f"query heads per KV head ({mixer.num_attention_heads // kv}) must be divisible by decode context "
-            f"parallel size ({dcp})"
+            f"query heads per KV head ({heads // kv}) must be divisible by decode context parallel size ({dcp})"
         )
 
 
@@ -213,26 +210,23 @@ def dtype_runs(start: Start) -> None:
 def key_value_heads_divide(start: Start) -> None:
     """KV heads divide over ranks, or ranks over KV heads, which are then replicated (layers/linear.py:1051)."""
     tp = start.layout.tensor_parallel_size
-    for mixer in attention_mixers(start.architecture):
-        if isinstance(mixer, MLA | CompressedMLA):
-            continue
-        kv = mixer.num_key_value_heads
+    for attention in attentions_of(start.architecture):
+        kv = attention.kv_heads or tp
         if kv % tp and tp % kv:
             raise RequestError(
                 f"{kv} KV heads neither divide over tensor parallel size {tp} nor replicate evenly; choose "
-                f"{_divisors(mixer.num_attention_heads, start, kv)}"
+                f"{_divisors(attention.heads, start, kv)}"
             )
 
 
 def states_divide(start: Start) -> None:
     """Heads and channels of recurrent layers divide over ranks (mamba_mixer2.py:315)."""
     tp = start.layout.tensor_parallel_size
-    for kind in start.architecture.layer_kinds:
-        heads = state_heads(kind.mixer)
-        if heads and heads % tp:
+    for state in states_of(start.architecture):
+        if state.divisible % tp:
             raise RequestError(
-                f"{heads} heads of the model's recurrent layers must be divisible by tensor parallel size ({tp}); "
-                f"choose {_divisors(heads, start)}"
+                f"{state.divisible} heads of the model's recurrent layers must be divisible by tensor parallel size "
+                f"({tp}); choose {_divisors(state.divisible, start)}"
             )
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.attention import MLA, CompressedMLA, SparseMLA
 from generator.models.feed_forward import MoE
 from generator.models.speed import Exchange, Footprint, KVRead
-from generator.planning.speed.cache_reads import cache_reads, exchanged, state_bytes
+from generator.planning.kinds.of import of
 from generator.planning.speed.kernels import kernels
 from generator.planning.weights import modules, rank_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from generator.models.architecture import Architecture, Layer
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
+    from generator.planning.kinds.kind import Attention
     from generator.planning.weights import RankWeights
 
+_FLOAT32_BYTES = 4
 Layers = list[tuple["Layer", float]]
 
 
@@ -67,7 +68,7 @@ def footprint(
         head_flops=work.head,
         expert_flops=work.experts,
         kv_reads=tuple(_merged(layers, tp, kv_bytes)),
-        state_bytes=sum(_state(layer, tp, dtype_bytes) * n for layer, n in layers),
+        state_bytes=sum(_state_bytes(layer, tp, dtype_bytes) * n for layer, n in layers),
         dense_kernel=dense_kernel,
         expert_kernel=expert_kernel,
         tensor_parallel_size=tp,
@@ -113,23 +114,29 @@ def _layers(architecture: Architecture, pp: int) -> Layers:
 
 
 def _counts(layers: Layers) -> dict[str, float]:
-    def of(*kinds: type) -> float:
-        return sum(n for layer, n in layers if isinstance(layer.mixer, kinds))
+    def of_attention(asked: Callable[[Attention], bool]) -> float:
+        return sum(n for layer, n in layers if any(asked(one) for one in _attentions(layer)))
 
     blocks = sum(n * ((layer.mixer is not None) + (layer.feed_forward is not None)) for layer, n in layers)
     return {
         "layers": sum(n for _, n in layers),
-        "latent_layers": of(MLA, CompressedMLA),
-        "sparse_layers": of(SparseMLA, CompressedMLA),
-        "state_layers": sum(n for layer, n in layers if _state(layer, 1, 1)),
+        "latent_layers": of_attention(lambda one: one.kv_heads is None),
+        "sparse_layers": of_attention(lambda one: one.sparse),
+        "state_layers": sum(n for layer, n in layers if _state_bytes(layer, 1, 1)),
         "reductions": blocks,
     }
 
 
-def _state(layer: Layer, tp: int, dtype_bytes: int) -> float:
-    if layer.mixer is None:
+def _attentions(layer: Layer) -> tuple[Attention, ...]:
+    return of(layer.mixer).attentions() if layer.mixer is not None else ()
+
+
+def _state_bytes(layer: Layer, tp: int, dtype_bytes: int) -> float:
+    """Bytes of recurrent state of one sequence on one rank, read and written back in each step."""
+    state = of(layer.mixer).state() if layer.mixer is not None else None
+    if state is None:
         return 0.0
-    return state_bytes(layer.mixer, tensor_parallel_size=tp, dtype_bytes=dtype_bytes)
+    return 2 * state.elements * (_FLOAT32_BYTES if state.in_float32 else dtype_bytes) / tp
 
 
 def _exchanges(layers: Layers, layout: Layout, hidden: int, dtype_bytes: int) -> Iterator[Exchange]:
@@ -140,7 +147,7 @@ def _exchanges(layers: Layers, layout: Layout, hidden: int, dtype_bytes: int) ->
     """
     dcp, dp = layout.decode_context_parallel_size, layout.data_parallel_size
     if dcp > 1:
-        per_layer = [(exchanged(layer.mixer, layout, dtype_bytes), n) for layer, n in layers if layer.mixer is not None]
+        per_layer = [(_exchanged(one, layout, dtype_bytes), n) for layer, n in layers for one in _attentions(layer)]
         messages, size = (sum(found[i] * n for found, n in per_layer) for i in range(2))
         yield Exchange(ranks=dcp, messages=messages, bytes_per_token=size)
     mixtures = sum(n for layer, n in layers if isinstance(layer.feed_forward, MoE))
@@ -150,13 +157,23 @@ def _exchanges(layers: Layers, layout: Layout, hidden: int, dtype_bytes: int) ->
         yield Exchange(ranks=ranks, messages=2 * mixtures, bytes_per_token=2 * mixtures * gathered)
 
 
+def _exchanged(attention: Attention, layout: Layout, dtype_bytes: int) -> tuple[int, float]:
+    """Messages of one block among the ranks that share caches, and what they bring to a rank for one token, in bytes.
+
+    Queries and log-sum-exps are gathered over the group, outputs scattered back to their heads (vLLM 0.32
+    v1/attention/backends/flash_attn.py:1511, model_executor/layers/attention/mla_attention.py:1100); the log-sum-exps
+    are FP32, one a head, and every rank has those of all heads of the group.
+    """
+    width, dcp = attention.exchanged_width, layout.decode_context_parallel_size
+    heads = attention.heads / layout.tensor_parallel_size
+    return (3, (dcp - 1) * heads * (width * dtype_bytes + dcp * _FLOAT32_BYTES)) if width else (0, 0.0)
+
+
 def _merged(layers: Iterable[tuple[Layer, float]], tp: int, kv_bytes: float) -> Iterator[KVRead]:
     """One entry a window, summed over layers."""
     total: dict[int | None, tuple[float, float]] = {}
     for layer, count in layers:
-        if layer.mixer is None:
-            continue
-        for read in cache_reads(layer.mixer, tensor_parallel_size=tp, kv_bytes=kv_bytes):
+        for read in (read for one in _attentions(layer) for read in one.reads(tp, kv_bytes)):
             size, flops = total.get(read.window_tokens, (0.0, 0.0))
             total[read.window_tokens] = (
                 size + count * read.bytes_per_token,

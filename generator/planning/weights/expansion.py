@@ -6,11 +6,10 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from generator.models.attention import FullAttention, Parallel, SlidingWindow
 from generator.models.matrix import Matrix, Shard
 from generator.models.value import Value
+from generator.planning.kinds.of import of
 from generator.planning.weights.feed_forwards import feed_forward_matrices
-from generator.planning.weights.mixers import mixer_matrices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +56,18 @@ def layer_matrices(layer: Layer, architecture: Architecture) -> tuple[Matrix, ..
         name="norms", rows=hidden, copies=layer.norms, bias=architecture.norm_bias, part="other", linear=False
     )
     return (
-        *mixer_matrices(layer.mixer, layer.mixer_name, hidden),
+        *_mixer_matrices(layer, hidden),
         *feed_forward_matrices(layer.feed_forward, hidden),
         *layer.extra,
         norms,
     )
+
+
+def _mixer_matrices(layer: Layer, hidden_size: int) -> Iterator[Matrix]:
+    """Tensors of a layer's mixer, below the name that the checkpoint gives it."""
+    if layer.mixer is not None:
+        for matrix in of(layer.mixer).matrices(hidden_size):
+            yield matrix.model_copy(update={"name": f"{layer.mixer_name}.{matrix.name}"})
 
 
 def _decoder(architecture: Architecture) -> Iterator[WeightModule]:
@@ -72,7 +78,7 @@ def _decoder(architecture: Architecture) -> Iterator[WeightModule]:
         start += run.count
     for kind, layers in held.items():
         layer = architecture.layer_kinds[kind]
-        again = isinstance(layer.mixer, FullAttention | SlidingWindow) and layer.mixer.runs_again
+        again = layer.mixer is not None and any(one.runs_again for one in of(layer.mixer).attentions())
         for matrix in layer_matrices(layer, architecture):
             name = f"{architecture.layers_name}.{{L}}.{matrix.name}"
             if again:
@@ -86,7 +92,7 @@ def _shared(architecture: Architecture) -> Iterator[WeightModule]:
     running = tuple(
         number
         for number, layer in enumerate(architecture.layers)
-        if isinstance(layer.mixer, Parallel) and layer.mixer.shared_attention
+        if layer.mixer is not None and of(layer.mixer).shared_attention
     )
     for matrix in architecture.shared:
         one = matrix.model_copy(update={"copies": 1})
