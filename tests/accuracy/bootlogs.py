@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.budget import budget, verdict
 from generator.planning.weights import rank_weights
 from generator.planning.weights.retained import retained_bytes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from generator.models.overheads import OverheadTable
     from generator.models.plan import MemoryBudget, OOMRisk, Verdict
-    from generator.planning.kv_cache import CacheLayout
+    from generator.planning.kv_cache.layout import CacheLayout
 
 ENOUGH_FOR_P90 = 40
 _LOGGED_DIGIT = GIB // 100

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import GeneratorError
-from generator.planning.kv_cache import cache_layout
+from generator.planning.kv_cache.layout import cache_layout
 from tests.accuracy import truth
 from tests.accuracy.refusals import refusal_lines
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from generator.planning.kv_cache import CacheLayout
+    from generator.planning.kv_cache.layout import CacheLayout
 
 TOLERANCE = 0.001
 """Relative error that a concurrency may have."""

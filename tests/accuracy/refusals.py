@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import GeneratorError
-from generator.planning.kv_cache import cache_layout
+from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.rules.start import Start, check_start
 from tests.accuracy import truth
 

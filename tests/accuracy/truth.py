@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.catalogue.gpus import find_gpu
 from generator.models.parallelism import Layout
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
-from generator.planning.kv_cache import CacheSettings
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.sources.architectures import read_architecture, read_quantization
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 
 GIB = 2**30
 HEADS = st.sampled_from([(8, 8), (16, 8), (32, 8), (32, 4), (64, 2), (8, 1)])

@@ -11,9 +11,9 @@ import pytest
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings
 from generator.planning.kv_cache.layers import cache_layers
 from generator.planning.kv_cache.selection import context
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.sources.architectures import read_quantization
 from generator.sources.architectures.attention import (
     draft_mixers,

@@ -3,8 +3,7 @@
 import pytest
 
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings
-from generator.planning.kv_cache.settings import max_in_flight_tokens
+from generator.planning.kv_cache.settings import CacheSettings, max_in_flight_tokens
 
 
 @pytest.mark.parametrize(

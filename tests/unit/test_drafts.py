@@ -15,7 +15,8 @@ from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.models.speculation import Speculation
 from generator.planning.drafts.draft import draft_of, draft_weights, method_of
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.sources.architectures import read_architecture
 
 HEAD = {

@@ -13,7 +13,8 @@ from generator.models.attention import EncoderOnly, Mixer, ShortConv
 from generator.models.parallelism import Layout
 from generator.models.value import Value
 from generator.planning.kinds.of import of
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.rules.start import Start, check_start
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights import rank_weights

@@ -11,7 +11,8 @@ import pytest
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 
 _FILE = Path(__file__).parents[1] / "fixtures" / "kv_records.json"
 _DATA = json.loads(_FILE.read_text(encoding="utf-8"))

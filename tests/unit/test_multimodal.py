@@ -13,7 +13,8 @@ from generator.errors import GeneratorError, UnsupportedArchitectureError
 from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.weights import measured_weights, rank_weights
 from generator.planning.weights.encoders import encoders_whole
 from generator.sources.architectures import read_architecture, read_quantization

@@ -15,7 +15,8 @@ import pytest
 
 from generator.errors import GeneratorError, UnknownFactError, UnsupportedArchitectureError
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings, cache_layout
+from generator.planning.kv_cache.layout import cache_layout
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.weights import model_totals, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 

@@ -9,7 +9,7 @@ from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization, QuantRule
 from generator.models.weight_formats import fp8, packed_integers
-from generator.planning.kv_cache import CacheSettings
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.rules.start import Start, check_start
 from generator.planning.weights.online import online_quantization
 

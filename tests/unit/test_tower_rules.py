@@ -9,7 +9,7 @@ import pytest
 
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache import CacheSettings
+from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.rules.start import Start
 from generator.planning.rules.towers import towers_divide
 from generator.sources.architectures import read_architecture

@@ -1,21 +1,43 @@
-"""DeepSeek-V4's attention: a window of latents, and with a ratio compressed ones that an indexer may pick from."""
+"""DeepSeek-V4's attention: a window of latents, and with a ratio compressed ones that an indexer may pick from.
+
+Sizes and alignments are vLLM 0.32 models/deepseek_v4/{attention,compressor}.py and mla/sparse_swa.py.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.errors import UnsupportedArchitectureError
 from generator.models.dtype import DType
 from generator.models.speed import KVRead
-from generator.planning.kinds.indexer import indexer_reads
+from generator.planning.kinds.indexer import indexer_key_bytes, indexer_reads
 from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.tensors import plain, projection, vector
+from generator.planning.kv_cache.backend_rows import Backend
+from generator.planning.kv_cache.backends import AttentionQuery
+from generator.planning.kv_cache.specs import MLAAttentionSpec, SlidingWindowMLASpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.attention import CompressedMLA, Indexer
     from generator.models.matrix import Matrix
+    from generator.planning.kv_cache.context import Blocks, Context
+    from generator.planning.kv_cache.specs import KVCacheSpec
 
+COMPRESSED = (
+    Backend(name="DEEPSEEK_SPARSE_SWA", block_multiple=32, mla=True, sparse=True),
+    Backend(name="FLASHMLA_SPARSE_DSV4", block_sizes=(256,), mla=True, sparse=True),
+    Backend(name="DEEPSEEK_V4_INDEXER", block_sizes=(256,), mla=True, sparse=True),
+)
+"""Backends of its caches (vLLM 0.32 models/deepseek_v4, v1/attention/backends/mla)."""
+_DTYPE = "fp8_ds_mla"
+_TOKEN_BYTES = 584
+"""A latent in FP8 with its RoPE part in bfloat16 and its scales."""
+_PAGE_ALIGNMENT = 576
+_WINDOW_BLOCK = 64
+_COMPRESSOR_BLOCKS = {4: 4, 128: 8}
+"""Tokens of a block of a compressor's states by its ratio, so that their pages match the latents'."""
 _OVERLAPPED_RATIO = 4
 """The ratio whose windows overlap by one: its compressor keeps twice the tokens and the channels."""
 
@@ -27,22 +49,53 @@ class Compressed(Attention):
     sparse = True
 
     def __init__(self, mixer: CompressedMLA) -> None:
+        super().__init__(name=mixer.kind, heads=mixer.num_attention_heads, kv_heads=None, head_size=mixer.head_dim)
         self.mixer = mixer
+        self.block_outermost = mixer.indexer is not None
 
-    @property
-    def name(self) -> str:
-        """The kind's name."""
-        return self.mixer.kind
+    def resolved_dtype(self, asked: str) -> str:  # noqa: ARG002 - whatever is asked for
+        """Its caches have one format."""
+        return _DTYPE
 
-    @property
-    def heads(self) -> int:
-        """Query heads."""
-        return self.mixer.num_attention_heads
+    def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
+        """What it asks of a backend."""
+        common = self._common(ctx, skipped=skipped)
+        return AttentionQuery.model_validate({**common, "num_kv_heads": 1, "head_size": self.head_size})
 
-    @property
-    def kv_heads(self) -> int | None:
-        """None: the latent serves them all."""
-        return None
+    def backend(self, query: AttentionQuery) -> Backend:  # noqa: ARG002 - whatever is asked for
+        """That of its compressed latents."""
+        return COMPRESSED[1]
+
+    def block_backends(self, backend: Backend, whole: AttentionQuery) -> tuple[Backend, ...]:  # noqa: ARG002
+        """Those of its window, its latents and its indexer."""
+        return COMPRESSED
+
+    def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:  # noqa: ARG002
+        """Caches of one layer in vLLM's order: indexer and its compressor, window, latents, compressor."""
+        mixer, ratio = self.mixer, self.mixer.compress_ratio
+        window = SlidingWindowMLASpec(
+            block_size=_WINDOW_BLOCK, num_kv_heads=1, head_size=mixer.head_dim, dtype="uint8", quant="fp8",
+            state_content_bytes=_TOKEN_BYTES, sliding_window=mixer.sliding_window, cache_dtype=_DTYPE,
+            alignment=_PAGE_ALIGNMENT,
+        )  # fmt: skip
+        if ratio <= 1:
+            return [window]
+        latents = MLAAttentionSpec(
+            block_size=blocks.attention, num_kv_heads=1, head_size=mixer.head_dim, dtype="uint8", quant="fp8",
+            state_content_bytes=_TOKEN_BYTES, tokens_per_state=ratio, cache_dtype=_DTYPE,
+            alignment=_PAGE_ALIGNMENT, kernel_block=blocks.attention,
+        )  # fmt: skip
+        return [*self._indexer_specs(blocks), window, latents, _compressor_spec(ratio, mixer.head_dim)]
+
+    def _indexer_specs(self, blocks: Blocks) -> list[KVCacheSpec]:
+        indexer, ratio = self.mixer.indexer, self.mixer.compress_ratio
+        if indexer is None:
+            return []
+        keys = MLAAttentionSpec(
+            block_size=blocks.attention, num_kv_heads=1, head_size=indexer_key_bytes(indexer), dtype="uint8",
+            tokens_per_state=ratio, alignment=_PAGE_ALIGNMENT, kernel_block=blocks.attention, role="indexer",
+        )  # fmt: skip
+        return [keys, _compressor_spec(ratio, indexer.index_head_dim)]
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Low-rank queries and outputs, one key-value latent, compressors where a ratio asks for them."""
@@ -76,6 +129,17 @@ class Compressed(Attention):
     def exchanged_width(self) -> int:
         """0: its window lets no ranks share it."""
         return 0
+
+
+def _compressor_spec(ratio: int, head_dim: int) -> SlidingWindowMLASpec:
+    """Keys and scores of the tokens that a compressor has not yet folded, in float32."""
+    if ratio not in _COMPRESSOR_BLOCKS:
+        raise UnsupportedArchitectureError(f"compression ratio {ratio} is not one of vLLM's (4, 128)")
+    overlap = 2 if ratio == _OVERLAPPED_RATIO else 1
+    return SlidingWindowMLASpec(
+        block_size=_COMPRESSOR_BLOCKS[ratio], num_kv_heads=1, head_size=2 * overlap * head_dim, dtype="float32",
+        sliding_window=overlap * ratio, alignment=_PAGE_ALIGNMENT,
+    )  # fmt: skip
 
 
 def _compressor(name: str, size: int, ratio: int, hidden_size: int) -> tuple[Matrix, ...]:

@@ -5,16 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.speed import KVRead
+from generator.planning.kv_cache.backend_rows import Backend
+from generator.planning.kv_cache.packing import packed
+from generator.planning.kv_cache.specs import MLAAttentionSpec
 
 if TYPE_CHECKING:
     from generator.models.attention import Indexer
+    from generator.planning.kv_cache.context import Blocks, Context
+    from generator.planning.kv_cache.specs import KVCacheSpec
 
+INDEXER = Backend(name="DEEPSEEK_V32_INDEXER", block_sizes=(64,), mla=True, sparse=True)
 _SCALE_BYTES = 4
+"""Bytes of the float32 scale of each 128 FP8 numbers of a key."""
+
+
+def indexer_spec(indexer: Indexer, ctx: Context, blocks: Blocks) -> KVCacheSpec:
+    """The indexer's keys in FP8 with their scales (models/deepseek_v2.py:658)."""
+    spec = MLAAttentionSpec(
+        block_size=blocks.attention,
+        num_kv_heads=1,
+        head_size=indexer_key_bytes(indexer),
+        dtype="uint8",
+        role="indexer",
+    )
+    return packed(spec, INDEXER, ctx.settings.capability)
+
+
+def indexer_key_bytes(indexer: Indexer) -> int:
+    """Bytes of one token's key with its scales."""
+    return indexer.index_head_dim + indexer.index_head_dim // 128 * _SCALE_BYTES
 
 
 def indexer_reads(indexer: Indexer, ratio: int) -> KVRead:
     """The indexer scores every earlier token from an FP8 key with a scale, whole on every rank."""
     return KVRead(
-        bytes_per_token=(indexer.index_head_dim + _SCALE_BYTES) / ratio,
+        bytes_per_token=indexer_key_bytes(indexer) / ratio,
         flops_per_pair=2 * indexer.index_n_heads * indexer.index_head_dim / ratio,
     )

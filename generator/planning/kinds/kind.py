@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.errors import RequestError
+from generator.planning.kv_cache.backends import attention_backend, narrowed
+from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from generator.models.matrix import Matrix
     from generator.models.speed import KVRead
+    from generator.planning.kv_cache.backend_rows import Backend
+    from generator.planning.kv_cache.backends import AttentionQuery
+    from generator.planning.kv_cache.context import Blocks, Context
+    from generator.planning.kv_cache.specs import KVCacheSpec
+
+
+class Kept(NamedTuple):
+    """One request's state in one layer on one rank."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all its tensors."""
+        return sum(prod(s) * DTYPE_BYTES[d] for s, d in zip(self.shapes, self.dtypes, strict=True))
 
 
 class Kind(ABC):
@@ -42,25 +63,53 @@ class Attention(Kind):
     """True where it attends within a window or a chunk, which no ranks can share."""
     sparse = False
     """True where it attends to picked or compressed tokens, which takes workspaces of its own."""
+    latent = False
+    """True where the cache of a token is one latent."""
+    block_outermost = False
+    """True where pages of different sizes lie side by side in a block."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The kind's name."""
+    def __init__(self, *, name: str, heads: int, kv_heads: int | None, head_size: int) -> None:
+        """Of kind `name`, with query heads that tensor parallelism divides, and key and value heads of one size.
 
-    @property
-    @abstractmethod
-    def heads(self) -> int:
-        """Query heads, which tensor parallelism divides."""
-
-    @property
-    @abstractmethod
-    def kv_heads(self) -> int | None:
-        """Key and value heads; None where one latent serves all query heads and every rank keeps it whole."""
+        No `kv_heads` where one latent of `head_size` numbers serves all query heads and every rank keeps it whole.
+        """
+        self.name, self.heads, self.kv_heads, self.head_size = name, heads, kv_heads, head_size
 
     @abstractmethod
     def reads(self, tensor_parallel_size: int, kv_bytes: float) -> Iterator[KVRead]:
         """What one decode step reads of its cache for one sequence on one rank; `kv_bytes` is an element's size."""
+
+    @abstractmethod
+    def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
+        """What it asks of a backend; `skipped` where its cache stays in the model's dtype."""
+
+    @abstractmethod
+    def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
+        """Its caches on one rank, in the order in which vLLM registers them."""
+
+    def cached(self) -> Iterator[Attention]:
+        """The blocks that keep tokens: itself, or none where it keeps none of its own."""
+        yield self
+
+    def resolved_dtype(self, asked: str) -> str:
+        """What becomes of a cache dtype that is asked for."""
+        return asked
+
+    def stored_dtype(self, ctx: Context) -> str:
+        """The cache dtype as the chosen backend calls it."""
+        return ctx.kv_cache_dtype
+
+    def backend(self, query: AttentionQuery) -> Backend:
+        """The backend that serves it.
+
+        Raises:
+            RequestError: none does.
+        """
+        return attention_backend(query)
+
+    def block_backends(self, backend: Backend, whole: AttentionQuery) -> tuple[Backend, ...]:
+        """Backends whose blocks the model's must suit, by the heads that vLLM states for the `whole` model."""
+        return (narrowed(backend, whole),)
 
     @property
     @abstractmethod
@@ -71,6 +120,17 @@ class Attention(Kind):
         """Itself."""
         return (self,)
 
+    def _common(self, ctx: Context, *, skipped: bool) -> dict[str, object]:
+        """What every block asks of a backend."""
+        return {
+            "capability": ctx.settings.capability,
+            "dtype": ctx.dtype,
+            "kv_cache_dtype": "auto" if skipped else ctx.kv_cache_dtype,
+            "block_size": ctx.settings.block_size,
+            "dcp": ctx.layout.decode_context_parallel_size > 1,
+            "num_heads": max(1, self.heads // ctx.tp),
+        }
+
     def state(self) -> State | None:
         """None."""
         return None
@@ -79,20 +139,59 @@ class Attention(Kind):
 class State(Kind):
     """A recurrent layer: what it keeps of a sequence does not grow with it."""
 
-    @property
-    @abstractmethod
-    def divisible(self) -> int:
-        """Heads or channels of the state, which tensor parallelism divides."""
+    def __init__(self, *, divisible: int, elements: int, in_float32: bool) -> None:
+        """`divisible` heads or channels, which tensor parallelism divides, and `elements` of the recurrent state.
 
-    @property
-    @abstractmethod
-    def elements(self) -> int:
-        """Numbers of the recurrent state, which each step reads and writes back; a convolution's few do not count."""
+        A step reads and writes these back; a convolution's few do not count. `in_float32` where the model asks for it.
+        """
+        self.divisible, self.elements, self.in_float32 = divisible, elements, in_float32
 
-    @property
     @abstractmethod
-    def in_float32(self) -> bool:
-        """Whether the model asks for the recurrent state in float32."""
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the state on one rank, of the convolution first; it keeps `drafted` steps more for speculation.
+
+        Raises:
+            RequestError: heads or channels do not divide over the ranks.
+        """
+
+    @abstractmethod
+    def recurrent_dtype(self, convolution: str) -> str | None:
+        """Dtype of the recurrent state beside that of the convolution; None where there is one tensor alone."""
+
+    def checkpoint_blocks(self, ctx: Context) -> int:  # noqa: ARG002 - some kinds' kernels decide by it
+        """States that a prefill keeps at block boundaries beside the running one, where its kernel exports them."""
+        return 0
+
+    def checkpoint_alignment(self, ctx: Context) -> int:  # noqa: ARG002 - some kinds' kernels decide by it
+        """Tokens that a block is a multiple of, so that such states fall on block boundaries; 1 for any."""
+        return 1
+
+    def kept(self, ctx: Context) -> Kept:
+        """One request's state in one layer on one rank.
+
+        Raises:
+            RequestError: heads or channels do not divide over the ranks.
+        """
+        asked, settings = ctx.settings.mamba_cache_dtype, ctx.settings
+        convolution = ctx.dtype if asked == "auto" else asked
+        shapes = self.shapes(ctx.tp, settings.num_speculative_tokens)
+        recurrent = self.recurrent_dtype(convolution)
+        if recurrent is None:
+            return Kept(shapes, (convolution,))
+        own = settings.mamba_ssm_cache_dtype
+        return Kept(shapes, (convolution, recurrent if own == "auto" else own))
+
+    def spec(self, ctx: Context, blocks: Blocks) -> MambaSpec:
+        """Its cache on one rank."""
+        kept = self.kept(ctx)
+        return MambaSpec(
+            block_size=blocks.attention if ctx.aligned else ctx.settings.max_model_len or blocks.attention,
+            shapes=kept.shapes,
+            dtypes=kept.dtypes,
+            page_size_padded=blocks.state_page,
+            num_speculative_blocks=ctx.settings.num_speculative_tokens,
+            num_prefill_checkpoint_blocks=self.checkpoint_blocks(ctx),
+        )
 
     def attentions(self) -> tuple[Attention, ...]:
         """None."""
@@ -101,3 +200,16 @@ class State(Kind):
     def state(self) -> State | None:
         """Itself."""
         return self
+
+
+def divide(size: int, parts: int, what: str) -> int:
+    """`size / parts` where it divides.
+
+    Raises:
+        RequestError: it does not.
+    """
+    if size % parts:
+        raise RequestError(
+            f"{size} {what} do not divide over tensor parallel size {parts}; choose a size that divides {size}"
+        )
+    return size // parts

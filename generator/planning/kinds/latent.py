@@ -7,42 +7,37 @@ from typing import TYPE_CHECKING
 from generator.models.attention import SparseMLA
 from generator.models.dtype import DType
 from generator.models.speed import KVRead
-from generator.planning.kinds.indexer import indexer_reads
+from generator.planning.kinds.indexer import INDEXER, indexer_reads, indexer_spec
 from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.tensors import plain, projection, vector
+from generator.planning.kv_cache import packing
+from generator.planning.kv_cache.backends import AttentionQuery, attention_backend, narrowed
+from generator.planning.kv_cache.specs import MLAAttentionSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.attention import MLA, Indexer
     from generator.models.matrix import Matrix
+    from generator.planning.kv_cache.backend_rows import Backend
+    from generator.planning.kv_cache.context import Blocks, Context
+    from generator.planning.kv_cache.specs import KVCacheSpec
+
+
+_DS_MLA_BACKENDS = frozenset({"FLASHMLA_SPARSE", "FLASHINFER_MLA_SPARSE_SM120"})
 
 
 class Latent(Attention):
     """One latent a token in place of keys and values."""
 
+    latent = True
+    indexer: Indexer | None = None
+    """What picks the tokens of this layer."""
+
     def __init__(self, mixer: MLA) -> None:
+        width = mixer.kv_lora_rank + mixer.qk_rope_head_dim
+        super().__init__(name=mixer.kind, heads=mixer.num_attention_heads, kv_heads=None, head_size=width)
         self.mixer = mixer
-
-    @property
-    def name(self) -> str:
-        """The kind's name."""
-        return self.mixer.kind
-
-    @property
-    def heads(self) -> int:
-        """Query heads."""
-        return self.mixer.num_attention_heads
-
-    @property
-    def kv_heads(self) -> int | None:
-        """None: the latent serves them all."""
-        return None
-
-    @property
-    def latent_width(self) -> int:
-        """Numbers of one token's latent, its rotary part included."""
-        return self.mixer.kv_lora_rank + self.mixer.qk_rope_head_dim
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Projections down and up again, for each of the layer's attention blocks."""
@@ -54,9 +49,36 @@ class Latent(Attention):
         mixer, heads = self.mixer, self.heads / tensor_parallel_size
         yield KVRead(
             window_tokens=self._reach,
-            bytes_per_token=self.latent_width * kv_bytes,
+            bytes_per_token=self.head_size * kv_bytes,
             flops_per_pair=2 * heads * (mixer.qk_nope_head_dim + mixer.qk_rope_head_dim + mixer.v_head_dim),
         )
+
+    def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
+        """What it asks of a backend."""
+        mixer = self.mixer
+        return AttentionQuery.model_validate({
+            **self._common(ctx, skipped=skipped), "num_kv_heads": 1, "mla": True, "sparse": self.sparse,
+            "head_size": self.head_size, "qk_nope_head_dim": mixer.qk_nope_head_dim,
+            "qk_rope_head_dim": mixer.qk_rope_head_dim, "kv_lora_rank": mixer.kv_lora_rank,
+            "v_head_dim": mixer.v_head_dim, "index_topk": self.indexer.index_topk if self.indexer else None,
+        })  # fmt: skip
+
+    def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
+        """The latents of each of the layer's attention blocks."""
+        dtype = query.kv_cache_dtype
+        spec = MLAAttentionSpec(
+            block_size=blocks.attention,
+            num_kv_heads=1,
+            head_size=self.head_size,
+            dtype=packing.storage_dtype(dtype, ctx.dtype),
+            quant=packing.quant_mode(dtype),
+            cache_dtype=dtype,
+            state_content_bytes=packing.DS_MLA_BYTES.get(dtype),
+            leads_index_group=self.indexer is not None,
+        )
+        own: KVCacheSpec = packing.packed(spec, narrowed(backend, query), ctx.settings.capability)
+        keys = [indexer_spec(self.indexer, ctx, blocks)] if self.indexer else []
+        return [*keys, own] * self.mixer.per_layer
 
     @property
     def exchanged_width(self) -> int:
@@ -81,6 +103,22 @@ class SparseLatent(Latent):
     def __init__(self, mixer: SparseMLA) -> None:
         super().__init__(mixer)
         self.indexer = mixer.indexer
+
+    def resolved_dtype(self, asked: str) -> str:
+        """Its bfloat16 is called `auto`."""
+        return "auto" if asked == "bfloat16" else asked
+
+    def stored_dtype(self, ctx: Context) -> str:
+        """Some backends keep quantized latents in DeepSeek's packed format."""
+        asked = ctx.kv_cache_dtype
+        if not asked.startswith(("fp8", "nvfp4")) or asked == "nvfp4_ds_mla":
+            return asked
+        return "fp8_ds_mla" if attention_backend(self.query(ctx)).name in _DS_MLA_BACKENDS else asked
+
+    def block_backends(self, backend: Backend, whole: AttentionQuery) -> tuple[Backend, ...]:
+        """The indexer's, where it has one, and its own."""
+        own = super().block_backends(backend, whole)
+        return (INDEXER, *own) if self.indexer else own
 
     def reads(self, tensor_parallel_size: int, kv_bytes: float) -> Iterator[KVRead]:
         """The picked latents, and every earlier token's key to pick them by."""

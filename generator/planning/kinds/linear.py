@@ -1,4 +1,7 @@
-"""Linear attention: gated delta nets, Kimi delta attention, lightning attention."""
+"""Linear attention: gated delta nets, Kimi delta attention, lightning attention.
+
+Shapes and dtypes of states are vLLM 0.32 model_executor/layers/mamba/mamba_utils.py's.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,53 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, LinearAttention
 from generator.models.dtype import DType
-from generator.planning.kinds.kind import State
+from generator.models.release import release_key
+from generator.planning.kinds.kind import State, divide
 from generator.planning.kinds.tensors import projection, unquantized
 from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix
+    from generator.planning.kv_cache.context import Context
+    from generator.planning.kv_cache.settings import CacheSettings
+
+_SM90 = 90
+_CHECKPOINT_TOKENS = 64
+"""FlashInfer's gated-delta prefill exports states at multiples of it (vLLM 0.33 backends/gdn_attn.py:34)."""
+_CHECKPOINTS_SINCE = (0, 33)
+_KERNEL_HEAD_DIM = 128
 
 
 class GatedDelta(State):
     """Gated delta rule."""
 
     def __init__(self, mixer: GatedDeltaNet) -> None:
+        super().__init__(
+            divisible=mixer.num_v_heads,
+            elements=mixer.num_v_heads * mixer.head_k_dim * mixer.head_v_dim,
+            in_float32=mixer.state_dtype == "float32",
+        )
         self.mixer = mixer
 
-    @property
-    def divisible(self) -> int:
-        """Value heads."""
-        return self.mixer.num_v_heads
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:
+        """The last inputs of the convolution, and a matrix for each value head."""
+        mixer, tp = self.mixer, tensor_parallel_size
+        channels = 2 * mixer.num_k_heads * mixer.head_k_dim + mixer.num_v_heads * mixer.head_v_dim
+        heads = divide(mixer.num_v_heads, tp, "value heads of the linear attention")
+        convolution = (mixer.conv_kernel - 1 + drafted, divide(channels, tp, "state channels"))
+        return (convolution, (heads, mixer.head_v_dim, mixer.head_k_dim))
 
-    @property
-    def elements(self) -> int:
-        """A matrix of keys and values for each value head."""
-        return self.mixer.num_v_heads * self.mixer.head_k_dim * self.mixer.head_v_dim
+    def recurrent_dtype(self, convolution: str) -> str | None:
+        """What config.json asks for, else the convolution's."""
+        return self.mixer.state_dtype or convolution
 
-    @property
-    def in_float32(self) -> bool:
-        """Whether config.json asks for it."""
-        return self.mixer.state_dtype == "float32"
+    def checkpoint_blocks(self, ctx: Context) -> int:
+        """One where FlashInfer runs the prefill."""
+        return int(_flashinfer(self.mixer, ctx.settings))
+
+    def checkpoint_alignment(self, ctx: Context) -> int:
+        """Multiples at which FlashInfer exports states."""
+        return _CHECKPOINT_TOKENS if _flashinfer(self.mixer, ctx.settings) else 1
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Gated delta net (vLLM mamba/gdn/qwen_gdn_linear_attn.py)."""
@@ -58,22 +80,27 @@ class KimiDelta(State):
     """Kimi delta attention."""
 
     def __init__(self, mixer: KimiDeltaAttention) -> None:
+        super().__init__(
+            divisible=mixer.num_heads,
+            elements=mixer.num_heads * mixer.head_dim**2,
+            in_float32=mixer.state_dtype == "float32",
+        )
         self.mixer = mixer
 
-    @property
-    def divisible(self) -> int:
-        """Heads."""
-        return self.mixer.num_heads
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:
+        """The last inputs of the convolution, and a square matrix for each head."""
+        mixer = self.mixer
+        heads = divide(mixer.num_heads, tensor_parallel_size, "heads of the linear attention")
+        convolution = (mixer.conv_kernel - 1 + drafted, 3 * heads * mixer.head_dim)
+        return (convolution, (heads, mixer.head_dim, mixer.head_dim))
 
-    @property
-    def elements(self) -> int:
-        """A square matrix for each head."""
-        return self.mixer.num_heads * self.mixer.head_dim**2
+    def recurrent_dtype(self, convolution: str) -> str | None:  # noqa: ARG002 - whatever that has
+        """Float32 unless vLLM is asked otherwise (mamba_utils.py: kda_state_dtype)."""
+        return "float32"
 
-    @property
-    def in_float32(self) -> bool:
-        """Whether config.json asks for it."""
-        return self.mixer.state_dtype == "float32"
+    def checkpoint_blocks(self, ctx: Context) -> int:
+        """One where its fast kernels run (vLLM 0.32 kimi_k3/nvidia/kda.py:829)."""
+        return int(_flash_kda(self.mixer, ctx.dtype, ctx.settings))
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Kimi delta attention (vLLM models/kimi_linear.py, layers/kda.py)."""
@@ -98,22 +125,17 @@ class Lightning(State):
     """Lightning attention."""
 
     def __init__(self, mixer: LinearAttention) -> None:
+        super().__init__(divisible=mixer.num_heads, elements=mixer.num_heads * mixer.head_dim**2, in_float32=True)
         self.mixer = mixer
 
-    @property
-    def divisible(self) -> int:
-        """Heads."""
-        return self.mixer.num_heads
-
-    @property
-    def elements(self) -> int:
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:  # noqa: ARG002 - it drafts nothing
         """A square matrix for each head."""
-        return self.mixer.num_heads * self.mixer.head_dim**2
+        size = self.mixer.head_dim
+        return ((divide(self.mixer.num_heads, tensor_parallel_size, "heads of the linear attention"), size, size),)
 
-    @property
-    def in_float32(self) -> bool:
-        """True: it is kept in float32."""
-        return True
+    def recurrent_dtype(self, convolution: str) -> str | None:  # noqa: ARG002 - there is no other tensor
+        """None: the matrices are all."""
+        return None
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Lightning attention (vLLM layers/mamba/linear_attn.py)."""
@@ -142,6 +164,24 @@ def linear_attention_kind(mixer: GatedDeltaNet | KimiDeltaAttention | LinearAtte
             return Lightning(mixer)
         case _:
             raise unknown_kind(mixer, "what to plan")
+
+
+def _flash_kda(mixer: KimiDeltaAttention, dtype: str, settings: CacheSettings) -> bool:
+    return (
+        settings.capability // 10 in {9, 10, 12}
+        and mixer.head_dim == _KERNEL_HEAD_DIM
+        and dtype == "bfloat16"
+        and mixer.gate_lower_bound is not None
+    )
+
+
+def _flashinfer(mixer: GatedDeltaNet, settings: CacheSettings) -> bool:
+    """Whether FlashInfer runs the prefill; OLMo Hybrid's class has a kernel of its own (olmo_gdn_linear_attn.py)."""
+    if mixer.named_apart or release_key(settings.release) < _CHECKPOINTS_SINCE:
+        return False
+    if settings.capability == _SM90:
+        return True
+    return settings.capability // 10 in {10, 12} and mixer.head_k_dim == _KERNEL_HEAD_DIM
 
 
 def _named_apart(mixer: GatedDeltaNet, keys: int, values: int, hidden_size: int) -> tuple[Matrix, ...]:

@@ -76,3 +76,14 @@ def states_of(architecture: Architecture) -> Iterator[State]:
     """The distinct states of the decoder layers."""
     found = (kind.state() for kind in kinds_of(architecture))
     return (state for state in found if state is not None)
+
+
+def keeps_cache(architecture: Architecture) -> bool:
+    """Whether any layer keeps tokens or a state."""
+    return any(any(one.cached()) for one in attentions_of(architecture)) or any(states_of(architecture))
+
+
+def is_hybrid(architecture: Architecture) -> bool:
+    """Whether attention and states are mixed (vLLM 0.32 config/model.py:2023)."""
+    kinds = tuple(kinds_of(architecture))
+    return any(kind.state() for kind in kinds) and any(kind.attentions() for kind in kinds)

@@ -2,62 +2,111 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import (
-    MLA,
     ChunkedLocal,
     CrossAttention,
     EncoderOnly,
     FullAttention,
-    LowRank,
     SlidingWindow,
 )
 from generator.models.speed import KVRead
 from generator.planning.kinds.kind import Attention
-from generator.planning.kinds.latent import latent_matrices
-from generator.planning.kinds.tensors import projection, vector
+from generator.planning.kinds.projections import Softmax, projections
 from generator.planning.kinds.unknown import unknown_kind
+from generator.planning.kv_cache import packing
+from generator.planning.kv_cache.backend_rows import Backend
+from generator.planning.kv_cache.backends import AttentionQuery, narrowed
+from generator.planning.kv_cache.specs import (
+    AttentionSpec,
+    ChunkedLocalAttentionSpec,
+    CrossAttentionSpec,
+    FullAttentionSpec,
+    MLAAttentionSpec,
+    SlidingWindowSpec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.matrix import Matrix
+    from generator.planning.kv_cache.context import Blocks, Context
+    from generator.planning.kv_cache.specs import KVCacheSpec
 
-Softmax = FullAttention | SlidingWindow | ChunkedLocal | EncoderOnly | CrossAttention
+BLOCK_SPARSE = (
+    Backend(name="MINIMAX_M3_SPARSE_INDEXER", block_sizes=(128,), sparse=True),
+    Backend(name="MINIMAX_M3_SPARSE", block_sizes=(128,), sparse=True),
+)
+"""Backends of MiniMax-M3's sparse layers and their indexers, in vLLM's order (vLLM 0.32 models/minimax_m3/common)."""
 
 
 class Heads(Attention):
     """What all softmax attention has in common."""
 
+    _slides = False
+    """True where backends are asked for a sliding window."""
+    _alone = False
+    """True where vLLM runs it as sequences of their own, without sinks and image prefixes."""
+
     def __init__(self, mixer: Softmax) -> None:
+        kv_heads = mixer.num_key_value_heads
+        super().__init__(name=mixer.kind, heads=mixer.num_attention_heads, kv_heads=kv_heads, head_size=mixer.head_dim)
         self.mixer = mixer
         self.shares_kv_cache = mixer.shares_kv_cache
         self.runs_again = mixer.runs_again
 
-    @property
-    def name(self) -> str:
-        """The kind's name."""
-        return self.mixer.kind
+    def cached(self) -> Iterator[Attention]:
+        """Itself and the windows of its later runs; none where it reads an earlier layer's cache."""
+        if not self.shares_kv_cache:
+            yield self
+            yield from _later_runs(self.mixer)
 
-    @property
-    def heads(self) -> int:
-        """Query heads."""
-        return self.mixer.num_attention_heads
+    def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
+        """What it asks of a backend."""
+        images = ctx.architecture.prefix_lm and not ctx.settings.language_model_only
+        return AttentionQuery.model_validate({
+            **self._common(ctx, skipped=skipped), "num_kv_heads": self._rank_kv_heads(ctx),
+            "head_size": self.head_size, "sink": self.mixer.sinks and not self._alone,
+            "sliding_window": self._slides, "mm_prefix": images and not self._alone,
+            "softcap": ctx.architecture.attn_logit_softcapping,
+        })  # fmt: skip
 
-    @property
-    def kv_heads(self) -> int | None:
-        """Key and value heads."""
-        return self.mixer.num_key_value_heads
+    def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
+        """Keys and values of its tokens."""
+        own = narrowed(backend, query)
+        spec = self._spec(
+            {
+                "block_size": blocks.attention,
+                "num_kv_heads": self._rank_kv_heads(ctx),
+                "head_size": self.head_size,
+                "head_size_v": self.mixer.head_dim_v,
+                "dtype": packing.storage_dtype(query.kv_cache_dtype, ctx.dtype),
+                "quant": packing.quant_mode(query.kv_cache_dtype),
+            },
+            own,
+            ctx,
+        )
+        return [*self._picking_keys(ctx, blocks), packing.packed(spec, own, ctx.settings.capability)]
+
+    def _picking_keys(self, ctx: Context, blocks: Blocks) -> tuple[KVCacheSpec, ...]:
+        """One key a token in the model's dtype where blocks are picked (models/minimax_m3/common/indexer.py:145)."""
+        size = self.mixer.index_head_dim
+        keys = MLAAttentionSpec(
+            block_size=blocks.attention, num_kv_heads=1, head_size=size, dtype=ctx.dtype, role="indexer"
+        )
+        return (keys,) if self.mixer.index_heads else ()
+
+    def _spec(self, fields: dict[str, Any], backend: Backend, ctx: Context) -> AttentionSpec:  # noqa: ARG002 - some need them
+        """The cache in vLLM's terms."""
+        return FullAttentionSpec(**fields)
+
+    def _rank_kv_heads(self, ctx: Context) -> int:
+        return rank_kv_heads(self.mixer.num_key_value_heads, ctx.tp)
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
-        """Query, key, value and output projections; KV heads repeat at TP above their count (vLLM linear.py:1051)."""
-        mixer = self.mixer
-        if mixer.low_rank:
-            return latent_matrices(_expanded(mixer, mixer.low_rank), hidden_size)
-        if mixer.shared_q_dim:
-            return _from_shared_query(mixer, hidden_size)
-        return _own_projections(mixer, hidden_size)
+        """Query, key, value and output projections."""
+        return projections(self.mixer, hidden_size)
 
     def reads(self, tensor_parallel_size: int, kv_bytes: float) -> Iterator[KVRead]:
         """Keys and values of the tokens within reach; both are read again for each pair of a prompt's tokens."""
@@ -88,11 +137,20 @@ class Heads(Attention):
 class Full(Heads):
     """Attention to all earlier tokens."""
 
+    def backend(self, query: AttentionQuery) -> Backend:
+        """Layers that pick blocks of keys have a backend of their own."""
+        return BLOCK_SPARSE[1] if self.mixer.index_heads else super().backend(query)
+
+    def block_backends(self, backend: Backend, whole: AttentionQuery) -> tuple[Backend, ...]:
+        """Those of the layer and of what picks its blocks."""
+        return BLOCK_SPARSE if self.mixer.index_heads else super().block_backends(backend, whole)
+
 
 class Sliding(Heads):
     """Attention within a window."""
 
     windowed = True
+    _slides = True
 
     def __init__(self, mixer: SlidingWindow) -> None:
         super().__init__(mixer)
@@ -102,11 +160,17 @@ class Sliding(Heads):
     def _reach(self) -> int | None:
         return self._window
 
+    def _spec(self, fields: dict[str, Any], backend: Backend, ctx: Context) -> AttentionSpec:  # noqa: ARG002
+        """Blocks of the kernels' own size, which may be smaller than the model's."""
+        block = _window_block(backend.block_sizes, backend.block_multiple, fields["block_size"])
+        return SlidingWindowSpec(**fields | {"block_size": block}, sliding_window=self._window)
+
 
 class Chunked(Heads):
     """Attention within a chunk."""
 
     windowed = True
+    _alone = True
 
     def __init__(self, mixer: ChunkedLocal) -> None:
         super().__init__(mixer)
@@ -116,9 +180,16 @@ class Chunked(Heads):
     def _reach(self) -> int | None:
         return self._chunk
 
+    def _spec(self, fields: dict[str, Any], backend: Backend, ctx: Context) -> AttentionSpec:  # noqa: ARG002
+        return ChunkedLocalAttentionSpec(**fields, attention_chunk_size=self._chunk)
+
 
 class BothWays(Heads):
     """Attention of an encoder: to all tokens, earlier and later."""
+
+    def cached(self) -> Iterator[Attention]:
+        """None: nothing is generated from its keys."""
+        return iter(())
 
     @property
     def _ways(self) -> int:
@@ -135,6 +206,31 @@ class Cross(Heads):
     @property
     def _reach(self) -> int | None:
         return self._encoder_tokens
+
+    def _spec(self, fields: dict[str, Any], backend: Backend, ctx: Context) -> AttentionSpec:  # noqa: ARG002
+        return CrossAttentionSpec(**fields, encoder_tokens=ctx.settings.max_num_batched_tokens)
+
+
+def rank_kv_heads(total: int, tp: int) -> int:
+    """KV heads of one rank: split while they last, then replicated (vLLM 0.32 config/model.py:1650)."""
+    return max(1, total // tp)
+
+
+def _later_runs(mixer: Softmax) -> Iterator[Sliding]:
+    """The windows that later runs of a layer keep beside its own cache (vLLM 0.32 iquest_loopcoder.py:120)."""
+    fields = mixer.model_dump(
+        exclude={"kind", "sliding_window", "loop_windows", "attention_chunk_size", "encoder_tokens"}
+    )
+    for window in mixer.loop_windows:
+        yield Sliding(SlidingWindow(**fields, sliding_window=window))
+
+
+def _window_block(exact: tuple[int, ...], multiple: int | None, block: int) -> int:
+    """The largest block of the backend's kernels within the model's block (attention.py:101)."""
+    candidates = exact or ((max(multiple, block // multiple * multiple),) if multiple else ())
+    if not candidates:
+        return block
+    return max((size for size in candidates if size <= block), default=min(candidates))
 
 
 def softmax_kind(mixer: Softmax) -> Heads:
@@ -156,65 +252,3 @@ def softmax_kind(mixer: Softmax) -> Heads:
             return Cross(mixer)
         case _:
             raise unknown_kind(mixer, "what to plan")
-
-
-def _own_projections(mixer: Softmax, hidden_size: int) -> tuple[Matrix, ...]:
-    """Projections from the layer's width to the heads and back.
-
-    Values that equal the keys are stored once and yet built twice; a layer that reads another's cache has neither
-    (vLLM 0.32 model_executor/models/gemma4.py).
-    """
-    q, kv = mixer.num_attention_heads, mixer.num_key_value_heads
-    if mixer.shares_kv_cache and not mixer.runs_again:
-        kv = 0
-    queries = q * mixer.head_dim * (2 if mixer.output_gate else 1)
-    return (
-        projection("q_proj", queries, hidden_size, "column", q, bias=mixer.qkv_bias),
-        *(
-            (
-                projection("k_proj", kv * mixer.head_dim, hidden_size, "column", kv, bias=mixer.qkv_bias),
-                projection("v_proj", kv * mixer.head_dim_v, hidden_size, "column", kv, bias=mixer.qkv_bias),
-            )
-            if kv
-            else ()
-        ),
-        projection("o_proj", hidden_size, q * mixer.head_dim_v, "row", q, bias=mixer.output_bias),
-        *((vector("q_norm", mixer.head_dim), vector("k_norm", mixer.head_dim)) if mixer.qk_norm else ()),
-        *((vector("sinks", q, "column"),) if mixer.sinks else ()),
-        *_block_indexer(mixer, hidden_size),
-    )
-
-
-def _expanded(mixer: Softmax, low_rank: LowRank) -> MLA:
-    """The latent attention whose projections these heads have (vLLM 0.32 model_executor/models/minicpm3.py)."""
-    rope = low_rank.qk_rope_head_dim
-    return MLA(
-        num_attention_heads=mixer.num_attention_heads, q_lora_rank=low_rank.q_lora_rank,
-        kv_lora_rank=low_rank.kv_lora_rank, qk_nope_head_dim=mixer.head_dim - rope, qk_rope_head_dim=rope,
-        v_head_dim=low_rank.v_head_dim,
-    )  # fmt: skip
-
-
-def _from_shared_query(mixer: Softmax, hidden_size: int) -> tuple[Matrix, ...]:
-    """Query, key and value whole on every rank, then the heads' own queries (vLLM 0.32 step3_text.py)."""
-    q, shared = mixer.num_attention_heads, mixer.shared_q_dim
-    return (
-        projection("q_proj", shared, hidden_size),
-        projection("k_proj", mixer.num_key_value_heads * mixer.head_dim, hidden_size),
-        projection("v_proj", mixer.num_key_value_heads * mixer.head_dim_v, hidden_size),
-        vector("inter_norm", shared),
-        projection("wq", q * mixer.head_dim, shared, "column", q),
-        projection("o_proj", hidden_size, q * mixer.head_dim_v, "row", q),
-    )
-
-
-def _block_indexer(mixer: Softmax, hidden_size: int) -> tuple[Matrix, ...]:
-    """Queries by head and one key that pick blocks, each with a norm (vLLM 0.32 models/minimax_m3/nvidia/model.py)."""
-    count, size = mixer.index_heads, mixer.index_head_dim
-    if not count:
-        return ()
-    return (
-        projection("index_q_proj", count * size, hidden_size, "column", count),
-        projection("index_k_proj", size, hidden_size),
-        vector("index_norms", 2 * size),
-    )

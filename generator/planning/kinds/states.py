@@ -1,4 +1,7 @@
-"""State-space layers and gated convolutions: Mamba-1, Mamba-2, LFM2's."""
+"""State-space layers and gated convolutions: Mamba-1, Mamba-2, LFM2's.
+
+Shapes and dtypes of states are vLLM 0.32 model_executor/layers/mamba/mamba_utils.py's.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,35 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import Mamba1, Mamba2, ShortConv
 from generator.models.dtype import DType
-from generator.planning.kinds.kind import State
+from generator.planning.kinds.kind import State, divide
 from generator.planning.kinds.tensors import projection, unquantized
 from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix
+    from generator.planning.kv_cache.context import Context
 
 
 class SelectiveState(State):
     """Selective state space with a state for each channel."""
 
     def __init__(self, mixer: Mamba1) -> None:
+        super().__init__(
+            divisible=mixer.intermediate_size,
+            elements=mixer.intermediate_size * mixer.state_size,
+            in_float32=mixer.state_dtype == "float32",
+        )
         self.mixer = mixer
 
-    @property
-    def divisible(self) -> int:
-        """Channels of the inner stream."""
-        return self.mixer.intermediate_size
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:  # noqa: ARG002 - it drafts nothing
+        """The last inputs of the convolution, and a state for each channel."""
+        mixer = self.mixer
+        width = divide(mixer.intermediate_size, tensor_parallel_size, "state channels")
+        return ((mixer.conv_kernel - 1, width), (width, mixer.state_size))
 
-    @property
-    def elements(self) -> int:
-        """A state for each channel."""
-        return self.mixer.intermediate_size * self.mixer.state_size
-
-    @property
-    def in_float32(self) -> bool:
-        """Whether config.json asks for it."""
-        return self.mixer.state_dtype == "float32"
+    def recurrent_dtype(self, convolution: str) -> str | None:
+        """What config.json asks for, else the convolution's."""
+        return self.mixer.state_dtype or convolution
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Mamba-1 (vLLM mamba/mamba_mixer.py)."""
@@ -58,22 +62,29 @@ class StateSpace(State):
     """State space with heads."""
 
     def __init__(self, mixer: Mamba2) -> None:
+        super().__init__(
+            divisible=mixer.num_heads,
+            elements=mixer.num_heads * mixer.head_dim * mixer.state_size,
+            in_float32=mixer.state_dtype == "float32",
+        )
         self.mixer = mixer
 
-    @property
-    def divisible(self) -> int:
-        """State-space heads."""
-        return self.mixer.num_heads
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:
+        """The last inputs of the convolution, and a state for each head; groups that do not divide are repeated."""
+        mixer, tp = self.mixer, tensor_parallel_size
+        groups = mixer.n_groups if mixer.n_groups % tp == 0 else tp
+        channels = mixer.intermediate_size + 2 * groups * mixer.state_size
+        heads = divide(mixer.num_heads, tp, "state-space heads")
+        convolution = (mixer.conv_kernel - 1 + drafted, divide(channels, tp, "state channels"))
+        return (convolution, (heads, mixer.head_dim, mixer.state_size))
 
-    @property
-    def elements(self) -> int:
-        """A state for each channel of each head."""
-        return self.mixer.num_heads * self.mixer.head_dim * self.mixer.state_size
+    def recurrent_dtype(self, convolution: str) -> str | None:
+        """What config.json asks for, else the convolution's."""
+        return self.mixer.state_dtype or convolution
 
-    @property
-    def in_float32(self) -> bool:
-        """Whether config.json asks for it."""
-        return self.mixer.state_dtype == "float32"
+    def checkpoint_blocks(self, ctx: Context) -> int:  # noqa: ARG002 - on every GPU
+        """One (vLLM 0.32 mamba_mixer2.py:1098)."""
+        return 1
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Mamba-2: groups that do not divide are repeated on every rank (vLLM mamba/mamba_mixer2.py)."""
@@ -96,22 +107,17 @@ class Convolution(State):
     """Gated short convolution."""
 
     def __init__(self, mixer: ShortConv) -> None:
+        super().__init__(divisible=mixer.conv_dim, elements=0, in_float32=False)
         self.mixer = mixer
 
-    @property
-    def divisible(self) -> int:
-        """Channels."""
-        return self.mixer.conv_dim
+    def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:
+        """The last inputs of the convolution."""
+        channels = divide(self.mixer.conv_dim, tensor_parallel_size, "state channels")
+        return ((self.mixer.conv_kernel - 1 + drafted, channels),)
 
-    @property
-    def elements(self) -> int:
-        """0: a convolution keeps kilobytes."""
-        return 0
-
-    @property
-    def in_float32(self) -> bool:
-        """False: there is no recurrent state."""
-        return False
+    def recurrent_dtype(self, convolution: str) -> str | None:  # noqa: ARG002 - there is no other tensor
+        """None: the convolution's state is all."""
+        return None
 
     def matrices(self, hidden_size: int) -> tuple[Matrix, ...]:
         """Gated short convolution (vLLM layers/mamba/short_conv.py)."""

@@ -7,37 +7,27 @@ from __future__ import annotations
 
 from itertools import product
 from math import lcm
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.models.attention import MLA, CompressedMLA, SparseMLA
+from generator.planning.kinds.of import attentions_of, is_hybrid, states_of
+from generator.planning.kinds.softmax import rank_kv_heads
 from generator.planning.kv_cache import packing
 from generator.planning.kv_cache.backend_rows import TURBOQUANT
-from generator.planning.kv_cache.backends import DEFAULT_BLOCK_SIZE, narrowed
-from generator.planning.kv_cache.selection import BLOCK_SPARSE, COMPRESSED, INDEXER, model_heads
-from generator.planning.kv_cache.settings import is_hybrid, mamba_cache_mode, mixers_of
+from generator.planning.kv_cache.backends import DEFAULT_BLOCK_SIZE
+from generator.planning.kv_cache.context import Blocks
 from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
-from generator.planning.kv_cache.states import checkpoint_alignment, state_mixer, state_of
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from generator.planning.kv_cache.backend_rows import Backend
-    from generator.planning.kv_cache.selection import Context, Served
-    from generator.planning.kv_cache.states import StateMixer
+    from generator.planning.kv_cache.context import Context
+    from generator.planning.kv_cache.selection import Served
 
 _MLA_HYBRID_BLOCK = 128
 """Blocks of MLA beside states are multiples of it (platforms/interface.py:1075)."""
-
-
-class Blocks(NamedTuple):
-    """Block sizes of a model."""
-
-    attention: int
-    """Tokens of a block of full attention."""
-    state_page: int | None = None
-    """Bytes that a state is padded to, None where there is none or it fits exactly."""
 
 
 def block_sizes(ctx: Context, served: Sequence[Served]) -> Blocks:
@@ -59,17 +49,24 @@ def model_backends(ctx: Context, served: Sequence[Served]) -> tuple[Backend, ...
     size = model_heads(ctx)[1]
     found: dict[str, Backend] = {}
     for one in served:
-        if isinstance(one.mixer, CompressedMLA):
-            found |= {backend.name: backend for backend in COMPRESSED}
-            continue
-        if one.backend in BLOCK_SPARSE:
-            found |= {backend.name: backend for backend in BLOCK_SPARSE}
-            continue
-        if isinstance(one.mixer, SparseMLA) and one.mixer.indexer:
-            found.setdefault(INDEXER.name, INDEXER)
         whole = one.query.model_copy(update={"head_size": size, "block_size": None})
-        found.setdefault(one.backend.name, narrowed(one.backend, whole))
+        for backend in one.attention.block_backends(one.backend, whole):
+            found.setdefault(backend.name, backend)
     return tuple(found.values())
+
+
+def model_heads(ctx: Context) -> tuple[int, int]:
+    """KV heads of one rank and the head size, as vLLM states them for the whole model.
+
+    Layers of several shapes count with their largest (vLLM 0.32 config/model_arch.py: from_layers).
+    """
+    found = [one for attention in attentions_of(ctx.architecture) for one in attention.cached()]
+    latent = next((one.head_size for one in found if one.latent), None)
+    if latent is not None:
+        return 1, latent
+    heads = [rank_kv_heads(one.kv_heads, ctx.tp) for one in found if one.kv_heads is not None]
+    sizes = [one.head_size for one in found if one.kv_heads is not None or not heads]
+    return max(heads, default=1), max(sizes, default=0)
 
 
 def preferred(backends: Sequence[Backend]) -> int:
@@ -95,31 +92,25 @@ def _hybrid(ctx: Context, backends: Sequence[Backend], block: int) -> tuple[int,
 
     The block grows in whole kernel blocks (platforms/interface.py:939); the attention page is the model's.
     """
-    mixers = state_mixers(ctx)
-    state = max(state_of(m, tp=ctx.tp, dtype=ctx.dtype, settings=ctx.settings).size_bytes for m in mixers)
+    states = tuple(states_of(ctx.architecture))
+    state = max(one.kept(ctx).size_bytes for one in states)
     token = _token_bytes(ctx, backends[0])
     step = max(backends[0].smallest_block, block)
-    if any(isinstance(mixer, MLA) for mixer in mixers_of(ctx.architecture)):
+    if any(attention.latent for attention in attentions_of(ctx.architecture)):
         step = max(step, _MLA_HYBRID_BLOCK)
-    if mamba_cache_mode(ctx.architecture, ctx.settings) == "align":
-        step = lcm(step, *(checkpoint_alignment(mixer, ctx.settings) for mixer in mixers))
+    if ctx.aligned:
+        step = lcm(step, *(one.checkpoint_alignment(ctx) for one in states))
     needed = step * ceil_div(state, step * token)
     block = max(block, round_up(needed, lcm(*(backend.smallest_block for backend in backends))))
     page = block * token
     return block, page if page != state else None
 
 
-def state_mixers(ctx: Context) -> tuple[StateMixer, ...]:
-    """The distinct mixers that keep a state."""
-    found = (state_mixer(mixer) for mixer in mixers_of(ctx.architecture))
-    return tuple(mixer for mixer in found if mixer is not None)
-
-
 def _token_bytes(ctx: Context, backend: Backend) -> int:
     """Bytes of one token in one attention layer, by the heads that vLLM states for the whole model."""
     heads, size = model_heads(ctx)
     dtype = packing.storage_dtype(ctx.kv_cache_dtype, ctx.dtype)
-    if any(isinstance(mixer, MLA) for mixer in mixers_of(ctx.architecture)):
+    if any(attention.latent for attention in attentions_of(ctx.architecture)):
         return size * DTYPE_BYTES[dtype]
     quant = packing.quant_mode(ctx.kv_cache_dtype)
     owner = TURBOQUANT if quant.startswith("turboquant_") else backend

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.attention import (
-    MLA,
-    ChunkedLocal,
-    CompressedMLA,
-    CrossAttention,
-    FullAttention,
-    Indexer,
-    SlidingWindow,
-    SparseMLA,
-)
-from generator.planning.kinds.unknown import unknown_kind
-from generator.planning.kv_cache import packing
-from generator.planning.kv_cache.backends import narrowed
-from generator.planning.kv_cache.blocks import Blocks, block_sizes
-from generator.planning.kv_cache.compressed import compressed_specs
+from generator.planning.kinds.of import of
+from generator.planning.kv_cache.blocks import block_sizes
 from generator.planning.kv_cache.grouping import CacheLayer
-from generator.planning.kv_cache.selection import INDEXER, rank_kv_heads, serve
-from generator.planning.kv_cache.settings import mamba_cache_mode
-from generator.planning.kv_cache.specs import (
-    AttentionSpec,
-    ChunkedLocalAttentionSpec,
-    CrossAttentionSpec,
-    FullAttentionSpec,
-    KVCacheSpec,
-    MambaSpec,
-    MLAAttentionSpec,
-    SlidingWindowSpec,
-)
-from generator.planning.kv_cache.states import checkpoint_blocks, state_mixer, state_of
+from generator.planning.kv_cache.selection import serve
 from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
     from generator.models.attention import Mixer
-    from generator.planning.kv_cache.selection import Context, Served, Softmax
-    from generator.planning.kv_cache.states import StateMixer
+    from generator.planning.kv_cache.context import Blocks, Context
+    from generator.planning.kv_cache.selection import Served
+    from generator.planning.kv_cache.specs import KVCacheSpec
 
 
 class Key(NamedTuple):
@@ -115,105 +91,8 @@ def _placed(keys: list[Key], specs: dict[Key, tuple[KVCacheSpec, ...]], ctx: Con
 
 def _specs(mixer: Mixer | None, served: tuple[Served, ...], ctx: Context, blocks: Blocks) -> tuple[KVCacheSpec, ...]:
     """Every cache of one decoder layer, in vLLM's order of registration."""
-    specs: list[KVCacheSpec] = []
-    for one in served:
-        match one.mixer:
-            case CompressedMLA():
-                specs += compressed_specs(one.mixer, blocks.attention)
-            case MLA():
-                specs += _latent(one, one.mixer, ctx, blocks) * one.mixer.per_layer
-            case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
-                specs += [*_block_indexer(one.mixer, ctx, blocks), _softmax(one, one.mixer, ctx, blocks)]
-            case _:
-                raise unknown_kind(one.mixer, "what it caches")
-    state = state_mixer(mixer)
+    specs = [spec for one in served for spec in one.attention.specs(one.query, one.backend, ctx, blocks)]
+    state = of(mixer).state() if mixer is not None else None
     if state is not None:
-        specs.append(_state(state, ctx, blocks))
+        specs.append(state.spec(ctx, blocks))
     return tuple(specs)
-
-
-def _block_indexer(mixer: Softmax, ctx: Context, blocks: Blocks) -> tuple[KVCacheSpec, ...]:
-    """One key a token in the model's dtype for layers that pick blocks (models/minimax_m3/common/indexer.py:145)."""
-    if not mixer.index_heads:
-        return ()
-    size = mixer.index_head_dim
-    return (
-        MLAAttentionSpec(block_size=blocks.attention, num_kv_heads=1, head_size=size, dtype=ctx.dtype, role="indexer"),
-    )
-
-
-def _softmax(one: Served, mixer: Softmax, ctx: Context, blocks: Blocks) -> AttentionSpec:
-    fields = {
-        "block_size": blocks.attention,
-        "num_kv_heads": rank_kv_heads(mixer.num_key_value_heads, ctx.tp),
-        "head_size": mixer.head_dim,
-        "head_size_v": mixer.head_dim_v,
-        "dtype": packing.storage_dtype(one.query.kv_cache_dtype, ctx.dtype),
-        "quant": packing.quant_mode(one.query.kv_cache_dtype),
-    }
-    backend = narrowed(one.backend, one.query)
-    spec: AttentionSpec
-    match mixer:
-        case SlidingWindow():
-            fields["block_size"] = _window_block(backend.block_sizes, backend.block_multiple, blocks.attention)
-            spec = SlidingWindowSpec(**fields, sliding_window=mixer.sliding_window)
-        case ChunkedLocal():
-            spec = ChunkedLocalAttentionSpec(**fields, attention_chunk_size=mixer.attention_chunk_size)
-        case CrossAttention():
-            spec = CrossAttentionSpec(**fields, encoder_tokens=ctx.settings.max_num_batched_tokens)
-        case FullAttention():
-            spec = FullAttentionSpec(**fields)
-        case _:
-            raise unknown_kind(mixer, "what it caches")
-    return packing.packed(spec, backend, ctx.settings.capability)
-
-
-def _window_block(exact: tuple[int, ...], multiple: int | None, block: int) -> int:
-    """The largest block of the backend's kernels within the model's block (attention.py:101)."""
-    candidates = exact or ((max(multiple, block // multiple * multiple),) if multiple else ())
-    if not candidates:
-        return block
-    return max((size for size in candidates if size <= block), default=min(candidates))
-
-
-def _latent(one: Served, mixer: MLA, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
-    dtype = one.query.kv_cache_dtype
-    spec = MLAAttentionSpec(
-        block_size=blocks.attention,
-        num_kv_heads=1,
-        head_size=mixer.kv_lora_rank + mixer.qk_rope_head_dim,
-        dtype=packing.storage_dtype(dtype, ctx.dtype),
-        quant=packing.quant_mode(dtype),
-        cache_dtype=dtype,
-        state_content_bytes=packing.DS_MLA_BYTES.get(dtype),
-        leads_index_group=isinstance(mixer, SparseMLA) and mixer.indexer is not None,
-    )
-    own: list[KVCacheSpec] = [packing.packed(spec, narrowed(one.backend, one.query), ctx.settings.capability)]
-    if isinstance(mixer, SparseMLA) and mixer.indexer is not None:
-        return [_indexer(mixer.indexer, ctx, blocks), *own]
-    return own
-
-
-def _indexer(indexer: Indexer, ctx: Context, blocks: Blocks) -> KVCacheSpec:
-    """The indexer's keys in FP8 with a float32 scale for each 128 of them (models/deepseek_v2.py:658)."""
-    spec = MLAAttentionSpec(
-        block_size=blocks.attention,
-        num_kv_heads=1,
-        head_size=indexer.index_head_dim + indexer.index_head_dim // 128 * 4,
-        dtype="uint8",
-        role="indexer",
-    )
-    return packing.packed(spec, INDEXER, ctx.settings.capability)
-
-
-def _state(mixer: StateMixer, ctx: Context, blocks: Blocks) -> MambaSpec:
-    state = state_of(mixer, tp=ctx.tp, dtype=ctx.dtype, settings=ctx.settings)
-    aligned = mamba_cache_mode(ctx.architecture, ctx.settings) == "align"
-    return MambaSpec(
-        block_size=blocks.attention if aligned else ctx.settings.max_model_len or blocks.attention,
-        shapes=state.shapes,
-        dtypes=state.dtypes,
-        page_size_padded=blocks.state_page,
-        num_speculative_blocks=ctx.settings.num_speculative_tokens,
-        num_prefill_checkpoint_blocks=checkpoint_blocks(mixer, ctx.dtype, ctx.settings),
-    )

@@ -6,12 +6,12 @@ from collections import Counter
 from math import inf, lcm
 from typing import TYPE_CHECKING
 
-from generator.models.attention import CompressedMLA
 from generator.models.value import Value
+from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.grouping import group_layers
 from generator.planning.kv_cache.layers import cache_layers
 from generator.planning.kv_cache.selection import context
-from generator.planning.kv_cache.settings import mamba_cache_mode, max_in_flight_tokens, mixers_of
+from generator.planning.kv_cache.settings import max_in_flight_tokens
 from generator.planning.kv_cache.specs import KVCacheSpec, Reservation
 from generator.units import round_up
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
     from generator.models.parallelism import Layout
+    from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.grouping import CacheLayer, LayerGroup
-    from generator.planning.kv_cache.selection import Context
     from generator.planning.kv_cache.settings import CacheSettings
 
     Available = int | Sequence[int]
@@ -176,7 +176,7 @@ def reservation(ctx: Context) -> Reservation:
     return Reservation(
         max_in_flight_tokens=max_in_flight_tokens(ctx.layout, ctx.settings),
         decode_context_parallel_size=ctx.layout.decode_context_parallel_size,
-        mamba_align=mamba_cache_mode(ctx.architecture, ctx.settings) == "align",
+        mamba_align=ctx.aligned,
         draft_lookahead=max(0, lookahead),
     )
 
@@ -186,8 +186,7 @@ def block_outermost(ctx: Context) -> bool:
 
     vLLM 0.32 v1/attention/backends/mla/indexer.py: DeepseekV4IndexerBackend.supported_kv_cache_layouts.
     """
-    mixers = mixers_of(ctx.architecture)
-    return any(isinstance(mixer, CompressedMLA) and mixer.indexer is not None for mixer in mixers)
+    return any(attention.block_outermost for attention in attentions_of(ctx.architecture))
 
 
 def _described(group: LayerGroup) -> CacheGroup:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
-from generator.planning.kv_cache.settings import is_hybrid
+from generator.planning.kinds.of import is_hybrid
 from generator.planning.memory.workspace import indexer_logits
 from generator.units import MIB, ceil_div
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError, UnsupportedArchitectureError
-from generator.models.attention import EncoderOnly
 from generator.models.serving import Pooling
+from generator.planning.kinds.of import keeps_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def task_of(architecture: Architecture) -> Task:
 def is_encoder(architecture: Architecture) -> bool:
     """Whether every layer attends both ways, so that vLLM keeps no cache."""
     mixers = [layer.mixer for layer in architecture.layer_kinds]
-    return bool(mixers) and all(isinstance(mixer, EncoderOnly) for mixer in mixers)
+    return bool(mixers) and all(mixers) and not keeps_cache(architecture)
 
 
 def pooling_of(case: Case) -> Pooling | None:
