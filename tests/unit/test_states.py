@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.models.request import Request
-from generator.planning.kv_cache.settings import is_hybrid
+from generator.planning.kinds.of import is_hybrid
 from generator.workflow import plan_for
 
 HYBRIDS = tuple(name for name in embedded_ids() if is_hybrid(embedded_model(name).architecture))
