@@ -11,23 +11,14 @@ import yaml
 from pydantic import ValidationError
 
 from generator.errors import RequestError
-from generator.models.request import Request
+from generator.models.question import PANELS
+from generator.models.request import ASKED, Request
 from generator.models.value import Value, problem
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_PANELS = {
-    "Model": ("model", "revision", "source", "trust_remote_code"),
-    "GPUs": ("gpu", "gpus", "nodes", "interconnect", "vram_gb", "capability", "reserve_gb"),
-    "Workload": (
-        "workload", "prompt_tokens", "gen_tokens", "concurrency", "batching_mode", "prefix_hit_ratio",
-        "acceptance_rate", "ttft_ms", "tpot_ms", "requests_per_s",
-    ),
-    "Policy": ("vllm", "headroom_gb", "price"),
-}  # fmt: skip
-_SHORT = {"model": "-m", "concurrency": "-c"}
 _ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "tensor_parallel_size": (("--tensor-parallel-size", "--tp"), int, "GPUs that share every layer"),
     "pipeline_parallel_size": (("--pipeline-parallel-size", "--pp"), int, "Groups of GPUs in a pipeline"),
@@ -90,12 +81,12 @@ def request_from(answers: dict[str, Any]) -> Request:
 
 
 def _parameters() -> Iterable[inspect.Parameter]:
-    for panel, names in _PANELS.items():
-        for name in names:
-            field = Request.model_fields[name]
-            flags = (f"--{name.replace('_', '-')}", *((_SHORT[name],) if name in _SHORT else ()))
-            default = "" if field.is_required() or field.default in ("", 0, False) else f" [default: {field.default}]"
-            yield _parameter(name, _option_type(name), flags, f"{field.description}{default}", panel)
+    asked = [(panel, name, one) for panel in PANELS for name, one in ASKED.items() if one.panel == panel]
+    for panel, name, one in asked:
+        field = Request.model_fields[name]
+        flags = (f"--{name.replace('_', '-')}", *filter(None, (one.short,)))
+        default = "" if field.is_required() or field.default in ("", 0, False) else f" [default: {field.default}]"
+        yield _parameter(name, _option_type(name), flags, f"{field.description}{default}", panel)
     for name, (flags, kind, text) in _ENGINE.items():
         yield _parameter(name, kind, flags, text, _OWN)
     yield _parameter(

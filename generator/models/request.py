@@ -1,12 +1,17 @@
-"""Request: everything that a user may ask for; one field is one option and one question of copier.yml."""
+"""Request: everything that a user may ask for; one field is one option and one question of copier.yml.
+
+What a field says of itself is all that the option, the profile's key and the documents say of it. A new field needs its
+question in copier.yml, and .github/scripts/write_reference.py, which writes what follows from both.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from generator.models.hardware import Interconnect
+from generator.models.question import Asked, asked
 from generator.models.value import Value
 from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Workload
 
@@ -21,40 +26,74 @@ MOST_LOAD = 1_000_000
 """Requests, at once or a second, and price of a GPU-hour: beyond any deployment."""
 
 
+_MODEL = Asked("Model", "model")
+_GPUS = Asked("GPUs", "hardware")
+_LOAD = Asked("Workload", "workload")
+_POLICY = Asked("Policy", "policy")
+
+
 class Request(Value):
     """One deployment, as asked for; a zero or an empty string means "not stated"."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    model: str = Field(min_length=1, description="Hugging Face model id, embedded id or local directory")
-    revision: str = Field("", description="Branch, tag or commit of the model; empty: the newest, pinned")
-    source: SourceChoice = Field("auto", description="Where model facts come from")
-    gpu: str = Field("auto", description="GPU by catalogue or NVML name; auto: detect; custom: --vram-gb")
-    gpus: int = Field(1, gt=0, le=MOST, description="GPUs of one node")
-    nodes: int = Field(1, gt=0, le=MOST, description="Nodes of one replica")
-    interconnect: Interconnect = Field("auto", description="Link between the GPUs of one node")
-    vram_gb: float = Field(0.0, ge=0, le=MOST_GIB, description="GiB of one GPU, where the table should not decide")
-    capability: str = Field("", description="CUDA compute capability of a custom GPU, like 8.9")
-    reserve_gb: float = Field(0.0, ge=0, le=MOST_GIB, description="GiB of each GPU that other processes hold")
-    vllm: str = Field("", description="vLLM release; empty: the newest that this version knows")
-    workload: Preset = Field("chat", description="Workload preset")
-    prompt_tokens: int = Field(0, ge=0, description="Mean prompt tokens; 0: the preset's")
-    gen_tokens: int = Field(0, ge=0, description="Mean generated tokens; 0: the preset's")
-    concurrency: int = Field(0, ge=0, le=MOST_LOAD, description="Requests in flight at once; 0: the preset's")
-    batching_mode: BatchingMode = Field("balanced", description="What to favour")
-    prefix_hit_ratio: float = Field(0.0, ge=0, lt=1, description="Share of prompt tokens in the prefix cache")
-    acceptance_rate: float = Field(0.0, ge=0, le=1, description="Chance that a drafted token is kept; 0: not known")
-    ttft_ms: float = Field(0.0, ge=0, description="Target time to first token in ms; 0: none")
-    tpot_ms: float = Field(0.0, ge=0, description="Target time per output token in ms; 0: none")
-    requests_per_s: float = Field(0.0, ge=0, le=MOST_LOAD, description="Target request rate; 0: none")
-    price: float = Field(0.0, ge=0, le=MOST_LOAD, description="Price of one GPU-hour; 0: the dated table's")
-    headroom_gb: float = Field(0.0, ge=0, le=MOST_GIB, description="GiB of each GPU that the plan leaves unused")
-    trust_remote_code: bool = Field(default=False, description="Run code from the model repository")
-    overrides: dict[str, Any] = Field(
+    model: Annotated[str, Asked("Model", "model", ("id",), "-m")] = Field(
+        min_length=1, description="Hugging Face model id, embedded id or local directory"
+    )
+    revision: Annotated[str, _MODEL] = Field(
+        "", description="Branch, tag or commit of the model; empty: the newest, pinned"
+    )
+    source: Annotated[SourceChoice, _MODEL] = Field("auto", description="Where model facts come from")
+    gpu: Annotated[str, Asked("GPUs", "hardware", ("gpu", "gpu_name"))] = Field(
+        "auto", description="GPU by catalogue or NVML name; auto: detect; custom: --vram-gb"
+    )
+    gpus: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="GPUs of one node")
+    nodes: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="Nodes of one replica")
+    interconnect: Annotated[Interconnect, _GPUS] = Field("auto", description="Link between the GPUs of one node")
+    vram_gb: Annotated[float, _GPUS] = Field(
+        0.0, ge=0, le=MOST_GIB, description="GiB of one GPU, where the table should not decide"
+    )
+    capability: Annotated[str, _GPUS] = Field("", description="CUDA compute capability of a custom GPU, like 8.9")
+    reserve_gb: Annotated[float, _GPUS] = Field(
+        0.0, ge=0, le=MOST_GIB, description="GiB of each GPU that other processes hold"
+    )
+    vllm: Annotated[str, _POLICY] = Field("", description="vLLM release; empty: the newest that this version knows")
+    workload: Annotated[Preset, Asked("Workload", "workload", ("preset",))] = Field(
+        "chat", description="Workload preset"
+    )
+    prompt_tokens: Annotated[int, _LOAD] = Field(0, ge=0, description="Mean prompt tokens; 0: the preset's")
+    gen_tokens: Annotated[int, _LOAD] = Field(0, ge=0, description="Mean generated tokens; 0: the preset's")
+    concurrency: Annotated[int, Asked("Workload", "workload", short="-c")] = Field(
+        0, ge=0, le=MOST_LOAD, description="Requests in flight at once; 0: the preset's"
+    )
+    batching_mode: Annotated[BatchingMode, Asked("Workload", "workload", ("batching_mode", "mode"))] = Field(
+        "balanced", description="What to favour"
+    )
+    prefix_hit_ratio: Annotated[float, _LOAD] = Field(
+        0.0, ge=0, lt=1, description="Share of prompt tokens in the prefix cache"
+    )
+    acceptance_rate: Annotated[float, _LOAD] = Field(
+        0.0, ge=0, le=1, description="Chance that a drafted token is kept; 0: not known"
+    )
+    ttft_ms: Annotated[float, _LOAD] = Field(0.0, ge=0, description="Target time to first token in ms; 0: none")
+    tpot_ms: Annotated[float, _LOAD] = Field(0.0, ge=0, description="Target time per output token in ms; 0: none")
+    requests_per_s: Annotated[float, _LOAD] = Field(0.0, ge=0, le=MOST_LOAD, description="Target request rate; 0: none")
+    price: Annotated[float, _POLICY] = Field(
+        0.0, ge=0, le=MOST_LOAD, description="Price of one GPU-hour; 0: the dated table's"
+    )
+    headroom_gb: Annotated[float, _POLICY] = Field(
+        0.0, ge=0, le=MOST_GIB, description="GiB of each GPU that the plan leaves unused"
+    )
+    trust_remote_code: Annotated[bool, _MODEL] = Field(default=False, description="Run code from the model repository")
+    overrides: Annotated[dict[str, Any], Asked(None, "outputs", ("vllm_args",))] = Field(
         default_factory=dict, description="Engine arguments that you set; null leaves one to vLLM"
     )
-    replan: int = Field(0, ge=0, description="Raise it to plan again with today's planner and facts")
-    measured: dict[str, Any] = Field(default_factory=dict, description="What the running deployment measured")
+    replan: Annotated[int, Asked(None, "policy")] = Field(
+        0, ge=0, description="Raise it to plan again with today's planner and facts"
+    )
+    measured: Annotated[dict[str, Any], Asked(None, None)] = Field(
+        default_factory=dict, description="What the running deployment measured"
+    )
 
     @property
     def load(self) -> Workload:
@@ -70,3 +109,7 @@ class Request(Value):
         """The stated service levels."""
         names = ("ttft_ms", "tpot_ms", "requests_per_s")
         return Targets(**{name: getattr(self, name) or None for name in names})
+
+
+ASKED = asked(Request.model_fields)
+"""How each field of `Request` is asked for."""

@@ -8,51 +8,27 @@ import yaml
 from pydantic import ValidationError
 
 from generator.errors import RequestError, SourceError
-from generator.models.request import CI, Artefact, Request
+from generator.models.question import SECTIONS
+from generator.models.request import ASKED, CI, Artefact, Request
 from generator.models.value import Value, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+NAMING = {"service": "service", "emit": "artefacts", "ci": "ci"}
+"""Keys of the section `outputs` and the answers, beside the request, that they state."""
 _ANSWERS: dict[str, dict[str, str]] = {
-    "model": {
-        "id": "model",
-        "revision": "revision",
-        "source": "source",
-        "trust_remote_code": "trust_remote_code",
-    },
-    "hardware": {
-        "gpu_name": "gpu",
-        "gpu": "gpu",
-        "gpus": "gpus",
-        "nodes": "nodes",
-        "vram_gb": "vram_gb",
-        "capability": "capability",
-        "interconnect": "interconnect",
-        "reserve_gb": "reserve_gb",
-    },
-    "workload": {
-        "preset": "workload",
-        "prompt_tokens": "prompt_tokens",
-        "gen_tokens": "gen_tokens",
-        "concurrency": "concurrency",
-        "mode": "batching_mode",
-        "batching_mode": "batching_mode",
-        "prefix_hit_ratio": "prefix_hit_ratio",
-        "acceptance_rate": "acceptance_rate",
-        "ttft_ms": "ttft_ms",
-        "tpot_ms": "tpot_ms",
-        "requests_per_s": "requests_per_s",
-    },
-    "policy": {"headroom_gb": "headroom_gb", "price": "price", "vllm": "vllm", "replan": "replan"},
-    "outputs": {"service": "service", "emit": "artefacts", "ci": "ci"},
+    section: {key: name for name, one in ASKED.items() if one.section == section for key in one.keys}
+    for section in SECTIONS
 }
-_ENGINE: dict[str, dict[str, str]] = {
+_ANSWERS["outputs"] |= NAMING
+ENGINE_KEYS: dict[str, dict[str, str]] = {
     "model": {name: name for name in ("dtype", "quantization", "kv_cache_dtype", "max_model_len")},
     "hardware": {"tp_size": "tensor_parallel_size"},
     "policy": {"gpu_memory_utilization": "gpu_memory_utilization"},
 }
+"""Keys of the ancestor's profiles that state engine values, by section."""
 _SUPERSEDED = {
     "model.params_b": "parameters are counted from the model itself",
     "policy.overhead_gb": "overheads are planned item by item; use reserve_gb for other processes",
@@ -96,17 +72,17 @@ def load_profile(path: Path) -> Profile:
         section, _, key = field.partition(".")
         if field in _SUPERSEDED:
             warnings.append(f"{path.name} line {line}: {field} has no effect any more: {_SUPERSEDED[field]}")
-        elif field == "outputs.vllm_args":
+        elif _ANSWERS[section].get(key) == "overrides":
             overrides |= _mapping(value, path, line, field)
             stated_all = True
-        elif key in _ENGINE.get(section, {}):
-            name = _ENGINE[section][key]
+        elif key in ENGINE_KEYS.get(section, {}):
+            name = ENGINE_KEYS[section][key]
             overrides |= {} if value in (None, _NOT_STATED.get(name)) else {name: value}
         elif key in _ANSWERS[section]:
             if value is not None:
                 stated[_ANSWERS[section][key]] = f"{path} line {line}: {field}", value
         else:
-            known = ", ".join(sorted({*_ANSWERS[section], *_ENGINE.get(section, {})}))
+            known = ", ".join(sorted({*_ANSWERS[section], *ENGINE_KEYS.get(section, {})}))
             raise RequestError(f"{path} line {line}: unknown key {field!r}; known in {section}: {known}")
     answers = {name: _translated(name, value) for name, (_, value) in stated.items()}
     _refuse_wrong(answers, stated)
