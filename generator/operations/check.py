@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from generator.catalogue.engines import all_versions
 from generator.errors import RequestError
 from generator.models.value import Value
-from generator.operations.findings import Finding, findings, newest_template
+from generator.operations.findings import Finding, findings
 from generator.operations.state import State
 from generator.rendering import store
 from generator.rendering.answers import is_deployment, read
@@ -77,7 +77,7 @@ def check(
             path=place,
             source=state.answers.source,
             template=state.answers.template,
-            template_newest=newest_template(state),
+            template_newest=store.newest_of(state.tags),
             vllm=str(state.answers.values.get("vllm")),
             vllm_newest=all_versions()[-1],
             model=str(state.answers.values.get("model")),

@@ -1,12 +1,12 @@
-"""Advice: what a colleague would add to the plan; one function each, its docstring is the text.
+"""Advice: what a colleague would add to the plan; one function and its text each.
 
-A function that returns figures lets its docstring speak, `{name}` filled from them; None keeps it silent.
+A function that returns figures lets its text speak, `{name}` filled from them; None keeps it silent. Advice is given in
+the order in which it stands here.
 """
 
 from __future__ import annotations
 
-from inspect import cleandoc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.planning.choosing.choice import has_targets
 from generator.planning.serving.features import serving_advisories
@@ -19,62 +19,57 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
 
     Figures = dict[str, object]
-    Advisory = Callable[[Case, Candidate], Figures | None]
+    When = Callable[[Case, Candidate], Figures | None]
 
 _UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 """Arguments that move memory or context in ways that the planner does not model."""
 
 
+class Sentence(NamedTuple):
+    """What may be said of a plan, and when it is."""
+
+    kind: Literal["advisory", "warning"]
+    text: str
+    when: When
+
+
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
-    return (
-        *_said(
-            (
-                embedded_facts,
-                weightless,
-                idle_gpus,
-                preset_in_flight,
-                many_nodes,
-                no_nvlink,
-                custom_gpu,
-                divided_cache,
-                shared_experts,
-            ),
-            case,
-            chosen,
-        ),
-        *serving_advisories(case),
-    )
+    return (*_said("advisory", case, chosen), *serving_advisories(case))
 
 
 def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str, ...]:
     """What may go wrong, a sentence each."""
-    missed = missed_targets(case, speed)
-    return (
-        *missed,
-        *_said(
-            (standard_fields, uncounted, tight_fit, few_states, overloaded, uncalibrated, unified_memory), case, chosen
-        ),
-    )
+    return (*_missed_targets(case, speed), *_said("warning", case, chosen))
 
 
-def embedded_facts(case: Case, _: Candidate) -> Figures | None:
-    """Model facts are embedded, from config.json alone: plan again with the Hub to pin a revision."""
+def _says(kind: Literal["advisory", "warning"], text: str) -> Callable[[When], Sentence]:
+    return lambda when: Sentence(kind, text, when)
+
+
+@_says("advisory", "Model facts are embedded, from config.json alone: plan again with the Hub to pin a revision.")
+def _embedded_facts(case: Case, _: Candidate) -> Figures | None:
     return {} if case.facts.source == "embedded" else None
 
 
-def weightless(case: Case, _: Candidate) -> Figures | None:
-    """The directory holds no safetensors: weights are counted from config.json alone, and vLLM needs them there."""
+@_says(
+    "advisory",
+    "The directory holds no safetensors: weights are counted from config.json alone, and vLLM needs them there.",
+)
+def _weightless(case: Case, _: Candidate) -> Figures | None:
     return {} if case.facts.source == "local" and case.facts.checkpoint.total_bytes is None else None
 
 
-def standard_fields(case: Case, _: Candidate) -> Figures | None:
-    """{name} is counted from standard fields alone: no reader here knows its family or its tower. vLLM has to."""
+@_says(
+    "warning",
+    "{name} is counted from standard fields alone: no reader here knows its family or its tower. vLLM has to.",
+)
+def _standard_fields(case: Case, _: Candidate) -> Figures | None:
     return {"name": case.architecture.architecture} if case.architecture.generic else None
 
 
-def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
-    """{idle} of {total} GPUs stay idle: {reason}."""
+@_says("advisory", "{idle} of {total} GPUs stay idle: {reason}.")
+def _idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
     idle = case.cluster.total_gpus - chosen.layout.ranks
     reason = "fewer meet the targets" if has_targets(case) else "no layout that vLLM accepts gains from them"
     if case.request.targets.requests_per_s is not None:
@@ -82,49 +77,60 @@ def idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
     return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None
 
 
-def preset_in_flight(case: Case, chosen: Candidate) -> Figures | None:
-    """A replica is planned for the preset's {asked} requests in flight and holds {room:,}: --concurrency packs more."""
+@_says(
+    "advisory",
+    "A replica is planned for the preset's {asked} requests in flight and holds {room:,}: --concurrency packs more.",
+)
+def _preset_in_flight(case: Case, chosen: Candidate) -> Figures | None:
     if case.request.targets.requests_per_s is None or case.request.concurrency or chosen.verdict == "does_not_fit":
         return None
     asked = case.load.concurrency
     return {"asked": asked, "room": chosen.concurrency} if chosen.concurrency >= 2 * asked else None
 
 
-def many_nodes(case: Case, _: Candidate) -> Figures | None:
-    """Each of {nodes} nodes starts it with --nnodes {nodes} --node-rank N --master-addr HEAD; --headless if N > 0."""
+@_says(
+    "advisory",
+    "Each of {nodes} nodes starts it with --nnodes {nodes} --node-rank N --master-addr HEAD; --headless if N > 0.",
+)
+def _many_nodes(case: Case, _: Candidate) -> Figures | None:
     nodes = case.cluster.nodes
     return {"nodes": nodes} if nodes > 1 and "nnodes" in case.tables.engine.by_name else None
 
 
-def no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
-    """The {tp} GPUs of a tensor-parallel group talk over PCIe: NVLink, or fewer GPUs a group, is faster."""
+@_says("advisory", "The {tp} GPUs of a tensor-parallel group talk over PCIe: NVLink, or fewer GPUs a group, is faster.")
+def _no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
     tensor = chosen.layout.tensor_parallel_size
     return {"tp": tensor} if tensor > 1 and case.cluster.link == "pcie" else None
 
 
-def custom_gpu(case: Case, _: Candidate) -> Figures | None:
-    """The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it."""
+@_says("advisory", "The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it.")
+def _custom_gpu(case: Case, _: Candidate) -> Figures | None:
     return {} if case.gpu.name.startswith("custom") else None
 
 
-def divided_cache(_: Case, chosen: Candidate) -> Figures | None:
-    """Decode context parallelism: its exchanges are timed as all-reduces, which no published run confirms."""
+@_says(
+    "advisory", "Decode context parallelism: its exchanges are timed as all-reduces, which no published run confirms."
+)
+def _divided_cache(_: Case, chosen: Candidate) -> Figures | None:
     return {} if chosen.layout.decode_context_parallel_size > 1 else None
 
 
-def shared_experts(case: Case, chosen: Candidate) -> Figures | None:
-    """Replicas that share experts step together: how fast is estimated without a published run of such a layout."""
+@_says(
+    "advisory",
+    "Replicas that share experts step together: how fast is estimated without a published run of such a layout.",
+)
+def _shared_experts(case: Case, chosen: Candidate) -> Figures | None:
     return {} if case.architecture.is_moe and chosen.layout.data_parallel_size > 1 else None
 
 
-def uncounted(case: Case, _: Candidate) -> Figures | None:
-    """Passed on to vLLM as you set it, and not counted in this plan: {names}."""
+@_says("warning", "Passed on to vLLM as you set it, and not counted in this plan: {names}.")
+def _uncounted(case: Case, _: Candidate) -> Figures | None:
     names = sorted(_UNCOUNTED & case.fixed.keys())
     return {"names": ", ".join(names)} if names else None
 
 
-def tight_fit(_: Case, chosen: Candidate) -> Figures | None:
-    """Fits at the expected values only: a start may fail by {missing} MiB; lower the context or add GPUs."""
+@_says("warning", "Fits at the expected values only: a start may fail by {missing} MiB; lower the context or add GPUs.")
+def _tight_fit(_: Case, chosen: Candidate) -> Figures | None:
     if chosen.verdict != "tight":
         return None
     needed = max(chosen.cache.min_bytes_to_start(int(chosen.context.value)))
@@ -132,32 +138,35 @@ def tight_fit(_: Case, chosen: Candidate) -> Figures | None:
     return {"missing": missing >> 20} if missing > 0 else None
 
 
-def few_states(_: Case, chosen: Candidate) -> Figures | None:
-    """Only {blocks:,} cache blocks are sure: vLLM stops where max_num_seqs, {wanted:,}, is more, a state in each."""
+@_says(
+    "warning",
+    "Only {blocks:,} cache blocks are sure: vLLM stops where max_num_seqs, {wanted:,}, is more, a state in each.",
+)
+def _few_states(_: Case, chosen: Candidate) -> Figures | None:
     blocks = chosen.sure_blocks
     return {"wanted": chosen.state_blocks, "blocks": blocks} if chosen.state_blocks > blocks else None
 
 
-def overloaded(_: Case, chosen: Candidate) -> Figures | None:
-    """Room for {room:,} of the workload's requests at once, {asked:,} are asked for: the rest wait."""
+@_says("warning", "Room for {room:,} of the workload's requests at once, {asked:,} are asked for: the rest wait.")
+def _overloaded(_: Case, chosen: Candidate) -> Figures | None:
     if chosen.verdict == "does_not_fit" or chosen.carries_load:
         return None
     asked = chosen.load.concurrency * chosen.layout.data_parallel_size
     return {"room": chosen.concurrency, "asked": asked}
 
 
-def uncalibrated(_: Case, chosen: Candidate) -> Figures | None:
-    """The estimates beside weights and cache are not calibrated for {limits}."""
+@_says("warning", "The estimates beside weights and cache are not calibrated for {limits}.")
+def _uncalibrated(_: Case, chosen: Candidate) -> Figures | None:
     limits = chosen.memory.calibration.partition("not calibrated for ")[2]
     return {"limits": limits} if limits else None
 
 
-def unified_memory(case: Case, _: Candidate) -> Figures | None:
-    """The CPU shares this memory: page cache and other programs move the budget by gibibytes."""
+@_says("warning", "The CPU shares this memory: page cache and other programs move the budget by gibibytes.")
+def _unified_memory(case: Case, _: Candidate) -> Figures | None:
     return {} if case.gpu.unified_memory else None
 
 
-def missed_targets(case: Case, speed: Estimate | None) -> tuple[str, ...]:
+def _missed_targets(case: Case, speed: Estimate | None) -> tuple[str, ...]:
     """One sentence for each stated target that the estimate misses at its mean."""
     targets = case.request.targets
     if speed is None:
@@ -174,8 +183,10 @@ def missed_targets(case: Case, speed: Estimate | None) -> tuple[str, ...]:
     )
 
 
-def _said(sentences: tuple[Advisory, ...], case: Case, chosen: Candidate) -> tuple[str, ...]:
-    pairs = ((sentence, sentence(case, chosen)) for sentence in sentences)
-    return tuple(
-        cleandoc(sentence.__doc__ or "").format(**figures) for sentence, figures in pairs if figures is not None
-    )
+def _said(kind: str, case: Case, chosen: Candidate) -> tuple[str, ...]:
+    pairs = ((one.text, one.when(case, chosen)) for one in SENTENCES if one.kind == kind)
+    return tuple(text.format(**figures) for text, figures in pairs if figures is not None)
+
+
+SENTENCES = tuple(one for one in tuple(globals().values()) if isinstance(one, Sentence))
+"""Everything that may be said of a plan, in the order in which it stands above."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from strategies import case_of
 
@@ -88,3 +91,13 @@ def test_code_of_the_repository_is_refused_until_allowed():
     made = plan_for(Request(model="a/own-code", gpu="L4", trust_remote_code=True), facts)
     assert made.engine["trust_remote_code"] is True
     assert "--trust-remote-code" in made.command
+
+
+def test_no_message_is_taken_from_a_docstring():
+    """`python -OO` strips them."""
+    program = (
+        "from generator.planning.advice import SENTENCES; from generator.operations.looks import CHECKS;"
+        "print(all(len(one.text) > 20 for one in SENTENCES), all(len(look.message) > 20 for _, look in CHECKS))"
+    )
+    done = subprocess.run([sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
