@@ -5,6 +5,7 @@ GeneratorError                  1   unexpected: a bug
 ├── ConflictError               3   an update left conflicts
 ├── SourceError                 4   Hub, network, driver, file
 │   ├── GatedModelError
+│   ├── HubUnreachableError
 │   └── HardwareDetectionError
 ├── InfeasiblePlanError         5   the model does not fit
 ├── RenderError                 6   Copier or git refused
@@ -51,6 +52,10 @@ class SourceError(GeneratorError):
 
 class GatedModelError(SourceError):
     """The repository exists, but this account may not read it."""
+
+
+class HubUnreachableError(SourceError):
+    """The Hub did not answer, or nothing may be asked of it: another source may still have the model."""
 
 
 class HardwareDetectionError(SourceError):

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from generator.catalogue.models import embedded_model
-from generator.errors import GatedModelError, RequestError, SourceError, UnknownFactError
-from generator.sources.hub import HubUnreachableError, hub_facts
+from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
+from generator.sources.hub import hub_facts
 from generator.sources.local import absolute, local_facts
 
 if TYPE_CHECKING:

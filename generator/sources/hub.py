@@ -26,10 +26,6 @@ _CONFIG_FILE = "config.json"
 _QUANT_FILE = "hf_quant_config.json"
 
 
-class HubUnreachableError(SourceError):
-    """The Hub did not answer, or nothing may be asked of it: another source may still have the model."""
-
-
 def hub_facts(
     model: str,
     *,

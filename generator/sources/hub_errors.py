@@ -17,8 +17,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined] # HTTPError i
     RevisionNotFoundError,
 )
 
-from generator.errors import GatedModelError, SourceError
-from generator.sources.hub import HubUnreachableError
+from generator.errors import GatedModelError, HubUnreachableError, SourceError
 
 CLIENT_ERRORS: tuple[type[Exception], ...] = (
     HTTPError, OSError, EntryNotFoundError, ValueError, KeyError, TypeError, AttributeError

@@ -40,7 +40,9 @@ ONCE = {"make_plan": 1, "tables_for": 1}
 
 @pytest.fixture
 def generated_by_command(monkeypatch, tmp_path):
-    """Type `vllm-wizard generate` with these words."""
+    """Type `vllm-wizard generate` with these words, in a HOME where no test's own templates lie."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
     def run(*words):
         line = ["vllm-wizard", "generate", *words, "--yes", "--output-dir", str(tmp_path / "made")]

@@ -14,8 +14,8 @@ from fixtures.checkpoints import (
 )
 from fixtures.hub_server import GOOD_TOKEN, File, header
 
-from generator.errors import GatedModelError, SourceError
-from generator.sources.hub import HubUnreachableError, hub_facts
+from generator.errors import GatedModelError, HubUnreachableError, SourceError
+from generator.sources.hub import hub_facts
 
 MODEL = "acme/tiny"
 
