@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from generator.catalogue.behaviours import release_of  # noqa: E402
 from generator.errors import GeneratorError  # noqa: E402
 from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.interval import ByteInterval  # noqa: E402
@@ -113,7 +114,10 @@ def _need(start: Case, table: OverheadTable) -> float | None:
             return None
         held = rank_weights(start.architecture, start.quantization, start.layout, language_model_only=start.text_only)
         extras = with_load_extras(
-            ByteInterval.exact(held.worst.total_bytes), start.architecture, release=start.release, table=table
+            ByteInterval.exact(held.worst.total_bytes),
+            start.architecture,
+            release=release_of(start.release),
+            table=table,
         )
         load = extras.expected / GIB
     total = overhead.device_total(start.gpu, table).expected
@@ -122,7 +126,7 @@ def _need(start: Case, table: OverheadTable) -> float | None:
 
 def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
     """Units of each phase of the profile, and its bytes that are known."""
-    settings, architecture, release = start.settings, start.architecture, start.release
+    settings, architecture, release = start.settings, start.architecture, release_of(start.release)
     encodes = overhead.profiles_encoder(architecture, settings, release)
     kept = settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes if encodes else 0
     none = table.model_copy(update={"terms": ()})
@@ -132,7 +136,7 @@ def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
         rows = overhead.logits(architecture, settings, runner)
         whole = overhead.sampler(architecture, settings, release=release, table=_ones(none))
         units[f"sampler_{runner}"] = Phase(rows, kept + whole.expected - rows)
-    if table.term("compilation_factor", release).expected:
+    if table.term("compilation_factor", start.release).expected:
         copied = overhead.compilation(architecture, start.layout, settings, release=release, table=_ones(none))
         units["compilation_factor"] = Phase(copied.expected, kept)
     if encodes:
@@ -163,8 +167,8 @@ def _left_over(start: Case, table: OverheadTable, need: float) -> Iterator[Seen]
     """What the row's remainder says: of the collectives where there are any, else of the deciding phase."""
     release = start.release
     captured = _subtracted(start, table)
-    persistent = overhead.persistent_buffers(start.architecture, start.settings, release=release).expected
-    context = table.term("context_mib", release).expected * MIB
+    persistent = overhead.persistent_buffers(start.architecture, start.settings, release=release_of(release)).expected
+    context = table.term("context_mib", start.release).expected * MIB
     phase, seen_in, apart = _peak(start, table)
     peak = start.figure("peak_activation_gib")
     if peak is None:
@@ -193,7 +197,7 @@ def _of_phase(start: Case, table: OverheadTable, phase: str, value: float) -> It
 def _subtracted(start: Case, table: OverheadTable) -> float:
     """Bytes that this start subtracted for graphs: as logged, else as the table has them."""
     planned = graphs.cuda_graph_estimate(
-        start.architecture, start.settings, start.gpu.capability, release=start.release, table=table
+        start.architecture, start.settings, start.gpu.capability, release=release_of(start.release), table=table
     ).expected
     logged = start.figure("cudagraph_est_gib")
     return logged * GIB if planned and logged is not None else planned
@@ -215,7 +219,7 @@ def _logged(start: Case, table: OverheadTable) -> Iterator[Seen]:
 
 
 def _graphs(start: Case, table: OverheadTable) -> Iterator[Seen]:
-    captures = graphs.capture_sizes(start.settings, start.gpu.capability)
+    captures = graphs.capture_sizes(start.settings, start.gpu.capability, release_of(start.release))
     units = captures * start.architecture.num_hidden_layers * 1024
     estimate, actual = start.figure("cudagraph_est_gib"), start.figure("cudagraph_gib")
     base = table.term("graph_estimate_mib", table.calibrated_until).expected * MIB

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.imported import imported_dump, imported_versions
@@ -102,6 +103,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
     flags = flags_of(dump)
     return Engine(
         version=dump.version,
+        release=release_of(dump.version),
         image=_IMAGE.format(version=dump.version),
         flags=flags,
         default_gpu_memory_utilization=_utilization(flags),
@@ -142,6 +144,7 @@ def _engine(version: str) -> Engine:
     flags = tuple(_flag(name, rows[name]) for name in sorted(rows))
     return Engine(
         version=version,
+        release=release_of(version),
         image=_IMAGE.format(version=version),
         flags=flags,
         default_gpu_memory_utilization=_utilization(flags),

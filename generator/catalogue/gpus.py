@@ -11,6 +11,7 @@ from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, Words, packaged_rows, table, unique
 from generator.errors import RequestError, UnknownFactError
+from generator.models.capability import VOLTA, Capability
 from generator.models.hardware import GPU, Flops
 from generator.units import MIB, gib
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 _FILE = "gpus.toml"
 _SAME_CARD = 0.9
 """ECC, a reserved part and older drivers hide up to 7 % of a card's memory (notes of `gpus.toml`)."""
-_OLDEST = 70
-"""CUDA_SUPPORTED_ARCHS of vLLM 0.33's CMakeLists.txt:134."""
 _BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
 
 Figure = Annotated[float, Field(gt=0)]
@@ -76,16 +75,16 @@ class GPURow(Row):
         )
 
 
-def parse_capability(text: str) -> int:
-    """Compute capability as major * 10 + minor: 89 for "8.9".
+def parse_capability(text: str) -> Capability:
+    """The compute capability of "8.9".
 
     Raises:
         RequestError: `text` is not "major.minor".
     """
-    major, dot, minor = text.partition(".")
-    if not (dot and major.isdecimal() and minor.isdecimal() and len(minor) == 1):
-        raise RequestError(f"compute capability {text!r} is not of the form 8.9 (major.minor)")
-    return int(major) * 10 + int(minor)
+    try:
+        return Capability.of(text)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
 
 
 @cache
@@ -145,8 +144,8 @@ def custom_gpu(vram_gb: float, capability: str) -> GPU:
         RequestError: the capability is not "major.minor", or older than any that vLLM is built for.
     """
     built = parse_capability(capability)
-    if built < _OLDEST:
-        raise RequestError(f"vLLM is built for compute capability {_OLDEST / 10:.1f} and newer, not {capability}")
+    if built < VOLTA:
+        raise RequestError(f"vLLM is built for compute capability {VOLTA.words} and newer, not {capability}")
     return GPU(
         name=f"custom-{vram_gb:g}GiB",
         memory_bytes=gib(vram_gb),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.quantization_method import QuantizationMethod
 
@@ -11,7 +9,6 @@ from generator.models.quantization_method import QuantizationMethod
 class QuantizationRow(Row, QuantizationMethod):
     """One row of `quantizations.toml`; the columns are the value's own."""
 
-    minimum_capability: int = Field(ge=0)
     source: Source
 
 

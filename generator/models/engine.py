@@ -12,6 +12,7 @@ from pydantic import Field
 
 from generator.errors import RequestError
 from generator.models.mapping import MappingKeys, check_mapping
+from generator.models.release import Release
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ class Flag(Value):
 
 
 class Engine(Value):
-    """A vLLM release: version, container image and flags."""
+    """A vLLM release: version, behaviour, container image and flags."""
 
     version: str
+    release: Release
+    """How it behaves, where releases differ."""
     image: str
     """Image tag of the release: `vllm/vllm-openai:v0.33.0`."""
     flags: tuple[Flag, ...]

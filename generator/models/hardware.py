@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from generator.models.capability import AMPERE, Capability
 from generator.models.value import Value
 
 Interconnect = Literal["auto", "nvlink", "pcie"]
@@ -31,8 +32,7 @@ class GPU(Value):
     """Total memory as NVML reports it."""
     cuda_total_bytes: int | None = None
     """Total memory as CUDA reports it, where a start on this machine logged it; None to derive it."""
-    capability: int
-    """CUDA compute capability as major * 10 + minor: 90 for an H100."""
+    capability: Capability
     bandwidth_bytes_per_s: int | None = None
     flops: Flops = Flops()
     nvlink_bytes_per_s: int | None = None
@@ -49,7 +49,7 @@ class GPU(Value):
     @property
     def supports_bf16(self) -> bool:
         """Native bfloat16 (vLLM 0.32 platforms/cuda.py: SM80 or newer)."""
-        return self.capability >= 80  # noqa: PLR2004 - a compute capability
+        return self.capability >= AMPERE
 
 
 class Cluster(Value):

@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import Field
 
 from generator.errors import UnknownFactError
+from generator.models.capability import Capability
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
 from generator.models.value import Value
@@ -55,7 +56,7 @@ class OverheadTable(Value):
 
     calibrated_since: str
     calibrated_until: str
-    calibrated_capabilities: tuple[int, ...]
+    calibrated_capabilities: tuple[Capability, ...]
     calibration_set: str
     terms: tuple[Term, ...]
     reserves: tuple[DeviceReserve, ...] = ()

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from generator.models.capability import Capability
 from generator.models.release import release_key
 from generator.models.value import Value
 
@@ -19,13 +20,13 @@ class QuantizationMethod(Value):
     name: str
     aliases: tuple[str, ...] = Field((), strict=False)
     """Other names that vLLM or a config.json uses for it."""
-    minimum_capability: int
-    """Oldest compute capability that vLLM starts the method on, as major * 10 + minor."""
-    older: dict[str, int] = Field(default_factory=dict)
+    minimum_capability: Capability
+    """Oldest compute capability that vLLM starts the method on."""
+    older: dict[str, Capability] = Field(default_factory=dict)
     """Another minimum capability, by the last release that had it."""
     arithmetic: Arithmetic | None = None
     """Format that the matrices are multiplied in where the GPU has it; None for 16 bits always."""
-    native_capability: int | None = None
+    native_capability: Capability | None = None
     """Oldest compute capability with that arithmetic; below it the weights are unpacked to 16 bits."""
     schemes: dict[str, int] = Field(default_factory=dict)
     """Minimum capability of each scheme, where the method has several."""
@@ -39,7 +40,7 @@ class QuantizationMethod(Value):
     """True where vLLM also needs --allow-deprecated-quantization."""
     source: str
 
-    def minimum_for(self, version: str) -> int:
+    def minimum_for(self, version: str) -> Capability:
         """Oldest compute capability that release `version` ("0.26.0") starts the method on."""
         release = release_key(version)
         bounds = sorted((release_key(last), capability) for last, capability in self.older.items())

@@ -1,11 +1,53 @@
-"""Releases of vLLM as they compare."""
+"""Releases of vLLM: how they compare, and how each behaves where releases differ."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+
+from generator.errors import UnknownFactError
+from generator.models.capability import Capability, CapabilitySet
+from generator.models.value import Value
 
 
 @lru_cache(maxsize=256)
 def release_key(release: str) -> tuple[int, ...]:
     """A release as numbers that compare in order: (0, 27, 1) for "0.27.1"."""
     return tuple(int(part) for part in release.split("."))
+
+
+class Behaviour(Value):
+    """One way in which a release behaves, on some GPUs or for some model classes alone."""
+
+    capabilities: CapabilitySet = CapabilitySet()
+    classes: frozenset[str] = frozenset()
+    """Model classes that it is about; none for all."""
+
+
+class Release(Value):
+    """One release, and how it behaves."""
+
+    version: str
+    behaviours: dict[str, tuple[Behaviour, ...]]
+    """By name, those of other releases too: a name without rows is one that this release has not."""
+
+    def has(self, name: str, *, capability: Capability | None = None, architecture: str = "") -> bool:
+        """Whether the release behaves so: on a GPU of `capability`, for a model of the class `architecture`.
+
+        What is about some GPUs or classes alone does not hold where none is given.
+
+        Raises:
+            UnknownFactError: no row of the tables has that name.
+        """
+        if name not in self.behaviours:
+            raise UnknownFactError(f"no behaviour {name!r} of vLLM is in the tables")
+        return any(
+            (not row.capabilities or (capability is not None and row.capabilities.has(capability)))
+            and (not row.classes or architecture in row.classes)
+            for row in self.behaviours[name]
+        )
+
+    def __str__(self) -> str:
+        return self.version
+
+    def __hash__(self) -> int:
+        return hash(self.version)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from generator.models.capability import ADA, BLACKWELL, TURING
 from generator.models.dtype import DType
 from generator.models.value import Value
 
 if TYPE_CHECKING:
+    from generator.models.capability import Capability
     from generator.models.hardware import GPU
     from generator.models.quantization import Format, Quantization
     from generator.models.quantization_method import QuantizationMethod
 
-_NATIVE = {"fp8": 89, "mxfp8": 100, "nvfp4": 100, "mxfp4": 100, "int8": 75}
+_NATIVE = {"fp8": ADA, "mxfp8": BLACKWELL, "nvfp4": BLACKWELL, "mxfp4": BLACKWELL, "int8": TURING}
 """Oldest compute capability that multiplies in a format (vLLM 0.32 quantization/compressed_tensors/schemes)."""
 
 _MX_COLUMNS = 32
@@ -36,7 +38,7 @@ def arithmetic(
     """
     least = method.minimum_for(release)
     if gpu.capability < least:
-        needed, own = _words(least), _words(gpu.capability)
+        needed, own = least.words, gpu.capability.words
         return Arithmetic(
             verdict="unsupported", text=f"{method.name} needs compute capability {needed}, {gpu.name} has {own}"
         )
@@ -50,7 +52,7 @@ def arithmetic(
         return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
     return Arithmetic(
         verdict="emulated",
-        text=f"{gpu.name} has no {name} arithmetic (from compute capability {_words(native)} on): weights stay small "
+        text=f"{gpu.name} has no {name} arithmetic (from compute capability {native.words} on): weights stay small "
         "in memory and are unpacked to 16 bits, so that decoding gains and reading prompts does not",
     )
 
@@ -73,7 +75,7 @@ def cache_arithmetic(dtype: str, gpu: GPU) -> Arithmetic:
     )
 
 
-def _needs(method: QuantizationMethod, quantization: Quantization | None) -> list[tuple[str, int]]:
+def _needs(method: QuantizationMethod, quantization: Quantization | None) -> list[tuple[str, Capability]]:
     """Arithmetic that the weights ask for, each with the oldest capability that has it; empty for 16 bits."""
     if method.arithmetic is not None and method.native_capability is not None:
         return [(method.arithmetic, method.native_capability)]
@@ -92,7 +94,3 @@ def _kind(form: Format) -> str:
     if form.weights == DType.U8 and form.bits == 4:  # noqa: PLR2004 - bits of a weight
         return "nvfp4" if form.scales == DType.F8_E4M3 else "mxfp4"
     return ""
-
-
-def _words(capability: int) -> str:
-    return f"{capability // 10}.{capability % 10}"

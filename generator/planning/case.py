@@ -26,6 +26,7 @@ from generator.planning.weights.online import online_quantization
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.quantization import Quantization
+    from generator.models.release import Release
     from generator.models.serving import Pooling
     from generator.models.workload import Workload
     from generator.planning.defaults import BatchLimits
@@ -168,8 +169,13 @@ class Case(Value):
         return found
 
     @property
+    def vllm(self) -> Release:
+        """The vLLM release, and how it behaves."""
+        return self.tables.engine.release
+
+    @property
     def release(self) -> str:
-        """The vLLM release."""
+        """The vLLM release by its number."""
         return self.tables.engine.version
 
     @property
@@ -227,7 +233,7 @@ class Case(Value):
         names = CacheSettings.model_fields.keys() & self.fixed.keys()
         spoken, draft = self.speculation, self.draft
         given = {name: self.fixed[name] for name in names} | {
-            "release": self.release,
+            "release": self.vllm,
             "capability": self.gpu.capability,
             "max_num_seqs": limits.max_num_seqs,
             "max_num_batched_tokens": limits.max_num_batched_tokens,

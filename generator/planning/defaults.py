@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.release import release_key
+from generator.models.capability import AMPERE
 from generator.units import GIB
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.hardware import GPU
+    from generator.models.release import Release
 
 _LARGE_BYTES, _MEDIUM_BYTES = 160 * GIB, 70 * GIB
-_GB10 = 121
-_GB10_IS_SMALL_SINCE = (0, 33)
-_A100 = 80
-"""Capability of the GPUs that vLLM keeps small by name ("a100"), where NVML's name is not known."""
-_WHOLE_ITEMS_RAISE_SINCE = (0, 22)
-"""vLLM 0.22 engine/arg_utils.py: _get_min_mm_batched_tokens; before, its own default is too small to start."""
 _GEMMA4_VIDEO_TOKENS = 32 * (70 + 2 + 6)
 """Frames of a video times their tokens and marks (vLLM 0.19 to 0.33 model_executor/models/gemma4_mm.py)."""
 _LARGEST_ITEMS = dict.fromkeys(("gemma4", "gemma4_unified"), _GEMMA4_VIDEO_TOKENS)
@@ -37,7 +32,7 @@ class BatchLimits(NamedTuple):
 def scheduler_defaults(
     gpu: GPU,
     *,
-    release: str,
+    release: Release,
     max_model_len: int,
     max_num_batched_tokens: int | None = None,
     max_num_seqs: int | None = None,
@@ -52,7 +47,7 @@ def scheduler_defaults(
     if max_num_batched_tokens is None:
         tokens *= factor
         tokens = tokens if chunked_prefill else max(max_model_len, tokens)
-        if release_key(release) >= _WHOLE_ITEMS_RAISE_SINCE:
+        if release.has("raises_batch_to_largest_item"):
             tokens = max(tokens, whole_item_tokens)
         tokens = min(seqs * max_model_len, tokens)
     else:
@@ -71,14 +66,14 @@ def whole_item_tokens(architecture: Architecture, *, language_model_only: bool =
     return _LARGEST_ITEMS.get(architecture.model_type, 0)
 
 
-def _by_memory(gpu: GPU, release: str) -> tuple[int, int]:
+def _by_memory(gpu: GPU, release: Release) -> tuple[int, int]:
     if gpu.memory_bytes >= _LARGE_BYTES:
         return 16384, 1024
-    small_gb10 = gpu.capability == _GB10 and release_key(release) >= _GB10_IS_SMALL_SINCE
-    if gpu.memory_bytes >= _MEDIUM_BYTES and not _is_a100(gpu) and not small_gb10:
+    small = _is_a100(gpu) or release.has("small_batches", capability=gpu.capability)
+    if gpu.memory_bytes >= _MEDIUM_BYTES and not small:
         return 8192, 1024
     return 2048, 256
 
 
 def _is_a100(gpu: GPU) -> bool:
-    return any("a100" in name.lower() for name in gpu.nvml_names) or gpu.capability == _A100
+    return any("a100" in name.lower() for name in gpu.nvml_names) or gpu.capability == AMPERE

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import HardwareDetectionError
+from generator.models.capability import Capability
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class DetectedGPU(Value):
     index: int
     name: str
     uuid: str
-    capability: int
-    """CUDA compute capability as major * 10 + minor: 90 for an H100."""
+    capability: Capability
     memory_total_bytes: int | None
     """None where GPU and CPU share one memory, of which NVML knows nothing (GB10)."""
     memory_used_bytes: int | None
@@ -140,7 +140,7 @@ def _gpu(nvml: Any, index: int) -> DetectedGPU:
         index=index,
         name=_text(nvml.nvmlDeviceGetName(handle)),
         uuid=_text(nvml.nvmlDeviceGetUUID(handle)),
-        capability=major * 10 + minor,
+        capability=Capability(major * 10 + minor),
         memory_total_bytes=None if memory is None else int(memory.total),
         memory_used_bytes=None if memory is None else int(memory.used),
         processes=None if processes is None else len(processes),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
@@ -257,7 +258,7 @@ def _limits(row: Row, server: _Server, scenario: Scenario) -> Limits:
         settings=settings,
         gpu=server.gpu,
         link=server.link,
-        release=server.release,
+        release=release_of(server.release),
         table=overheads(),
     ).kv_cache_available_bytes
     cache = _cache(server, settings)
@@ -278,7 +279,7 @@ def _cache(server: _Server, settings: BudgetSettings) -> CacheLayout:
         server.architecture,
         server.layout,
         CacheSettings(
-            release=server.release,
+            release=release_of(server.release),
             capability=server.gpu.capability,
             max_num_batched_tokens=settings.max_num_batched_tokens,
             max_num_seqs=settings.max_num_seqs,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
 from generator.planning.kv_cache.layout import cache_layout
@@ -112,7 +113,7 @@ def plan(case: Case, table: OverheadTable) -> Scored:
         settings=settings,
         gpu=case.gpu,
         link=case.link,
-        release=case.release,
+        release=release_of(case.release),
         table=table,
     )
     needed = max(cache.min_bytes_to_start(settings.max_model_len), default=0)
@@ -128,7 +129,7 @@ def _cache_settings(case: Case) -> CacheSettings:
     asked = row["kv_cache_dtype"].partition("->")
     caching = {"True": True, "False": False}.get(row["prefix_caching"])
     return CacheSettings(
-        release=case.release,
+        release=release_of(case.release),
         capability=case.gpu.capability,
         max_num_batched_tokens=settings.max_num_batched_tokens,
         max_num_seqs=settings.max_num_seqs,

@@ -6,6 +6,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.gpus import find_gpu
 from generator.models.parallelism import Layout
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
@@ -103,7 +104,7 @@ def settings(record: Record, found: Model) -> CacheSettings:
     length = context_length(record, found.architecture)
     batch = scheduler_defaults(
         card,
-        release=record["vllm"],
+        release=release_of(record["vllm"]),
         max_model_len=length,
         max_num_batched_tokens=asked.get("max_num_batched_tokens"),
         max_num_seqs=asked.get("max_num_seqs"),
@@ -114,7 +115,7 @@ def settings(record: Record, found: Model) -> CacheSettings:
     )
     speculation = asked.get("speculative_config") or {}
     return CacheSettings(
-        release=record["vllm"],
+        release=release_of(record["vllm"]),
         capability=card.capability,
         max_num_batched_tokens=batch.max_num_batched_tokens,
         max_num_seqs=batch.max_num_seqs,

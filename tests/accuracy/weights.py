@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import GeneratorError
+from generator.models.capability import Capability
 from generator.models.parallelism import Layout
 from generator.planning.weights import RankWeights, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
@@ -58,7 +59,7 @@ def planned(record: dict[str, Any], directory: Path) -> RankWeights:
             enable_expert_parallel=record["ep"],
         ),
         dtype=record["dtype"].removeprefix("torch."),
-        capability=CAPABILITIES[record["gpu"]],
+        capability=Capability(CAPABILITIES[record["gpu"]]),
         drafts=len(architecture.drafts) if speculative.get("method") == "mtp" else 0,
         language_model_only=bool(record["engine_args"].get("language_model_only")),
     )

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.overheads import overheads
 from generator.models.architecture import Architecture, Layer
 from generator.models.feed_forward import Dense, MoE
@@ -66,7 +67,7 @@ starts = st.fixed_dictionaries(
         "settings": engines,
         "gpu": gpus,
         "link": st.sampled_from(("nvlink", "pcie")),
-        "release": st.sampled_from(RELEASES),
+        "release": st.sampled_from(RELEASES).map(release_of),
         "headroom_bytes": st.integers(0, GIB),
     }
 )
@@ -88,7 +89,7 @@ def test_the_budget_sums_exactly_and_brackets_itself(start):
     )
     assert sum(item.expected for item in items) + memory.headroom_bytes == memory.requested_bytes.expected
     worst_case = memory.requested_bytes.low - sum(item.high for item in items[:-1]) - memory.headroom_bytes
-    unmodelled = TABLE.term("unmodelled_share", start["release"]).times(memory.requested_bytes.expected).high
+    unmodelled = TABLE.term("unmodelled_share", start["release"].version).times(memory.requested_bytes.expected).high
     assert worst_case - unmodelled <= memory.kv_cache_available_bytes.low <= memory.kv_cache_available_bytes.expected
 
 

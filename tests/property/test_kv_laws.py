@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
@@ -85,7 +86,7 @@ def architectures(draw):
 def engines(draw):
     """Engine values on a GPU between Ampere and Blackwell."""
     return CacheSettings(
-        release=draw(st.sampled_from(["0.32.0", "0.33.0"])),
+        release=release_of(draw(st.sampled_from(["0.32.0", "0.33.0"]))),
         capability=draw(st.sampled_from([80, 89, 90, 100, 120])),
         max_num_batched_tokens=draw(st.sampled_from([2048, 8192, 16384])),
         max_num_seqs=256,

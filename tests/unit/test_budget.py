@@ -2,6 +2,7 @@
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.overheads import overheads
 from generator.models.architecture import Architecture, Layer
@@ -39,7 +40,7 @@ def plan(gpu="A100-SXM-80GB", settings=DEFAULTS, architecture=LLAMA_8B, release=
         settings=settings,
         gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
         link="nvlink",
-        release=release,
+        release=release_of(release),
         table=TABLE,
         **more,
     )
@@ -111,7 +112,7 @@ def outside(gpu, world=1):
         DEFAULTS,
         find_gpu(gpu),
         Layout(tensor_parallel_size=world),
-        release="0.32.0",
+        release=release_of("0.32.0"),
         table=TABLE,
     )
 

@@ -7,6 +7,7 @@ from typing import get_args, get_origin
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import EncoderOnly, Mixer, ShortConv
@@ -63,7 +64,7 @@ def model_of(mixer: Value) -> Architecture:
 def engine() -> CacheSettings:
     """Values on an H100."""
     return CacheSettings(
-        release="0.33.0", capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=32768
+        release=release_of("0.33.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=32768
     )
 
 

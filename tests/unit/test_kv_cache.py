@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
@@ -24,7 +25,8 @@ LABELS = [f"{number}-{record['model']}-{record['gpu']}" for number, record in en
 
 def settings_of(record, **more):
     """The record's engine values."""
-    return CacheSettings(**{**record["settings"], **more})
+    own = record["settings"] | {"release": release_of(record["settings"]["release"])}
+    return CacheSettings(**own | more)
 
 
 def architecture_of(name):
@@ -121,7 +123,9 @@ def test_encoder_models_keep_no_cache():
         layer_kinds=({"mixer": {**mixer, "head_dim_v": 64}},),
         layer_pattern="0*12",
     )
-    settings = CacheSettings(release="0.32.0", capability=90, max_num_batched_tokens=8192, max_num_seqs=1024)
+    settings = CacheSettings(
+        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=1024
+    )
     cache = cache_layout(bert, Layout(), settings)
     assert cache.groups == ()
     assert cache.num_blocks(10**9) == 1

@@ -7,6 +7,7 @@ from itertools import pairwise, permutations
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.engines import compare, engine, known_versions
 from generator.catalogue.migrations import migrations
 from generator.errors import RequestError
@@ -29,6 +30,7 @@ def told(migration):
 def invented(version, *flags, elsewhere=None):
     return Engine(
         version=version,
+        release=release_of(version),
         image="",
         flags=flags,
         default_gpu_memory_utilization=0.9,

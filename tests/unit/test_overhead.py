@@ -2,10 +2,12 @@
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.gpus import custom_gpu, find_gpu
 from generator.catalogue.overheads import overheads
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture, Layer, Tower
+from generator.models.capability import HOPPER, Capability
 from generator.models.feed_forward import Dense, MoE
 from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
@@ -14,6 +16,7 @@ from generator.planning.memory import graphs, overhead
 from generator.units import GIB
 
 TABLE = overheads()
+NEW, OLD = release_of("0.32.0"), release_of("0.12.0")
 
 
 def shape(hidden_size, block, vocab_size, layers, towers=()):
@@ -109,7 +112,7 @@ def test_a_network_that_is_whole_on_every_rank_takes_its_whole_width():
 def test_the_sampler_decides_the_peak_of_many_sequences(architecture, layout, sequences, release, logged):
     """Peaks that vLLM logged for a vocabulary of 151,936 (startup_logs.csv T075, T211)."""
     peak = overhead.activation_peak(
-        architecture, layout, settings(max_num_seqs=sequences), release=release, table=TABLE
+        architecture, layout, settings(max_num_seqs=sequences), release=release_of(release), table=TABLE
     )
     assert gib(peak) == pytest.approx(logged, rel=0.04)
 
@@ -117,7 +120,7 @@ def test_the_sampler_decides_the_peak_of_many_sequences(architecture, layout, se
 def test_neither_an_embedding_server_nor_an_early_stage_samples():
     many = settings(max_num_seqs=1024)
     peaks = [
-        overhead.activation_peak(QWEN3_4B, Layout(), s, release="0.12.0", table=TABLE, last_stage=last)
+        overhead.activation_peak(QWEN3_4B, Layout(), s, release=release_of("0.12.0"), table=TABLE, last_stage=last)
         for s, last in ((many, True), (many.model_copy(update={"samples": False}), True), (many, False))
     ]
     assert peaks[0].expected > peaks[1].expected == peaks[2].expected
@@ -144,7 +147,7 @@ def test_speculation_doubles_the_rows_of_the_first_runner():
 )
 def test_the_second_runner_became_the_default_class_by_class(architecture, release, runner):
     """DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES and use_v2_model_runner of 0.22.1 to 0.29.0 config/vllm.py."""
-    assert overhead.model_runner(architecture, release) == runner
+    assert overhead.model_runner(architecture, release_of(release)) == runner
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_a_first_compilation_holds_a_copy_of_the_embedding(hidden_size, intermed
     dense = shape(hidden_size, Dense(intermediate_size=intermediate_size), vocab_size, 28)
     batch = settings(max_num_batched_tokens=2048)
     first, cached, eager = (
-        overhead.activation_peak(dense, Layout(), s, release="0.28.0", table=table)
+        overhead.activation_peak(dense, Layout(), s, release=release_of("0.28.0"), table=table)
         for s, table in (
             (batch, TABLE),
             (batch, TABLE.other_way),
@@ -171,7 +174,7 @@ def test_the_second_runner_takes_graphs_off_from_0_29_on():
     """`profile_cudagraph_memory` returns 0 in 0.28.0 v1/worker/gpu/model_runner.py:843, an estimate in 0.29.0."""
     dense = QWEN3_4B.model_copy(update={"architecture": "LlamaForCausalLM"})
     sizes = [
-        graphs.cuda_graph_estimate(dense, settings(), 90, release=release, table=TABLE).expected
+        graphs.cuda_graph_estimate(dense, settings(), HOPPER, release=release_of(release), table=TABLE).expected
         for release in ("0.22.1", "0.28.0", "0.29.0")
     ]
     assert sizes[0] > sizes[1] == 0 < sizes[2]
@@ -181,9 +184,9 @@ def test_the_second_runner_takes_graphs_off_from_0_29_on():
 def test_penalty_counts_of_the_second_runner(vocab_size, expected):
     """Counts of 0.58 GiB for 1024 x 151,936, 1.0 for 262k (vLLM 0.32 penalties.py:45), and a 32nd more."""
     architecture = shape(2560, Dense(intermediate_size=9728), vocab_size, 36)
-    buffers = overhead.persistent_buffers(architecture, settings(max_num_seqs=1024), release="0.32.0")
+    buffers = overhead.persistent_buffers(architecture, settings(max_num_seqs=1024), release=release_of("0.32.0"))
     assert gib(buffers) == pytest.approx(expected * 33 / 32, rel=0.01)
-    assert gib(overhead.persistent_buffers(architecture, settings(), release="0.12.0")) == 0
+    assert gib(overhead.persistent_buffers(architecture, settings(), release=release_of("0.12.0"))) == 0
 
 
 @pytest.mark.parametrize(
@@ -191,13 +194,17 @@ def test_penalty_counts_of_the_second_runner(vocab_size, expected):
 )
 def test_capture_sizes(sequences, capability, logged):
     """Progress bars of public logs say 51/51 by default; the rest of the rule is 0.32 config/vllm.py:2292."""
-    assert graphs.capture_sizes(settings(max_num_seqs=sequences), capability) == logged
+    assert (
+        graphs.capture_sizes(settings(max_num_seqs=sequences), Capability(capability), release_of("0.32.0")) == logged
+    )
 
 
 def test_eager_engines_and_old_releases_reserve_nothing_for_graphs():
     """An estimate is logged by vLLM 0.19.1 and not subtracted (startup_logs.csv T038)."""
     estimates = [
-        graphs.cuda_graph_estimate(QWEN3_4B, settings(enforce_eager=eager), 90, release=release, table=TABLE)
+        graphs.cuda_graph_estimate(
+            QWEN3_4B, settings(enforce_eager=eager), HOPPER, release=release_of(release), table=TABLE
+        )
         for eager, release in ((True, "0.32.0"), (False, "0.19.1"), (False, "0.32.0"))
     ]
     assert [estimate.high > 0 for estimate in estimates] == [False, False, True]
@@ -205,7 +212,9 @@ def test_eager_engines_and_old_releases_reserve_nothing_for_graphs():
 
 def test_more_ranks_grow_the_collectives():
     worlds = [
-        overhead.non_torch(Layout(tensor_parallel_size=n), moe=False, link="nvlink", release="0.12.0", table=TABLE)
+        overhead.non_torch(
+            Layout(tensor_parallel_size=n), moe=False, link="nvlink", release=release_of("0.12.0"), table=TABLE
+        )
         for n in (1, 2, 8)
     ]
     assert worlds[0].expected < worlds[1].expected < worlds[2].expected
@@ -214,7 +223,7 @@ def test_more_ranks_grow_the_collectives():
 def test_replicas_that_share_experts_join_the_collectives():
     """Eight replicas of DeepSeek-V4-Flash hold 19.6 requests each (startup_logs.csv T136); 2.5 % more without this."""
     shared, own, tensor = (
-        overhead.non_torch(layout, moe=moe, link="nvlink", release="0.25.0", table=TABLE)
+        overhead.non_torch(layout, moe=moe, link="nvlink", release=release_of("0.25.0"), table=TABLE)
         for layout, moe in (
             (Layout(data_parallel_size=8), True),
             (Layout(data_parallel_size=8), False),
@@ -222,7 +231,7 @@ def test_replicas_that_share_experts_join_the_collectives():
         )
     )
     assert shared == tensor
-    assert own == overhead.non_torch(Layout(), moe=True, link="nvlink", release="0.25.0", table=TABLE)
+    assert own == overhead.non_torch(Layout(), moe=True, link="nvlink", release=release_of("0.25.0"), table=TABLE)
 
 
 def vit(hidden_size, intermediate_size, merge):
@@ -246,7 +255,7 @@ def test_an_encoder_is_profiled_with_its_largest_input():
     assert overhead.encoder_tokens(clip, 2048) == 2048
     assert overhead.encoder_tokens(QWEN3_4B, 2048) == 0
     small, large = (settings(encoder_tokens=tokens, max_num_seqs=1) for tokens in (0, 16384))
-    peaks = [overhead.activation_peak(qwen, Layout(), s, release="0.20.0", table=TABLE) for s in (small, large)]
+    peaks = [overhead.activation_peak(qwen, Layout(), s, release=OLD, table=TABLE) for s in (small, large)]
     assert peaks[0].expected < peaks[1].expected
 
 
@@ -267,5 +276,5 @@ def test_every_coefficient_is_ordered_and_sourced():
 def test_tables_of_several_axes_had_four_times_the_positions():
     """Qwen3-VL-2B loaded 0.25 GiB more than its parameters with vLLM 0.11 (T030); 0.0625 in 0.32 (kv_truth.json)."""
     qwen = QWEN3_4B.model_copy(update={"rotary_bytes": 262144 * 128 * 2, "multi_axis_rotary": True})
-    assert overhead.rotary_tables(qwen, 2, "0.11.0") == GIB // 4
-    assert overhead.rotary_tables(qwen, 2, "0.32.0") == GIB // 16
+    assert overhead.rotary_tables(qwen, 2, release_of("0.11.0")) == GIB // 4
+    assert overhead.rotary_tables(qwen, 2, release_of("0.32.0")) == GIB // 16

@@ -9,6 +9,7 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.errors import UnknownFactError
+from generator.models.capability import HOPPER
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.models.request import Request
@@ -167,7 +168,7 @@ def test_a_scheme_takes_the_bytes_that_vllm_creates(scheme, model):
     config = {**MODELS[model], "quantization_config": SCHEMES[scheme]["quantization_config"]}
 
     weights = rank_weights(
-        read_architecture(config), read_quantization(config), Layout(tensor_parallel_size=2), capability=90
+        read_architecture(config), read_quantization(config), Layout(tensor_parallel_size=2), capability=HOPPER
     )
 
     assert weights.worst.total_bytes == pytest.approx(SCHEMES[scheme][model], rel=0.005)

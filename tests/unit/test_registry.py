@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.errors import GeneratorError, UnknownFactError, UnsupportedArchitectureError
+from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
@@ -29,7 +31,9 @@ CASES = [pytest.param(name, rank, id=f"{name}-tp{rank['tp']}") for name in FAMIL
 def test_weights_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, Any]) -> None:
     """Within 0.2 %: biases and norms weigh more in these small layers than in a real model."""
     architecture = read_architecture(FAMILIES[name]["config"])
-    ours = rank_weights(architecture, None, Layout(tensor_parallel_size=rank["tp"]), capability=90).worst.total_bytes
+    ours = rank_weights(
+        architecture, None, Layout(tensor_parallel_size=rank["tp"]), capability=HOPPER
+    ).worst.total_bytes
     assert ours == pytest.approx(rank["param_bytes"], rel=0.002)
 
 
@@ -37,7 +41,7 @@ def test_weights_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, A
 def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, Any]) -> None:
     architecture = read_architecture(FAMILIES[name]["config"])
     settings = CacheSettings(
-        release="0.32.0", capability=90, max_num_batched_tokens=8192, max_num_seqs=256,
+        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256,
         max_model_len=architecture.max_position_embeddings,
     )  # fmt: skip
     found = cache_layout(architecture, Layout(tensor_parallel_size=rank["tp"]), settings)
@@ -141,7 +145,7 @@ def test_olmo_hybrid_keeps_no_checkpoints_within_a_prefill() -> None:
     architecture = read_architecture(FAMILIES["olmo_hybrid"]["config"])
     limits = {"capability": 90, "max_num_batched_tokens": 8192, "max_num_seqs": 256, "max_model_len": 8192}
     found = [
-        cache_layout(architecture, Layout(), CacheSettings(release=release, **limits))
+        cache_layout(architecture, Layout(), CacheSettings(release=release_of(release), **limits))
         for release in ("0.32.0", "0.33.0")
     ]
     assert found[0].specs == found[1].specs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
@@ -36,7 +37,7 @@ def start(architecture, *, release="0.32.0", capability=90, tp=1, layout=None, s
     return Start(
         architecture=architecture,
         layout=layout or Layout(tensor_parallel_size=tp),
-        settings=CacheSettings(release=release, capability=capability, **values),
+        settings=CacheSettings(release=release_of(release), capability=capability, **values),
         gpus_per_node=8,
         **more,
     )

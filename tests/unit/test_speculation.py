@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnknownFactError
 from generator.models.parallelism import Layout
@@ -170,7 +171,11 @@ def test_ngram_drafts_are_not_scheduled_ahead():
     with pytest.raises(RequestError, match="leave async_scheduling out"):
         planned(ngram, overrides={"async_scheduling": True})
     settings = CacheSettings(
-        release="0.32.0", capability=90, max_num_seqs=8, max_num_batched_tokens=2048, speculative_method="ngram"
+        release=release_of("0.32.0"),
+        capability=90,
+        max_num_seqs=8,
+        max_num_batched_tokens=2048,
+        speculative_method="ngram",
     )
     assert max_in_flight_tokens(Layout(), settings) == 2048
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.settings import CacheSettings
@@ -19,7 +20,7 @@ MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json")
 
 def start(name, tp, **more):
     settings = CacheSettings(
-        release="0.32.0", capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=448
+        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=448
     )
     return Start(
         architecture=read_architecture(MODELS[name]["config"]), layout=Layout(tensor_parallel_size=tp),

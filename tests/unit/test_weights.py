@@ -6,6 +6,7 @@ import pytest
 
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.errors import UnknownFactError
+from generator.models.capability import HOPPER, Capability
 from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
@@ -56,7 +57,11 @@ def test_worst_rank_holds_what_vllm_creates(model, sizes, capability, dtype, exp
     facts = embedded_model(model)
 
     weights = rank_weights(
-        facts.architecture, facts.checkpoint.quantization, layout(*sizes), dtype=dtype, capability=capability
+        facts.architecture,
+        facts.checkpoint.quantization,
+        layout(*sizes),
+        dtype=dtype,
+        capability=Capability(capability),
     )
 
     assert weights.worst.total_bytes == pytest.approx(expected, rel=5e-5)
@@ -74,7 +79,9 @@ def test_worst_rank_holds_what_vllm_creates(model, sizes, capability, dtype, exp
 def test_draft_layers_add_what_vllm_loads_for_mtp(model, tp, drafts, expected):
     facts = embedded_model(model)
 
-    weights = rank_weights(facts.architecture, facts.checkpoint.quantization, layout(tp), capability=90, drafts=drafts)
+    weights = rank_weights(
+        facts.architecture, facts.checkpoint.quantization, layout(tp), capability=HOPPER, drafts=drafts
+    )
 
     assert weights.worst.total_bytes == pytest.approx(expected, rel=5e-5)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from generator.catalogue.behaviours import release_of
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import Indexer, SparseMLA
 from generator.models.overheads import BudgetSettings
@@ -31,6 +32,7 @@ DEEPSEEK_V32 = Architecture(
     ),
     layer_pattern="0*61",
 )
+NEW = release_of("0.32.0")
 
 
 def settings(backend, dtype, **more):
@@ -51,14 +53,16 @@ def test_flashmla_reserves_gibibytes_for_an_8_bit_cache(ranks, reserved):
         DEEPSEEK_V32,
         Layout(tensor_parallel_size=ranks),
         settings("FLASHMLA_SPARSE", "fp8_ds_mla"),
-        release="0.32.0",
+        release=release_of("0.32.0"),
     )
     assert found.low / GIB == pytest.approx(reserved, abs=0.05)
 
 
 def test_the_indexer_gathers_825_mib_whatever_the_kernel():
     """40 x 163,840 x 132 bytes (vLLM 0.25.1 mla/indexer.py:236); FlashInfer's own 394 MiB may come later."""
-    found = sparse_workspace(DEEPSEEK_V32, Layout(), settings("FLASHINFER_MLA_SPARSE", "fp8_e4m3"), release="0.32.0")
+    found = sparse_workspace(
+        DEEPSEEK_V32, Layout(), settings("FLASHINFER_MLA_SPARSE", "fp8_e4m3"), release=release_of("0.32.0")
+    )
     assert found.low / MIB == pytest.approx(825, abs=1)
     assert found.expected - found.low == 394 * MIB + 8192 * 2048 * 4
 
@@ -66,11 +70,13 @@ def test_the_indexer_gathers_825_mib_whatever_the_kernel():
 def test_a_long_context_reserves_two_lengths_from_0_32_on():
     """0.32 config/vllm.py:1796: five lengths up to 256K, two beyond."""
     long = settings("FLASHINFER_MLA_SPARSE", "auto", max_model_len=1 << 20)
-    old, new = (sparse_workspace(DEEPSEEK_V32, Layout(), long, release=name).low for name in ("0.31.0", "0.32.0"))
+    old, new = (
+        sparse_workspace(DEEPSEEK_V32, Layout(), long, release=release_of(name)).low for name in ("0.31.0", "0.32.0")
+    )
     assert old == 5 * new // 2
 
 
 def test_dense_attention_reserves_nothing():
     dense = DEEPSEEK_V32.model_copy(update={"layer_kinds": (Layer(),)})
-    assert sparse_workspace(dense, Layout(), settings("FLASH_ATTN", "auto"), release="0.32.0").high == 0
+    assert sparse_workspace(dense, Layout(), settings("FLASH_ATTN", "auto"), release=release_of("0.32.0")).high == 0
     assert indexer_logits(dense) == 0 < indexer_logits(DEEPSEEK_V32)

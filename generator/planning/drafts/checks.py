@@ -65,7 +65,7 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
     asked = case.speculation.draft_tensor_parallel_size
     if asked not in {None, 1, tp}:
         raise RequestError(f"draft_tensor_parallel_size ({asked}) can be 1 or the target's tensor parallel size ({tp})")
-    if asked == 1 < tp and draft.method == "draft_model" and model_runner(case.architecture, case.release) == "v1":
+    if asked == 1 < tp and draft.method == "draft_model" and model_runner(case.architecture, case.vllm) == "v1":
         raise RequestError(
             f"draft_tensor_parallel_size (1) and tensor_parallel_size ({tp}) must be the same; leave the draft's out"
         )
@@ -163,8 +163,8 @@ def _check_release(case: Case, method: str | None) -> None:
 def _check_weights(case: Case, draft: Draft) -> None:
     """The GPU runs the draft's weights."""
     method = case.tables.method(draft.quantization.method) if draft.quantization else None
-    least = method.minimum_for(case.release) if method else 0
-    if method is not None and case.gpu.capability < least:
+    least = method.minimum_for(case.release) if method else None
+    if method is not None and least is not None and case.gpu.capability < least:
         raise RequestError(
             f"quantization {method.name} of the draft model {draft.facts.id} is not supported on {case.gpu.name}: "
             f"minimum capability {least}, its own {case.gpu.capability}; choose an unquantized draft"

@@ -15,6 +15,7 @@ from generator.planning.drafts.heads import DFLASH, EAGLE, EAGLE3, HEAD_MAP, eag
 from generator.planning.weights import RankWeights, measured_weights, online_quantization, rank_weights
 
 if TYPE_CHECKING:
+    from generator.models.capability import Capability
     from generator.models.parallelism import Layout
 
 _NAMED: tuple[tuple[str, str], ...] = (
@@ -76,7 +77,7 @@ def draft_of(speculation: Speculation, facts: ModelFacts, target: Architecture) 
     return found.model_copy(update={"architecture": head, "embedding": embedding})
 
 
-def draft_weights(draft: Draft, target: Architecture, layout: Layout, *, capability: int, dtype: str) -> int:
+def draft_weights(draft: Draft, target: Architecture, layout: Layout, *, capability: Capability, dtype: str) -> int:
     """Bytes of the draft's parameters on one rank of the last pipeline stage, where vLLM builds it whole.
 
     It is split over the target's tensor-parallel ranks, whatever `draft_tensor_parallel_size` says: its layers ask

@@ -31,7 +31,7 @@ def with_draft_of(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
     dtype = case.architecture.dtype if asked == "auto" else asked
     size = draft_weights(draft, case.architecture, layout, capability=case.gpu.capability, dtype=dtype)
     if draft.method == "draft_model":
-        size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.release)
+        size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.vllm)
     return with_draft(weights, size)
 
 

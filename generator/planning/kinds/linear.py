@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, LinearAttention
+from generator.models.capability import BLACKWELL, BLACKWELL_RTX, HOPPER
 from generator.models.dtype import DType
-from generator.models.release import release_key
 from generator.planning.kinds.kind import State, divide
 from generator.planning.kinds.tensors import projection, unquantized
 from generator.planning.kinds.unknown import unknown_kind
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.settings import CacheSettings
 
-_SM90 = 90
 _CHECKPOINT_TOKENS = 64
 """FlashInfer's gated-delta prefill exports states at multiples of it (vLLM 0.33 backends/gdn_attn.py:34)."""
-_CHECKPOINTS_SINCE = (0, 33)
 _KERNEL_HEAD_DIM = 128
 
 
@@ -168,7 +166,7 @@ def linear_attention_kind(mixer: GatedDeltaNet | KimiDeltaAttention | LinearAtte
 
 def _flash_kda(mixer: KimiDeltaAttention, dtype: str, settings: CacheSettings) -> bool:
     return (
-        settings.capability // 10 in {9, 10, 12}
+        settings.capability.family in {HOPPER, BLACKWELL, BLACKWELL_RTX}
         and mixer.head_dim == _KERNEL_HEAD_DIM
         and dtype == "bfloat16"
         and mixer.gate_lower_bound is not None
@@ -177,11 +175,11 @@ def _flash_kda(mixer: KimiDeltaAttention, dtype: str, settings: CacheSettings) -
 
 def _flashinfer(mixer: GatedDeltaNet, settings: CacheSettings) -> bool:
     """Whether FlashInfer runs the prefill; OLMo Hybrid's class has a kernel of its own (olmo_gdn_linear_attn.py)."""
-    if mixer.named_apart or release_key(settings.release) < _CHECKPOINTS_SINCE:
+    if mixer.named_apart or not settings.release.has("state_checkpoints_of_gated_delta_nets"):
         return False
-    if settings.capability == _SM90:
+    if settings.capability == HOPPER:
         return True
-    return settings.capability // 10 in {10, 12} and mixer.head_k_dim == _KERNEL_HEAD_DIM
+    return settings.capability.family in {BLACKWELL, BLACKWELL_RTX} and mixer.head_k_dim == _KERNEL_HEAD_DIM
 
 
 def _named_apart(mixer: GatedDeltaNet, keys: int, values: int, hidden_size: int) -> tuple[Matrix, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.capability import BLACKWELL
 from generator.planning.kv_cache.specs import DTYPE_BYTES, AttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
+    from generator.models.capability import Capability
     from generator.planning.kv_cache.backend_rows import Backend
 
 DS_MLA_BYTES = {"fp8_ds_mla": 656, "nvfp4_ds_mla": 352}
@@ -21,8 +23,6 @@ _ROWS = {
     "FLASHINFER_MLA_SPARSE": 32, "FLASHINFER_MLA_SPARSE_SM120": 64,
 }  # fmt: skip
 """Rows of the pages that sparse kernels read a cache in (backends/mla/sparse_utils.py:44)."""
-
-_SM100 = 10
 
 
 def storage_dtype(kv_cache_dtype: str, model_dtype: str) -> str:
@@ -43,14 +43,14 @@ def quant_mode(kv_cache_dtype: str) -> str:
     return "fp8"
 
 
-def packed(spec: AttentionSpec, backend: Backend, capability: int) -> AttentionSpec:
+def packed(spec: AttentionSpec, backend: Backend, capability: Capability) -> AttentionSpec:
     """The spec as the backend's kernels want it (each backend's `customize_spec`, v1/worker/utils.py:476)."""
     content = _content(spec, backend)
     if content is not None:
         spec = spec.model_copy(update=content)
     rows = _ROWS.get(backend.name)
     if rows is not None:
-        paged = backend.name == "FLASHMLA_SPARSE" and spec.quant != "none" and capability // 10 != _SM100
+        paged = backend.name == "FLASHMLA_SPARSE" and spec.quant != "none" and capability.family != BLACKWELL
         update = {"kernel_block": 64} if paged else {"stride_alignment": rows * spec.content_bytes}
         return spec.model_copy(update=update)
     if backend.block_sizes:

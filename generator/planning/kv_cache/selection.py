@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from generator.models.architecture import Architecture
-    from generator.models.attention import Mixer
+    from generator.models.capability import BLACKWELL
+from generator.models.attention import Mixer
     from generator.models.parallelism import Layout
     from generator.planning.kinds.kind import Attention
     from generator.planning.kv_cache.backend_rows import Backend
     from generator.planning.kv_cache.backends import AttentionQuery
     from generator.planning.kv_cache.settings import CacheSettings
 
-_SM100_MAJOR = 10
 _FP8_CACHE_ON_SM100 = frozenset({"GlmMoeDsaForCausalLM"})
 """Classes that turn an `auto` cache into FP8 on SM10x (vLLM 0.32 model_executor/models/config.py:43)."""
 _BOUNDARY_LAYERS = 2
@@ -52,7 +52,7 @@ def cache_dtype(architecture: Architecture, settings: CacheSettings) -> str:
         asked = _checkpoint_dtype(settings, attentions)
     for attention in attentions:
         asked = attention.resolved_dtype(asked)
-    on_sm100 = settings.capability // 10 == _SM100_MAJOR
+    on_sm100 = settings.capability.family == BLACKWELL
     if asked == "auto" and on_sm100 and architecture.architecture in _FP8_CACHE_ON_SM100:
         return "fp8_e4m3"
     return asked

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.architecture import Architecture
-from generator.models.release import release_key
+from generator.models.capability import AMPERE, Capability
+from generator.models.release import Release
 from generator.models.value import Value
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
 
-_SM80 = 80
-_EVERY_STEP_COUNTS = (0, 26)
 _NO_FLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 """Model types that vLLM refuses in float16 (vLLM 0.32 config/model.py:2380)."""
 
@@ -23,9 +22,8 @@ ONE_AT_A_TIME = frozenset({"ngram", "suffix"})
 class CacheSettings(Value):
     """Engine arguments by vLLM's names, with the GPU's capability; None leaves one to vLLM."""
 
-    release: str
-    capability: int
-    """CUDA compute capability as major * 10 + minor."""
+    release: Release
+    capability: Capability
     max_num_batched_tokens: int
     max_num_seqs: int
     max_model_len: int | None = None
@@ -55,7 +53,7 @@ def model_dtype(architecture: Architecture, settings: CacheSettings) -> str:
     """The computing dtype that `--dtype` resolves to on this GPU (vLLM 0.32 config/model.py:2405)."""
     if settings.dtype not in {"auto", ""}:
         return {"half": "float16", "float": "float32"}.get(settings.dtype, settings.dtype)
-    supported = ["bfloat16"] if settings.capability >= _SM80 else []
+    supported = ["bfloat16"] if settings.capability >= AMPERE else []
     supported += [] if architecture.model_type in _NO_FLOAT16 else ["float16"]
     supported.append("float32")
     own = supported[0] if architecture.dtype == "float32" else architecture.dtype
@@ -68,7 +66,7 @@ def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:
     Asynchronous scheduling has one step more in progress than stages (vLLM 0.32 config/vllm.py:577). Until 0.25 one
     batch counted, whatever was in progress (0.25.1 v1/kv_cache_interface.py:560; 0.26.0 :584 counts them all).
     """
-    if release_key(settings.release) < _EVERY_STEP_COUNTS:
+    if not settings.release.has("windows_keep_every_step_in_flight"):
         return settings.max_num_batched_tokens
     stages = layout.pipeline_parallel_size
     overlapped = settings.async_scheduling is not False and settings.speculative_method not in ONE_AT_A_TIME

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
     from generator.models.plan import OOMRisk, Verdict
+    from generator.models.release import Release
 
 _SMALL_HEADROOM = 50
 
@@ -33,7 +34,7 @@ def budget(
     settings: BudgetSettings,
     gpu: GPU,
     link: overhead.Link,
-    release: str,
+    release: Release,
     table: OverheadTable,
     headroom_bytes: int = 0,
     first_stage: bool = True,
@@ -55,7 +56,7 @@ def budget(
         _outside_pytorch(rank, gpu, link),
         activation,
         graphs.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table),
-        table.term("unmodelled_share", release).times(requested.expected),
+        table.term("unmodelled_share", release.version).times(requested.expected),
     )
     left = remainder(requested, needs, headroom_bytes, spared=max(0, activation.expected - otherwise.expected))
     if settings.kv_cache_bytes is not None:
@@ -82,7 +83,7 @@ class _Rank(NamedTuple):
     architecture: Architecture
     layout: Layout
     settings: BudgetSettings
-    release: str
+    release: Release
     table: OverheadTable
     first_stage: bool
     last_stage: bool
@@ -150,7 +151,7 @@ def requested_bytes(total: ByteInterval, utilization: float) -> ByteInterval:
 
 
 def with_load_extras(
-    weights: ByteInterval, architecture: Architecture, *, release: str, table: OverheadTable, dtype_bytes: int = 2
+    weights: ByteInterval, architecture: Architecture, *, release: Release, table: OverheadTable, dtype_bytes: int = 2
 ) -> ByteInterval:
     """Parameters and what loading adds to them: rotary tables, scales and the allocator's rounding.
 
@@ -158,20 +159,20 @@ def with_load_extras(
     """
     held = weights + ByteInterval.exact(overhead.rotary_tables(architecture, dtype_bytes, release))
     if architecture.towers:
-        return held + table.term("load_extra_multimodal_mib", release).times(MIB)
-    extra, most = table.term("load_extra_mib", release).times(MIB), weights.expected // 50
+        return held + table.term("load_extra_multimodal_mib", release.version).times(MIB)
+    extra, most = table.term("load_extra_mib", release.version).times(MIB), weights.expected // 50
     return held + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
 
 
-def calibration(architecture: Architecture, gpu: GPU, *, release: str, table: OverheadTable) -> str:
+def calibration(architecture: Architecture, gpu: GPU, *, release: Release, table: OverheadTable) -> str:
     """What the items rest on, and what they were not calibrated for."""
     outside = []
-    if not release_key(table.calibrated_since) <= release_key(release) <= release_key(table.calibrated_until):
+    if not release_key(table.calibrated_since) <= release_key(release.version) <= release_key(table.calibrated_until):
         outside.append(f"vLLM {release}")
     if gpu.unified_memory:
         outside.append("unified memory (page cache and neighbours move it by gibibytes)")
     elif gpu.capability not in table.calibrated_capabilities:
-        outside.append(f"compute capability {gpu.capability / 10:.1f}")
+        outside.append(f"compute capability {gpu.capability.words}")
     if any(attention.sparse for attention in attentions_of(architecture)):
         outside.append("sparse attention (its workspaces are read in vLLM's code)")
     limits = f"; not calibrated for {', '.join(outside)}" if outside else ""

@@ -5,24 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
-from generator.models.release import release_key
 from generator.planning.memory.overhead import model_runner
 from generator.units import KIB, MIB
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
+    from generator.models.capability import Capability
     from generator.models.overheads import BudgetSettings, OverheadTable
-
-_BLACKWELL_DATACENTER = range(100, 110)
-_V2_ESTIMATE = (0, 29)
-"""Before, Model Runner V2 takes nothing off for graphs (0.28.0 and 0.29.0 v1/worker/gpu/model_runner.py)."""
+    from generator.models.release import Release
 
 
-def capture_sizes(settings: BudgetSettings, capability: int) -> int:
+def capture_sizes(settings: BudgetSettings, capability: Capability, release: Release) -> int:
     """Number of captured batch sizes: 1, 2, 4, by 8 to 256, then by 16 (vLLM 0.32 config/vllm.py:2292)."""
     if settings.enforce_eager:
         return 0
-    limit = 1024 if capability in _BLACKWELL_DATACENTER else 512
+    limit = 1024 if release.has("captures_1024_sequences", capability=capability) else 512
     largest = min(2 * settings.max_num_seqs * (1 + settings.num_speculative_tokens), limit)
     small = sum(size <= largest for size in (1, 2, 4))
     return small + min(largest, 256) // 8 + max(0, largest - 256) // 16
@@ -31,33 +28,33 @@ def capture_sizes(settings: BudgetSettings, capability: int) -> int:
 def cuda_graph_estimate(
     architecture: Architecture,
     settings: BudgetSettings,
-    capability: int,
+    capability: Capability,
     *,
-    release: str,
+    release: Release,
     table: OverheadTable,
 ) -> ByteInterval:
     """Bytes the profiler subtracts for CUDA graphs: none when eager or where release and runner have no estimate."""
-    if model_runner(architecture, release) == "v2" and release_key(release) < _V2_ESTIMATE:
+    if model_runner(architecture, release) == "v2" and not release.has("model_runner_v2_estimates_graphs"):
         return ByteInterval.exact(0)
-    captures = capture_sizes(settings, capability)
-    base = table.term("graph_estimate_mib", release)
+    captures = capture_sizes(settings, capability, release)
+    base = table.term("graph_estimate_mib", release.version)
     if not captures or not base.high:
         return ByteInterval.exact(0)
-    slope = table.term("graph_layer_kib", release).times(captures * architecture.num_hidden_layers * KIB)
+    slope = table.term("graph_layer_kib", release.version).times(captures * architecture.num_hidden_layers * KIB)
     return base.times(MIB) + slope
 
 
 def cuda_graph_actual(
     architecture: Architecture,
     settings: BudgetSettings,
-    capability: int,
+    capability: Capability,
     *,
-    release: str,
+    release: Release,
     table: OverheadTable,
 ) -> ByteInterval:
     """What the capture really takes after the cache is allocated."""
-    captures = capture_sizes(settings, capability)
+    captures = capture_sizes(settings, capability, release)
     if not captures:
         return ByteInterval.exact(0)
-    per_layer = table.term("graph_actual_kib", release)
+    per_layer = table.term("graph_actual_kib", release.version)
     return per_layer.times(captures * architecture.num_hidden_layers * KIB)

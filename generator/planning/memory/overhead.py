@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
-from generator.models.release import release_key
 from generator.planning.kinds.of import is_hybrid
 from generator.planning.memory.workspace import indexer_logits
 from generator.units import MIB, ceil_div
@@ -20,29 +19,12 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
+    from generator.models.release import Release
 
 Runner = Literal["v1", "v2"]
 Link = Literal["nvlink", "pcie"]
 
-_V2_DENSE, _V2_ALL = (0, 25), (0, 29)
-"""Model Runner V2 is the default of dense models without states from 0.25, of every model from 0.29 (0.25.1, 0.28.0
-and 0.29.0 config/vllm.py: use_v2_model_runner)."""
-_V2_CLASSES: tuple[tuple[tuple[int, int], frozenset[str]], ...] = (
-    ((0, 22), frozenset({"Qwen3ForCausalLM"})),
-    ((0, 23), frozenset({"LlamaForCausalLM", "MistralForCausalLM"})),
-    ((0, 24), frozenset({"DeepseekV2ForCausalLM", "GraniteMoeForCausalLM", "Qwen2MoeForCausalLM"})),
-    ((0, 26), frozenset({"InklingForCausalLM", "InklingForConditionalGeneration", "LongcatFlashNgramForCausalLM"})),
-    ((0, 27), frozenset({"KimiK3ForConditionalGeneration"})),
-    ((0, 28), frozenset({"DeepseekV4ForCausalLM"})),
-)
-"""Classes that each release added to V2's defaults (config/vllm.py: DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES)."""
-_CONSUMED = (0, 27)
-"""From here on the profile counts all that the process consumed since its first snapshot, the runner's own buffers
-included; before, weights, peak and growth outside PyTorch alone (0.26.0 and 0.27.1 utils/mem_utils.py)."""
-_V2_ENCODER = (0, 27)
-"""Before, Model Runner V2 did not profile the encoder (0.26.0 and 0.27.1 v1/worker/gpu/model_runner.py)."""
-_LONGER_AXES, _SHORTER_AXES = 4, (0, 32)
-_TRITON_TOP_K = (0, 16)
+_LONGER_AXES = 4
 _TRITON_PROGRAMS = 128
 """Rows of the scratch of the masking kernel: one for each multiprocessor, 108 to 188 of a large GPU."""
 _LARGEST_INPUT_TOKENS = 16384
@@ -51,12 +33,11 @@ _RESERVE_SPREAD, _OLDER_DRIVERS = 48 * MIB, 192 * MIB
 T4: 14.56 and 14.74 GiB, RTX 3090: 23.53 and 23.70 GiB in torch's messages)."""
 
 
-def model_runner(architecture: Architecture, release: str) -> Runner:
+def model_runner(architecture: Architecture, release: Release) -> Runner:
     """The model runner that a release takes by default."""
-    since = release_key(release)
-    listed = any(first <= since and architecture.architecture in names for first, names in _V2_CLASSES)
-    dense = since >= _V2_DENSE and not architecture.is_moe and not is_hybrid(architecture)
-    return "v2" if since >= _V2_ALL or listed or dense else "v1"
+    dense = not architecture.is_moe and not is_hybrid(architecture)
+    listed = release.has("model_runner_v2", architecture=architecture.architecture)
+    return "v2" if listed or (dense and release.has("model_runner_v2_for_dense")) else "v1"
 
 
 def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:
@@ -87,34 +68,31 @@ def joined_ranks(layout: Layout, *, moe: bool) -> int:
     return layout.ranks if moe else layout.tensor_parallel_size * layout.pipeline_parallel_size
 
 
-def non_torch(layout: Layout, *, moe: bool, link: Link, release: str, table: OverheadTable) -> ByteInterval:
+def non_torch(layout: Layout, *, moe: bool, link: Link, release: Release, table: OverheadTable) -> ByteInterval:
     """Growth of memory outside PyTorch between vLLM's first snapshot and the end of its profile.
 
     Kernels' modules and library handles on every rank; with more ranks also the buffers of the collectives,
     which grow with each doubling of the world.
     """
-    context = table.term("context_mib", release).times(MIB)
+    context = table.term("context_mib", release.version).times(MIB)
     world = joined_ranks(layout, moe=moe)
     if world == 1:
         return context
-    return context + table.term(f"collectives_{link}_mib", release).times(log2(world) * MIB)
+    return context + table.term(f"collectives_{link}_mib", release.version).times(log2(world) * MIB)
 
 
-def rotary_tables(architecture: Architecture, dtype_bytes: int, release: str) -> int:
-    """Bytes of the rotary tables of a rank; until 0.31 those of several axes had four times the positions.
-
-    vLLM 0.31.0 rotary_embedding/mrope.py:349.
-    """
-    longer = _LONGER_AXES if architecture.multi_axis_rotary and release_key(release) < _SHORTER_AXES else 1
+def rotary_tables(architecture: Architecture, dtype_bytes: int, release: Release) -> int:
+    """Bytes of the rotary tables of a rank; those of several axes may have four times the positions."""
+    longer = _LONGER_AXES if architecture.multi_axis_rotary and release.has("rotary_axes_of_four_lengths") else 1
     return architecture.rotary_bytes * dtype_bytes // 2 * longer
 
 
-def unified_growth(gpu: GPU, *, release: str, table: OverheadTable) -> ByteInterval:
+def unified_growth(gpu: GPU, *, release: Release, table: OverheadTable) -> ByteInterval:
     """What the host takes of a memory that it shares while the engine loads, which vLLM books as its own growth.
 
     Above all the page cache that reading the checkpoint fills; 0 on a GPU with memory of its own.
     """
-    return table.term("unified_growth_mib", release).times(gpu.unified_memory * MIB)
+    return table.term("unified_growth_mib", release.version).times(gpu.unified_memory * MIB)
 
 
 def activation_peak(
@@ -122,7 +100,7 @@ def activation_peak(
     layout: Layout,
     settings: BudgetSettings,
     *,
-    release: str,
+    release: Release,
     table: OverheadTable,
     first_stage: bool = True,
     last_stage: bool = True,
@@ -132,7 +110,7 @@ def activation_peak(
     The phases follow one another (encoder, compilation, forward pass, sampler), so their peaks do not add (vLLM 0.32
     v1/worker/gpu/model_runner.py:991-1021); what the encoder put out is kept through all of them.
     """
-    forward = table.term("token_factor", release).times(token_bytes(architecture, layout, settings))
+    forward = table.term("token_factor", release.version).times(token_bytes(architecture, layout, settings))
     phases = [forward + ByteInterval.exact(indexer_logits(architecture))]
     if first_stage:
         phases.append(compilation(architecture, layout, settings, release=release, table=table))
@@ -140,7 +118,7 @@ def activation_peak(
         phases.append(sampler(architecture, settings, release=release, table=table))
     if first_stage and profiles_encoder(architecture, settings, release):
         kept = ByteInterval.exact(settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes)
-        encoder = table.term(encoder_term(architecture), release).times(encoder_bytes(architecture, settings))
+        encoder = table.term(encoder_term(architecture), release.version).times(encoder_bytes(architecture, settings))
         phases = [encoder, *(phase + kept for phase in phases)]
     return ByteInterval(
         expected=max(phase.expected for phase in phases),
@@ -149,15 +127,15 @@ def activation_peak(
     )
 
 
-def profiles_encoder(architecture: Architecture, settings: BudgetSettings, release: str) -> bool:
+def profiles_encoder(architecture: Architecture, settings: BudgetSettings, release: Release) -> bool:
     """Whether the profiling pass runs an encoder."""
     if not architecture.towers or not settings.encoder_tokens:
         return False
-    return model_runner(architecture, release) == "v1" or release_key(release) >= _V2_ENCODER
+    return model_runner(architecture, release) == "v1" or release.has("model_runner_v2_profiles_encoders")
 
 
 def compilation(
-    architecture: Architecture, layout: Layout, settings: BudgetSettings, *, release: str, table: OverheadTable
+    architecture: Architecture, layout: Layout, settings: BudgetSettings, *, release: Release, table: OverheadTable
 ) -> ByteInterval:
     """Memory of the first compilation, which runs inside the profile: a copy of the rank's embedding.
 
@@ -169,22 +147,23 @@ def compilation(
         return ByteInterval.exact(0)
     ranks = 1 if architecture.embed_whole else layout.tensor_parallel_size
     rows = ceil_div(architecture.vocab_size, ranks)
-    return table.term("compilation_factor", release).times(rows * architecture.hidden_size * settings.dtype_bytes)
+    return table.term("compilation_factor", release.version).times(
+        rows * architecture.hidden_size * settings.dtype_bytes
+    )
 
 
 def sampler(
-    architecture: Architecture, settings: BudgetSettings, *, release: str, table: OverheadTable
+    architecture: Architecture, settings: BudgetSettings, *, release: Release, table: OverheadTable
 ) -> ByteInterval:
     """Memory of the sampler's phase: copies of the logits, beside the hidden states of the whole batch.
 
-    From 0.16 on the masks of top-k and top-p come from a kernel with a row of scratch for each program
-    (vLLM 0.19.1 v1/sample/ops/topk_topp_triton.py:1011).
+    The masks of top-k and top-p come from a kernel with a row of scratch for each program.
     """
     runner = model_runner(architecture, release)
     beside = settings.max_num_batched_tokens * architecture.hidden_size * settings.dtype_bytes
-    if runner == "v1" and release_key(release) >= _TRITON_TOP_K:
+    if runner == "v1" and release.has("masks_top_k_in_a_kernel"):
         beside += min(settings.max_num_seqs, _TRITON_PROGRAMS) * architecture.vocab_size * 4
-    rows = table.term(f"sampler_{runner}", release).times(logits(architecture, settings, runner))
+    rows = table.term(f"sampler_{runner}", release.version).times(logits(architecture, settings, runner))
     return rows + ByteInterval.exact(beside)
 
 
@@ -266,15 +245,15 @@ def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
 
 
 def persistent_buffers(
-    architecture: Architecture, settings: BudgetSettings, *, release: str, last_stage: bool = True
+    architecture: Architecture, settings: BudgetSettings, *, release: Release, last_stage: bool = True
 ) -> ByteInterval:
     """Penalty state of Model Runner V2 inside the request: none before the profile counted the runner's buffers."""
-    if not last_stage or release_key(release) < _CONSUMED:
+    if not last_stage or not release.has("profile_counts_all_consumed"):
         return ByteInterval.exact(0)
     return ByteInterval.exact(penalty_state(architecture, settings, release=release))
 
 
-def penalty_state(architecture: Architecture, settings: BudgetSettings, *, release: str) -> int:
+def penalty_state(architecture: Architecture, settings: BudgetSettings, *, release: Release) -> int:
     """Bytes of Model Runner V2's penalties: an int32 count and one bit for each sequence and vocabulary entry.
 
     vLLM 0.32 v1/worker/gpu/sample/penalties.py:41-47; V1 keeps none on the GPU.

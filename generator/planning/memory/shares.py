@@ -67,7 +67,7 @@ def _outside(case: Case, layout: Layout, memory: BudgetSettings) -> ByteInterval
         memory,
         case.gpu,
         layout,
-        release=case.release,
+        release=case.vllm,
         table=case.tables.overheads,
     )
 

@@ -47,7 +47,7 @@ def _budget(
         settings=memory.model_copy(update={"kv_cache_bytes": cache_bytes}),
         gpu=case.gpu,
         link=case.cluster.link,
-        release=case.release,
+        release=case.vllm,
         table=case.tables.overheads,
         headroom_bytes=gib(case.request.headroom_gb),
         first_stage=first,

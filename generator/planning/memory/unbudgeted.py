@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
     from generator.models.plan import MemoryBudget
+    from generator.models.release import Release
 
 _BLOCK_TOKENS = 16
 """The smallest block of every attention backend, which makes the longest block table."""
@@ -26,7 +27,7 @@ def outside_bytes(
     gpu: GPU,
     layout: Layout,
     *,
-    release: str,
+    release: Release,
     table: OverheadTable,
 ) -> ByteInterval:
     """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
@@ -37,9 +38,9 @@ def outside_bytes(
     """
     world = overhead.joined_ranks(layout, moe=architecture.is_moe)
     items = (
-        table.term("cuda_context_mib", release).times(MIB),
-        table.term("nccl_first_mib", release).times((world > 1) * MIB),
-        table.term("allocator_slack_mib", release).times(MIB),
+        table.term("cuda_context_mib", release.version).times(MIB),
+        table.term("nccl_first_mib", release.version).times((world > 1) * MIB),
+        table.term("allocator_slack_mib", release.version).times(MIB),
         _graphs_beyond_estimate(architecture, settings, gpu, release=release, table=table),
         _sampling_copy(architecture, layout, settings, release=release, table=table),
     )
@@ -51,7 +52,7 @@ def outside_bytes(
 
 
 def _graphs_beyond_estimate(
-    architecture: Architecture, settings: BudgetSettings, gpu: GPU, *, release: str, table: OverheadTable
+    architecture: Architecture, settings: BudgetSettings, gpu: GPU, *, release: Release, table: OverheadTable
 ) -> ByteInterval:
     estimate, actual = (
         size(architecture, settings, gpu.capability, release=release, table=table)
@@ -69,7 +70,7 @@ def _sampling_copy(
     layout: Layout,
     settings: BudgetSettings,
     *,
-    release: str,
+    release: Release,
     table: OverheadTable,
 ) -> ByteInterval:
     """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller."""

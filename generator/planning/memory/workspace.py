@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import CompressedMLA, SparseMLA
 from generator.models.interval import ByteInterval
-from generator.models.release import release_key
 from generator.units import MIB, ceil_div, round_up
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.overheads import BudgetSettings
     from generator.models.parallelism import Layout
+    from generator.models.release import Release
 
 _LONG, _SHORT_FACTOR, _LONG_FACTOR = 256 * 1024, 5, 2
-_SHORTER_SINCE = (0, 32)
-"""From here on contexts beyond 256K reserve two lengths in place of five (0.32 config/vllm.py:1796)."""
-_PADDED_SINCE = (0, 31)
-"""From here on the prefill's padded queries and outputs are reserved too (0.31.0 mla/flashmla_sparse.py)."""
 _ROW = 576
 """Columns of a row: 512 of the latent, 64 rotary (mla/flashmla_sparse.py:768)."""
 _HEADS = 64
@@ -43,7 +39,7 @@ Sparse = SparseMLA | CompressedMLA
 
 
 def sparse_workspace(
-    architecture: Architecture, layout: Layout, settings: BudgetSettings, *, release: str
+    architecture: Architecture, layout: Layout, settings: BudgetSettings, *, release: Release
 ) -> ByteInterval:
     """Bytes that stay reserved on a rank: the shared buffer, what the indexer picked, FlashInfer's buffer.
 
@@ -67,13 +63,13 @@ def _sparse(architecture: Architecture) -> tuple[Sparse, ...]:
     return tuple(kind.mixer for kind in architecture.layer_kinds if isinstance(kind.mixer, SparseMLA | CompressedMLA))
 
 
-def _lengths(settings: BudgetSettings, release: str) -> int:
+def _lengths(settings: BudgetSettings, release: Release) -> int:
     """Context lengths that a prefill may gather."""
-    shorter = settings.max_model_len > _LONG and release_key(release) >= _SHORTER_SINCE
+    shorter = settings.max_model_len > _LONG and release.has("gathers_two_lengths_beyond_256k")
     return _LONG_FACTOR if shorter else _SHORT_FACTOR
 
 
-def _indexer(mixer: Sparse, settings: BudgetSettings, release: str) -> int:
+def _indexer(mixer: Sparse, settings: BudgetSettings, release: Release) -> int:
     """The indexer's gathered keys: 8 bits a column and four bytes of scale a row (sparse_attn_indexer.py:289)."""
     if mixer.indexer is None:
         return 0
@@ -82,7 +78,7 @@ def _indexer(mixer: Sparse, settings: BudgetSettings, release: str) -> int:
     return rows // max(1, ratio) * (mixer.indexer.index_head_dim + 4)
 
 
-def _kernel(mixer: Sparse, layout: Layout, settings: BudgetSettings, release: str) -> int:
+def _kernel(mixer: Sparse, layout: Layout, settings: BudgetSettings, release: Release) -> int:
     """What the attention kernel reserves."""
     if isinstance(mixer, CompressedMLA):
         return _compressed(mixer, settings)
@@ -94,7 +90,7 @@ def _kernel(mixer: Sparse, layout: Layout, settings: BudgetSettings, release: st
     if settings.kv_cache_dtype not in {"fp8_ds_mla", "nvfp4_ds_mla"}:
         return tokens * padded * _ROW * 2
     columns = heads * _ROW
-    if release_key(release) >= _PADDED_SINCE:
+    if release.has("reserves_padded_sparse_prefill"):
         columns += padded * (_ROW + mixer.kv_lora_rank) + heads * mixer.kv_lora_rank
     return (tokens * columns + settings.max_model_len * _lengths(settings, release) * _ROW) * 2
 

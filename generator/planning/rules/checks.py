@@ -89,7 +89,7 @@ def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:
     """VLLM's own batch limits for this case at a context, the user's values kept."""
     return scheduler_defaults(
         case.gpu,
-        release=case.release,
+        release=case.vllm,
         max_model_len=max_model_len or case.asked_context or case.model_context,
         max_num_batched_tokens=case.fixed.get("max_num_batched_tokens"),
         max_num_seqs=case.fixed.get("max_num_seqs"),

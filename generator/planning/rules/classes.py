@@ -67,7 +67,7 @@ vLLM 0.32 model_executor/models/registry.py: _PREVIOUSLY_SUPPORTED_MODELS.
 
 def class_is_served(start: Start) -> None:
     """The release still has the model's class (vLLM 0.32 model_executor/models/registry.py: _raise_for_unsupported)."""
-    name, release = start.architecture.architecture, start.settings.release
+    name, release = start.architecture.architecture, start.settings.release.version
     last = _LAST_RELEASES.get(name)
     if last is not None and release_key(release) > release_key(last):
         raise RequestError(

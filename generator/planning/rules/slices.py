@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.dtype import DType
-from generator.models.release import release_key
 from generator.planning.kinds.of import attentions_of
 from generator.planning.weights.rank import entries
 from generator.planning.weights.sharding import rank_shape
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from generator.planning.rules.start import Start
     from generator.planning.weights.sharding import Shape
 
-_REFINED_SINCE = (0, 29)
-"""vLLM 0.29 model_executor/layers/fused_moe/oracle/fp8.py: refine_fp8_moe_block_shape."""
-_REFINED_CAPABILITY = 89
-"""Refined blocks run on Triton alone, whose FP8 kernels need it (fused_moe/experts/triton_moe.py)."""
 _LEAST_BLOCK = 32
 _COMPRESSED = "compressed-tensors"
 _APART = frozenset({"q_b_proj", "kv_b_proj"})
@@ -120,6 +115,5 @@ def _refines(start: Start, form: Format) -> bool:
     if start.quantizes_online or start.quantization == _COMPRESSED:
         return False
     if form.weights == DType.F8_E4M3:
-        new = release_key(start.settings.release) >= _REFINED_SINCE
-        return new and start.settings.capability >= _REFINED_CAPABILITY
+        return start.settings.release.has("refines_fp8_blocks", capability=start.settings.capability)
     return True

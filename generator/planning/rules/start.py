@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
+from generator.models.capability import ADA, AMPERE, TURING
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
-from generator.models.release import release_key
 from generator.models.value import Value
 from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.kv_cache.selection import context, serve
@@ -25,8 +25,6 @@ from generator.planning.rules.towers import towers_divide
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SM80, _SM89 = 80, 89
-_MODELOPT_MIXED_SINCE = (0, 33)
 _TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
 
 
@@ -71,8 +69,8 @@ def check_start(start: Start) -> None:
 def modelopt_algorithm_known(start: Start) -> None:
     """ModelOpt's mixed precision needs a quant_method before 0.33 (model_arch_config_convertor.py:283)."""
     algorithm, release = start.modelopt_algorithm, start.settings.release
-    if algorithm and algorithm.upper() == "MIXED_PRECISION" and release_key(release) < _MODELOPT_MIXED_SINCE:
-        raise RequestError(f"vLLM {release} knows no ModelOpt quant algo {algorithm}; pin vLLM 0.33 or newer")
+    if algorithm and algorithm.upper() == "MIXED_PRECISION" and not release.has("reads_modelopt_mixed_precision"):
+        raise RequestError(f"vLLM {release} knows no ModelOpt quant algo {algorithm}; pin a newer one")
 
 
 def context_within_model(start: Start) -> None:
@@ -196,11 +194,11 @@ def quantization_runs(start: Start) -> None:
 def dtype_runs(start: Start) -> None:
     """The GPU computes in the dtype asked for (platforms/cuda.py:640, config/model.py:2395)."""
     asked = start.settings.dtype
-    if asked == "bfloat16" and start.settings.capability < _SM80:
+    if asked == "bfloat16" and start.settings.capability < AMPERE:
         raise RequestError(
             f"bfloat16 needs compute capability 8.0, {start.gpu_name} has less; set --dtype half or leave it out"
         )
-    own = model_dtype(start.architecture, start.settings.model_copy(update={"dtype": "auto", "capability": 75}))
+    own = model_dtype(start.architecture, start.settings.model_copy(update={"dtype": "auto", "capability": TURING}))
     if asked in {"half", "float16"} and own == "float32":
         raise RequestError(
             f"{start.architecture.model_type} is numerically unstable in float16; set --dtype bfloat16 or float32"
@@ -253,7 +251,7 @@ def cache_dtype_runs(start: Start) -> None:
     for kind in start.architecture.layer_kinds:
         for one in serve(kind.mixer, ctx):
             fp8 = one.query.kv_cache_dtype.startswith("fp8")
-            if fp8 and one.backend.name in _TRITON and start.settings.capability < _SM89:
+            if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
                 raise RequestError(
                     f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu_name}: it "
                     f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"

@@ -9,28 +9,29 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING
 
+from generator.models.capability import BLACKWELL, HOPPER
 from generator.units import round_up
 
 if TYPE_CHECKING:
+    from generator.models.capability import Capability
     from generator.models.matrix import Matrix
     from generator.models.quantization import Format
     from generator.planning.weights.sharding import Shape
 
-_HOPPER, _BLACKWELL = 9, 10
 _TRTLLM_ACTIVATIONS = frozenset({"silu", "swish", "relu2"})
 
 
-def padded_shape(matrix: Matrix, shape: Shape, form: Format | None, capability: int | None) -> Shape:
+def padded_shape(matrix: Matrix, shape: Shape, form: Format | None, capability: Capability | None) -> Shape:
     """The shape that one rank allocates for `matrix`, of which `shape` is its part."""
     if not matrix.experts or capability is None:
         return shape
-    generation = capability // 10
+    family = capability.family
     if form is None:
-        aligned = generation == _BLACKWELL and matrix.activation in _TRTLLM_ACTIVATIONS
+        aligned = family == BLACKWELL and matrix.activation in _TRTLLM_ACTIVATIONS
         return _rounded(matrix, shape, 128, 1) if aligned else shape
     if not form.kernel:
         return shape
-    if form.kernel == "gpt_oss_mxfp4" and generation == _HOPPER:
+    if form.kernel == "gpt_oss_mxfp4" and family == HOPPER:
         return _rounded(matrix, shape, 64, 1)
     return _rounded(matrix, shape, 128, 256)
 

@@ -20,6 +20,7 @@ from generator.planning.weights.storage import stored_bytes
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
+    from generator.models.capability import Capability
     from generator.models.quantization import Quantization
 
 DTYPES = {
@@ -99,7 +100,7 @@ def rank_weights(
     layout: Layout = Layout(),  # noqa: B008 - an immutable default
     *,
     dtype: str | None = None,
-    capability: int | None = None,
+    capability: Capability | None = None,
     drafts: int = 0,
     language_model_only: bool = False,
     encoders_whole: bool = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from generator.models.capability import HOPPER
 from generator.models.feed_forward import MoE
 from generator.planning.weights.expansion import modules
 from generator.planning.weights.formats import stored_formats
@@ -13,11 +14,11 @@ from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
+    from generator.models.capability import Capability
     from generator.models.matrix import Matrix
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
 
-_HOPPER = 9
 _UNPACKED = 2
 """Bytes of one value of an unpacked copy."""
 _ROWS, _SCALES = 256, 2
@@ -28,13 +29,13 @@ _METHODS = frozenset({"mxfp4", "gpt_oss_mxfp4"})
 
 
 def retained_bytes(
-    architecture: Architecture, quantization: Quantization | None, layout: Layout, capability: int
+    architecture: Architecture, quantization: Quantization | None, layout: Layout, capability: Capability
 ) -> int:
     """Bytes of a rank, of the average stage, that stay beside its parameters after loading."""
     if quantization is None:
         return 0
     total = _absorbed(architecture, quantization, layout)
-    if quantization.method in _METHODS and capability // 10 == _HOPPER:
+    if quantization.method in _METHODS and capability.family == HOPPER:
         total += _scales_twice(architecture, layout)
     return ceil_div(total, layout.pipeline_parallel_size)
 

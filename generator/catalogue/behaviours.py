@@ -1,0 +1,51 @@
+"""How releases of vLLM behave where they differ: `behaviours.toml`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field
+
+from generator.catalogue.loader import Row, Source, Words, packaged_rows
+from generator.models.capability import CapabilitySet
+from generator.models.release import Behaviour, Release, release_key
+
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")]
+
+
+class BehaviourRow(Row):
+    """One row of `behaviours.toml`, whose head says what the columns are."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    since: Version | None = None
+    until: Version | None = None
+    capabilities: CapabilitySet = CapabilitySet()
+    classes: Words = ()
+    what: Annotated[str, Field(min_length=1)]
+    source: Source
+
+    def holds_in(self, version: str) -> bool:
+        """Whether release `version` behaves so; patches of the last release that does are counted in."""
+        return is_between(version, self.since, self.until)
+
+
+def is_between(version: str, since: str | None, until: str | None) -> bool:
+    """Whether a release lies from `since` to `until`: 0.31.1 lies in "until 0.31"; None is without an end."""
+    key = release_key(version)
+    if since is not None and key < release_key(since):
+        return False
+    last = release_key(until) if until is not None else key
+    return key[: len(last)] <= last
+
+
+@cache
+def release_of(version: str) -> Release:
+    """The release `version` ("0.33.0") with its behaviours; any release may be asked, known to the tables or not."""
+    found: dict[str, tuple[Behaviour, ...]] = {}
+    for one in packaged_rows("behaviours.toml", "behaviour", BehaviourRow):
+        rows = found.setdefault(one.name, ())
+        if one.holds_in(version):
+            own = Behaviour(capabilities=one.capabilities, classes=frozenset(one.classes))
+            found[one.name] = (*rows, own)
+    return Release(version=version, behaviours=found)
