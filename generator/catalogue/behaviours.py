@@ -43,9 +43,11 @@ def is_between(version: str, since: str | None, until: str | None) -> bool:
 def release_of(version: str) -> Release:
     """The release `version` ("0.33.0") with its behaviours; any release may be asked, known to the tables or not."""
     found: dict[str, tuple[Behaviour, ...]] = {}
-    for one in packaged_rows("behaviours.toml", "behaviour", BehaviourRow):
+    listed = packaged_rows("behaviours.toml", "behaviour", BehaviourRow)
+    for one in listed:
         rows = found.setdefault(one.name, ())
         if one.holds_in(version):
             own = Behaviour(capabilities=one.capabilities, classes=frozenset(one.classes))
             found[one.name] = (*rows, own)
-    return Release(version=version, behaviours=found)
+    since = {one.name: one.since for one in reversed(listed) if one.since}
+    return Release(version=version, behaviours=found, since=since)

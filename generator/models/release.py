@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from pydantic import Field
+
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.value import Value
@@ -29,6 +31,8 @@ class Release(Value):
     version: str
     behaviours: dict[str, tuple[Behaviour, ...]]
     """By name, those of other releases too: a name without rows is one that this release has not."""
+    since: dict[str, str] = Field(default_factory=dict)
+    """First release by the name of a behaviour that began with one: "0.33"."""
 
     def has(self, name: str, *, capability: Capability | None = None, architecture: str = "") -> bool:
         """Whether the release behaves so: on a GPU of `capability`, for a model of the class `architecture`.

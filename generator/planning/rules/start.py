@@ -67,10 +67,11 @@ def check_start(start: Start) -> None:
 
 
 def modelopt_algorithm_known(start: Start) -> None:
-    """ModelOpt's mixed precision needs a quant_method before 0.33 (model_arch_config_convertor.py:283)."""
-    algorithm, release = start.modelopt_algorithm, start.settings.release
-    if algorithm and algorithm.upper() == "MIXED_PRECISION" and not release.has("reads_modelopt_mixed_precision"):
-        raise RequestError(f"vLLM {release} knows no ModelOpt quant algo {algorithm}; pin a newer one")
+    """ModelOpt's mixed precision needs a quant_method in older releases (model_arch_config_convertor.py:283)."""
+    algorithm, release, name = start.modelopt_algorithm, start.settings.release, "reads_modelopt_mixed_precision"
+    if algorithm and algorithm.upper() == "MIXED_PRECISION" and not release.has(name):
+        first = release.since[name]
+        raise RequestError(f"vLLM {release} knows no ModelOpt quant algo {algorithm}; pin vLLM {first} or newer")
 
 
 def context_within_model(start: Start) -> None:
