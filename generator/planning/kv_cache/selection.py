@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.capability import BLACKWELL
 from generator.planning.kinds.of import attentions_of, is_hybrid, kinds_of, of, states_of
 from generator.planning.kv_cache.context import Context
 from generator.planning.kv_cache.settings import model_dtype
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from generator.models.architecture import Architecture
-    from generator.models.capability import BLACKWELL
-from generator.models.attention import Mixer
+    from generator.models.attention import Mixer
     from generator.models.parallelism import Layout
     from generator.planning.kinds.kind import Attention
     from generator.planning.kv_cache.backend_rows import Backend
