@@ -13,7 +13,7 @@ from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.attempts import Attempt, attempts, fewer_sequences, own, replica_load
 from generator.planning.defaults import BatchLimits
-from generator.planning.drafts.report import with_draft_of
+from generator.planning.drafts.loaded import with_draft_of
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.memory import budget as budgets

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.plan import Decision
 from generator.models.release import release_key
-from generator.planning.drafts.report import draft_advice
+from generator.planning.drafts.advice import draft_advice
 from generator.planning.serving.pooling import pooling_advisories
 from generator.presenting.text import plural
 
