@@ -53,5 +53,7 @@ class UpdateSummary(Value):
     """Managed files whose edits by hand survived; None where nobody compared."""
     left: tuple[str, ...] = ()
     """Managed files that the update left alone, because git ignores them or they are binary."""
+    meanwhile: tuple[str, ...] = ()
+    """Files that somebody saved while the update ran: they are as they were saved, and conflicts now."""
     dry_run: bool = False
     """True where all of it happened in a copy, and the deployment is as it was."""

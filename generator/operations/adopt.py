@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from generator.catalogue.engines import engine
-from generator.errors import ConflictError, RenderError, RequestError
-from generator.operations import journal
-from generator.operations.scratch import bring_back, save, worktree
+from generator.errors import RenderError, RequestError
+from generator.operations.scratch import save, worktree
 from generator.operations.settle import settle
-from generator.operations.update import UpdateReport, update
+from generator.operations.transaction import begin, started
+from generator.operations.update import UpdateReport, brought, planned_in, unless_conflicts
 from generator.rendering import repository, store
 from generator.rendering.answers import read
 from generator.rendering.git import git, isolated
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,30 +38,24 @@ def adopt(root: Path, *, offline: bool = False, packaged: Path = store.PACKAGED)
         ConflictError: the edit and the new plan meet on the same lines.
     """
     place = root.expanduser().absolute()
-    with isolated():
-        before = read(place)
-        _refuse_unready(place)
-        stated = edited_arguments(place, before.plan.serve, engine(str(before.values.get("vllm") or "")))
-        overrides = {**(before.values.get("overrides") or {}), **stated}
-        with worktree(place, "HEAD") as scratch:
-            shutil.copy2(place / SERVE, scratch / SERVE)
-            save(scratch, "edit of serve.yaml")
-            try:
-                report = update(scratch, {"overrides": overrides}, offline=offline, packaged=packaged)
-            except ConflictError as conflict:
-                report = conflict.report
+    with isolated(), workspace():
+        read(place)
+        with begin(place, "adopt") as taken:
+            before = read(place)
+            _refuse_unready(place)
+            stated = edited_arguments(place, before.plan.serve, engine(str(before.values.get("vllm") or "")))
+            overrides = {**(before.values.get("overrides") or {}), **stated}
+            with worktree(place, taken.head) as scratch:
+                shutil.copy2(place / SERVE, scratch / SERVE)
+                save(scratch, "edit of serve.yaml")
+                start = started(place, scratch, repository.left_alone(place))
+                report = planned_in(scratch, {"overrides": overrides}, start=start, offline=offline, packaged=packaged)
                 planned = read(scratch).plan.serve
                 settle(scratch, SERVE, lambda _, merged: bool(yaml.safe_load(merged.read_bytes()) == planned))
-            found = report.files
-            bring_back(scratch, place, (*found.added, *found.changed, *found.deleted, *found.conflicts))
-        report = report.model_copy(update={"path": place, "files": repository.changes(place)})
-        journal.note(place, report.files)
-    if report.files.conflicts:
-        names = ", ".join(report.files.conflicts)
-        raise ConflictError(
-            f"conflicts in {names}: resolve and commit them", files=report.files.conflicts, report=report
-        )
-    return report
+                report = report.model_copy(update={"files": repository.changes(scratch)})
+                report = brought(taken, scratch, start, report, stage=True)
+        report = report.model_copy(update={"files": repository.changes(place)})
+    return unless_conflicts(report)
 
 
 def edited_arguments(place: Path, planned: Mapping[str, Any], release: Engine) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from generator import recording, workflow
@@ -11,12 +10,15 @@ from generator.errors import RequestError, SourceError
 from generator.models.plan import Plan
 from generator.models.value import Value
 from generator.operations.anchoring import anchored
-from generator.rendering import copier_driver, repository, store
+from generator.rendering import copier_driver, driving, repository, store
 from generator.rendering.answers import checked_naming
 from generator.rendering.git import isolated
+from generator.rendering.template import opened
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.request import Request
@@ -77,8 +79,8 @@ def generate(
         proof = workflow.prove(wanted, known)
     recording.refuse_unfit(proof.plan)
     answers = wanted.model_dump(mode="json") | {recording.FACTS: recording.facts_answer(wanted, proof.facts)} | naming
-    with isolated(), recording.proven(proof), _scratch(place) as scratch:
-        made = Path(scratch) / "made" / place.name
+    with isolated(), workspace(), recording.proven(proof), _scratch(place) as scratch:
+        made = scratch / "made" / place.name
         used = _render(made, answers, template, packaged, checkout)
         files = tuple(sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()))
         title = f"Deploy {wanted.model} on {wanted.gpus * wanted.nodes} x {wanted.gpu}"
@@ -110,13 +112,9 @@ def _vacant(destination: Path) -> Path:
     return place
 
 
-def _scratch(place: Path) -> TemporaryDirectory[str]:
+def _scratch(place: Path) -> AbstractContextManager[Path]:
     """A directory in the nearest existing one of the destination: a move from there stays on one file system."""
-    near = next(folder for folder in (place, *place.parents) if folder.is_dir())
-    try:
-        return TemporaryDirectory(prefix=".vllm-wizard-", dir=near)
-    except OSError as error:
-        raise SourceError(f"{near} cannot be written: {error.strerror}; name another directory") from error
+    return workspace(next(folder for folder in (place, *place.parents) if folder.is_dir()))
 
 
 def _render(made: Path, answers: dict[str, object], template: str | None, packaged: Path, checkout: Path) -> str:
@@ -125,10 +123,10 @@ def _render(made: Path, answers: dict[str, object], template: str | None, packag
         source = store.copy_worktree(checkout, made.parents[1])
         copier_driver.copy(source, made, answers, ref=None)
         return template
-    source = store.ensure(packaged)
     ref = template or store.newest(str(packaged))
-    store.refuse_untrusted(source, frozenset({ref}), packaged)
-    copier_driver.copy(source, made, answers, ref=ref)
+    with opened(store.STORE, packaged) as history:
+        history.refuse_untrusted(frozenset({ref}))
+        driving.copy(history, made, answers, ref=ref)
     return ref
 
 

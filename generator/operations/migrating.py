@@ -11,12 +11,12 @@ from generator.models.migration import MigrationNote
 from generator.models.value import Value
 from generator.planning.migration import migrate
 from generator.presenting import overlays
-from generator.rendering import pristine, repository, store
+from generator.rendering import pristine, store
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from generator.models.migration import Mention
@@ -92,7 +92,9 @@ class Edits(Value):
     """Ignored by git, or binary: no update touches them."""
 
 
-def edits(place: Path, answers: Answers, *, render: bool, packaged: Path = store.PACKAGED) -> Edits | None:
+def edits(
+    place: Path, answers: Answers, *, render: bool, left: Iterable[str], packaged: Path = store.PACKAGED
+) -> Edits | None:
     """Managed files at `place` that were edited by hand; None where it would take a rendering and none is wanted."""
     if answers.source != store.STORE and not render:
         return None
@@ -105,7 +107,7 @@ def edits(place: Path, answers: Answers, *, render: bool, packaged: Path = store
         return None
     held = {name: place / name for name in files if (place / name).is_file()}
     other = [name for name, path in held.items() if pristine.digest(path.read_bytes()) != files[name]]
-    alone = repository.left_alone(place)
+    alone = frozenset(left)
     folders = tuple(name for name in alone if name.endswith("/"))
-    left = tuple(name for name in held if name in alone or name.startswith(folders))
-    return Edits(merged=tuple(name for name in other if name not in left), left=left)
+    untouched = tuple(name for name in files if name in alone or name.startswith(folders))
+    return Edits(merged=tuple(name for name in other if name not in untouched), left=untouched)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import ConflictError
@@ -11,9 +9,11 @@ from generator.operations.update import UpdateReport, update
 from generator.rendering import repository
 from generator.rendering.answers import read
 from generator.rendering.git import git, isolated
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 def preview(root: Path, changes: Mapping[str, Any] | None = None, **options: Any) -> UpdateReport:
@@ -23,11 +23,11 @@ def preview(root: Path, changes: Mapping[str, Any] | None = None, **options: Any
         GeneratorError: what `update` would raise; a ConflictError carries the report.
     """
     place = root.expanduser().absolute()
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+    with workspace() as scratch:
         with isolated():
             read(place)
             repository.refuse_unready(place)
-            copied = _copy(place, Path(scratch))
+            copied = _copy(place, scratch)
         try:
             return _of(update(copied, changes, **options), place)
         except ConflictError as conflict:

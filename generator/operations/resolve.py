@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 from packaging.version import Version
 
-from generator.errors import ConflictError, RenderError, RequestError
-from generator.operations import journal
-from generator.operations.scratch import IDENTITY, bring_back, save, worktree
-from generator.operations.update import UpdateReport, update
+from generator.errors import RenderError, RequestError
+from generator.models.update import Changes
+from generator.operations.scratch import IDENTITY, save, worktree
+from generator.operations.transaction import Start, begin
+from generator.operations.transaction.files import content, mark
+from generator.operations.update import UpdateReport, brought, planned_in, unless_conflicts
 from generator.rendering import pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, Answers, of, read
 from generator.rendering.git import git, isolated
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from generator.operations.transaction import Transaction
 
 _THEIRS = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
 _BY_KEY = ("overrides", "measured")
@@ -55,27 +59,39 @@ def resolve(
         ConflictError: edits of both sides, or an edit and the new plan, meet on the same lines.
     """
     place = root.expanduser().absolute()
-    with isolated():
+    with isolated(), workspace():
         read(place)
-        merge = _merge(place)
-        ours, theirs, base = (_answers(place, commit) for commit in (merge.ours, merge.theirs, merge.base))
-        changes = their_changes(base, ours, theirs, choices or {})
-        managed = sorted(_managed(ours, packaged) | _managed(theirs, packaged))
-        _refuse_handmade(place, merge, managed)
-        ref = max(ours.template, theirs.template, key=Version)
-        options = {"ref": ref if ref != ours.template else None, "offline": offline, "progress": progress}
-        with worktree(place, merge.ours) as scratch:
-            report = _updated(scratch, changes, {**options, "compare": compare, "packaged": packaged})
-            names = sorted({*managed, *_named(report)} - {ANSWERS_FILE})
-            _apply_their_edits(scratch, merge, theirs, names, packaged)
-            bring_back(scratch, place, (*names, ANSWERS_FILE))
-        files = repository.changes(place)
-        report = report.model_copy(update={"path": place, "files": files})
-        journal.forget(place)
-    if files.conflicts:
-        words = f"conflicts in {', '.join(files.conflicts)}: resolve and commit them"
-        raise ConflictError(words, files=files.conflicts, report=report)
-    return report
+        with begin(place, "update --resolve") as taken:
+            report = _resolved(
+                taken, choices or {}, {"offline": offline, "progress": progress, "compare": compare}, packaged
+            )
+    return unless_conflicts(report)
+
+
+def _resolved(taken: Transaction, choices: Mapping[str, Any], options: dict[str, Any], packaged: Path) -> UpdateReport:
+    """The report of a merge that was planned again, its files brought home."""
+    place = taken.place
+    merge = _merge(place)
+    ours, theirs, base = (_answers(place, commit) for commit in (merge.ours, merge.theirs, merge.base))
+    changes = their_changes(base, ours, theirs, choices)
+    managed = sorted(_managed(ours, packaged) | _managed(theirs, packaged))
+    _refuse_handmade(place, merge, managed)
+    ref = max(ours.template, theirs.template, key=Version)
+    options["ref"] = ref if ref != ours.template else None
+    start = Start(marks=_marks(place), left=frozenset(repository.left_alone(place)))
+    with worktree(place, merge.ours) as scratch:
+        report = planned_in(scratch, changes, start=start, packaged=packaged, **options)
+        names = sorted({*managed, *_named(report)} - {ANSWERS_FILE})
+        _apply_their_edits(scratch, merge, theirs, names, packaged)
+        report = report.model_copy(update={"files": Changes(changed=(*names, ANSWERS_FILE))})
+        report = brought(taken, scratch, start, report, stage=True)
+    return report.model_copy(update={"files": repository.changes(place)})
+
+
+def _marks(place: Path) -> dict[str, str | None]:
+    """What lies at the name of every file that git has, or has in conflict."""
+    names = git("ls-files", "-z", "--", ".", at=place).split("\0")[:-1]
+    return {name: mark(place / name) for name in dict.fromkeys(names)}
 
 
 def their_changes(base: Answers, ours: Answers, theirs: Answers, choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,17 +190,9 @@ def _refuse_handmade(place: Path, merge: Merge, managed: list[str]) -> None:
         unmerged = git("ls-files", "--unmerged", "-z", "--", ".", at=scratch).split("\0")
         conflicts = {entry.partition("\t")[2] for entry in unmerged}
         clean = [name for name in managed if name not in conflicts]
-        changed = [name for name in clean if journal.digest(place / name) != journal.digest(scratch / name)]
+        changed = [name for name in clean if content(mark(place / name)) != content(mark(scratch / name))]
     if changed:
         raise RenderError(f"{', '.join(changed)} changed since the merge: `git checkout --merge` them first")
-
-
-def _updated(scratch: Path, changes: dict[str, Any], options: dict[str, Any]) -> UpdateReport:
-    try:
-        return update(scratch, changes, **options)
-    except ConflictError as conflict:
-        report: UpdateReport = conflict.report
-        return report
 
 
 def _named(report: UpdateReport) -> tuple[str, ...]:
@@ -198,8 +206,8 @@ def _apply_their_edits(scratch: Path, merge: Merge, theirs: Answers, names: list
     The common ancestor is what the template renders for the other side's answers, so that only edits count.
     """
     planned = save(scratch, "planned again")
-    with TemporaryDirectory(prefix="vllm-wizard-") as folder:
-        made = Path(folder) / "made"
+    with workspace() as folder:
+        made = folder / "made"
         pristine.render(theirs, made, packaged)
         for name in names:
             _put(scratch / name, made / name)

@@ -5,29 +5,51 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from generator.rendering.git import git
+from generator.rendering.workspace import PREFIX, is_dead, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 IDENTITY = ("-c", "user.name=vllm-wizard", "-c", "user.email=vllm-wizard@localhost", "-c", "commit.gpgSign=false")
+_RULES = (".gitattributes", ".gitignore")
+_NO_DOWNLOADS = {"GIT_LFS_SKIP_SMUDGE": "1"}
 
 
 @contextmanager
 def worktree(place: Path, commit: str) -> Iterator[Path]:
-    """The deployment of `place` as of `commit`, in a working tree that is gone afterwards; no branch moves."""
+    """The deployment of `place` as of `commit`, in a working tree that is gone afterwards; no branch moves.
+
+    Of a larger repository nothing else is checked out but the rules above the deployment's directory.
+    """
     prefix = git("rev-parse", "--show-prefix", at=place).rstrip("\n")
-    with TemporaryDirectory(prefix="vllm-wizard-") as folder:
-        tree = Path(folder) / "tree"
-        git("worktree", "add", "--quiet", "--detach", str(tree), commit, at=place)
+    with workspace() as folder:
+        tree = folder / "tree"
+        part = ("--no-checkout",) if prefix else ()
+        git("worktree", "add", "--quiet", "--detach", *part, str(tree), commit, at=place, env=_NO_DOWNLOADS)
         try:
+            if prefix:
+                _check_out(tree, prefix)
             yield tree / prefix
         finally:
-            git("worktree", "remove", "--force", str(tree), at=place, accept=(0, 128))
-            git("worktree", "prune", at=place)
+            git("worktree", "remove", "--force", "--force", str(tree), at=place, accept=(0, 128))
+            shutil.rmtree(tree, ignore_errors=True)
+            clear(place)
+
+
+def clear(place: Path) -> None:
+    """Forget the scratch trees of dead processes; a linked working tree of the user's is none, also if it is away."""
+    common = place / git("rev-parse", "--git-common-dir", at=place).rstrip("\n")
+    for note in (common / "worktrees").glob("*/gitdir"):
+        try:
+            tree = Path(note.read_text(encoding="utf-8").strip()).parent
+        except (OSError, UnicodeDecodeError):
+            continue
+        if tree.name == "tree" and tree.parent.name.startswith(PREFIX) and is_dead(tree.parent):
+            shutil.rmtree(tree.parent, ignore_errors=True)
+            shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def save(place: Path, message: str) -> str:
@@ -37,25 +59,11 @@ def save(place: Path, message: str) -> str:
     return git("rev-parse", "HEAD", at=place).strip()
 
 
-def bring_back(scratch: Path, place: Path, names: Iterable[str]) -> None:
-    """Make `names` in `place`, working tree and index, what they are in `scratch`; conflicts stay conflicts."""
-    for name in names:
-        source, target = scratch / name, place / name
-        if source.is_file() or source.is_symlink():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
-        else:
-            target.unlink(missing_ok=True)
-        _bring_stages(scratch, place, name)
-
-
-def _bring_stages(scratch: Path, place: Path, name: str) -> None:
-    """The index entries of one file: three stages where it is in conflict."""
-    listing = git("ls-files", "--unmerged", "--full-name", "-z", "--", name, at=scratch).split("\0")[:-1]
-    full = git("rev-parse", "--show-prefix", at=place).rstrip("\n") + name
-    git("update-index", "--force-remove", "--", name, at=place)
-    if listing:
-        entries = "".join(f"{line.partition(chr(9))[0]}\t{full}\0" for line in listing)
-        git("update-index", "-z", "--index-info", at=place, stdin=entries)
-    elif (place / name).exists():
-        git("add", "--force", "--", name, at=place)
+def _check_out(tree: Path, prefix: str) -> None:
+    """Fill the index, and the one directory with the rules of those above it."""
+    git("read-tree", "HEAD", at=tree)
+    above = [folder / name for folder in Path(prefix).parents for name in _RULES]
+    names = git("--literal-pathspecs", "ls-files", "-z", "--", *map(str, above), at=tree)
+    git("checkout-index", "--index", "--quiet", "-z", "--stdin", at=tree, stdin=names, env=_NO_DOWNLOADS)
+    (tree / prefix).mkdir(parents=True, exist_ok=True)
+    git("checkout-index", "--index", "--quiet", "--all", at=tree / prefix, env=_NO_DOWNLOADS)

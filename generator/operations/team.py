@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.update import Changes
 from generator.models.value import Value
-from generator.rendering import repository, store, trust
+from generator.operations.scratch import worktree
+from generator.operations.transaction import begin, started
+from generator.rendering import driving, repository, store, trust
 from generator.rendering.answers import ANSWERS_FILE, read
 from generator.rendering.git import git, isolated
+from generator.rendering.template import opened
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from generator.rendering.answers import Answers
+    from generator.rendering.template import Template
 
 EMBEDDED = "embedded"
-_SOURCE = re.compile(r"^_src_path: .*$", re.MULTILINE)
 
 
 class Moved(Value):
@@ -41,8 +44,7 @@ def publish(url: str, packaged: Path = store.PACKAGED, *, atomic: bool = True) -
     Raises:
         RenderError: git refused; nothing landed.
     """
-    with isolated(), TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        folder = Path(scratch)
+    with isolated(), workspace() as folder:
         git("clone", "--quiet", "--bare", "--", str(packaged), "history.git", at=folder)
         way = "--atomic" if atomic else "--no-atomic"
         git("push", "--quiet", way, "--tags", "--", _address(url), "main", at=folder / "history.git")
@@ -59,15 +61,18 @@ def use(root: Path, source: str, packaged: Path = store.PACKAGED) -> Moved:
         RenderError: the repository is not ready, or the source cannot be read.
     """
     place = root.expanduser().absolute()
-    with isolated():
-        before = read(place)
-        repository.refuse_unready(place)
-        after = store.ensure(packaged) if source == EMBEDDED else _address(source)
-        _refuse_other_history(before, after)
-        store.refuse_untrusted(after, frozenset({before.template}), packaged)
-        answers = place / ANSWERS_FILE
-        text = answers.read_text(encoding="utf-8")
-        answers.write_text(_SOURCE.sub(lambda _: f"_src_path: {after}", text, count=1), encoding="utf-8")
+    with isolated(), workspace():
+        read(place)
+        with begin(place, "template use") as taken:
+            before = read(place)
+            repository.refuse_unready(place)
+            after = store.STORE if source == EMBEDDED else _address(source)
+            with opened(after, packaged) as template, worktree(place, taken.head) as scratch:
+                _refuse_other_history(before, template)
+                template.refuse_untrusted(frozenset({before.template}))
+                start = started(place, scratch, repository.left_alone(place))
+                driving.write_source(scratch, after)
+                taken.bring(scratch, Changes(changed=(ANSWERS_FILE,)), start)
     return Moved(path=place, before=before.source, after=after, template=before.template)
 
 
@@ -77,15 +82,12 @@ def difference(first: str, second: str, packaged: Path = store.PACKAGED) -> str:
     Raises:
         RequestError: there is no such release.
     """
-    with isolated(), TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        source = store.ensure(packaged)
-        known = store.tags(source)
+    with isolated(), opened(store.STORE, packaged) as template:
         for version in (first, second):
-            if version not in known:
-                raise RequestError(f"there is no template {version}; there are {', '.join(sorted(known))}")
-        location = str(Path(source).expanduser())
-        git("clone", "--quiet", "--bare", "--", location, "history.git", at=Path(scratch))
-        return git("diff", first, second, "--", trust.CONFIG, "templates", at=Path(scratch) / "history.git")
+            if version not in template.tags:
+                raise RequestError(f"there is no template {version}; there are {', '.join(sorted(template.tags))}")
+        commits = (template.tags[first], template.tags[second])
+        return git("diff", *commits, "--", trust.CONFIG, "templates", at=template.place)
 
 
 def _address(source: str) -> str:
@@ -94,9 +96,9 @@ def _address(source: str) -> str:
     return str(place.resolve()) if place.exists() else source
 
 
-def _refuse_other_history(before: Answers, after: str) -> None:
+def _refuse_other_history(before: Answers, template: Template) -> None:
     """Return only where the new source means by the pinned version what the deployment was made from."""
-    version, there = before.template, store.tags(after)
+    version, there, after = before.template, template.tags, template.source
     if version not in there:
         raise RequestError(_lacking(version, after, there))
     ours = before.commit or store.tags(before.source).get(version)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from generator.errors import RenderError, RequestError
+from generator.errors import ConflictError, RenderError, RequestError
 from generator.models.value import Value
-from generator.operations import journal
+from generator.operations import transaction
+from generator.operations.scratch import worktree
+from generator.operations.transaction import journal
+from generator.operations.transaction.files import mark
 from generator.rendering import repository
 from generator.rendering.answers import ANSWERS_FILE, read
 from generator.rendering.git import git, isolated
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from generator.operations.journal import Entry
+    from generator.operations.transaction import Transaction
+    from generator.operations.transaction.journal import Entry
 
 
 class Undone(Value):
@@ -24,6 +28,10 @@ class Undone(Value):
     commit: str | None
     """The commit that was taken back, its reverse left uncommitted; None for an update that was not committed."""
     files: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    """Files that somebody wrote since: as they are."""
+    interrupted: bool = False
+    """True where the update had died before its end."""
 
 
 def undo(root: Path) -> Undone:
@@ -37,34 +45,55 @@ def undo(root: Path) -> Undone:
         RenderError: files were edited since, or later commits build on it: nothing was changed.
     """
     place = root.expanduser().absolute()
-    with isolated():
-        if not (place / ANSWERS_FILE).exists():
+    with isolated(), workspace():
+        if not (place / ANSWERS_FILE).exists() and not transaction.is_interrupted(place):
             read(place)
-        entry = journal.last(place)
-        dirty = repository.changes(place)
-        if entry is not None and {*entry.files} & {*dirty.added, *dirty.changed, *dirty.deleted, *dirty.conflicts}:
-            return _restored(place, entry)
-        if dirty.any:
-            raise RenderError("the tree has changes that no update made: commit or stash them first")
-        return _reversed(place)
+        with transaction.begin(place, "update --undo") as taken:
+            if taken.recovered is not None:
+                return Undone(
+                    path=place, commit=None, files=taken.recovered.files, kept=taken.recovered.kept, interrupted=True
+                )
+            entry = journal.last(place)
+            dirty = repository.changes(place)
+            named = {*dirty.added, *dirty.changed, *dirty.deleted, *dirty.conflicts}
+            if entry is not None and entry.head == taken.head and {*entry.names} & named:
+                return _restored(place, entry)
+            if dirty.any:
+                raise RenderError("the tree has changes that no update made: commit or stash them first")
+            return _reversed(taken)
+
+
+def resume(root: Path) -> Undone:
+    """Finish the update at `root` that died while it wrote; what somebody wrote since stays, as a conflict.
+
+    Raises:
+        RequestError: no update died there.
+        ConflictError: somebody wrote to its files since.
+    """
+    place = root.expanduser().absolute()
+    with isolated(), workspace():
+        done = transaction.resume(place)
+    if done is None:
+        raise RequestError(f"no update died in {place}: there is nothing to continue")
+    if done.kept:
+        names = ", ".join(done.kept)
+        raise ConflictError(f"{names} changed since the update began: resolve and commit them", files=done.kept)
+    return Undone(path=place, commit=None, files=done.files, interrupted=True)
 
 
 def _restored(place: Path, entry: Entry) -> Undone:
-    edited = tuple(name for name, digest in entry.files.items() if journal.digest(place / name) != digest)
+    edited = tuple(name for name in entry.names if mark(place / name) != entry.after[name])
     if edited:
-        raise RenderError(f"{', '.join(edited)} changed since the update: nothing was undone; `git restore` them first")
-    held = set(git("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", ".", at=place).split("\0"))
-    back = [name for name in entry.files if name in held]
-    if back:
-        git("restore", "--source=HEAD", "--staged", "--worktree", "--", *back, at=place)
-    for name in entry.files.keys() - held:
-        git("rm", "--quiet", "--cached", "--force", "--ignore-unmatch", "--", name, at=place)
-        repository.remove(place / name, place)
-    journal.forget(place)
-    return Undone(path=place, commit=None, files=tuple(sorted(entry.files)))
+        raise RenderError(
+            f"{', '.join(edited)} changed since the update: nothing was undone; commit what you keep, or save a copy of"
+            " it elsewhere and `git restore` the file"
+        )
+    transaction.undo(place, entry)
+    return Undone(path=place, commit=None, files=tuple(sorted(entry.names)))
 
 
-def _reversed(place: Path) -> Undone:
+def _reversed(taken: Transaction) -> Undone:
+    place = taken.place
     commit = git("log", "-1", "--format=%H", "--", ANSWERS_FILE, at=place).strip()
     parents = git("rev-parse", f"{commit}^@", at=place).split()
     if len(parents) != 1 or not git("ls-tree", parents[0], "--", ANSWERS_FILE, at=place):
@@ -74,13 +103,22 @@ def _reversed(place: Path) -> Undone:
         )
     prefix = git("rev-parse", "--show-prefix", at=place).rstrip("\n")
     words = ("apply", "--reverse", "--index", *((f"--directory={prefix}",) if prefix else ()))
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        patch = str(Path(scratch) / "update.patch")
+    with worktree(place, taken.head) as scratch, workspace() as folder:
+        start = transaction.started(place, scratch, repository.left_alone(place))
+        patch = str(folder / "update.patch")
         git("diff", "--binary", "--relative", f"--output={patch}", parents[0], commit, "--", ".", at=place)
         try:
-            git(*words, "--check", patch, at=place)
+            git(*words, patch, at=scratch)
         except RenderError as error:
             raise RenderError(f"later commits build on the update in {commit[:12]}: nothing was undone") from error
-        git(*words, patch, at=place)
-    names = git("diff", "--name-only", "--relative", "-z", parents[0], commit, "--", ".", at=place)
-    return Undone(path=place, commit=commit, files=tuple(names.split("\0")[:-1]))
+        found = repository.changes(scratch)
+        left = tuple(name for name in (*found.added, *found.changed, *found.deleted) if start.is_left(name))
+        if left:
+            raise RenderError(f"{', '.join(left)} has edits that git does not show: nothing was undone")
+        files = taken.bring(scratch, found, start, stage=True)
+    return Undone(
+        path=place,
+        commit=commit,
+        files=tuple(sorted((*files.added, *files.changed, *files.deleted))),
+        kept=files.conflicts,
+    )

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path  # noqa: TC003 - pydantic reads it
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from generator import recording, workflow
 from generator.errors import ConflictError, RenderError, RequestError
 from generator.models.update import Change, UpdateSummary
-from generator.operations import journal
 from generator.operations.anchoring import anchored
 from generator.operations.handmade import explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
+from generator.operations.scratch import worktree
 from generator.operations.settle import settle_profile
-from generator.rendering import copier_driver, pristine, repository, store
+from generator.operations.transaction import begin, started
+from generator.rendering import driving, pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, INPUTS, Answers, checked_naming, read
 from generator.rendering.git import isolated
+from generator.rendering.template import opened
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from generator.operations.transaction import Start, Transaction
+    from generator.rendering.template import Template
 
 _ABSENT = None
 
@@ -29,6 +36,8 @@ class UpdateReport(UpdateSummary):
     """What an update did to a deployment; the changes are in its tree, not committed."""
 
     path: Path
+    recovered: tuple[str, ...] = ()
+    """Files of an earlier update that had died, taken back before this one."""
 
 
 def update(
@@ -56,38 +65,82 @@ def update(
         ConflictError: the user's edits and the new plan meet on the same lines; carries files and report.
     """
     place = root.expanduser().absolute()
-    with isolated():
-        before = read(place)
-        repository.refuse_unready(place)
-        with explained(place, before):
-            named = anchored(changes or {}, str(before.values.get("source") or "auto"))
-            moved = carried(before, named, keep_defaults=keep_defaults)
-            data = _changed(before, moved.changes, offline=offline, progress=progress)
-            target = _target(before, packaged, upgrade=upgrade, ref=ref)
-            edited = edits(place, before, render=compare, packaged=packaged)
-            with _or_restored(place):
-                copier_driver.update(place, data, source=before.source, ref=target, keep=_kept(place))
-                after = read_updated(place, before)
-                _refuse_drift(before, after, data)
-                settle_profile(place)
-                repository.keep_dropped(place, _edited_and_dropped(place, before, packaged))
-                report = _report(place, before, after, moved, edited)
-        journal.note(place, report.files)
+    options: dict[str, Any] = {
+        "upgrade": upgrade,
+        "ref": ref,
+        "offline": offline,
+        "progress": progress,
+        "compare": compare,
+    }
+    with isolated(), workspace():
+        read(place)
+        with begin(place, "update") as taken:
+            repository.refuse_unready(place)
+            with worktree(place, taken.head) as scratch:
+                start = started(place, scratch, repository.left_alone(place))
+                report = planned_in(
+                    scratch, changes, start=start, keep_defaults=keep_defaults, packaged=packaged, **options
+                )
+                report = brought(taken, scratch, start, report)
+    return unless_conflicts(report)
+
+
+def planned_in(
+    scratch: Path,
+    changes: Mapping[str, Any] | None,
+    *,
+    start: Start,
+    upgrade: bool = False,
+    ref: str | None = None,
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    keep_defaults: bool = False,
+    compare: bool = False,
+    packaged: Path = store.PACKAGED,
+) -> UpdateReport:
+    """Do what `update` does in a tree of our own, with its conflicts, and nothing to what `start` leaves alone.
+
+    Raises:
+        GeneratorError: as `update`, but for conflicts.
+    """
+    before = read(scratch)
+    with explained(scratch, before), opened(before.source, packaged) as template:
+        named = anchored(changes or {}, str(before.values.get("source") or "auto"))
+        moved = carried(before, named, keep_defaults=keep_defaults)
+        data = _changed(before, moved.changes, offline=offline, progress=progress)
+        target = _target(before, template, upgrade=upgrade, ref=ref)
+        edited = edits(scratch, before, render=compare, left=start.left, packaged=packaged)
+        driving.update(template, scratch, data, ref=target, pinned=before.template, keep=_kept(start.left))
+        after = read_updated(scratch, before)
+        _refuse_drift(before, after, data)
+        settle_profile(scratch)
+        repository.restore_owned(scratch, _owned(template, {before.template, target or before.template}))
+        repository.keep_dropped(scratch, _edited_and_dropped(scratch, before, template, packaged))
+        return _report(scratch, before, after, moved, edited)
+
+
+def brought(
+    taken: Transaction, scratch: Path, start: Start, report: UpdateReport, *, stage: bool = False
+) -> UpdateReport:
+    """The report of what was done in `scratch`, once its files are in the user's tree."""
+    files = taken.bring(scratch, report.files, start, stage=stage)
+    recovered = taken.recovered.files if taken.recovered else ()
+    return report.model_copy(
+        update={"path": taken.place, "files": files, "meanwhile": taken.kept, "recovered": recovered}
+    )
+
+
+def unless_conflicts(report: UpdateReport) -> UpdateReport:
+    """The report, unless conflicts are left.
+
+    Raises:
+        ConflictError: they are; it carries files and report.
+    """
     conflicts = report.files.conflicts
     if conflicts:
         names = ", ".join(conflicts)
         raise ConflictError(f"conflicts in {names}: resolve and commit them", files=conflicts, report=report)
     return report
-
-
-@contextmanager
-def _or_restored(place: Path) -> Iterator[None]:
-    """The tree as it was before, where what follows fails."""
-    try:
-        yield
-    except BaseException:
-        repository.restore(place)
-        raise
 
 
 def _changed(
@@ -106,16 +159,14 @@ def _changed(
     return data if facts is None else data | {recording.FACTS: facts}
 
 
-def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) -> str | None:
+def _target(before: Answers, template: Template, *, upgrade: bool, ref: str | None) -> str | None:
     """The version to move to, None for the pinned one; every version involved is known and harmless.
 
     Raises:
         RequestError: it is older than the pinned one, which Copier refuses too.
         RenderError: a version is unknown, was moved, or would run more than the planner.
     """
-    if before.source == store.STORE:
-        store.ensure(packaged)
-    target = ref or (store.newest(before.source) if upgrade else None)
+    target = ref or (template.newest if upgrade else None)
     if target and store.is_older(target, before.template):
         raise RequestError(
             f"template {target} is older than this deployment's {before.template}, and no update goes back: revert the "
@@ -123,23 +174,38 @@ def _target(before: Answers, packaged: Path, *, upgrade: bool, ref: str | None) 
             f"--profile profile.yaml --template {target} --output-dir NEW)"
         )
     refs = frozenset({before.template, target or before.template})
-    store.refuse_untrusted(before.source, refs, packaged, recorded={before.template: before.commit})
+    template.refuse_untrusted(refs, recorded={before.template: before.commit})
     return target
 
 
-def _kept(place: Path) -> tuple[str, ...]:
-    """Patterns of the files that Copier must leave alone; the answers are its own."""
-    return tuple(pattern for pattern in repository.untouchable(place) if ANSWERS_FILE not in pattern)
+def _kept(left: Iterable[str]) -> tuple[str, ...]:
+    """Patterns of the files that Copier must leave alone.
+
+    Raises:
+        RenderError: the answers are among them, which are Copier's own.
+    """
+    names = tuple(left)
+    if ANSWERS_FILE in names:
+        raise RenderError(
+            f"{ANSWERS_FILE} has edits that git does not show, or is no UTF-8 text: `git update-index"
+            f" --no-skip-worktree --no-assume-unchanged {ANSWERS_FILE}`, and restore it"
+        )
+    return repository.patterns(names)
 
 
-def _edited_and_dropped(place: Path, before: Answers, packaged: Path) -> tuple[str, ...]:
+def _owned(template: Template, refs: set[str]) -> tuple[str, ...]:
+    """Patterns of the files that these versions of the template make once and never again."""
+    configs = [yaml.safe_load(template.config(ref)) for ref in refs]
+    found = dict.fromkeys(str(one) for config in configs for one in config.get("_skip_if_exists") or ())
+    return tuple(found)
+
+
+def _edited_and_dropped(place: Path, before: Answers, template: Template, packaged: Path) -> tuple[str, ...]:
     """Files that the template no longer renders and that the user had edited: Copier deletes them without a word."""
     gone = repository.changes(place).deleted
     if not gone:
         return ()
-    rendered = pristine.managed(before, store.tags(before.source), packaged=packaged) or {}
-    if set(gone) - rendered.keys():
-        rendered = rendered | pristine.users_own(before, packaged)
+    rendered = pristine.managed(before, template.tags, packaged=packaged) or {}
     return tuple(name for name in gone if pristine.digest(repository.committed(place, name)) != rendered.get(name))
 
 

@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from yaml import YAMLError
 
 from generator.errors import GeneratorError, RenderError
+from generator.rendering import trust
 from generator.rendering.git import telling_line
 
 if TYPE_CHECKING:
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LEAKS = (ValueError, TypeError, OSError)
+_NEVER = (trust.GIT_PATTERN,)
+"""Paths that no template renders, whatever it names them."""
+
+
 def copy(source: str, destination: Path, data: Mapping[str, Any], *, ref: str | None) -> None:
     """Render the template at `ref` (None: a directory that is no repository) into a new directory.
 
-    The caller has made sure that the template runs nothing but this package's planner.
+    The caller has made sure that the template runs nothing but this package's planner; nothing is rendered into a
+    `.git`, whatever its paths turn out to be.
 
     Raises:
         GeneratorError: what the planner raised.
@@ -39,6 +46,7 @@ def copy(source: str, destination: Path, data: Mapping[str, Any], *, ref: str | 
             dict(data),
             vcs_ref=ref,
             settings=copier.Settings(trust=[source]),
+            exclude=_NEVER,
             defaults=True,
             quiet=True,
         )
@@ -65,6 +73,7 @@ def update(root: Path, data: Mapping[str, Any], *, source: str, ref: str | None,
             defaults=True,
             overwrite=True,
             conflict="inline",
+            exclude=_NEVER,
             skip_if_exists=keep,
             quiet=True,
         )
@@ -95,7 +104,9 @@ def _translated() -> Iterator[None]:
         raise
     except ProcessExecutionError as error:
         raise RenderError(f"git: {telling_line(str(error.stderr)) or 'failed'}") from error
-    except (CopierError, TemplateError, YAMLError, ValueError, TypeError, OSError) as error:
+    except (MemoryError, RecursionError, OverflowError) as error:
+        raise RenderError("the template asks for more memory, or depth, than there is") from error
+    except (CopierError, TemplateError, YAMLError, LookupError, ArithmeticError, AttributeError, *_LEAKS) as error:
         raise _planners(error) or RenderError(_one_line(error)) from error
     except AssertionError as error:  # Copier's own, where a directory stands in the place of a rendered file
         raise RenderError(_one_line(error.__context__ or error)) from error

@@ -25,8 +25,25 @@ _BENDS = frozenset(
 )  # fmt: skip
 """Variables that git exports to hooks or that change what it reads (`git rev-parse --local-env-vars`)."""
 _TELLING = ("! [", "fatal:", "error:")
+_SLOW_BYTES_PER_S, _SLOW_S = 1000, 30
+_LONGEST_S = 900
+"""No template takes a quarter of an hour, however slow the line."""
 _SETTINGS = {"status.showUntrackedFiles": "all", "core.hooksPath": os.devnull, "advice.detachedHead": "false"}
 """Without the first, Copier overwrites a conflicting edit; with a failing hook, it cannot even copy."""
+
+
+@contextmanager
+def fetching() -> Iterator[None]:
+    """An environment where git gives up a download that stalls, and reads no address as a command."""
+    before = dict(os.environ)
+    os.environ.setdefault("GIT_HTTP_LOW_SPEED_LIMIT", str(_SLOW_BYTES_PER_S))
+    os.environ.setdefault("GIT_HTTP_LOW_SPEED_TIME", str(_SLOW_S))
+    os.environ.setdefault("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextmanager
@@ -64,7 +81,10 @@ def git(
             errors="surrogateescape",
             env=os.environ | (env or {}),
             input=stdin,
+            timeout=_LONGEST_S,
         )
+    except subprocess.TimeoutExpired as error:
+        raise RenderError(f"git {_verb(arguments)}: no end after {_LONGEST_S // 60} minutes: try again") from error
     except FileNotFoundError as error:
         raise RenderError("git was not found: install git and run this again") from error
     if done.returncode not in accept:

@@ -7,8 +7,7 @@ here, and a test compares every release with Copier's own rendering; any other t
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,9 +18,11 @@ from generator.errors import RenderError
 from generator.rendering.answers import ANSWERS_FILE, LOADER
 from generator.rendering.git import git
 from generator.rendering.trust import CONFIG
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from generator.rendering.answers import Answers
 
@@ -34,10 +35,10 @@ def managed(answers: Answers, bundle: Path) -> dict[str, bytes]:
     Raises:
         RenderError: git or Jinja refused.
     """
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
+    with workspace() as scratch:
         words = ("clone", "--quiet", "--config", "core.autocrlf=false", "--branch", answers.template)
-        git(*words, "--", str(bundle), "template", at=Path(scratch))
-        root = Path(scratch) / "template"
+        git(*words, "--", str(bundle), "template", at=scratch)
+        root = scratch / "template"
         config: dict[str, Any] = yaml.load((root / CONFIG).read_bytes(), Loader=LOADER)  # noqa: S506 - both are safe
         folder = root / config["_subdirectory"]
         environment = _environment(root, config["_envops"])

@@ -6,18 +6,20 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import yaml
 
-from generator.rendering import store, trust
+from generator.rendering import driving, store
 from generator.rendering.git import isolated
+from generator.rendering.template import opened
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from generator.rendering.answers import Answers
+    from generator.rendering.template import Template
 
 _FORMAT = "1"
 
@@ -51,13 +53,19 @@ def render(answers: Answers, destination: Path, packaged: Path = store.PACKAGED)
     Raises:
         RenderError: Copier or git refused, or the template would run more than this package's planner.
     """
-    from generator.rendering import copier_driver  # noqa: PLC0415 - start-up time
+    with isolated(), opened(answers.source, packaged) as template:
+        render_of(template, answers, destination)
 
-    with isolated():
-        if answers.source == store.STORE:
-            store.ensure(packaged)
-        store.refuse_untrusted(answers.source, frozenset({answers.template}), packaged)
-        copier_driver.copy(answers.source, destination, answers.values, ref=answers.template)
+
+def render_of(template: Template, answers: Answers, destination: Path) -> str:
+    """Render an opened template as `render` does; the text of its copier.yml.
+
+    Raises:
+        RenderError: as `render`.
+    """
+    template.refuse_untrusted(frozenset({answers.template}))
+    driving.copy(template, destination, answers.values, ref=answers.template)
+    return template.config(answers.template)
 
 
 def users_own(answers: Answers, packaged: Path = store.PACKAGED) -> dict[str, str]:
@@ -89,10 +97,9 @@ def _by_copier(answers: Answers, packaged: Path, *, own: bool = False) -> dict[s
     """Files of a fresh copy: those that are the template's, or the user's own."""
     from generator.rendering import plain  # noqa: PLC0415 - start-up time
 
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        made = Path(scratch) / "made"
-        render(answers, made, packaged)
-        theirs = plain.users_own(yaml.safe_load(trust.config_at(answers.source, answers.template)))
+    with isolated(), workspace() as scratch, opened(answers.source, packaged) as template:
+        made = scratch / "made"
+        theirs = plain.users_own(yaml.safe_load(render_of(template, answers, made)))
         names = {path.relative_to(made).as_posix(): path for path in made.rglob("*") if path.is_file()}
         return {name: path.read_bytes() for name, path in names.items() if plain.matches(name, theirs) == own}
 

@@ -12,6 +12,7 @@ from generator.copier_ext import PlannerV1
 from generator.models.value import Value
 from generator.rendering import store, trust
 from generator.rendering.git import isolated
+from generator.rendering.template import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +56,8 @@ def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[
     if template == store.WORKTREE:
         text = (checkout / trust.CONFIG).read_text(encoding="utf-8")
     else:
-        with isolated():
-            source = store.ensure(packaged)
-            text = trust.config_at(source, template or store.newest(str(packaged)))
+        with isolated(), opened(store.STORE, packaged) as history:
+            text = history.config(template or store.newest(str(packaged)))
     config = yaml.safe_load(text)
     asked = ((name, spec) for name, spec in config.items() if not name.startswith("_") and _is_asked(spec))
     return tuple(_question(name, spec) for name, spec in asked)

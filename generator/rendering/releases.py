@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -14,9 +12,12 @@ from generator.errors import RenderError, RequestError
 from generator.models.value import Value
 from generator.rendering import store
 from generator.rendering.git import git
+from generator.rendering.template import opened
+from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "vllm-wizard",
@@ -44,8 +45,8 @@ def release(version: str, *, checkout: Path, bundle: Path, when: str, notes: str
     Raises:
         RequestError: the version is taken, malformed or not the newest; nothing changed; `when` is no day.
     """
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        history = Path(scratch) / "history"
+    with workspace() as scratch:
+        history = scratch / "history"
         taken = _open(bundle, history)
         _refuse_version(version, taken, recut=recut)
         if version in taken:
@@ -75,25 +76,23 @@ def release(version: str, *, checkout: Path, bundle: Path, when: str, notes: str
 
 def is_released(checkout: Path, bundle: Path) -> bool:
     """True where the checkout's template is, byte for byte, the newest release of the bundle."""
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        history = Path(scratch) / "history"
+    with workspace() as scratch:
+        history = scratch / "history"
         if not _open(bundle, history):
             return False
         _replace_tree(history, checkout)
         return not git("status", "--porcelain", at=history)
 
 
-def releases(source: str) -> tuple[Release, ...]:
+def releases(source: str, packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
     """Every release of a template source, oldest first.
 
     Raises:
         RenderError: the source cannot be read.
     """
     fields = "%(refname:short)%00%(objectname)%00%(committerdate:short)%00%(contents:body)"
-    with TemporaryDirectory(prefix="vllm-wizard-") as scratch:
-        location = str(Path(source).expanduser()) if source.startswith("~") else source
-        git("clone", "--quiet", "--bare", "--", location, "history.git", at=Path(scratch))
-        listing = git("for-each-ref", f"--format={fields}%00%00", "refs/tags", at=Path(scratch, "history.git"))
+    with opened(source, packaged) as template:
+        listing = git("for-each-ref", f"--format={fields}%00%00", "refs/tags", at=template.place)
     rows = (row.strip("\n").split("\0") for row in listing.split("\0\0\n") if row.strip("\n"))
     found = [Release(version=row[0], commit=row[1], date=row[2], notes=row[3].strip()) for row in rows]
     return tuple(sorted(found, key=lambda one: Version(one.version)))

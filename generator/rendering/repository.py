@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
 from generator.models.update import Changes
+from generator.rendering import plain
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}
@@ -28,14 +30,7 @@ def refuse_unready(root: Path) -> None:
     Raises:
         RenderError: it is not; says what to do first.
     """
-    try:
-        git("rev-parse", "--verify", "--quiet", "HEAD", at=root)
-    except RenderError as error:
-        if why := refusal(root):
-            raise RenderError(why) from error
-        raise RenderError(
-            f"{root} is no git repository with a commit: `git init && git add -A && git commit` there first"
-        ) from error
+    refuse_unborn(root)
     now = changes(root)
     if ANSWERS_FILE in now.conflicts:
         raise RenderError("two branches changed the answers: run `vllm-wizard update --resolve` and commit first")
@@ -48,6 +43,22 @@ def refuse_unready(root: Path) -> None:
     marked = git("grep", "-lIzE", "-e", _MARKERS, "--", ".", at=root, accept=(0, 1)).split("\0")[:-1]
     if marked:
         raise RenderError(f"conflict markers are committed in {_some(tuple(marked))}: resolve them first")
+
+
+def refuse_unborn(root: Path) -> None:
+    """Return only where git has a commit of the repository around `root`.
+
+    Raises:
+        RenderError: it has none, or does not read it.
+    """
+    try:
+        git("rev-parse", "--verify", "--quiet", "HEAD", at=root)
+    except RenderError as error:
+        if why := refusal(root):
+            raise RenderError(why) from error
+        raise RenderError(
+            f"{root} is no git repository with a commit: `git init && git add -A && git commit` there first"
+        ) from error
 
 
 def refusal(root: Path) -> str:
@@ -73,32 +84,36 @@ def changes(root: Path) -> Changes:
     return Changes(**{kind: tuple(sorted(names)) for kind, names in found.items()})
 
 
-def restore(root: Path) -> None:
-    """Bring `root` back to the last commit; for a tree that was clean before."""
-    added = (*changes(root).added, *changes(root).conflicts)
-    git("restore", "--source=HEAD", "--staged", "--worktree", "--", ".", at=root)
-    tracked = set(git("ls-files", "-z", "--", ".", at=root).split("\0"))
-    for name in added:
-        if name not in tracked:
-            remove(root / name, root)
+def restore_owned(root: Path, patterns: Iterable[str]) -> None:
+    """Bring back what an update of a tree of our own did to files that are the user's, and were there before."""
+    now, owned = changes(root), tuple(patterns)
+    names = [name for name in (*now.changed, *now.deleted, *now.conflicts) if plain.matches(name, owned)]
+    held = set(git("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", ".", at=root).split("\0")) if names else set()
+    back = [name for name in names if name in held]
+    if back:
+        git("--literal-pathspecs", "restore", "--source=HEAD", "--staged", "--worktree", "--", *back, at=root)
 
 
-def untouchable(root: Path) -> tuple[str, ...]:
-    """Files and directories under `root` that no update may write to, as .gitignore patterns for Copier."""
-    return tuple("{% raw %}/" + _SPECIAL.sub(r"\\\g<0>", name) + "{% endraw %}" for name in left_alone(root))
+def patterns(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of files and directories (with a slash) as .gitignore patterns for Copier."""
+    return tuple("{% raw %}/" + _SPECIAL.sub(r"\\\g<0>", name) + "{% endraw %}" for name in names)
 
 
 def left_alone(root: Path) -> tuple[str, ...]:
     """Names of what no update may write to under `root`, a directory's with a slash at its end.
 
-    Git cannot bring ignored ones back, and Copier cannot merge edits that made a file binary, UTF-16 included: it would
-    write over both without a word.
+    Git cannot bring ignored ones back, nor what it was told not to look at. Copier cannot merge a file that is binary,
+    UTF-16 included, or no UTF-8, and writes through a linked directory: all without a word.
     """
     words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
     ignored = git(*words, "--", ".", at=root).split("\0")[:-1]
     listed = (line.split("\t", 1) for line in git("ls-files", "--eol", "-z", "--", ".", at=root).split("\0")[:-1])
-    binary = [name for kind, name in listed if kind.startswith("i/-text") and _is_binary(root / name)]
-    return (*ignored, *binary)
+    texts = {name: kind.startswith("i/-text") for kind, name in listed}
+    unmerged = [name for name, binary in texts.items() if _is_unmergeable(root / name, binary=binary)]
+    flagged = [row[2:] for row in git("ls-files", "-v", "-z", "--", ".", at=root).split("\0")[:-1] if _is_flagged(row)]
+    hidden = [name for name in flagged if os.path.lexists(root / name)]
+    linked = [f"{name}/" for name in (*ignored, *texts) if (root / name).is_symlink() and (root / name).is_dir()]
+    return tuple(dict.fromkeys((*ignored, *unmerged, *hidden, *linked)))
 
 
 def keep_dropped(root: Path, names: Sequence[str]) -> None:
@@ -147,9 +162,23 @@ def remove(path: Path, root: Path) -> None:
         folder.rmdir()
 
 
-def _is_binary(path: Path) -> bool:
-    """As git's diff sees it (buffer_is_binary in xdiff-interface.c)."""
-    return path.is_file() and b"\0" in path.read_bytes()[:8000]
+def _is_flagged(row: str) -> bool:
+    """True where `git ls-files -v` says that git was told not to look at the file."""
+    return row[0] == "S" or row[0].islower()
+
+
+def _is_unmergeable(path: Path, *, binary: bool) -> bool:
+    """True for binary files as git's diff sees them (buffer_is_binary in xdiff-interface.c), and what is no UTF-8."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    if binary and b"\0" in content[:8000]:
+        return True
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _has_identity(root: Path) -> bool:

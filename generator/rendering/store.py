@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -11,10 +12,10 @@ from packaging.version import InvalidVersion, Version
 
 from generator.errors import RenderError, RequestError
 from generator.rendering import trust
-from generator.rendering.git import git
+from generator.rendering.git import fetching, git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 STORE = "~/.local/share/vllm-wizard/templates.bundle"
 """Recorded literally, so that a teammate's machine resolves it too; the shell's `~` and Copier's are one."""
@@ -37,9 +38,29 @@ def ensure(packaged: Path = PACKAGED) -> str:
         raise RenderError(
             f"template {moved[0]} in {STORE} is not the released one: move that file away and run this again"
         )
-    if not shipped.keys() <= held.keys() and held.keys() <= shipped.keys():
+    if held.keys() <= shipped.keys() and not _is_same(packaged, place):
         _place(packaged, place)
     return STORE
+
+
+def replace_damaged(packaged: Path = PACKAGED) -> bool:
+    """True where the store, which cannot be read, was not the package's own already, and is now.
+
+    A truncated bundle still lists its tags. Releases that only a newer vllm-wizard ships come back with its next run.
+
+    Raises:
+        RenderError: it cannot be written.
+    """
+    place = Path(STORE).expanduser()
+    if _is_same(packaged, place):
+        return False
+    _place(packaged, place)
+    return True
+
+
+def location(source: str) -> str:
+    """The address as git takes it."""
+    return str(Path(source).expanduser()) if source.startswith("~") else source.removeprefix("git+")
 
 
 def newest(source: str) -> str:
@@ -65,13 +86,14 @@ def tags(source: str) -> dict[str, str]:
     Raises:
         RenderError: the source cannot be read.
     """
-    place = Path(source).expanduser() if source.startswith("~") else Path(source)
+    place = Path(location(source))
     if place.suffix == ".bundle":
         if not place.is_file():
             raise RenderError(f"{source} does not exist: run `vllm-wizard template sync`")
         listing = git("bundle", "list-heads", str(place), at=Path("/"))
     else:
-        listing = git("ls-remote", "--tags", "--", source.removeprefix("git+"), at=Path("/"))
+        with fetching():
+            listing = git("ls-remote", "--tags", "--", location(source), at=Path("/"))
     heads = (line.split(maxsplit=1) for line in listing.splitlines())
     pairs = [(name.removeprefix("refs/tags/"), sha) for sha, name in heads if name.startswith("refs/tags/")]
     peeled = {name.removesuffix("^{}"): sha for name, sha in pairs if name.endswith("^{}")}
@@ -81,36 +103,6 @@ def tags(source: str) -> dict[str, str]:
 def moved(version: str, source: str, before: str, after: str) -> str:
     """What is wrong with a version that names another commit than it did."""
     return f"{version} of {source} was moved from commit {before[:12]} to {after[:12]}"
-
-
-def refuse_untrusted(
-    source: str, refs: frozenset[str], packaged: Path = PACKAGED, *, recorded: Mapping[str, str | None] | None = None
-) -> None:
-    """Return only where rendering these versions runs no code but this package's.
-
-    A version of the store whose commit is the one that this package ships needs no second look. A version in
-    `recorded` must still name that commit: an update starts from what the deployment was given.
-
-    Raises:
-        RenderError: a version is unknown, was moved, or would run more.
-    """
-    known = tags(source)
-    for version, commit in (recorded or {}).items():
-        if commit and known.get(version, commit) != commit:
-            raise RenderError(
-                f"template {moved(version, source, commit, known[version])}: put that tag back, and release the change"
-                " under a new version"
-            )
-    unknown = sorted(refs - known.keys())
-    if unknown and source == STORE:
-        raise RequestError(
-            f"template {unknown[0]} is not among {', '.join(sorted(known, key=order))}: run"
-            " `vllm-wizard template sync`, or install the vllm-wizard that brought it"
-        )
-    shipped = tags(str(packaged)) if source == STORE else {}
-    foreign = frozenset(ref for ref in refs if ref not in shipped or shipped[ref] != known[ref])
-    if foreign:
-        trust.refuse_foreign(source, foreign)
 
 
 def copy_worktree(checkout: Path, scratch: Path) -> str:
@@ -148,6 +140,14 @@ def _held(place: Path) -> dict[str, str]:
         return {}
 
 
+def _is_same(packaged: Path, place: Path) -> bool:
+    """True where the store holds the package's bundle, byte for byte."""
+    try:
+        return place.stat().st_size == packaged.stat().st_size and place.read_bytes() == packaged.read_bytes()
+    except OSError:
+        return False
+
+
 def _place(packaged: Path, place: Path) -> None:
     """Copy the bundle in one step, so that a reader meets the old or the new one."""
     try:
@@ -157,7 +157,8 @@ def _place(packaged: Path, place: Path) -> None:
         Path(copy.name).chmod(0o644)
         Path(copy.name).replace(place)
     except OSError as error:
-        raise RenderError(f"{STORE} cannot be written: {error.strerror}") from error
+        home = f" (HOME is {os.environ.get('HOME', 'not set')})"
+        raise RenderError(f"{STORE}{home} cannot be written: {error.strerror}") from error
 
 
 def is_older(tag: str, than: str) -> bool:
