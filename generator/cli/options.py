@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-import yaml
 from pydantic import ValidationError
 
 from generator.errors import RequestError
 from generator.models.question import PANELS
 from generator.models.request import ASKED, Request
-from generator.models.value import Value, problem
+from generator.models.value import Value, problem, shortened
+from generator.sources import plain_yaml
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def request_from(answers: dict[str, Any]) -> Request:
         return Request.model_validate({name: answers[name] for name in Request.model_fields if name in answers})
     except ValidationError as error:
         field, said = problem(error)
-        got = error.errors()[0]["input"]
-        raise RequestError(f"--{field.replace('_', '-')}: {said}, got {got!r}") from error
+        got = shortened(error.errors()[0]["input"])
+        raise RequestError(f"--{field.replace('_', '-')}: {said}, got {got}") from error
 
 
 def _parameters() -> Iterable[inspect.Parameter]:
@@ -149,6 +149,6 @@ def _assignment(word: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise RequestError(f"--set {word}: write KEY=VALUE, like --set max_num_seqs=64")
     try:
-        return _argument(key), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RequestError(f"--set {word}: the value is not valid YAML or JSON") from error
+        return _argument(key), plain_yaml.load(text.encode("utf-8", "surrogateescape"))
+    except plain_yaml.NotPlainError as error:
+        raise RequestError(f"--set {key[:40]}=...: the value is not plain YAML or JSON: {error.reason}") from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from generator.cli import console
+from generator.cli import console, recovery
 
 template = typer.Typer(help="The released templates, and a team's own remote of them.", no_args_is_help=True)
 
@@ -80,6 +80,7 @@ def use(
     """
     from generator.operations.team import use as move  # noqa: PLC0415 - start-up time
 
+    recovery.tell(directory)
     done = move(directory, source)
     console.out(f"template {done.template} comes from {done.after}\nbefore: {done.before}\nNext: git diff, then commit")
 

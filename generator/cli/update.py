@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from generator.cli import console, report
+from generator.cli import console, recovery, report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import APPLY_HELP, proposed
 from generator.errors import ConflictError, GeneratorError, RequestError, SourceError
@@ -37,6 +37,7 @@ def update(
     report_to: Annotated[Path | None, typer.Option("--report", help="Write the report there as Markdown.")] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Plan for the changes of both merged branches.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last update back.")] = False,
+    resume: Annotated[bool, typer.Option("--continue", help="Finish an update that died while it wrote.")] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
 ) -> None:
@@ -47,10 +48,9 @@ def update(
     for warning in stated.warnings:
         console.warn(warning)
     others = every or dry_run or replan or upgrade or bool(ref) or keep_defaults or bool(apply)
-    if (undo and (stated.answers or stated.dropped or others or resolve)) or (resolve and others):
-        raise RequestError(f"{'--undo' if undo else '--resolve'} stands alone: run the other update after it")
-    if undo:
-        _undo(directory)
+    _refuse_together(undo=undo, resume=resume, resolve=resolve, others=others, stated=stated)
+    if undo or resume:
+        _undo(directory, resume=resume)
         return
     if report_to is not None and not report_to.parent.is_dir():
         raise SourceError(f"{report_to} cannot be written: {report_to.parent} is no directory; nothing was changed")
@@ -63,6 +63,7 @@ def update(
         options |= {"upgrade": upgrade or bool(ref), "ref": ref or None, "keep_defaults": keep_defaults}
 
     def one(place: Path) -> UpdateReport:
+        recovery.tell(place)
         if resolve:
             from generator.operations.resolve import resolve as settle  # noqa: PLC0415 - start-up time
 
@@ -118,13 +119,27 @@ def _places(directory: Path, *, every: bool) -> tuple[Path, ...]:
     return deployments(directory) if every else (directory,)
 
 
-def _undo(directory: Path) -> None:
-    from generator.operations.undo import undo  # noqa: PLC0415 - start-up time
+def _refuse_together(*, undo: bool, resume: bool, resolve: bool, others: bool, stated: Stated) -> None:
+    """Return only where what stands alone does so."""
+    alone = [name for name, given in (("--undo", undo), ("--continue", resume), ("--resolve", resolve)) if given]
+    answers = bool(stated.answers or stated.dropped) and (undo or resume)
+    if len(alone) > 1 or (alone and (others or answers)):
+        raise RequestError(f"{alone[0]} stands alone: run the other update after it")
 
-    done = undo(directory)
-    console.show(f"{len(done.files)} files are as they were before the last update")
+
+def _undo(directory: Path, *, resume: bool) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    from generator.operations import undo  # noqa: PLC0415 - start-up time
+
+    done = undo.resume(directory) if resume else undo.undo(directory)
+    which = "an update that had died while it wrote" if done.interrupted else "the last update"
+    said = f"{which} is finished" if resume else f"are as they were before {which}"
+    console.show(f"{len(done.files)} files: {said}" if resume else f"{len(done.files)} files {said}")
     for name in done.files:
-        console.show(f"  {name}")
+        console.show(f"  {escape(name)}")
+    for name in done.kept:
+        console.warn(f"{name} was written since: it is as you left it")
     if done.commit is not None:
         console.show("\nNext: git diff --staged, then commit")
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+_SHOWN = 80
+
 
 class Value(BaseModel):
     """An immutable record; an unknown field is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
+
+
+def shortened(value: object) -> str:
+    """The value as an error may show it: a line of reasonable length."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def problem(error: ValidationError) -> tuple[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.value import Value
-from generator.operations.looks import CHECKS, DECIDES, Severity
+from generator.operations.look import Severity
+from generator.operations.looks import CHECKS, DECIDES
 
 if TYPE_CHECKING:
     from generator.operations.state import State

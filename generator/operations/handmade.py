@@ -10,8 +10,9 @@ import yaml
 
 from generator.errors import GeneratorError, RenderError, RequestError
 from generator.operations.state import State
-from generator.rendering.answers import ANSWERS_FILE, LOADER, Answers, of
+from generator.rendering.answers import ANSWERS_FILE, Answers, of
 from generator.rendering.git import git
+from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

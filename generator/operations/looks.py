@@ -6,105 +6,91 @@ A function yields nothing where all is well, and otherwise what stands in the pl
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from generator import __version__
 from generator.catalogue.engines import all_versions
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
+from generator.operations import tree_findings
+from generator.operations.look import Look, Severity, says, some
 from generator.presenting.text import plural
 from generator.rendering import repository, store
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from generator.models.plan import PlanRecord
     from generator.operations.state import State
 
-    Find = Callable[[State], Iterator[str]]
-
-Severity = Literal["error", "warning", "note"]
 _PROFILE, _SERVE = "profile.yaml", "serve.yaml"
-_SHOWN = 5
 _PRICE_DAYS = 180
 """Age at which a list price is no basis any more: providers changed theirs within half a year."""
 
 
-class Look(NamedTuple):
-    """One thing that `check` looks at, by the name that its finding bears."""
-
-    name: str
-    message: str
-    find: Find
-
-
-def _says(message: str) -> Callable[[Find], Look]:
-    return lambda find: Look(find.__name__.removeprefix("_"), message, find)
-
-
-@_says("This directory is in no git repository{}: `git init && git add -A && git commit`, so that updates can merge")
+@says("This directory is in no git repository{}: `git init && git add -A && git commit`, so that updates can merge")
 def _no_repository(state: State) -> Iterator[str]:
     if not (state.in_git or repository.refusal(state.place)):
         yield ""
 
 
-@_says("Updates cannot merge here: {}")
+@says("Updates cannot merge here: {}")
 def _unread_repository(state: State) -> Iterator[str]:
     if not state.in_git and (why := repository.refusal(state.place)):
         yield why
 
 
-@_says("Two branches changed the answers and neither is chosen{}: run `vllm-wizard update --resolve`")
+@says("Two branches changed the answers and neither is chosen{}: run `vllm-wizard update --resolve`")
 def _unmerged_answers(state: State) -> Iterator[str]:
     if state.unmerged:
         yield ""
 
 
-@_says("The recorded plan was made for other answers than a merge left ({}): run `vllm-wizard update --resolve`")
+@says("The recorded plan was made for other answers than a merge left ({}): run `vllm-wizard update --resolve`")
 def _merged_answers(state: State) -> Iterator[str]:
     if state.other_inputs and not state.unmerged and state.merged:
-        yield _some(state.other_inputs)
+        yield some(state.other_inputs)
 
 
-@_says("The recorded plan was made for other answers ({}): restore .copier-answers.yml, then use `vllm-wizard update`")
+@says("The recorded plan was made for other answers ({}): restore .copier-answers.yml, then use `vllm-wizard update`")
 def _edited_answers(state: State) -> Iterator[str]:
     if state.other_inputs and not state.unmerged and not state.merged:
-        yield _some(state.other_inputs)
+        yield some(state.other_inputs)
 
 
-@_says("The recorded plan was edited by hand{}: restore .copier-answers.yml, then use `vllm-wizard update --set`")
+@says("The recorded plan was edited by hand{}: restore .copier-answers.yml, then use `vllm-wizard update --set`")
 def _edited_plan(state: State) -> Iterator[str]:
     if not state.sound and not state.other_inputs:
         yield ""
 
 
-@_says("Conflicts are left in {}: resolve them and delete what is rejected")
+@says("Conflicts are left in {}: resolve them and delete what is rejected")
 def _conflict_markers(state: State) -> Iterator[str]:
     if state.marked:
-        yield _some(state.marked)
+        yield some(state.marked)
 
 
-@_says("The pinned template {} is on no machine that this one knows: run `vllm-wizard template sync`")
+@says("The pinned template {} is on no machine that this one knows: run `vllm-wizard template sync`")
 def _unknown_template(state: State) -> Iterator[str]:
     if state.tags and state.answers.template not in state.tags:
         yield state.answers.template
 
 
-@_says("Template {}: put that tag back, and release the change under a new version")
+@says("Template {}: put that tag back, and release the change under a new version")
 def _moved_template(state: State) -> Iterator[str]:
     if state.moved:
         yield store.moved(state.answers.template, state.answers.source, state.answers.commit or "", state.moved)
 
 
-@_says("The tables have no vLLM {}: upgrade vllm-wizard, or add it with `vllm-wizard engine import`")
+@says("The tables have no vLLM {}: upgrade vllm-wizard, or add it with `vllm-wizard engine import`")
 def _unknown_release(state: State) -> Iterator[str]:
     if str(state.answers.values.get("vllm")) not in all_versions():
         yield str(state.answers.values.get("vllm"))
 
 
-@_says("{}: upgrade vllm-wizard, or describe the GPU with --vram-gb and --capability")
+@says("{}: upgrade vllm-wizard, or describe the GPU with --vram-gb and --capability")
 def _unknown_gpu(state: State) -> Iterator[str]:
     name = str(state.answers.values.get("gpu"))
     try:
@@ -114,7 +100,7 @@ def _unknown_gpu(state: State) -> Iterator[str]:
         yield str(error)
 
 
-@_says("The table's row of the GPU changed: {}; `vllm-wizard update --replan` plans with it")
+@says("The table's row of the GPU changed: {}; `vllm-wizard update --replan` plans with it")
 def _changed_gpu(state: State) -> Iterator[str]:
     if isinstance(state.fresh, GeneratorError):
         return
@@ -123,29 +109,29 @@ def _changed_gpu(state: State) -> Iterator[str]:
         yield f"{state.answers.values.get('gpu')} had {old}, has {new}"
 
 
-@_says("This package would refuse the recorded plan today: {}")
+@says("This package would refuse the recorded plan today: {}")
 def _refused_plan(state: State) -> Iterator[str]:
     if isinstance(state.fresh, GeneratorError) and not isinstance(state.fresh, UnknownFactError):
         yield str(state.fresh)
 
 
-@_says("Planned again, the deployment would change ({}): `vllm-wizard update --replan`")
+@says("Planned again, the deployment would change ({}): `vllm-wizard update --replan`")
 def _aged_plan(state: State) -> Iterator[str]:
     if state.plan.planner != __version__ and not state.other_inputs:
         changes = tuple(_differences(state.plan, state.fresh))
         if changes:
-            yield f"planner {state.plan.planner} -> {__version__}: {_some(changes)}"
+            yield f"planner {state.plan.planner} -> {__version__}: {some(changes)}"
 
 
-@_says("The recorded plan is not what this very version plans for these answers ({}): `vllm-wizard update --replan`")
+@says("The recorded plan is not what this very version plans for these answers ({}): `vllm-wizard update --replan`")
 def _other_plan(state: State) -> Iterator[str]:
     if state.plan.planner == __version__ and state.sound:
         changes = tuple(_differences(state.plan, state.fresh))
         if changes:
-            yield _some(changes)
+            yield some(changes)
 
 
-@_says("The newest list price of this GPU in the tables is {} old: state yours, `vllm-wizard update --price N`")
+@says("The newest list price of this GPU in the tables is {} old: state yours, `vllm-wizard update --price N`")
 def _old_price(state: State) -> Iterator[str]:
     gpu, own = str(state.answers.values.get("gpu")), state.answers.values.get("price")
     read = [date.fromisoformat(price.read_on) for price in all_prices() if price.gpu == gpu and not own]
@@ -153,20 +139,20 @@ def _old_price(state: State) -> Iterator[str]:
         yield plural((state.today - max(read)).days, "day")
 
 
-@_says("No commit of the model is pinned, its facts are {}: with the Hub, `vllm-wizard update --replan` pins one")
+@says("No commit of the model is pinned, its facts are {}: with the Hub, `vllm-wizard update --replan` pins one")
 def _unpinned_model(state: State) -> Iterator[str]:
     facts = state.answers.values.get("model_facts") or {}
     if facts.get("source") == "embedded" and not facts.get("revision"):
         yield "this package's own"
 
 
-@_says("The pinned template does not render the recorded answers again: {}")
+@says("The pinned template does not render the recorded answers again: {}")
 def _unrendered(state: State) -> Iterator[str]:
     if state.unrendered:
         yield state.unrendered
 
 
-@_says("serve.yaml is not the recorded plan's ({}): `vllm-wizard adopt` turns the edit into overrides")
+@says("serve.yaml is not the recorded plan's ({}): `vllm-wizard adopt` turns the edit into overrides")
 def _served_otherwise(state: State) -> Iterator[str]:
     if _SERVE in state.marked:
         return
@@ -176,10 +162,10 @@ def _served_otherwise(state: State) -> Iterator[str]:
         yield str(error)
         return
     if served is not None and served != state.plan.serve:
-        yield _some(_unlike(state.plan.serve, served))
+        yield some(_unlike(state.plan.serve, served))
 
 
-@_says("profile.yaml states other answers than are recorded ({}): `vllm-wizard update --profile profile.yaml`")
+@says("profile.yaml states other answers than are recorded ({}): `vllm-wizard update --profile profile.yaml`")
 def _profile_otherwise(state: State) -> Iterator[str]:
     if _PROFILE in state.marked or not state.sound:
         return
@@ -195,40 +181,41 @@ def _profile_otherwise(state: State) -> Iterator[str]:
     if recorded.get("overrides") and "overrides" not in stated:
         there["overrides"] = recorded["overrides"]
     if stated != there:
-        yield _some(_unlike(there, stated))
+        yield some(_unlike(there, stated))
 
 
-@_says("Managed files with edits of your own, which updates merge: {}")
+@says("Managed files with edits of your own, which updates merge: {}")
 def _edited_files(state: State) -> Iterator[str]:
     if state.edited:
-        yield _some(state.edited)
+        yield some(state.edited)
 
 
-@_says("Managed files that are gone, which updates leave out: {}")
+@says("Managed files that are gone, which updates leave out: {}")
 def _deleted_files(state: State) -> Iterator[str]:
     if state.deleted:
-        yield _some(state.deleted)
+        yield some(state.deleted)
 
 
-@_says("Template {} is out: `vllm-wizard update --upgrade --dry-run` shows what it changes")
+@says("Template {} is out: `vllm-wizard update --upgrade --dry-run` shows what it changes")
 def _newer_template(state: State) -> Iterator[str]:
     if (newest := store.newest_of(state.tags)) and newest != state.answers.template:
         yield newest
 
 
-@_says("The tables know vLLM {}: `vllm-wizard update --vllm {} --dry-run` shows what it changes")
+@says("The tables know vLLM {}: `vllm-wizard update --vllm {} --dry-run` shows what it changes")
 def _newer_release(state: State) -> Iterator[str]:
     if (newest := all_versions()[-1]) != state.answers.values.get("vllm"):
         yield newest
 
 
-@_says("The model has a newer commit {}: `vllm-wizard update --replan` takes it")
+@says("The model has a newer commit {}: `vllm-wizard update --replan` takes it")
 def _newer_model(state: State) -> Iterator[str]:
     if (newest := state.newest_revision) and newest != (state.answers.values.get("model_facts") or {}).get("revision"):
         yield newest
 
 
 CHECKS: tuple[tuple[Severity, Look], ...] = (
+    *tree_findings.CHECKS,
     ("error", _unmerged_answers),
     ("error", _merged_answers),
     ("error", _edited_answers),
@@ -279,8 +266,3 @@ def _unlike(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     )
-
-
-def _some(words: tuple[str, ...]) -> str:
-    rest = len(words) - _SHOWN
-    return ", ".join(words[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

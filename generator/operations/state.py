@@ -14,8 +14,9 @@ from generator import recording
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
 from generator.models.plan import digest_of
 from generator.rendering import pristine, store
-from generator.rendering.answers import ANSWERS_FILE, LOADER, Answers
+from generator.rendering.answers import ANSWERS_FILE, Answers
 from generator.rendering.git import git
+from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from generator.models.plan import PlanRecord
@@ -143,6 +144,11 @@ class State:
     def sound(self) -> bool:
         """True where the recorded plan is the answers' own, as it was recorded."""
         return not self.other_inputs and self.plan.digest == digest_of(self.answers.values["plan"])
+
+    @property
+    def rendered(self) -> dict[str, str] | None:
+        """Digests of the managed files as the template renders them; None where nothing is compared."""
+        return self._managed
 
     @property
     def _managed(self) -> dict[str, str] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from generator.errors import RenderError, RequestError
 from generator.models.plan import PlanRecord
 from generator.models.request import CI, Artefact, Request
 from generator.models.value import Value, problem
+from generator.sources import plain_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,12 +23,11 @@ INPUTS = (*Request.model_fields, "service", "artefacts", "ci")
 _RESTORE = (
     f"restore it with `git checkout HEAD -- {ANSWERS_FILE}`, or from a commit that `git log -- {ANSWERS_FILE}` lists"
 )
+_MAPPINGS = ("model_facts", "plan", "overrides", "measured")
 _COMPUTED = ("model_facts", "plan")
 """Answers that no other template has."""
 SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 """A Kubernetes name with room for the suffixes of what belongs to it; copier.yml's validator has the same."""
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The safe YAML loader, libyaml's where it is there."""
 
 
 class Answers(Value):
@@ -105,13 +104,14 @@ def read(root: Path) -> Answers:
     path = root / ANSWERS_FILE
     _refuse_others(root)
     try:
-        content = yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506 - both loaders are safe ones
+        content = plain_yaml.load(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RequestError(
             f"{root} has no {ANSWERS_FILE}: name a repository that `vllm-wizard generate` made"
         ) from error
-    except (OSError, yaml.YAMLError) as error:
-        raise RenderError(f"{path} cannot be read: {_RESTORE}") from error
+    except (OSError, plain_yaml.NotPlainError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RenderError(f"{path} cannot be read ({why}): {_RESTORE}") from error
     if not isinstance(content, dict) or "_src_path" not in content:
         raise RenderError(f"{path} names no template: {_RESTORE}")
     if not content.get("_commit"):
@@ -123,6 +123,9 @@ def read(root: Path) -> Answers:
             f"{path} is of another template, {content['_src_path']}: name the directory of a deployment, or"
             " `vllm-wizard generate` one into a directory of its own"
         )
+    wrong = [name for name in _MAPPINGS if not isinstance(content.get(name) or {}, dict)]
+    if wrong:
+        raise RenderError(f"{path}: {wrong[0]} is no mapping: {_RESTORE}")
     return of(content)
 
 
@@ -131,8 +134,8 @@ def of(content: Mapping[str, Any]) -> Answers:
     return Answers(
         source=str(content["_src_path"]),
         template=str(content["_commit"]),
-        commit=content.get("_template_commit"),
-        values={name: value for name, value in content.items() if not name.startswith("_")},
+        commit=None if content.get("_template_commit") is None else str(content["_template_commit"]),
+        values={str(name): value for name, value in content.items() if not str(name).startswith("_")},
     )
 
 

@@ -18,7 +18,8 @@ import yaml
 from generator import errors
 from generator.errors import GeneratorError, RenderError
 from generator.rendering import copier_driver, trust
-from generator.rendering.answers import ANSWERS_FILE, LOADER
+from generator.rendering.answers import ANSWERS_FILE
+from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,10 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
 from generator.errors import RenderError
-from generator.rendering.answers import ANSWERS_FILE, LOADER
+from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 from generator.rendering.trust import CONFIG
 from generator.rendering.workspace import workspace
+from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -116,6 +116,11 @@ def left_alone(root: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*ignored, *unmerged, *hidden, *linked)))
 
 
+def untracked(root: Path) -> tuple[str, ...]:
+    """Files under `root` that git neither has nor ignores."""
+    return tuple(git("ls-files", "--others", "--exclude-standard", "-z", "--", ".", at=root).split("\0")[:-1])
+
+
 def keep_dropped(root: Path, names: Sequence[str]) -> None:
     """Make edited files that an update deleted conflicts: as they were, for the user to decide."""
     if not names:

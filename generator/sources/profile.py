@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from generator.errors import RequestError, SourceError
 from generator.models.question import SECTIONS
 from generator.models.request import ASKED, CI, Artefact, Request
-from generator.models.value import Value, problem
+from generator.models.value import Value, problem, shortened
+from generator.sources import plain_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,6 @@ _SUPERSEDED = {
     "workload.streaming": "streaming does not change the plan",
 }
 _WORDS = {"interconnect": {"unknown": "auto"}, "artefacts": {"k8s": "kubernetes"}}
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_STATED = {"dtype": "auto", "quantization": "none", "kv_cache_dtype": "auto"}
 
 
@@ -93,16 +93,12 @@ def load_profile(path: Path) -> Profile:
 
 def _parse(path: Path) -> yaml.MappingNode:
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=_LOADER)
+        with path.open("rb") as file:
+            root = plain_yaml.compose(file.read(plain_yaml.MOST_BYTES + 1))
     except OSError as error:
         raise SourceError(f"cannot read profile {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RequestError(f"profile {path} is not UTF-8 text") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise RequestError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    except ValueError as error:
+        raise _refusal(error, path) from error
     if not isinstance(root, yaml.MappingNode):
         raise RequestError(f"{path}: expected the sections model, hardware, workload, policy, outputs")
     return root
@@ -110,7 +106,6 @@ def _parse(path: Path) -> yaml.MappingNode:
 
 def _entries(root: yaml.MappingNode, path: Path) -> Iterator[tuple[str, int, Any]]:
     """`section.key`, its line and its value, for every key of every section that is ours to read."""
-    _refuse_twice(root, path, "")
     for section_node, body in root.value:
         section, line = section_node.value, section_node.start_mark.line + 1
         if section in ("profile_version", "resolved"):
@@ -123,28 +118,20 @@ def _entries(root: yaml.MappingNode, path: Path) -> Iterator[tuple[str, int, Any
             if body.tag == "tag:yaml.org,2002:null":
                 continue
             raise RequestError(f"{path} line {line}: section {section} must be a mapping of keys to values")
-        _refuse_twice(body, path, f"{section}.")
         for key, value in body.value:
             yield f"{section}.{key.value}", key.start_mark.line + 1, _value(value, path)
 
 
-def _refuse_twice(node: yaml.MappingNode, path: Path, above: str) -> None:
-    """Return only where every key of the mapping stands once: YAML's reader would keep the last without a word."""
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            raise RequestError(f"{path} line {key.start_mark.line + 1}: {above}{key.value} is stated twice: keep one")
-        seen.add(key.value)
-
-
 def _value(node: yaml.Node, path: Path) -> Any:
-    loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node, deep=True)
-    except yaml.YAMLError as error:
-        raise RequestError(f"{path} line {node.start_mark.line + 1}: {error}") from error
-    finally:
-        loader.dispose()
+        return plain_yaml.value_of(node)
+    except plain_yaml.NotPlainError as error:
+        raise _refusal(error, path) from error
+
+
+def _refusal(error: ValueError, path: Path) -> RequestError:
+    where = f" line {error.line}" if isinstance(error, plain_yaml.NotPlainError) and error.line else ""
+    return RequestError(f"{path}{where}: {getattr(error, 'reason', None) or 'is no path of a file'}")
 
 
 def _mapping(value: Any, path: Path, line: int, field: str) -> dict[str, Any]:
@@ -163,11 +150,15 @@ def _refuse_wrong(answers: Mapping[str, Any], stated: Mapping[str, tuple[str, An
         except ValidationError as error:
             name = problem(error)[0].partition(".")[0]
             where, value = stated[name]
-            raise RequestError(f"{where}: {problem(error)[1]}, got {value!r}") from error
+            raise RequestError(f"{where}: {problem(error)[1]}, got {shortened(value)}") from error
+    for name, value in answers.items():
+        field = Request.model_fields.get(name)
+        if isinstance(value, bool) and field is not None and field.annotation is not bool:
+            raise RequestError(f"{stated[name][0]}: yes and no are no value of it: write a number or a word in quotes")
 
 
 def _translated(name: str, value: Any) -> Any:
     words = _WORDS.get(name, {})
     if isinstance(value, list):
-        return [words.get(item, item) for item in value]
+        return [words.get(item, item) if isinstance(item, str) else item for item in value]
     return words.get(value, value) if isinstance(value, str) else value

@@ -8,13 +8,13 @@ import yaml
 from packaging.version import Version
 
 from generator import __version__
-from generator.errors import ConflictError
 from generator.models.request import Request
 from generator.operations import templates
 from generator.operations.generate import generate
 from generator.operations.update import update
-from generator.rendering import plain, store, trust
+from generator.rendering import plain, store
 from generator.rendering.answers import read
+from generator.rendering.template import opened
 
 pytestmark = pytest.mark.slow
 RELEASED = sorted(store.tags(str(store.PACKAGED)))
@@ -78,24 +78,24 @@ def test_a_release_is_rendered_without_copier_as_copier_renders_it(version, requ
     """`check` compares with the former, and an update with the latter."""
     made = generate(request_, tmp_path / "made", template=version, **naming)
     files = {name: content.encode() for name, content in tree(made.path).items()}
-    config = yaml.safe_load(trust.config_at(store.STORE, version))
+    with opened(store.STORE) as template:
+        config = yaml.safe_load(template.config(version))
     managed = {name: content for name, content in files.items() if not plain.matches(name, plain.users_own(config))}
     assert plain.managed(read(made.path), store.PACKAGED) == managed
 
 
 @pytest.mark.parametrize("edited", [False, True])
-def test_jobs_that_are_given_up_take_their_files_along_where_nobody_edited_them(edited, tmp_path):
-    """renovate.json and requirements-tools.txt belong to the user: an edited one is a conflict, like any file."""
+def test_jobs_that_are_given_up_leave_the_files_that_are_the_users(edited, tmp_path):
+    """renovate.json and requirements-tools.txt are the user's once they exist; the jobs are the template's."""
     made = generate(REQUEST, tmp_path / "made", ci="github")
     if edited:
         (made.path / "renovate.json").write_text("{}\n", encoding="utf-8")
         committed(made.path)
-        with pytest.raises(ConflictError, match="renovate") as conflict:
-            update(made.path, {"ci": "none"})
-        assert conflict.value.report.files.conflicts == ("renovate.json",)
-    else:
-        report = update(made.path, {"ci": "none"})
-        assert {"renovate.json", "requirements-tools.txt", ".github/workflows/ci.yaml"} <= set(report.files.deleted)
+    before = (made.path / "renovate.json").read_bytes()
+    report = update(made.path, {"ci": "none"})
+    assert ".github/workflows/ci.yaml" in report.files.deleted
+    assert not {"renovate.json", "requirements-tools.txt"} & {*report.files.deleted, *report.files.changed}
+    assert (made.path / "renovate.json").read_bytes() == before
 
 
 def test_the_package_carries_the_number_of_the_newest_release():

@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from generator.errors import RenderError
-from generator.rendering.trust import features, refuse_foreign
+from generator.rendering.template import opened
+from generator.rendering.trust import features
 
 OURS = "_jinja_extensions: [generator.copier_ext.PlannerV1]\n"
 
@@ -49,12 +50,12 @@ def template(at, files):
     ],
 )
 def test_a_foreign_template_is_refused(tmp_path, files, said):
-    with pytest.raises(RenderError, match=said):
-        refuse_foreign(template(tmp_path, files), frozenset({"1.0.0"}))
+    with opened(template(tmp_path, files)) as found, pytest.raises(RenderError, match=said):
+        found.refuse_untrusted(frozenset({"1.0.0"}))
 
 
 def test_a_template_with_our_planner_only_is_not(tmp_path):
-    source = template(tmp_path, {"copier.yml": OURS})
-    refuse_foreign(source, frozenset({"1.0.0"}))
-    with pytest.raises(RenderError, match="no template version"):
-        refuse_foreign(source, frozenset({"--output=x"}))
+    with opened(template(tmp_path, {"copier.yml": OURS})) as found:
+        found.refuse_untrusted(frozenset({"1.0.0"}))
+        with pytest.raises(RenderError, match="has no template --output=x"):
+            found.refuse_untrusted(frozenset({"--output=x"}))

@@ -1,0 +1,34 @@
+"""Look: one thing that `check` looks at, and how its finding is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from generator.operations.state import State
+
+    Find = Callable[[State], Iterator[str]]
+
+Severity = Literal["error", "warning", "note"]
+_SHOWN = 5
+
+
+class Look(NamedTuple):
+    """One thing that `check` looks at, by the name that its finding bears."""
+
+    name: str
+    message: str
+    find: Find
+
+
+def says(message: str) -> Callable[[Find], Look]:
+    """The look that a function is, with the text of its finding."""
+    return lambda find: Look(find.__name__.removeprefix("_"), message, find)
+
+
+def some(words: tuple[str, ...]) -> str:
+    """The first words, and how many more there are."""
+    rest = len(words) - _SHOWN
+    return ", ".join(words[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
