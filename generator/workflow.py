@@ -9,6 +9,7 @@ from generator import __version__
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
 from generator.catalogue.overheads import overheads
+from generator.catalogue.paths import path_kinds
 from generator.catalogue.prices import all_prices
 from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
@@ -202,6 +203,7 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         serving=serving_of(facts, engine.version),
         siblings=siblings_of(facts.id),
         gpus=all_gpus(),
+        path_kinds=dict(path_kinds()),
         planner=__version__,
     )
 

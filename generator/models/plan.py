@@ -12,6 +12,7 @@ from generator.models.checkpoint import Source
 from generator.models.cost import Cost, Energy, Scaling
 from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
+from generator.models.host import Host, Mount, Watch
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
 from generator.models.request import Request
@@ -128,6 +129,8 @@ class Runtime(Value):
     """Nodes that the layout uses."""
     gpus_per_node: int = 1
     """GPUs of each of those nodes that the layout uses."""
+    gpu_ids: tuple[str, ...] = ()
+    """The driver's indices of a node's GPUs, where no other deployment is on it."""
     shm_mib: int = 1024
     """`shm_bytes` in MiB, rounded up."""
     host_ram_mib: int = 0
@@ -138,6 +141,12 @@ class Runtime(Value):
     """Kubernetes progressDeadlineSeconds: `startup_s` and 600 s for pulling the image."""
     grace_period_s: int = 60
     """From the order to stop until the kill: 15 s of preStop sleep, `drain_s`, 15 s of margin."""
+    host: Host | None = None
+    """Memory, processors and disk of one node; None in what older packages recorded."""
+    watch: Watch | None = None
+    """What monitoring compares with; None in what older packages recorded."""
+    mounts: tuple[Mount, ...] = ()
+    """What engine values name on the host's disk; the model and a draft model aside."""
 
 
 class ModelSummary(Value):

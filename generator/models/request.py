@@ -15,7 +15,7 @@ from generator.models.question import Asked, asked
 from generator.models.value import Value
 from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Workload
 
-Artefact = Literal["command", "profile", "compose", "kubernetes"]
+Artefact = Literal["command", "profile", "compose", "kubernetes", "monitoring"]
 CI = Literal["github", "gitlab", "none"]
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
 MOST = 128

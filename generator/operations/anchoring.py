@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.paths import path_kinds
 from generator.sources.local import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_RELATIVE = ("./", "../", "~")
 _HERE = frozenset({"auto", "local"})
 """Sources of facts that read a directory where there is one."""
 
@@ -32,7 +34,20 @@ def _override(name: str, value: Any) -> Any:
         return _anchored(value)
     if plain == "speculative_config" and isinstance(value, dict) and isinstance(value.get("model"), str):
         return value | {"model": _anchored(value["model"])}
+    kind = path_kinds().get(plain)
+    if kind in ("file", "loose", "written"):
+        return [_path(one, kind) for one in value] if isinstance(value, list) else _path(value, kind)
     return value
+
+
+def _path(value: Any, kind: str) -> Any:
+    """A relative path as the absolute one of a file or directory that is there; anything else as it is."""
+    if not isinstance(value, str) or not value or "\n" in value:
+        return value
+    name, equals, path = value.rpartition("=")
+    relative = path.startswith(_RELATIVE) or (kind == "file" and not path.startswith("/"))
+    place = absolute(path)
+    return f"{name}{equals}{place}" if relative and place.exists() else value
 
 
 def _anchored(model: str) -> str:

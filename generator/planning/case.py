@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import Field
+
 from generator.errors import UnknownFactError
 from generator.models.checkpoint import ModelFacts
 from generator.models.engine import Engine
@@ -49,6 +51,8 @@ class Tables(Value):
     """Coefficients of the speed estimates; None for a plan without speed."""
     prices: tuple[GPUPrice, ...] = ()
     """Dated prices, cheapest first."""
+    path_kinds: dict[str, str] = Field(default_factory=dict)
+    """How arguments name paths, where their values alone do not say it."""
     planner: str = ""
     """Version of this package."""
 

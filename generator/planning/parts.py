@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from generator.models.interval import ByteInterval
 from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, MemoryBudget, ModelSummary, Runtime
 from generator.planning.decisions import DRAIN_S
+from generator.planning.host import host_of, watch_of
 from generator.planning.limits import longest_common_context
 from generator.planning.memory.pinned import host_bytes
+from generator.planning.rules.paths import mounts_of
 from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.checkpoint import Checkpoint
+    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -105,13 +108,14 @@ def _read_bytes(checkpoint: Checkpoint, architecture: Architecture) -> int:
     return model_totals(architecture, checkpoint.quantization).stored_bytes if known is None else known
 
 
-def runtime(case: Case, chosen: Candidate) -> Runtime:
+def runtime(case: Case, chosen: Candidate, speed: Estimate | None = None) -> Runtime:
     """What the deployment needs around the engine."""
     layout = chosen.layout
     nodes = case.cluster.nodes
     workers = ceil_div(layout.ranks, nodes)
     draft = _read_bytes(case.draft.facts.checkpoint, case.draft.facts.architecture) if case.draft else 0
-    startup = _BOOT_S + ceil_div(stored_bytes(case) + draft, _FIRST_READ_BYTES_PER_S)
+    stored = stored_bytes(case) + draft
+    startup = _BOOT_S + ceil_div(stored, _FIRST_READ_BYTES_PER_S)
     shm = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
     drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
     host = host_bytes(case.fixed, layout)
@@ -124,8 +128,14 @@ def runtime(case: Case, chosen: Candidate) -> Runtime:
         drain_s=drain,
         nodes=nodes,
         gpus_per_node=workers,
+        gpu_ids=tuple(map(str, range(workers))),
         shm_mib=ceil_div(shm, MIB),
         startup_probes=ceil_div(startup, _PROBE_S),
         progress_deadline_s=startup + _PULL_S,
         grace_period_s=_PRE_STOP_S + drain + _MARGIN_S,
+        host=host_of(
+            layout, workers=workers, stored_bytes=stored, offloaded_bytes=host, shm_bytes=shm, startup_s=startup
+        ),
+        watch=watch_of(case, chosen, speed),
+        mounts=mounts_of(case.fixed, case.tables.path_kinds),
     )

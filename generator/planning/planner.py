@@ -108,7 +108,7 @@ def _assembled(case: Case, option: Scored) -> Plan:
         draft=draft_summary(case, chosen),
         engine=config.checked(engine),
         command=config.args(engine),
-        runtime=parts.runtime(case, chosen),
+        runtime=parts.runtime(case, chosen, option.estimate),
         memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
         estimate=speed,

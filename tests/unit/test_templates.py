@@ -21,25 +21,33 @@ from generator.sources.profile import load_profile
 ALWAYS = {
     ".copier-answers.yml", ".env.example", ".gitattributes", ".gitignore", ".yamllint", "Makefile",
     "README.md", "RUNBOOK.md", "SECURITY.md", "docs/NOTES.md", "serve.yaml",
-    "scripts/dump-engine.py", "scripts/pin-image.sh", "scripts/smoke.sh", "scripts/wait-ready.sh",
+    "scripts/dump-engine.py", "scripts/env.sh", "scripts/pin-image.sh", "scripts/smoke.sh", "scripts/wait-ready.sh",
 }  # fmt: skip
 CHART = {
     "deploy/values.local.yaml", "deploy/chart/.helmignore", "deploy/chart/Chart.yaml",
     "deploy/chart/files/nginx.conf", "deploy/chart/values.schema.json", "deploy/chart/values.yaml",
-    "deploy/chart/templates/NOTES.txt", "deploy/chart/templates/_helpers.tpl",
-    "deploy/chart/templates/configmap.yaml", "deploy/chart/templates/deployment.yaml",
-    "deploy/chart/templates/service.yaml",
+    *(f"deploy/chart/templates/{name}" for name in (
+        "NOTES.txt", "_download.tpl", "_helpers.tpl", "_pod.tpl", "access.yaml", "configmap.yaml", "extra.yaml",
+        "networkpolicy.yaml", "podmonitor.yaml", "scaling.yaml", "service.yaml", "storage.yaml",
+    )),
+}  # fmt: skip
+GATEWAY = {
+    "compose.override.yaml.example", "gateway/nginx.conf", "gateway/keys/.gitignore", "gateway/tls/.gitignore",
+    "scripts/keys.sh",
+}  # fmt: skip
+MONITORING = {
+    "monitoring/alertmanager/alertmanager.yml", "monitoring/grafana/dashboards/vllm.json", "monitoring/metrics.lock",
+    "monitoring/prometheus/rules/vllm.rules.yml", "monitoring/tests/vllm.rules.test.yml", "scripts/check-metrics.py",
 }  # fmt: skip
 OWN_FILES = {
+    ("single", "monitoring"): MONITORING,
     ("single", "command"): {"scripts/serve.sh", "scripts/docker-run.sh"},
     ("single", "profile"): {"profile.yaml"},
-    ("single", "compose"): {"compose.yaml", "compose.override.yaml.example", "gateway/nginx.conf"},
-    ("single", "kubernetes"): CHART,
+    ("single", "compose"): {"compose.yaml", *GATEWAY},
+    ("single", "kubernetes"): {*CHART, "deploy/chart/templates/deployment.yaml"},
     ("two_nodes", "command"): {"scripts/serve.sh", "scripts/docker-run.sh"},
-    ("two_nodes", "compose"): {
-        "compose.multinode.yaml", "compose.override.yaml.example", "gateway/nginx.conf"
-    },
-    ("two_nodes", "kubernetes"): set(),
+    ("two_nodes", "compose"): {"compose.multinode.yaml", *GATEWAY},
+    ("two_nodes", "kubernetes"): {*CHART, "deploy/chart/templates/leaderworkerset.yaml"},
 }  # fmt: skip
 
 _PATHS = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*") if path.is_file())
@@ -270,9 +278,3 @@ def test_compose_waits_as_long_as_the_plan_says(sample):
     assert compose["services"][service]["healthcheck"]["start_period"] == f"{runtime['startup_s']}s"
     assert compose["services"][service]["stop_grace_period"] == f"{runtime['grace_period_s']}s"
     assert runtime["grace_period_s"] > answers["plan"]["serve"]["shutdown-timeout"]
-
-
-def test_two_nodes_say_why_there_is_no_chart(tmp_path):
-    repository = render(ANSWERS["two_nodes"], tmp_path)
-    assert "LeaderWorkerSet" in (repository / "README.md").read_text(encoding="utf-8")
-    assert not (repository / "deploy").exists()

@@ -9,6 +9,7 @@ from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
 from generator.planning.rules.owned import check_owners
+from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import Start, check_start
 from generator.planning.serving.features import check_serving
 from generator.planning.serving.pooling import check_pooling_layout, check_task
@@ -41,6 +42,7 @@ def check_request(case: Case) -> None:
     """
     check_task(case)
     check_owners(case.fixed)
+    check_paths(case.fixed, case.tables.path_kinds)
     _check_sizes(case)
     check_speculation(case)
     _check_utilization(case)

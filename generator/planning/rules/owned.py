@@ -18,7 +18,16 @@ _INPUTS = {
     "trust_remote_code": "--trust-remote-code",
     "nnodes": "--nodes",
 }
-_LAUNCHERS = frozenset({"config", "headless", "host", "master_addr", "node_rank", "port", "uds"})
+_LAUNCHERS = frozenset({
+    "config", "data_parallel_address", "data_parallel_rank", "data_parallel_rpc_port", "data_parallel_start_rank",
+    "data_parallel_supervisor_port", "grpc", "grpc_port", "headless", "host", "master_addr", "master_port", "node_rank",
+    "port", "uds",
+})  # fmt: skip
+_GATEWAYS = {
+    "enable_ssl_refresh": "TLS", "root_path": "the path", "ssl_ca_certs": "TLS", "ssl_cert_reqs": "TLS",
+    "ssl_certfile": "TLS", "ssl_ciphers": "TLS", "ssl_keyfile": "TLS",
+}  # fmt: skip
+"""What the gateway in front does: probes, health checks and gateways ask vLLM by plain HTTP at the root."""
 
 
 def check_owners(named: Collection[str]) -> None:
@@ -35,6 +44,11 @@ def check_owners(named: Collection[str]) -> None:
             )
         if name in _INPUTS:
             raise RequestError(f"{name} is no engine value: name it with {_INPUTS[name]}")
+        if name in _GATEWAYS:
+            raise RequestError(
+                f"{name} would leave probes and gateway talking to a closed door: {_GATEWAYS[name]} is the gateway's to"
+                " set; drop it, and give the gateway a certificate (SECURITY.md) or a prefix in front of it"
+            )
         if name in _LAUNCHERS:
             raise RequestError(
                 f"{name} is the launchers' to set, scripts, Compose or chart: drop it, or give it to"
