@@ -12,7 +12,9 @@ import re
 import sys
 from pathlib import Path
 
-LOCK = Path(__file__).parents[2] / "templates" / "{% if 'monitoring' in artefacts %}monitoring{% endif %}" / "metrics.lock"
+LOCK = (
+    Path(__file__).parents[2] / "templates" / "{% if 'monitoring' in artefacts %}monitoring{% endif %}" / "metrics.lock"
+)
 _HEAD = """\
 # Series of vLLM that rules and dashboard may name: those of 0.33.0 that every supported release has, with their labels.
 # scripts/check-metrics.py (make check) compares. Written by a script of vllm-wizard from what vLLM itself exposes.

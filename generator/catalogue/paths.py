@@ -20,5 +20,5 @@ class PathRow(Row):
 
 
 def path_kinds() -> dict[str, PathKind]:
-    """How each argument of `paths.toml` names a path; one that is missing there is read where it begins with a slash."""
+    """How each argument of `paths.toml` names a path; any other does where it begins with a slash."""
     return {row.name: row.kind for row in packaged_rows("paths.toml", "argument", PathRow)}

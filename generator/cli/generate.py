@@ -29,7 +29,7 @@ def generate(
     *,
     stated: Stated,
     output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The new directory.")],
-    emit: Annotated[str, typer.Option("--emit", help="Of command,profile,compose,kubernetes (k8s).")] = "",
+    emit: Annotated[str, typer.Option("--emit", help=f"Of {','.join(get_args(Artefact))} (k8s: kubernetes).")] = "",
     service: Annotated[str, typer.Option("--service", help="Name of the deployment.")] = "",
     ci: Annotated[str, typer.Option("--ci", help="Jobs for github, gitlab or none.")] = "",
     template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",

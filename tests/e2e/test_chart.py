@@ -43,7 +43,9 @@ def pods_of(text):
     for one in filter(None, yaml.safe_load_all(text)):
         spec = one.get("spec", {})
         group = spec.get("leaderWorkerTemplate", {})
-        found += [pod for pod in (spec.get("template"), group.get("leaderTemplate"), group.get("workerTemplate")) if pod]
+        found += [
+            pod for pod in (spec.get("template"), group.get("leaderTemplate"), group.get("workerTemplate")) if pod
+        ]
     return found
 
 

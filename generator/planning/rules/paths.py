@@ -12,7 +12,15 @@ from generator.models.host import Mount
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_IMAGE = ("/vllm-workspace/", "/usr/local/lib/python", "/proc/", "/dev/", "/sys/", "/home/vllm/.cache/", "/root/.cache/")
+_IMAGE = (
+    "/vllm-workspace/",
+    "/usr/local/lib/python",
+    "/proc/",
+    "/dev/",
+    "/sys/",
+    "/home/vllm/.cache/",
+    "/root/.cache/",
+)
 """What the image or the cache volume holds: nothing of the host's is to cover it."""
 _SCRATCH = "/tmp/"  # noqa: S108 - the container's own
 _NAMED = re.compile(r"^[^=/\s]+=(?=[/.~])")
@@ -43,7 +51,9 @@ def check_paths(fixed: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
                 "launcher mounts"
             )
         if path.startswith("/") and ("/../" in f"{path}/" or any(ord(sign) < ord(" ") for sign in path)):
-            raise RequestError(f"{name} {path!r} is no plain path: write the absolute path without .. and control signs")
+            raise RequestError(
+                f"{name} {path!r} is no plain path: write the absolute path without .. and control signs"
+            )
 
 
 def _covered(path: str, written: Mapping[str, bool]) -> bool:

@@ -4,15 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  # shellcheck source=/dev/null
-  . ./.env
-fi
-url=${1:-http://127.0.0.1:8000}
-limit=${WAIT_S:-808}
+# shellcheck source=/dev/null
+. scripts/env.sh
+url=${1:-http://127.0.0.1:${SCRIPT_PORT:-8000}} own=()
+limit=${WAIT_S:-1408}
 
 echo "waiting up to $limit s for $url/health"
-until curl --fail --silent --max-time 5 --output /dev/null "$url/health"; do
+until curl "${own[@]}" --fail --silent --max-time 5 --output /dev/null "$url/health"; do
+  if [ "$((SECONDS / 60))" -gt "${told:-0}" ]; then
+    told=$((SECONDS / 60))
+    echo "still waiting after $SECONDS s"
+  fi
   if [ "$SECONDS" -ge "$limit" ]; then
     echo "not ready after $SECONDS s: look at the log, or wait longer with WAIT_S=3600" >&2
     exit 1

@@ -4,12 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  set -a
-  # shellcheck source=/dev/null
-  . ./.env
-  set +a
-fi
+# shellcheck source=/dev/null
+. scripts/env.sh
 
 # An empty key would switch authentication off.
 : "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
@@ -19,7 +15,7 @@ docker_args=(
   --rm
   --init
   --name qwen3-235b-a22b
-  --gpus 8
+  --gpus "\"device=${GPU_0:-0},${GPU_1:-1},${GPU_2:-2},${GPU_3:-3},${GPU_4:-4},${GPU_5:-5},${GPU_6:-6},${GPU_7:-7}\""
 
   # The ranks of one engine exchange steps through shared memory; Docker's default is 64 MB.
   --shm-size 2104m

@@ -4,17 +4,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  set -a
-  # shellcheck source=/dev/null
-  . ./.env
-  set +a
-fi
+# shellcheck source=/dev/null
+. scripts/env.sh
 
 # An empty key would switch authentication off.
 : "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
 export VLLM_API_KEY
 export VLLM_NO_USAGE_STATS=1
+
+# Where .env names GPUs, because this host has several deployments.
+if [ -n "${GPU_0:-}" ]; then
+  export CUDA_VISIBLE_DEVICES=${GPU_0:-0},${GPU_1:-1},${GPU_2:-2},${GPU_3:-3},${GPU_4:-4},${GPU_5:-5},${GPU_6:-6},${GPU_7:-7}
+fi
 
 # The same command runs on every node; rank 0 serves the API.
 : "${NODE_RANK:?is 0 on the head and 1, 2, ... on the workers}"
@@ -33,5 +34,5 @@ exec vllm serve "$model" \
   --config serve.yaml \
   "${place[@]}" \
   --host 127.0.0.1 \
-  --port 8000 \
+  --port "${SCRIPT_PORT:-8000}" \
   "$@"

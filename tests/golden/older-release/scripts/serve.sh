@@ -4,17 +4,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  set -a
-  # shellcheck source=/dev/null
-  . ./.env
-  set +a
-fi
+# shellcheck source=/dev/null
+. scripts/env.sh
 
 # An empty key would switch authentication off.
 : "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
 export VLLM_API_KEY
 export VLLM_NO_USAGE_STATS=1
+
+# Where .env names GPUs, because this host has several deployments.
+if [ -n "${GPU_0:-}" ]; then
+  export CUDA_VISIBLE_DEVICES=${GPU_0:-0},${GPU_1:-1}
+fi
 
 model=Qwen/Qwen3-30B-A3B
 
@@ -22,5 +23,5 @@ model=Qwen/Qwen3-30B-A3B
 exec vllm serve "$model" \
   --config serve.yaml \
   --host 127.0.0.1 \
-  --port 8000 \
+  --port "${SCRIPT_PORT:-8000}" \
   "$@"

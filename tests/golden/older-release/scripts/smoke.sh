@@ -3,17 +3,26 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  # shellcheck source=/dev/null
-  . ./.env
-fi
+# shellcheck source=/dev/null
+. scripts/env.sh
 : "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
-url=${1:-http://127.0.0.1:${PORT:-8080}}
+scheme=http own=()
+if [ "${GATEWAY_PORT:-8080}" = 8443 ]; then scheme=https; fi
+url=${1:-$scheme://127.0.0.1:${PORT:-8080}}
+# The certificate of this host's own gateway names the host and not 127.0.0.1.
+if [ "$#" = 0 ]; then own=(--insecure); fi
 failures=0
+
+ask() { curl "${own[@]}" --silent --max-time 120 "$@"; }
+
+if [ "$(ask --output /dev/null --write-out '%{http_code}' "$url/health" || true)" = 000 ]; then
+  echo "nothing answers at $url: make up first, or name another address: scripts/smoke.sh URL" >&2
+  exit 1
+fi
 
 # The key reaches curl through a file descriptor, never through the process list.
 call() {
-  curl --silent --max-time 120 --config <(printf 'header = "Authorization: Bearer %s"\n' "$VLLM_API_KEY") "$@"
+  ask --config <(printf 'header = "Authorization: Bearer %s"\n' "$VLLM_API_KEY") "$@"
 }
 
 # expect STATUS WHAT CURL-ARGUMENTS...
@@ -29,10 +38,10 @@ expect() {
   fi
 }
 
-expect 200 "health" curl --silent --max-time 120 "$url/health"
-expect 401 "models without a key" curl --silent --max-time 120 "$url/v1/models"
+expect 200 "health" ask "$url/health"
+expect 401 "models without a key" ask "$url/v1/models"
 expect 200 "models with the key" call "$url/v1/models"
-expect 404 "a path that the gateway must not serve" curl --silent --max-time 120 --request POST "$url/invocations"
+expect 404 "a path that the gateway must not serve" ask --request POST "$url/invocations"
 
 name=$(call "$url/v1/models" | sed -n 's/.*"data":\[{"id":"\([^"]*\)".*/\1/p')
 expect 200 "a completion of ${name:-no model}" call "$url/v1/completions" \

@@ -4,12 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  set -a
-  # shellcheck source=/dev/null
-  . ./.env
-  set +a
-fi
+# shellcheck source=/dev/null
+. scripts/env.sh
 
 # An empty key would switch authentication off.
 : "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
@@ -19,7 +15,7 @@ docker_args=(
   --rm
   --init
   --name gemma-3-12b-it
-  --gpus 1
+  --gpus "\"device=${GPU_0:-0}\""
 
   # The ranks of one engine exchange steps through shared memory; Docker's default is 64 MB.
   --shm-size 1024m
@@ -28,7 +24,7 @@ docker_args=(
   --user 2000:0
   --cap-drop ALL
   --security-opt no-new-privileges:true
-  --publish 127.0.0.1:8000:8000
+  --publish "127.0.0.1:${SCRIPT_PORT:-8000}:8000"
 
   # By name only: a value on the command line would be visible to every user of this host.
   --env VLLM_API_KEY

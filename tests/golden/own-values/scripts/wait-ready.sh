@@ -4,15 +4,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  # shellcheck source=/dev/null
-  . ./.env
-fi
-url=${1:-http://127.0.0.1:${PORT:-8080}}
-limit=${WAIT_S:-902}
+# shellcheck source=/dev/null
+. scripts/env.sh
+scheme=http own=()
+if [ "${GATEWAY_PORT:-8080}" = 8443 ]; then scheme=https; fi
+url=${1:-$scheme://127.0.0.1:${PORT:-8080}}
+# The certificate of this host's own gateway names the host and not 127.0.0.1.
+if [ "$#" = 0 ]; then own=(--insecure); fi
+limit=${WAIT_S:-1502}
 
 echo "waiting up to $limit s for $url/health"
-until curl --fail --silent --max-time 5 --output /dev/null "$url/health"; do
+until curl "${own[@]}" --fail --silent --max-time 5 --output /dev/null "$url/health"; do
+  if [ "$((SECONDS / 60))" -gt "${told:-0}" ]; then
+    told=$((SECONDS / 60))
+    echo "still waiting after $SECONDS s"
+  fi
   if [ "$SECONDS" -ge "$limit" ]; then
     echo "not ready after $SECONDS s: look at the log, or wait longer with WAIT_S=3600" >&2
     exit 1

@@ -1,0 +1,146 @@
+{{- /* The name of everything here. Never "vllm": a Service of that name would set VLLM_PORT in its neighbours. */ -}}
+{{- define "this.name" -}}
+{{- $name := default (default .Release.Name .Values.nameOverride) .Values.fullnameOverride | trunc 53 | trimSuffix "-" -}}
+{{- if eq $name "vllm" -}}{{- fail "a release called vllm would set VLLM_PORT for vLLM itself: choose another name" -}}{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{- define "this.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "this.labels" -}}
+{{ include "this.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "this.secret" -}}
+{{- default (include "this.name" .) .Values.secretName -}}
+{{- end -}}
+
+{{- define "this.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "this.name" .) (default .Values.serviceAccountName .Values.serviceAccount.name) -}}
+{{- else -}}
+{{- default .Values.serviceAccountName .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* An image as one string, or as registry, repository, tag and digest. */ -}}
+{{- define "this.image" -}}
+{{- if kindIs "map" . -}}
+{{- with .registry }}{{ . }}/{{ end }}{{ required "image.repository is empty" .repository }}
+{{- with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end -}}
+{{- else -}}{{ . }}{{- end -}}
+{{- end -}}
+
+{{- /* The claim that keeps weights and kernels; empty: every pod has a directory of its own. */ -}}
+{{- define "this.claim" -}}
+{{- if .Values.cache.existingClaim -}}{{ .Values.cache.existingClaim }}
+{{- else if .Values.cache.create -}}{{ include "this.name" . }}-cache{{- end -}}
+{{- end -}}
+
+{{- /* vLLM's environment: the defaults, each replaced where `env` has one of that name, then the rest of `env`. */ -}}
+{{- define "this.env" -}}
+{{- $root := .root -}}
+{{- $secret := include "this.secret" $root -}}
+{{- $hub := default $secret $root.Values.hfToken.secretName -}}
+{{- $key := dict "name" $secret "key" $root.Values.secretKey -}}
+{{- $token := dict "name" $hub "key" $root.Values.hfToken.key "optional" true -}}
+{{- $list := list
+  (dict "name" "VLLM_API_KEY" "valueFrom" (dict "secretKeyRef" $key))
+  (dict "name" "HF_TOKEN" "valueFrom" (dict "secretKeyRef" $token))
+  (dict "name" "USER" "value" "vllm")
+  (dict "name" "HOME" "value" "/home/vllm")
+  (dict "name" "TRITON_CACHE_DIR" "value" "/home/vllm/.cache/triton")
+  (dict "name" "HF_HOME" "value" "/home/vllm/.cache/huggingface")
+  (dict "name" "VLLM_CACHE_ROOT" "value" "/home/vllm/.cache/vllm")
+  (dict "name" "VLLM_NO_USAGE_STATS" "value" "1") -}}
+{{- if ne .role "single" -}}
+{{- $address := dict "fieldRef" (dict "fieldPath" "status.podIP") -}}
+{{- $list = append $list (dict "name" "VLLM_HOST_IP" "valueFrom" $address) -}}
+{{- with $root.Values.network.interface -}}
+{{- $list = concat $list (list (dict "name" "NCCL_SOCKET_IFNAME" "value" .) (dict "name" "GLOO_SOCKET_IFNAME" "value" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- $own := dict -}}
+{{- range $root.Values.env -}}{{- $_ := set $own .name . -}}{{- end -}}
+{{- $seen := dict -}}
+{{- $out := list -}}
+{{- range concat $list $root.Values.env -}}
+{{- if not (hasKey $seen .name) -}}
+{{- $out = append $out (default . (get $own .name)) -}}
+{{- $_ := set $seen .name true -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $out -}}
+{{- end -}}
+
+{{- /* vLLM's resources: what the values say, the GPUs, RDMA devices, and disk where the cache is the pod's own. */ -}}
+{{- define "this.resources" -}}
+{{- $disk := and (not (include "this.claim" .)) .Values.cache.size -}}
+{{- $requests := deepCopy (default dict .Values.resources.requests) -}}
+{{- $limits := deepCopy (default dict .Values.resources.limits) -}}
+{{- if .Values.memoryMi -}}
+{{- $_ := set $requests "memory" (printf "%dMi" (int64 .Values.memoryMi)) -}}
+{{- $_ := unset $limits "memory" -}}
+{{- end -}}
+{{- if not (hasKey $requests "ephemeral-storage") -}}
+{{- $_ := set $requests "ephemeral-storage" (ternary .Values.cache.size "1Gi" (not (empty $disk))) -}}
+{{- end -}}
+{{- if and (not (hasKey $limits "ephemeral-storage")) (or (empty $disk) .Values.cache.sizeLimit) -}}
+{{- $_ := set $limits "ephemeral-storage" (ternary .Values.cache.sizeLimit "20Gi" (not (empty $disk))) -}}
+{{- end -}}
+{{- if .Values.gpuResource -}}
+{{- $_ := set $requests .Values.gpuResource .Values.gpus -}}
+{{- $_ := set $limits .Values.gpuResource .Values.gpus -}}
+{{- end -}}
+{{- with .Values.network.rdmaResource -}}
+{{- $_ := set $requests . 1 -}}
+{{- $_ := set $limits . 1 -}}
+{{- end -}}
+{{- $all := dict "requests" $requests "limits" $limits -}}
+{{- with .Values.resources.claims -}}{{- $_ := set $all "claims" . -}}{{- end -}}
+{{- toYaml $all -}}
+{{- end -}}
+
+{{- /* The Secret with the gateway's certificate; empty: plain HTTP. */ -}}
+{{- define "this.tls" -}}
+{{- if .Values.gateway.tls.secretName -}}{{ .Values.gateway.tls.secretName }}
+{{- else if .Values.gateway.tls.issuer -}}{{ include "this.name" . }}-tls{{- end -}}
+{{- end -}}
+
+{{- define "this.port" -}}{{ ternary "https" "http" (not (empty (include "this.tls" .))) }}{{- end -}}
+
+{{- /* What stops an installation: values that fit a schema and not each other. */ -}}
+{{- define "this.check" -}}
+{{- $v := .Values -}}
+{{- $most := ternary $v.autoscaling.maxReplicas $v.replicas $v.autoscaling.enabled | int -}}
+{{- $own := and $v.cache.create (not $v.cache.existingClaim) -}}
+{{- if and $own (or (gt $most 1) (gt (int (default 1 $v.nodes)) 1)) (not (has "ReadWriteMany" $v.cache.accessModes)) -}}
+{{- fail (printf "cache.create: %d pods share one claim, which %s does not allow: set cache.accessModes to [ReadWriteMany], or cache.create to false" $most (join ", " $v.cache.accessModes)) -}}
+{{- end -}}
+{{- if and $v.autoscaling.enabled (lt $most (int $v.autoscaling.minReplicas)) -}}
+{{- fail "autoscaling.maxReplicas is below autoscaling.minReplicas" -}}
+{{- end -}}
+{{- if and $v.autoscaling.enabled (eq $v.autoscaling.kind "keda") (not $v.autoscaling.prometheus) -}}
+{{- fail "autoscaling.prometheus is empty: name the Prometheus that KEDA asks, like http://prometheus.monitoring:9090" -}}
+{{- end -}}
+{{- if lt (int $v.shutdown.gracePeriodSeconds) (int $v.shutdown.preStopSeconds) -}}
+{{- fail "shutdown.gracePeriodSeconds is shorter than preStopSeconds: every pod would be killed while it still sleeps" -}}
+{{- end -}}
+{{- if and $v.download.job (not $v.cache.existingClaim) -}}
+{{- fail "download.job fills a claim before anything else is installed: make one, and name it with cache.existingClaim" -}}
+{{- end -}}
+{{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
+{{- fail "ingress.hosts is empty: [{host: llm.example.com}]" -}}
+{{- end -}}
+{{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.parentRefs is empty: [{name: GATEWAY, namespace: ITS-NAMESPACE}]" -}}
+{{- end -}}
+{{- end -}}
