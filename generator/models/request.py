@@ -7,8 +7,9 @@ question in copier.yml, and .github/scripts/write_reference.py, which writes wha
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from unicodedata import category
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from generator.models.hardware import Interconnect
 from generator.models.question import Asked, asked
@@ -24,6 +25,12 @@ MOST_GIB = 16384
 """GiB of one GPU that a plan takes: fifty times the largest of 2026."""
 MOST_LOAD = 1_000_000
 """Requests, at once or a second, and price of a GPU-hour: beyond any deployment."""
+
+
+MOST_LETTERS = 1000
+"""Letters of a name or a path."""
+_CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of what moves a terminal's cursor, turns its text round, or is no text."""
 
 
 _MODEL = Asked("Model", "model")
@@ -94,6 +101,15 @@ class Request(Value):
     measured: Annotated[dict[str, Any], Asked(None, None)] = Field(
         default_factory=dict, description="What the running deployment measured"
     )
+
+    @field_validator("model", "revision", "gpu", "capability", "vllm", mode="after")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if len(value) > MOST_LETTERS:
+            raise ValueError(f"{value[:40]!r}... has more than {MOST_LETTERS:,} letters")
+        if any(category(letter) in _CONTROLS for letter in value):
+            raise ValueError(f"{value[:40]!a} holds control characters")
+        return value
 
     @property
     def load(self) -> Workload:

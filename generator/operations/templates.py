@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from generator.rendering import releases, store
 from generator.rendering.git import isolated
 from generator.rendering.questions import questions as asked_questions
+from generator.rendering.template import opened
 
 if TYPE_CHECKING:
     from generator.rendering.questions import Question
@@ -46,8 +47,8 @@ def sync(packaged: Path = store.PACKAGED) -> str:
     Raises:
         RenderError: a released tag was moved, or there is no release.
     """
-    with isolated():
-        return store.ensure(packaged)
+    with isolated(), opened(store.STORE, packaged) as template:  # a damaged one is mended when it is opened
+        return template.source
 
 
 def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
@@ -57,7 +58,7 @@ def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
         RenderError: a released tag was moved, or there is no release.
     """
     with isolated():
-        return releases.releases(store.ensure(packaged))
+        return releases.releases(store.STORE, packaged)
 
 
 def questions(

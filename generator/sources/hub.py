@@ -102,8 +102,8 @@ def _cached_tensors(snapshot: Path) -> tuple[Tensor, ...] | None:
 
 
 def _fetched_object(client: HubClient, name: str, commit: str) -> dict[str, Any]:
-    return parse_object(client.download(name, commit).read_bytes(), f"{client.model}/{name}")
+    return parse_object(client.download(name, commit), f"{client.model}/{name}")
 
 
 def _fetched_value(client: HubClient, name: str, commit: str) -> Any:
-    return parse_json(client.download(name, commit).read_bytes(), f"{client.model}/{name}")
+    return parse_json(client.download(name, commit), f"{client.model}/{name}")

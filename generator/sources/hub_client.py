@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from generator.errors import SourceError
 from generator.sources.hub_errors import CLIENT_ERRORS, Attempt, unusable_answer, why
-from generator.sources.safetensors_headers import PREFIX_BYTES, header_bytes, parse_header
+from generator.sources.safetensors_headers import INDEX_FILE, MAX_HEADER_BYTES, PREFIX_BYTES, header_bytes, parse_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from huggingface_hub.hf_api import ModelInfo
 
     from generator.sources.safetensors_headers import Tensor
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # else the client asks the Hub about its caller first
 
 from huggingface_hub import HfApi, constants, hf_hub_url
-from huggingface_hub.utils import (  # type: ignore[attr-defined] # its documented names
-    build_hf_headers,
-    disable_progress_bars,
-    hf_raise_for_status,
-    http_stream_backoff,
-)
+from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.utils import disable_progress_bars, validate_repo_id  # type: ignore[attr-defined] # its own names
+
+from generator.sources import hub_cache
+from generator.sources.hub_stream import Budget, read
 
 _TIMEOUT_S = 10.0
 _FIRST_BYTES = 128 * 1024
 """Most headers fit this, and one request then reads all of one (DeepSeek-V3: 60 kB a file)."""
 _CONNECTIONS = 16
+_JSON_BYTES, _LISTING_BYTES = 16 * 1024**2, 32 * 1024**2
+_MOST_FILES = 20_000
+"""A listing of DeepSeek-V3 has 175 files; the Hub itself asks for fewer than 100,000 a repository."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 """Values that the client itself takes for a set switch."""
@@ -62,6 +62,7 @@ class HubClient:
     cache: Path | None
     offline: bool
     timeout_s: float
+    budget: Budget
 
     @property
     def attempt(self) -> Attempt:
@@ -74,29 +75,40 @@ class HubClient:
     def published(self) -> Published:
         """Commit, file names, licence and gate of the model's revision."""
         with self._asking():
-            info = HfApi(endpoint=self.endpoint).model_info(self.model, revision=self.revision, timeout=self.timeout_s)
-        if not _COMMIT.fullmatch(info.sha or ""):
+            validate_repo_id(self.model)
+            path = f"{self.endpoint}/api/models/{self.model}"
+            path += f"/revision/{quote(self.revision, safe='')}" if self.revision else ""
+            body = read(path, self.budget.reader("its list of files", _LISTING_BYTES), timeout_s=self.timeout_s)
+            info = _parsed(body)
+        if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha) or len(info.siblings or ()) > _MOST_FILES:
             raise unusable_answer(self.attempt)
         return Published(
             commit=str(info.sha),
-            files=frozenset(sibling.rfilename for sibling in info.siblings or ()),
+            files=frozenset(map(str, (one.rfilename for one in info.siblings or ()))),
             license=_license(info),
             gated=bool(info.gated),
         )
 
-    def download(self, name: str, commit: str) -> Path:
-        """One small file of `commit`, through the client's cache.
-
-        Asked for by the user's own name of the revision first, so that the cache learns what it stands for.
-        """
+    def download(self, name: str, commit: str) -> bytes:
+        """One small file of `commit`, from the client's cache where it is there, and kept in it."""
+        cache = self.cache or Path(constants.HF_HUB_CACHE)
         with self._asking():
-            path = self._hf_hub_download(name, self.revision)
-            return path if path.parent.name == commit else self._hf_hub_download(name, commit)
+            found = hub_cache.held(cache, self.model, commit, name)
+            if found is None:
+                url = hf_hub_url(self.model, name, revision=commit, endpoint=self.endpoint)
+                most = MAX_HEADER_BYTES if name == INDEX_FILE else _JSON_BYTES
+                found = read(url, self.budget.reader(name, most), timeout_s=self.timeout_s)
+            hub_cache.keep(cache, self.model, self.revision, commit, {name: found})
+            return found
 
     def cached(self, name: str) -> Path:
         """One file from the client's cache, nothing asked of the network."""
         with self._asking():
-            return self._hf_hub_download(name, self.revision, local_files_only=True)
+            return Path(
+                HfApi(endpoint=self.endpoint).hf_hub_download(
+                    self.model, name, revision=self.revision, cache_dir=self.cache, local_files_only=True
+                )
+            )
 
     def tensors(
         self, shards: Sequence[str], commit: str, progress: Callable[[int, int], None] | None
@@ -105,24 +117,14 @@ class HubClient:
         pool = ThreadPoolExecutor(min(_CONNECTIONS, len(shards)))
         try:
             pending = {pool.submit(self._shard_tensors, shard, commit): shard for shard in shards}
-            for done, _ in enumerate(as_completed(pending), start=1):
+            for done, future in enumerate(as_completed(pending), start=1):
+                future.result()
                 if progress is not None:
                     progress(done, len(shards))
             return tuple(tensor for future in pending for tensor in future.result())
         finally:
+            self.budget.stopped = True
             pool.shutdown(cancel_futures=True)
-
-    def _hf_hub_download(self, name: str, revision: str | None, *, local_files_only: bool = False) -> Path:
-        return Path(
-            HfApi(endpoint=self.endpoint).hf_hub_download(
-                self.model,
-                name,
-                revision=revision,
-                cache_dir=self.cache,
-                etag_timeout=self.timeout_s,
-                local_files_only=local_files_only,
-            )
-        )
 
     def _shard_tensors(self, shard: str, commit: str) -> tuple[Tensor, ...]:
         """Tensors of one file; a second request only where the header is longer than the first read."""
@@ -136,16 +138,10 @@ class HubClient:
     def _first_bytes(self, shard: str, commit: str, count: int) -> bytes:
         """The first `count` bytes of a file, no more even from a server that ignores ranges."""
         url = hf_hub_url(self.model, shard, revision=commit, endpoint=self.endpoint)
-        headers = {**build_hf_headers(), "Range": f"bytes=0-{count - 1}"}
-        read = bytearray()
-        request = partial(http_stream_backoff, max_retries=2, base_wait_time=0.5, timeout=self.timeout_s)
-        with self._asking(), request("GET", url, headers=headers) as response:
-            hf_raise_for_status(response)
-            for chunk in response.iter_bytes():
-                read += chunk
-                if len(read) >= count:
-                    break
-        return bytes(read[:count])
+        check = self.budget.reader(shard, MAX_HEADER_BYTES + _FIRST_BYTES)
+        span = {"Range": f"bytes=0-{count - 1}"}
+        with self._asking():
+            return read(url, check, timeout_s=self.timeout_s, count=count, headers=span)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -164,7 +160,10 @@ def connect(model: str, revision: str | None) -> HubClient:
     if urlsplit(endpoint).scheme not in {"http", "https"} or not urlsplit(endpoint).netloc:
         raise SourceError(f"HF_ENDPOINT is {endpoint!r}, which is no web address: correct or unset it.")
     switches = (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or "").upper()
-    return HubClient(model, revision, endpoint, _cache(), offline=switches in _TRUE, timeout_s=_timeout_s())
+    budget = Budget(urlsplit(endpoint).netloc.rpartition("@")[2], model)
+    return HubClient(
+        model, revision, endpoint, _cache(), offline=switches in _TRUE, timeout_s=_timeout_s(), budget=budget
+    )
 
 
 def _cache() -> Path | None:
@@ -180,6 +179,14 @@ def _timeout_s() -> float:
     """Seconds to wait for one answer: HF_HUB_ETAG_TIMEOUT, else 10."""
     asked = os.environ.get("HF_HUB_ETAG_TIMEOUT", "")
     return float(asked) if re.fullmatch(r"\d+(\.\d+)?", asked) else _TIMEOUT_S
+
+
+def _parsed(body: bytes) -> ModelInfo:
+    """What the Hub says of a model, as its own client reads it."""
+    try:
+        return ModelInfo(**json.loads(body))  # type: ignore[no-untyped-call]
+    except RecursionError as error:
+        raise ValueError from error
 
 
 def _license(info: ModelInfo) -> str | None:

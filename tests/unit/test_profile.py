@@ -93,7 +93,7 @@ def test_a_superseded_key_warns_with_its_line(tmp_path):
         pytest.param("outputs: {emit: compose}\n", "line 1: outputs.emit: .*'compose'", id="no list"),
         pytest.param("outputs: {ci: jenkins}\n", "line 1: outputs.ci: .*'jenkins'", id="no such CI"),
         pytest.param("model: {id: a}\nmodel: {id: b}\n", "line 2: model is stated twice", id="section twice"),
-        pytest.param("model:\n  id: a\n  id: b\n", "line 3: model.id is stated twice", id="key twice"),
+        pytest.param("model:\n  id: a\n  id: b\n", "line 3: id is stated twice", id="key twice"),
     ],
 )
 def test_a_broken_profile_names_line_and_field(tmp_path, text, said):
