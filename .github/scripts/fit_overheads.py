@@ -16,11 +16,12 @@ import argparse
 import re
 from pathlib import Path
 from statistics import median, quantiles
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from overhead_rows import ROOT, Seen, observations, seen
 
 from generator.catalogue.overheads import overheads
+from generator.models.capability import CapabilitySet
 from generator.models.overheads import OverheadTable
 
 if TYPE_CHECKING:
@@ -32,14 +33,39 @@ ROUNDS = 6
 FEW = 8
 LEAST_SPREAD = 0.5
 """Half-width of a range that rests on one observation, as a share; it falls with the root of their number."""
+THIN = 2
+"""Sources up to which a term is no better known than without any."""
 COUNTED = frozenset({"sampler_v1", "compilation_factor"})
 """Terms whose copies are counted in vLLM's code, which rows confirm: their range falls with the number itself."""
 REACH = {("context_mib", "0.22"): 600.0}
 """High ends that other sources know: what a first compilation leaves behind was 0.5 to 0.6 GiB more than a cached one
 on two machines (vLLM 0.29 on a 6 GB card; pull request 518 of 1CatAI/1Cat-vLLM)."""
+
+
+class Prior(NamedTuple):
+    """What is known of a term without any start."""
+
+    expected: float
+    low: float
+    high: float
+
+
+PRIOR = {
+    "context_mib": Prior(150, 20, 600),
+    "collectives_nvlink_mib": Prior(500, 0, 2300),
+    "fused_all_reduce_mib": Prior(1000, 0, 1900),
+    "collectives_pcie_mib": Prior(300, 0, 1100),
+    "token_factor": Prior(1.0, 0.5, 1.5),
+    "encoder_factor": Prior(1.0, 0.6, 1.5),
+    "encoder_fixed_factor": Prior(0.9, 0.5, 1.5),
+}
+"""A CUDA context's libraries; none to all of NCCL's channels, symmetric memory and fused all-reduce (vLLM 0.33
+all_reduce_utils.py: SYMM_MEM_ALL_REDUCE_MAX_SIZES; allreduce_rms_fusion.py); half to one and a half of the buffers
+that a mechanism counts."""
 FITTED = (
     "context_mib",
     "collectives_nvlink_mib",
+    "fused_all_reduce_mib",
     "collectives_pcie_mib",
     "token_factor",
     "sampler_v1",
@@ -52,76 +78,88 @@ FITTED = (
 
 
 def settle(term: Term, listed: list[Seen]) -> Term:
-    """The term with the median and spread of what was seen; unchanged where nothing was.
+    """The term with the median and spread of what was seen; its prior where nothing was.
 
     A figure below zero says that the row's other terms are off, one nearer to the term's other way that the start took
     that: both are left out, and a term that was read in code (no rows) stays. n observations span less than what they
-    were drawn from, so both ends go 1/n further from the median.
+    were drawn from, so both ends go 1/n further from the median. Machines differ more than the starts of one: with n
+    sources an end goes at least 2/(n+1) of the way to what is known without any row (`PRIOR`).
     """
     sweeps: dict[str, list[Seen]] = {}
     for one in listed:
         if one.value >= 0 and not _went_otherwise(term, one.value):
             sweeps.setdefault(one.sweep, []).append(one)
+    if not term.rows:
+        return term
+    prior = PRIOR.get(term.name)
+    if not sweeps:
+        return term.model_copy(update=prior._asdict()) if prior else term
     counted = [
         value
         for group in sweeps.values()
         for value in [median(one.value for one in group)] * (2 if group[0].stock and len(sweeps) > FEW else 1)
     ]
-    if not counted or not term.rows:
-        return term
+    sources = len({one.source for group in sweeps.values() for one in group})
+    figures = _range(term, counted, len(sweeps))
+    if prior:
+        middle, share = figures["expected"], THIN / (sources + 1)
+        figures["low"] = min(figures["low"], middle - (middle - prior.low) * share)
+        figures["high"] = max(figures["high"], middle + (prior.high - middle) * share)
+    rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
+    return term.model_copy(update=rounded | {"rows": len(sweeps)})
+
+
+def _range(term: Term, counted: list[float], sweeps: int) -> dict[str, float]:
+    """Median of the counted values, and how far either side of it reaches."""
     ends = sorted(counted)
-    if len(sweeps) > FEW:
+    if sweeps > FEW:
         deciles = quantiles(counted, n=10, method="inclusive")
         ends = [deciles[0], deciles[-1]]
     middle = median(counted)
-    wider = 1 + 1 / len(sweeps)
-    least = 1 + LEAST_SPREAD / len(sweeps) ** (1 if term.name in COUNTED else 0.5)
+    wider = 1 + 1 / sweeps
+    least = 1 + LEAST_SPREAD / sweeps ** (1 if term.name in COUNTED else 0.5)
     known = REACH.get((term.name, term.since), 0.0)
-    figures = {
+    return {
         "expected": middle,
         "low": min(max(0, middle - (middle - ends[0]) * wider), middle / least),
         "high": max(middle + (ends[-1] - middle) * wider, middle * least, known),
     }
-    rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
-    return term.model_copy(update=rounded | {"rows": len(sweeps)})
 
 
 def _went_otherwise(term: Term, value: float) -> bool:
     return term.otherwise is not None and abs(value - term.otherwise) < abs(value - term.expected)
 
 
-def _kin(start: Case) -> tuple[str, str]:
-    return start.row["model"], start.row["vllm_version"]
-
-
-def fit(starts: list[Case], table: OverheadTable, leave_out: Case | None = None) -> tuple[OverheadTable, list[Seen]]:
-    """The table after a few rounds over all starts, those of `leave_out`'s model and build left out."""
+def fit(starts: list[Case], table: OverheadTable, leave_out: str | None = None) -> tuple[OverheadTable, list[Seen]]:
+    """The table after a few rounds over all starts, those of the source `leave_out` left out."""
     everything: list[Seen] = []
-    used = [start for start in starts if leave_out is None or _kin(start) != _kin(leave_out)]
+    used = [start for start in starts if start.source != leave_out]
     for _ in range(ROUNDS):
         everything = [one for start in used for one in seen(start, table)]
         terms = tuple(
-            settle(term, [one for one in everything if (one.term, one.since) == (term.name, term.since)])
-            if term.name in FITTED
-            else term
+            settle(term, [one for one in everything if _is_of(one, term)]) if term.name in FITTED else term
             for term in table.terms
         )
         table = OverheadTable.model_validate(table.model_copy(update={"terms": terms}).model_dump())
     return table, everything
 
 
+def _is_of(one: Seen, term: Term) -> bool:
+    return (one.term, one.since, one.capabilities) == (term.name, term.since, term.capabilities)
+
+
 def rewrite(text: str, table: OverheadTable) -> str:
     """The TOML with the fitted figures in place of the old ones; comments and order stay."""
     blocks = re.split(r"(?m)^(?=\[\[)", text)
-    terms = {(term.name, term.since): term for term in table.terms}
+    terms = {(term.name, term.since, term.capabilities): term for term in table.terms}
     return "".join(_block(block, terms) for block in blocks)
 
 
-def _block(block: str, terms: dict[tuple[str, str], Term]) -> str:
-    found = re.search(r'name = "(.+)"\nsince = "(.+)"', block)
+def _block(block: str, terms: dict[tuple[str, str, CapabilitySet], Term]) -> str:
+    found = re.search(r'name = "(.+)"\nsince = "(.+)"(?:\ncapabilities = "(.+)")?', block)
     if found is None or found[1] not in FITTED:
         return block
-    term = terms[found[1], found[2]]
+    term = terms[found[1], found[2], CapabilitySet(found[3] or "")]
     for name in ("expected", "low", "high", "rows"):
         block = re.sub(rf"(?m)^{name} = .*$", f"{name} = {getattr(term, name):g}", block)
     return block
@@ -138,9 +176,10 @@ def main() -> None:
     table, everything = fit(starts, overheads())
     for term in table.terms:
         if term.name in FITTED:
-            print(f"{term.name} since {term.since}: {term.expected:g} [{term.low:g}, {term.high:g}]")
+            where = f"since {term.since} {term.capabilities or ''}"
+            print(f"{term.name} {where}: {term.expected:g} [{term.low:g}, {term.high:g}]")
             for one in everything:
-                if (one.term, one.since) == (term.name, term.since):
+                if _is_of(one, term):
                     print(f"    {one.row} {'stock' if one.stock else '     '} {one.value:.3g}")
     if options.write:
         TABLE.write_text(rewrite(TABLE.read_text(encoding="utf-8"), table), encoding="utf-8")

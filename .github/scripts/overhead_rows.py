@@ -18,7 +18,7 @@ from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.interval import ByteInterval  # noqa: E402
 from generator.models.overheads import OverheadTable, Term  # noqa: E402
 from generator.models.release import release_key  # noqa: E402
-from generator.planning.memory import graphs, overhead  # noqa: E402
+from generator.planning.memory import experts, graphs, overhead  # noqa: E402
 from generator.planning.memory.budget import with_load_extras  # noqa: E402
 from generator.planning.weights import rank_weights  # noqa: E402
 from generator.units import GIB, MIB  # noqa: E402
@@ -57,7 +57,7 @@ class Phase(NamedTuple):
     """One phase of the profile: the units of its coefficient, and bytes that are known beside them."""
 
     units: int
-    beside: int
+    beside: float
 
 
 class Seen(NamedTuple):
@@ -65,6 +65,8 @@ class Seen(NamedTuple):
 
     term: str
     since: str
+    capabilities: str
+    source: str
     sweep: str
     row: str
     stock: bool
@@ -130,15 +132,19 @@ def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
     encodes = overhead.profiles_encoder(architecture, settings, release)
     kept = settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes if encodes else 0
     none = table.model_copy(update={"terms": ()})
-    units = {"token_factor": Phase(overhead.token_bytes(architecture, start.layout, settings), kept)}
+    first = overhead.model_runner(architecture, release) == "v1"
+    stays = kept + table.term("activation_fixed_mib", start.release).expected * MIB * first
+    if release.has("keeps_expert_workspaces"):
+        stays += experts.workspace(architecture, start.layout, settings).expected
+    units = {"token_factor": Phase(overhead.token_bytes(architecture, start.layout, settings, release), stays)}
     if settings.samples:
         runner = overhead.model_runner(architecture, release)
         rows = overhead.logits(architecture, settings, runner)
         whole = overhead.sampler(architecture, settings, release=release, table=_ones(none))
-        units[f"sampler_{runner}"] = Phase(rows, kept + whole.expected - rows)
+        units[f"sampler_{runner}"] = Phase(rows, stays + whole.expected - rows)
     if table.term("compilation_factor", start.release).expected:
         copied = overhead.compilation(architecture, start.layout, settings, release=release, table=_ones(none))
-        units["compilation_factor"] = Phase(copied.expected, kept)
+        units["compilation_factor"] = Phase(copied.expected, stays)
     if encodes:
         units[overhead.encoder_term(architecture)] = Phase(overhead.encoder_bytes(architecture, settings), 0)
     return units
@@ -168,22 +174,25 @@ def _left_over(start: Case, table: OverheadTable, need: float) -> Iterator[Seen]
     release = start.release
     captured = _subtracted(start, table)
     persistent = overhead.persistent_buffers(start.architecture, start.settings, release=release_of(release)).expected
-    context = table.term("context_mib", start.release).expected * MIB
+    context = table.term("context_mib", release, start.gpu.capability).expected * MIB
     phase, seen_in, apart = _peak(start, table)
     peak = start.figure("peak_activation_gib")
     if peak is None:
         taken = table.term(phase, release).expected * seen_in.units + seen_in.beside + captured
     else:
-        taken = peak * GIB + (0 if release_key(release) >= GRAPHS_IN_PEAK else captured)
-    if start.world > 1 and start.figure("non_torch_gib") is None:
-        left = need - persistent - context - taken
-        left = max(left, 0) if left > -NOISE else left
-        yield _one(start, table, f"collectives_{start.link}_mib", left / MIB / log2(start.world))
+        taken = peak * GIB + (_kept(start) if release_key(release) >= GRAPHS_IN_PEAK else captured)
+    if start.reduced > 1 and start.figure("non_torch_gib") is None:
+        yield from _collectives(start, table, need - persistent - context - taken)
     elif start.world == 1 and peak is not None and start.figure("non_torch_gib") is None:
         yield _one(start, table, "context_mib", (need - persistent - taken) / MIB)
     elif start.world == 1 and peak is None and apart:
         left = need - persistent - context - captured - seen_in.beside
         yield from _of_phase(start, table, phase, left / seen_in.units)
+
+
+def _kept(start: Case) -> int:
+    """Workspaces of the experts, which count as consumed and no longer as peak."""
+    return experts.workspace(start.architecture, start.layout, start.settings).expected
 
 
 def _of_phase(start: Case, table: OverheadTable, phase: str, value: float) -> Iterator[Seen]:
@@ -206,20 +215,31 @@ def _subtracted(start: Case, table: OverheadTable) -> float:
 def _logged(start: Case, table: OverheadTable) -> Iterator[Seen]:
     """Components that vLLM logs by name."""
     peak, other = start.figure("peak_activation_gib"), start.figure("non_torch_gib")
-    context = table.term("context_mib", start.release).expected * MIB
+    context = table.term("context_mib", start.release, start.gpu.capability).expected * MIB
     phase, seen_in, apart = _peak(start, table)
     clean = not _subtracted(start, table) or release_key(start.release) < GRAPHS_IN_PEAK
     if peak is not None and apart and clean:
         yield from _of_phase(start, table, phase, (peak * GIB - seen_in.beside) / seen_in.units)
-    if other is not None and start.world > 1:
-        left = (other * GIB - context) / MIB / log2(start.world)
-        yield _one(start, table, f"collectives_{start.link}_mib", left)
-    elif other is not None:
+    if other is not None and start.reduced > 1:
+        yield from _collectives(start, table, other * GIB - context)
+    elif other is not None and start.world == 1:
         yield _one(start, table, "context_mib", other * GIB / MIB)
 
 
+def _collectives(start: Case, table: OverheadTable, left: float) -> Iterator[Seen]:
+    """Of what is left beside the context: the step that two ranks take, or the fused all-reduce where it runs."""
+    left = max(left, 0) if left > -NOISE else left
+    step, release, capability = f"collectives_{start.link}_mib", start.release, start.gpu.capability
+    doubling = table.term(f"collectives_{start.link}_doubling_mib", release).expected
+    left = left / MIB - doubling * (log2(start.reduced) - 1)
+    if not overhead.fuses_all_reduce(start.settings, start.link, capability, release=release_of(release)):
+        yield _one(start, table, step, left)
+    else:
+        yield _one(start, table, "fused_all_reduce_mib", left - table.term(step, release, capability).expected)
+
+
 def _graphs(start: Case, table: OverheadTable) -> Iterator[Seen]:
-    captures = graphs.capture_sizes(start.settings, start.gpu.capability, release_of(start.release))
+    captures = graphs.capture_sizes(start.architecture, start.settings, start.gpu.capability, release_of(start.release))
     units = captures * start.architecture.num_hidden_layers * 1024
     estimate, actual = start.figure("cudagraph_est_gib"), start.figure("cudagraph_gib")
     base = table.term("graph_estimate_mib", table.calibrated_until).expected * MIB
@@ -231,4 +251,5 @@ def _graphs(start: Case, table: OverheadTable) -> Iterator[Seen]:
 
 def _one(start: Case, table: OverheadTable, name: str, value: float) -> Seen:
     sweep = f"{start.row['model']} {start.row['vllm_version']} {start.layout} {start.settings.enforce_eager}"
-    return Seen(name, table.term(name, start.release).since, sweep, start.id, start.stock, value)
+    term = table.term(name, start.release, start.gpu.capability)
+    return Seen(name, term.since, term.capabilities, start.source, sweep, start.id, start.stock, value)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from generator.catalogue.gpus import parse_capability
 from generator.catalogue.loader import Row, Source, Words, read, row, table
+from generator.models.capability import CapabilitySet
 from generator.models.overheads import DeviceReserve, OverheadTable, Term
 from generator.units import MIB
 
@@ -23,6 +24,7 @@ class TermRow(Row):
 
     name: str
     since: Release
+    capabilities: CapabilitySet = CapabilitySet()
     expected: Number
     low: Number
     high: Number

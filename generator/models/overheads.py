@@ -7,9 +7,10 @@ from functools import cached_property
 from pydantic import Field
 
 from generator.errors import UnknownFactError
-from generator.models.capability import Capability
+from generator.models.capability import Capability, CapabilitySet
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
+from generator.models.speed import WeightKernel
 from generator.models.value import Value
 
 
@@ -18,6 +19,8 @@ class Term(Value):
 
     name: str
     since: str
+    capabilities: CapabilitySet = CapabilitySet()
+    """GPUs that the figure holds for; empty: all that have no row of their own."""
     expected: float
     low: float
     high: float
@@ -78,28 +81,24 @@ class OverheadTable(Value):
     def _reserves(self) -> dict[str, int]:
         return {name: row.reserved_bytes for row in self.reserves for name in row.nvml_names}
 
-    def term(self, name: str, release: str) -> Term:
-        """The coefficient of `release`; a release before the first row takes the first row.
+    def term(self, name: str, release: str, capability: Capability | None = None) -> Term:
+        """The coefficient of `release` on GPUs of `capability`; a release before the first row takes the first row.
+
+        A row that names the capability goes before those for all.
 
         Raises:
             UnknownFactError: the table has no such coefficient.
         """
         if name not in self._terms:
             raise UnknownFactError(f"overhead table has no term {name!r}; it has {', '.join(self._terms)}")
-        return self._of_release(release)[name]
+        key = (name, release, capability)
+        if key not in self._found:
+            self._found[key] = _newest(self._terms[name], release_key(release), capability)
+        return self._found[key]
 
     @cached_property
-    def _by_release(self) -> dict[str, dict[str, Term]]:
+    def _found(self) -> dict[tuple[str, str, int | None], Term]:
         return {}
-
-    def _of_release(self, release: str) -> dict[str, Term]:
-        if release not in self._by_release:
-            key = release_key(release)
-            self._by_release[release] = {
-                name: next((term for since, term in reversed(rows) if since <= key), rows[0][1])
-                for name, rows in self._terms.items()
-            }
-        return self._by_release[release]
 
     @cached_property
     def other_way(self) -> OverheadTable:
@@ -110,6 +109,22 @@ class OverheadTable(Value):
     def reserved_bytes(self, nvml_names: tuple[str, ...]) -> int | None:
         """Bytes that the driver keeps from CUDA on that GPU; None where nobody measured it."""
         return next((self._reserves[name] for name in nvml_names if name in self._reserves), None)
+
+
+def _newest(
+    rows: tuple[tuple[tuple[int, ...], Term], ...], release: tuple[int, ...], capability: Capability | None
+) -> Term:
+    """The newest row that names the capability, else the newest for all."""
+    for named in (True, False):
+        fitting = [row for row in rows if bool(row[1].capabilities) == named and _holds(row[1], capability)]
+        found = next((term for since, term in reversed(fitting) if since <= release), None)
+        if found is not None:
+            return found
+    return rows[0][1]
+
+
+def _holds(term: Term, capability: Capability | None) -> bool:
+    return not term.capabilities or (capability is not None and term.capabilities.has(capability))
 
 
 class BudgetSettings(Value):
@@ -134,3 +149,5 @@ class BudgetSettings(Value):
     """Backends that the cache's layers take, which decide what sparse attention reserves."""
     kv_cache_dtype: str = "auto"
     """The cache's dtype as the backend has it."""
+    expert_kernel: WeightKernel = "native"
+    """The kernel that routed experts run in, which decides what buffers they hold."""

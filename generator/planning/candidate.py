@@ -23,6 +23,7 @@ from generator.planning.memory.pinned import offloaded
 from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
 from generator.planning.memory.stages import stage_budgets
 from generator.planning.rules.states import state_blocks
+from generator.planning.speed.kernels import kernels
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.rank import DTYPES
@@ -230,6 +231,7 @@ def _memory_settings(case: Case, settings: CacheSettings) -> BudgetSettings:
         samples=case.pooling is None,
         cpu_offload_bytes=offloaded(case.fixed),
         num_speculative_tokens=case.speculation.num_speculative_tokens or 0,
+        expert_kernel=kernels(case.architecture, case.quantization)[1],
         encoder_tokens=0
         if case.language_model_only
         else overhead.encoder_tokens(case.architecture, settings.max_num_batched_tokens),

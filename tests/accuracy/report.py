@@ -35,7 +35,7 @@ MEANING = {
     "concurrency_median": "error of the maximum concurrency, median",
     "in_interval": "starts whose cache memory lies in the stated interval",
     "interval_width": "width of that interval, of the GPU, mean",
-    "failures_caught": "starts that failed for memory and are planned as tight or not fitting",
+    "failures_caught": "starts that failed for memory and are not planned as low risk",
     "false_refusals": "starts that ran and are planned as not fitting",
     "high_risk_on_ok": "starts that ran and are called high risk",
 }

@@ -18,7 +18,8 @@ from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
 from generator.models.release import release_key
-from generator.planning.memory.overhead import encoder_tokens
+from generator.planning.memory.overhead import encoder_tokens, joined_ranks
+from generator.planning.speed.kernels import kernels
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.units import GIB, gib
 from tests.accuracy.requantized import quantization_config
@@ -33,6 +34,8 @@ Row = dict[str, str]
 MODELS = Path(__file__).parent / "data" / "models.json"
 
 _RELEASE = re.compile(r"0\.\d+(\.\d+)*")
+_REPOSITORY = re.compile(r"https://github\.com/(?!vllm-project/)[^/]+/[^/]+")
+"""Issues of vLLM itself come from as many machines as there are."""
 _NOT_DISCRETE = re.compile(r"GB10|GH200|AMD|MIG")
 _GPUS = (
     ("H100 NVL", "H100-NVL-94GB"),
@@ -101,6 +104,17 @@ class Case:
     def world(self) -> int:
         """Ranks of one replica."""
         return self.layout.tensor_parallel_size * self.layout.pipeline_parallel_size
+
+    @property
+    def reduced(self) -> int:
+        """Ranks that reduce together: all but the stages."""
+        return joined_ranks(self.layout, moe=self.architecture.is_moe) // self.layout.pipeline_parallel_size
+
+    @property
+    def source(self) -> str:
+        """The repository that published the start, the page where there is none, else its own id."""
+        found = _REPOSITORY.match(self.row["source_url"])
+        return found[0] if found else self.row["source_url"] or self.id
 
     @property
     def link(self) -> Literal["nvlink", "pcie"]:
@@ -186,7 +200,9 @@ def case(
         release=release,
         gpu=gpu,
         layout=_layout(row),
-        settings=_settings(row, gpu, release, architecture, utilization),
+        settings=_settings(row, gpu, release, architecture, utilization).model_copy(
+            update={"expert_kernel": kernels(architecture, quantization)[1]}
+        ),
         architecture=architecture,
         quantization=quantization,
         utilization_stated=utilization is not None,

@@ -13,9 +13,9 @@ def planned():
 
 
 def test_the_set_is_the_stock_starts_on_discrete_gpus(planned):
-    """startup-logs.md counts 44 of them; those without a config.json are named."""
-    assert sum(map(is_stock, every_row(TRUTH))) == 44
-    assert len(planned[0]) + len(planned[1]) == 44
+    """startup-logs.md counts 44, fresh.md adds as many; those without a config.json are named."""
+    assert sum(map(is_stock, every_row(TRUTH))) == 88
+    assert len(planned[0]) + len(planned[1]) == 88
 
 
 def test_the_published_figures_are_todays(planned):
@@ -24,7 +24,7 @@ def test_the_published_figures_are_todays(planned):
 
 
 def test_the_bars_that_every_plan_rests_on_hold(planned):
-    """Issue 3: no start that ran is refused, every one that failed is seen, nine of ten lie in the interval."""
+    """No start that ran is refused, those that failed are seen, nine of ten lie in the interval."""
     figures = {line.split()[0].removeprefix("bootlogs."): float(line.split()[1]) for line in metrics(planned[0])}
     assert figures["false_refusals"] == 0
     assert figures["failures_caught"] == 1

@@ -171,7 +171,7 @@ def test_divided_caches_make_room():
 
 def test_a_start_in_doubt_is_made_sure():
     """A context that an L4 holds at the expected values only: every repair starts for certain."""
-    made = planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": 26000}, concurrency=2)
+    made = planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_model_len": 25000}, concurrency=2)
     assert (made.feasibility.verdict, made.feasibility.max_concurrency_at_context > 0) == ("tight", True)
     assert {"--max-model-len", "--kv-cache-dtype", "--gpus"} <= {one.flags[0] for one in made.repairs}
     assert all(one.effect.startswith("fits") for one in made.repairs)

@@ -101,7 +101,15 @@ def _loaded(rank: _Rank, weights_bytes: int | ByteInterval) -> ByteInterval:
 def _outside_pytorch(rank: _Rank, gpu: GPU, link: overhead.Link) -> ByteInterval:
     """What is neither weights nor activations: libraries, buffers that stay, workspaces, the host's growth."""
     model, settings, release = rank.architecture, rank.settings, rank.release
-    fixed = overhead.non_torch(rank.layout, moe=model.is_moe, link=link, release=release, table=rank.table)
+    fixed = overhead.non_torch(
+        rank.layout,
+        settings,
+        moe=model.is_moe,
+        link=link,
+        capability=gpu.capability,
+        release=release,
+        table=rank.table,
+    )
     fixed += overhead.persistent_buffers(model, settings, release=release, last_stage=rank.last_stage)
     fixed += sparse_workspace(model, rank.layout, settings, release=release)
     return fixed + overhead.unified_growth(gpu, release=release, table=rank.table)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
 from generator.planning.kinds.of import is_hybrid
+from generator.planning.memory import experts
 from generator.planning.memory.workspace import indexer_logits
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture, Layer
+    from generator.models.capability import Capability
     from generator.models.hardware import GPU
     from generator.models.overheads import BudgetSettings, OverheadTable
     from generator.models.parallelism import Layout
@@ -68,17 +70,37 @@ def joined_ranks(layout: Layout, *, moe: bool) -> int:
     return layout.ranks if moe else layout.tensor_parallel_size * layout.pipeline_parallel_size
 
 
-def non_torch(layout: Layout, *, moe: bool, link: Link, release: Release, table: OverheadTable) -> ByteInterval:
+def non_torch(
+    layout: Layout,
+    settings: BudgetSettings,
+    *,
+    moe: bool,
+    link: Link,
+    capability: Capability,
+    release: Release,
+    table: OverheadTable,
+) -> ByteInterval:
     """Growth of memory outside PyTorch between vLLM's first snapshot and the end of its profile.
 
-    Kernels' modules and library handles on every rank; with more ranks also the buffers of the collectives,
-    which grow with each doubling of the world.
+    Kernels' modules and library handles on every rank. Ranks that reduce together also hold the buffers of their
+    collectives: a step as soon as there are two, a little for each doubling, and the workspaces of the fused
+    all-reduce where the compiler puts one in. Stages only pass on what they made.
     """
-    context = table.term("context_mib", release.version).times(MIB)
-    world = joined_ranks(layout, moe=moe)
-    if world == 1:
-        return context
-    return context + table.term(f"collectives_{link}_mib", release.version).times(log2(world) * MIB)
+    fixed = table.term("context_mib", release.version, capability).times(MIB)
+    fixed += table.term("stages_mib", release.version).times((layout.pipeline_parallel_size > 1) * MIB)
+    reduced = joined_ranks(layout, moe=moe) // layout.pipeline_parallel_size
+    if reduced == 1:
+        return fixed
+    fixed += table.term(f"collectives_{link}_mib", release.version, capability).times(MIB)
+    fixed += table.term(f"collectives_{link}_doubling_mib", release.version).times((log2(reduced) - 1) * MIB)
+    fuses = fuses_all_reduce(settings, link, capability, release=release)
+    return fixed + table.term("fused_all_reduce_mib", release.version, capability).times(fuses * MIB)
+
+
+def fuses_all_reduce(settings: BudgetSettings, link: Link, capability: Capability, *, release: Release) -> bool:
+    """Whether the compiler fuses all-reduces with what follows them, which needs NVLink and no eager mode."""
+    known = release.has("fuses_all_reduce", capability=capability)
+    return known and link == "nvlink" and not settings.enforce_eager
 
 
 def rotary_tables(architecture: Architecture, dtype_bytes: int, release: Release) -> int:
@@ -110,12 +132,21 @@ def activation_peak(
     The phases follow one another (encoder, compilation, forward pass, sampler), so their peaks do not add (vLLM 0.32
     v1/worker/gpu/model_runner.py:991-1021); what the encoder put out is kept through all of them.
     """
-    forward = table.term("token_factor", release.version).times(token_bytes(architecture, layout, settings))
+    stays = (
+        experts.workspace(architecture, layout, settings)
+        if release.has("keeps_expert_workspaces")
+        else ByteInterval.exact(0)
+    )
+    forward = table.term("token_factor", release.version).times(token_bytes(architecture, layout, settings, release))
     phases = [forward + ByteInterval.exact(indexer_logits(architecture))]
     if first_stage:
         phases.append(compilation(architecture, layout, settings, release=release, table=table))
     if last_stage and settings.samples:
         phases.append(sampler(architecture, settings, release=release, table=table))
+    stays += table.term("activation_fixed_mib", release.version).times(
+        (model_runner(architecture, release) == "v1") * MIB
+    )
+    phases = [phase + stays for phase in phases]
     if first_stage and profiles_encoder(architecture, settings, release):
         kept = ByteInterval.exact(settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes)
         encoder = table.term(encoder_term(architecture), release.version).times(encoder_bytes(architecture, settings))
@@ -178,13 +209,15 @@ def logits(architecture: Architecture, settings: BudgetSettings, runner: Runner)
     return rows * drafted * architecture.vocab_size
 
 
-def token_bytes(architecture: Architecture, layout: Layout, settings: BudgetSettings) -> int:
+def token_bytes(architecture: Architecture, layout: Layout, settings: BudgetSettings, release: Release) -> int:
     """Bytes of one forward pass over `max_num_batched_tokens` tokens, at the widest layer of a rank."""
-    widest = max((_layer_elements(architecture, layer, layout) for layer in architecture.layer_kinds), default=0)
+    widest = max(
+        (_layer_elements(architecture, layer, layout, release) for layer in architecture.layer_kinds), default=0
+    )
     return settings.max_num_batched_tokens * widest * settings.dtype_bytes
 
 
-def _layer_elements(architecture: Architecture, layer: Layer, layout: Layout) -> int:
+def _layer_elements(architecture: Architecture, layer: Layer, layout: Layout, release: Release) -> int:
     """Elements a token: input, residual, normalised input and output of the block, and its inner buffers."""
     hidden = 4 * architecture.hidden_size
     block = layer.feed_forward
@@ -192,21 +225,14 @@ def _layer_elements(architecture: Architecture, layer: Layer, layout: Layout) ->
     if isinstance(block, Dense):
         return hidden + ceil_div((3 if block.gated else 2) * block.intermediate_size, 1 if block.whole else tensor)
     if isinstance(block, MoE):
-        return hidden + _expert_elements(architecture.hidden_size, block, layout)
+        shared = ceil_div(3 * block.shared_expert_intermediate_size, tensor)
+        routed = (
+            0
+            if release.has("keeps_expert_workspaces")
+            else experts.token_elements(architecture.hidden_size, block, layout)
+        )
+        return hidden + shared + routed
     return hidden
-
-
-def _expert_elements(hidden_size: int, block: MoE, layout: Layout) -> int:
-    """Elements a token of the fused experts' workspaces, a row for each of a token's experts.
-
-    One buffer is as wide as the wider of gate-and-up projection and output, the other holds the activation
-    (vLLM 0.32 fused_moe.py: intermediate_cache1 and 3 share one buffer).
-    """
-    shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
-    inner = ceil_div(block.moe_intermediate_size, shards)
-    up = inner * (2 if block.gated else 1)
-    shared = ceil_div(3 * block.shared_expert_intermediate_size, layout.tensor_parallel_size)
-    return block.num_experts_per_tok * (max(up, hidden_size) + inner) + shared
 
 
 def encoder_tokens(architecture: Architecture, max_num_batched_tokens: int) -> int:
@@ -234,11 +260,13 @@ def encoder_term(architecture: Architecture) -> str:
 def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
     """Bytes of one encoder block over the patches of the largest input, of the widest tower.
 
-    A patch holds ten times the block's width (residual, norm, queries, keys and values, the rotated ones, the
-    output) and twice the feed-forward's inner width (before and after its activation).
+    Attention and feed-forward follow one another. In attention a patch holds fourteen times the block's width: its
+    pixels, residual, norm, the joint projection, contiguous queries, keys and values, queries and keys before and
+    after rotation, the output (vLLM 0.23 models/qwen2_5_vl.py: Qwen2_5_VisionAttention.forward); in the feed-forward
+    three times the width and the inner width before and after its activation.
     """
     patches = (
-        tower.patches_per_token * (10 * tower.hidden_size + 2 * tower.intermediate_size)
+        tower.patches_per_token * max(14 * tower.hidden_size, 3 * tower.hidden_size + 2 * tower.intermediate_size)
         for tower in architecture.towers
     )
     return settings.encoder_tokens * max(patches, default=0) * settings.dtype_bytes

@@ -41,6 +41,7 @@ def outside_bytes(
         table.term("cuda_context_mib", release.version).times(MIB),
         table.term("nccl_first_mib", release.version).times((world > 1) * MIB),
         table.term("allocator_slack_mib", release.version).times(MIB),
+        _fragments(architecture, settings, layout, release=release, table=table),
         _graphs_beyond_estimate(architecture, settings, gpu, release=release, table=table),
         _sampling_copy(architecture, layout, settings, release=release, table=table),
     )
@@ -49,6 +50,19 @@ def outside_bytes(
     tables += overhead.penalty_state(architecture, settings, release=release) - inside
     left = remainder(ByteInterval.exact(0), items)
     return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
+
+
+def _fragments(
+    architecture: Architecture, settings: BudgetSettings, layout: Layout, *, release: Release, table: OverheadTable
+) -> ByteInterval:
+    """What the allocator holds of the profile's buffers and cannot hand out again, a share of its peak."""
+    peak = overhead.activation_peak(architecture, layout, settings, release=release, table=table)
+    return table.term("allocator_share", release.version).times(peak.expected)
+
+
+def strained(memory: MemoryBudget, outside: ByteInterval) -> bool:
+    """Whether what vLLM does not budget may take more than the requested memory leaves of the GPU."""
+    return memory.requested_bytes.expected + outside.high > memory.gpu_total_bytes.expected
 
 
 def _graphs_beyond_estimate(
@@ -73,10 +87,14 @@ def _sampling_copy(
     release: Release,
     table: OverheadTable,
 ) -> ByteInterval:
-    """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller."""
-    copy = (4 + settings.dtype_bytes) * settings.max_num_seqs * architecture.vocab_size * settings.samples
+    """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller.
+
+    One fp32 copy may find no room among what the allocator holds already (startup_logs.csv F040).
+    """
+    logits = settings.max_num_seqs * architecture.vocab_size * settings.samples
+    copy = (4 + settings.dtype_bytes) * logits
     peak = overhead.activation_peak(architecture, layout, settings, release=release, table=table)
-    return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(0, copy - peak.low))
+    return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(4 * logits, copy - peak.low))
 
 
 def choose_utilization(
