@@ -20,7 +20,6 @@ from generator.models.value import Value
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-DEFAULT_VERSION = "0.33.0"
 _IMAGE = "vllm/vllm-openai:v{version}"
 _OWN_RELEASE = "the release's own parser"
 
@@ -204,3 +203,7 @@ def _order(version: str) -> tuple[int, ...]:
     suffix = version.removeprefix(".".join(numbers)).lstrip(".")
     stage = 0 if not suffix else 1 if suffix.startswith("post") else -1
     return (*map(int, numbers), stage)
+
+
+DEFAULT_VERSION = known_versions()[-1]
+"""The newest release of the tables, which a new deployment is pinned to."""

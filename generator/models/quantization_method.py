@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from generator.models.capability import Capability
+from generator.models.quantization import Format
 from generator.models.release import release_key
 from generator.models.value import Value
 
@@ -28,14 +29,14 @@ class QuantizationMethod(Value):
     """Format that the matrices are multiplied in where the GPU has it; None for 16 bits always."""
     native_capability: Capability | None = None
     """Oldest compute capability with that arithmetic; below it the weights are unpacked to 16 bits."""
-    schemes: dict[str, int] = Field(default_factory=dict)
-    """Minimum capability of each scheme, where the method has several."""
+    stored: Format | None = None
+    """How a checkpoint of the method stores its matrices; None where its own config.json says it."""
+    covers: Literal["all", "experts"] = "all"
+    """Which matrices `stored` is true of."""
     online: tuple[Online, ...] = Field((), strict=False)
     """What is quantized while loading an unquantized checkpoint; empty where vLLM cannot."""
     online_since: str = "0.0.0"
     """First release that can, where earlier ones knew the method for checkpoints only."""
-    online_bits: int | None = None
-    """Bits of a weight after that."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     source: str

@@ -11,8 +11,11 @@ from strategies import case_of
 from generator.catalogue.gpus import custom_gpu
 from generator.catalogue.models import embedded_model
 from generator.models.request import Request
+from generator.planning import advice
 from generator.planning.planner import planned
 from generator.workflow import plan_for
+
+FIGURES = "Figures | None"
 
 
 def said(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
@@ -91,6 +94,15 @@ def test_code_of_the_repository_is_refused_until_allowed():
     made = plan_for(Request(model="a/own-code", gpu="L4", trust_remote_code=True), facts)
     assert made.engine["trust_remote_code"] is True
     assert "--trust-remote-code" in made.command
+
+
+def test_no_function_lacks_a_text():
+    """A function that decides whether a sentence is said, and is none itself, would never be heard."""
+    silent = [
+        name for name, one in vars(advice).items() if getattr(one, "__annotations__", {}).get("return") == FIGURES
+    ]
+    assert silent == []
+    assert advice.SENTENCES[0].when.__annotations__["return"] == FIGURES
 
 
 def test_no_message_is_taken_from_a_docstring():

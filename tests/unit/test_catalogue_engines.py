@@ -41,7 +41,7 @@ def test_every_release_with_recorded_flags_from_0_19_is_known():
     assert VERSIONS[-1] == DEFAULT_VERSION == engine().version
 
 
-@pytest.mark.parametrize("spelling", ["0.33", "0.33.0", "v0.33.0", " 0.33.0", ""])
+@pytest.mark.parametrize("spelling", ["0.33", "0.33.0", "v0.33.0", " 0.33.0"])
 def test_a_release_is_found_by_each_of_its_spellings(spelling):
     assert engine(spelling) is engine("0.33.0")
 
@@ -50,7 +50,7 @@ def test_a_version_without_its_last_number_is_the_newest_such_release():
     assert engine("0.27").version == "0.27.1"
 
 
-@pytest.mark.parametrize("version", ["0.8.5", "0.34.0", "0.3", "latest", "0"])
+@pytest.mark.parametrize("version", ["0.8.5", "9.9.9", "0.3", "latest", "0"])
 def test_an_unknown_release_names_the_known_ones(version):
     with pytest.raises(UnknownFactError, match=r"0\.32\.0, 0\.33\.0"):
         engine(version)
@@ -109,7 +109,7 @@ def test_a_quantization_that_was_dropped_is_refused_from_then_on(method, last, f
 @pytest.mark.parametrize("name", ADDED_IN_0_33)
 def test_a_flag_that_came_with_0_33_is_refused_in_0_32_naming_the_release(name):
     assert name in engine("0.33").by_name
-    with pytest.raises(RequestError, match=r"vLLM 0\.32\.0 has no argument .*; vLLM 0\.33\.0 has it"):
+    with pytest.raises(RequestError, match=r"vLLM 0\.32\.0 has no argument .*; vLLM 0\.33\.0 (to .* )?has it"):
         engine("0.32").check(name, value=True)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.quantizations import all_quantizations
 from generator.errors import UnknownFactError
 from generator.models.quantization import Format, Quantization, QuantRule
 from generator.models.weight_formats import (
     GPT_OSS_EXPERTS,
-    INT8_CHANNEL,
     MXFP4_EXPERTS,
     NVFP4,
     fp8,
@@ -53,11 +53,26 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
             "(bailing_moe_v3.py); choose the 16-bit checkpoint"
         )
     reader = _READERS.get(method)
-    if reader is None:
-        raise UnknownFactError(
-            f"quantization method {method!r} is not known; known: {', '.join(sorted(_READERS))}, modelopt"
-        )
-    return reader(declared)
+    return reader(declared) if reader else _by_row(method, declared)
+
+
+def _by_row(method: str, declared: Config) -> Quantization:
+    """The scheme of a method whose row says how its checkpoints are stored.
+
+    Raises:
+        UnknownFactError: there is no such row.
+    """
+    rows = {name: row for row in all_quantizations() if row.stored for name in (row.name, *row.aliases)}
+    row = rows.get(method)
+    if row is None or row.stored is None:
+        known = ", ".join(sorted(_READERS.keys() | rows.keys()))
+        raise UnknownFactError(f"quantization method {method!r} is not known; known: {known}, modelopt")
+    ignored = declared.get("modules_to_not_convert") or ()
+    experts = (QuantRule(targets=EXPERTS, format=row.stored),)
+    return Quantization(
+        method=row.name, bits=row.stored.bits, group_size=row.stored.scale_columns or None,
+        ignored_modules=module_patterns(ignored), rules=experts if row.covers == "experts" else _everything(row.stored),
+    )  # fmt: skip
 
 
 def _derived(hf_quant_config: Config) -> Quantization | None:
@@ -196,23 +211,10 @@ def _bitsandbytes(declared: Config) -> Quantization:
     )  # fmt: skip
 
 
-def _experts_int8(declared: Config) -> Quantization:
-    """Experts in INT8 by channel."""
-    del declared
-    return Quantization(method="experts_int8", bits=8, rules=(QuantRule(targets=EXPERTS, format=INT8_CHANNEL),))
-
-
-def _fbgemm_fp8(declared: Config) -> Quantization:
-    """FBGEMM FP8: one scale a channel."""
-    form = fp8([1, 0])
-    ignored = declared.get("modules_to_not_convert") or ()
-    return Quantization(method="fbgemm_fp8", bits=8, ignored_modules=module_patterns(ignored), rules=_everything(form))
-
-
 _READERS: dict[str, Callable[[Config], Quantization]] = {
     "fp8": _fp8, "awq": _awq, "awq_marlin": _awq, "auto_awq": _awq, "gptq": _gptq, "gptq_marlin": _gptq,
     "auto_gptq": _gptq, "auto-round": _auto_round, "inc": _auto_round, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4,
-    "bitsandbytes": _bitsandbytes, "experts_int8": _experts_int8, "fbgemm_fp8": _fbgemm_fp8,
+    "bitsandbytes": _bitsandbytes,
     "compressed-tensors": read_compressed_tensors,
 }  # fmt: skip
-"""Readers by `quant_method`."""
+"""Readers of methods that say more of their format than its name, by `quant_method`."""
