@@ -109,6 +109,11 @@ def _failed(error: Exception) -> int:
         sys.stdout = _nowhere()
         console.error(f"{error.strerror}{f': {error.filename}' if error.filename else ''}; free some and run again")
         return SourceError.status
+    if isinstance(error, OSError | UnicodeError | MemoryError):  # of the machine, not of the program
+        what = getattr(error, "filename", None)
+        said = getattr(error, "strerror", None) or ("not enough memory" if isinstance(error, MemoryError) else error)
+        console.error(f"{f'{what}: ' if what else ''}{said}")
+        return SourceError.status
     name = type(error).__name__
     console.error(f"unexpected {name}: {error}; this is a bug: run again with VLLM_WIZARD_DEBUG=1 and report it")
     return _UNEXPECTED

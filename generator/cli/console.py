@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,27 +16,29 @@ if TYPE_CHECKING:
     from generator.errors import GeneratorError
 
 _NARROWEST = 80
+_LONGEST = 2000
+_CONTROLS = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 @cache
 def stdout() -> Console:
     """The console of results."""
-    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from generator.cli.clean import CleanConsole  # noqa: PLC0415 - start-up time
 
-    return Console(highlight=False, soft_wrap=False)
+    return CleanConsole(highlight=False, soft_wrap=False)
 
 
 @cache
 def stderr() -> Console:
     """The console of messages."""
-    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from generator.cli.clean import CleanConsole  # noqa: PLC0415 - start-up time
 
-    return Console(stderr=True, highlight=False)
+    return CleanConsole(stderr=True, highlight=False)
 
 
 def out(text: str) -> None:
-    """One result, as it is."""
-    sys.stdout.write(f"{text}\n")
+    """One result, as it is, but for what would move the terminal's cursor or turn its text round."""
+    sys.stdout.write(f"{clean(text)}\n")
 
 
 def show(item: RenderableType, *, whole: bool = False) -> None:
@@ -63,7 +66,18 @@ def warn(text: str) -> None:
 
 def error(text: str) -> None:
     """One error, on one line."""
-    stderr().print(f"[bold red]error:[/bold red] {_escaped(' '.join(text.split()))}", soft_wrap=True)
+    stderr().print(f"[bold red]error:[/bold red] {_escaped(_short(' '.join(text.split())))}", soft_wrap=True)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text):,} letters)"
+
+
+def clean(text: str) -> str:
+    """The text with control and direction characters spelled out as JSON does, which reads them as the very same."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"\\u{ord(one):04x}" if category(one) in _CONTROLS and one not in "\n\t" else one for one in text)
 
 
 def raise_first(failed: list[GeneratorError]) -> None:
@@ -76,7 +90,7 @@ def raise_first(failed: list[GeneratorError]) -> None:
 
 def interactive() -> bool:
     """True where a person can answer a prompt."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _escaped(text: str) -> str:

@@ -22,4 +22,4 @@ def shortened(value: object) -> str:
 def problem(error: ValidationError) -> tuple[str, str]:
     """The first thing that a value refused: its place, dotted, and what is wrong."""
     first = error.errors(include_url=False, include_input=False)[0]
-    return ".".join(map(str, first["loc"])) or "the whole", first["msg"].lower()
+    return ".".join(map(str, first["loc"])) or "the whole", first["msg"].lower().removeprefix("value error, ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.paths import path_kinds
-from generator.sources.local import absolute
+from generator.sources.local import absolute, is_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,5 +51,4 @@ def _path(value: Any, kind: str) -> Any:
 
 
 def _anchored(model: str) -> str:
-    place = absolute(model)
-    return str(place) if place.is_dir() else model
+    return str(absolute(model)) if is_directory(model) else model

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
 from generator.sources.hub import hub_facts
-from generator.sources.local import absolute, local_facts
+from generator.sources.local import is_directory, local_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def model_facts(
         SourceError: no source has the model, or the one asked for failed.
         RequestError: a revision was asked of a source that has none.
     """
-    if source == "local" or (source == "auto" and (_PATH.search(model) or absolute(model).is_dir())):
+    if source == "local" or (source == "auto" and (_PATH.search(model) or is_directory(model))):
         if revision is not None:
             raise RequestError(f"{model} is a directory, which has no revisions: drop --revision {revision}.")
         return local_facts(model, progress=progress)
@@ -61,7 +61,7 @@ def draft_facts(
         SourceError: no source has it.
         UnsupportedArchitectureError: its config.json is of a class that no reader knows.
     """
-    here = source == "local" or _PATH.search(model) or absolute(model).is_dir()
+    here = source == "local" or _PATH.search(model) or is_directory(model)
     choice: SourceChoice = "auto" if here else source
     try:
         return model_facts(model, revision=revision, source=choice, offline=offline, progress=progress)

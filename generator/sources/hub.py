@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
-from generator.sources.local import directory_tensors, read_object, read_value
+from generator.sources.local import below, directory_tensors, read_object, read_value
 from generator.sources.safetensors_headers import INDEX_FILE, shard_names
 from generator.sources.sentence import sentence_facts
 
@@ -90,7 +90,7 @@ def _cached_facts(client: HubClient) -> ModelFacts:
         config=config,
         quant_config=read_object(snapshot / _QUANT_FILE),
         tensors=_cached_tensors(snapshot),
-        sentence=sentence_facts(lambda name: read_value(snapshot / name), config),
+        sentence=sentence_facts(lambda name: read_value(below(snapshot, name)), config),
     )
 
 

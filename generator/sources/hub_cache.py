@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+"""Names below a directory, and never out of it."""
 _REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,200}")
 
 
@@ -18,6 +19,8 @@ def folder_of(cache: Path, model: str) -> Path:
 
 def held(cache: Path, model: str, commit: str, name: str) -> bytes | None:
     """A file of a commit that the cache has; None where it lacks it."""
+    if not _NAME.fullmatch(name):
+        return None
     with suppress(OSError):
         return (folder_of(cache, model) / "snapshots" / commit / name).read_bytes()
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.safetensors_headers import (
     INDEX_FILE,
+    MAX_HEADER_BYTES,
     PREFIX_BYTES,
     Tensor,
     header_bytes,
@@ -23,6 +25,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from generator.models.checkpoint import ModelFacts
+
+
+_JSON_BYTES = 16 * 1024**2
+_HEADERS_BYTES = 1024**3
+"""Of all files of one model: 2,000 of DeepSeek-V3's."""
+
+
+def is_directory(model: str) -> bool:
+    """True where `model` names a directory of this machine; a name that no path can have is none."""
+    try:
+        return absolute(model).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def absolute(model: str) -> Path:
@@ -49,8 +64,19 @@ def local_facts(model: str, *, progress: Callable[[int, int], None] | None = Non
         config=config,
         quant_config=read_object(directory / "hf_quant_config.json"),
         tensors=directory_tensors(directory, progress=progress),
-        sentence=sentence_facts(lambda name: read_value(directory / name), config),
+        sentence=sentence_facts(lambda name: read_value(below(directory, name)), config),
     )
+
+
+def below(directory: Path, name: str) -> Path:
+    """A file that another one names, in the directory and nowhere else.
+
+    Raises:
+        SourceError: the name leads out of it.
+    """
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        raise SourceError(f"{directory} names {name[:80]!r}, which lies outside: fetch the model again.")
+    return directory / name
 
 
 def directory_tensors(
@@ -91,17 +117,26 @@ def read_value(path: Path) -> Any:
 
 
 def _text(path: Path) -> bytes | None:
+    most = MAX_HEADER_BYTES if path.name == INDEX_FILE else _JSON_BYTES
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceError(f"{path} is no file: give the directory that `vllm serve` would load.")
+        with path.open("rb") as file:
+            text = file.read(most + 1)
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _unreadable(path, error) from error
+    if len(text) > most:
+        raise SourceError(f"{path} is longer than {most:,} bytes: no such file of a model is.")
+    return text
 
 
 def _file_tensors(path: Path) -> tuple[Tensor, ...]:
     """Tensors of one file, from its first bytes; no weight is read."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceError(f"{path} is no file: fetch it again.")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             length = header_bytes(file.read(PREFIX_BYTES), str(path))
