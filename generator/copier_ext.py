@@ -14,6 +14,7 @@ from jinja2.ext import Extension
 from generator import __version__, recording, workflow
 from generator.errors import GeneratorError, RequestError
 from generator.models.request import Request
+from generator.sources.installation import tool_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,7 @@ class PlannerV1(Extension):
             vllm_plan=_told(_plan),
             vllm_gpu=_told(workflow.detected_gpu),
             vllm_release=_told(workflow.newest_release),
+            vllm_tool=tool_requirement,
         )
 
 

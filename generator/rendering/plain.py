@@ -45,11 +45,9 @@ def managed(answers: Answers, bundle: Path) -> dict[str, bytes]:
         environment = _environment(root, config["_envops"])
         context = {**answers.values, "_copier_conf": {"answers_file": ANSWERS_FILE}}
         try:
-            files = dict(_files(folder, config["_exclude"], environment, context))
+            return dict(_files(folder, config, environment, context))
         except TemplateError as error:
             raise RenderError(f"template {answers.template}: {' '.join(str(error).split())}") from error
-    theirs = users_own(config)
-    return {name: content for name, content in files.items() if not matches(name, theirs)}
 
 
 def users_own(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -63,16 +61,17 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def _files(
-    folder: Path, excluded: list[str], environment: Environment, context: Mapping[str, Any]
+    folder: Path, config: Mapping[str, Any], environment: Environment, context: Mapping[str, Any]
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file below `folder` whose name renders to something."""
+    """Name and content of every file below `folder` whose name renders to something and that is not the user's."""
+    excluded, theirs = config["_exclude"], users_own(config)
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         if not path.is_file() or any(fnmatch(part, pattern) for part in parts for pattern in excluded):
             continue
         named = [environment.from_string(part).render(context) if "{" in part else part for part in parts]
         name = str(PurePosixPath(*named)).removesuffix(_SUFFIX)
-        if not all(named) or named[-1] == _SUFFIX or name == ANSWERS_FILE:
+        if not all(named) or named[-1] == _SUFFIX or matches(name, theirs):
             continue
         content = path.read_bytes()
         if path.suffix == _SUFFIX:

@@ -179,10 +179,10 @@ def test_a_workflow_is_pinned_least_privileged_and_free_of_injection(repositorie
     assert job["steps"][0]["with"]["persist-credentials"] is False
 
 
-def test_a_schedule_upgrades_because_it_has_no_inputs(repositories):
-    """In an expression null equals false, so the comparison names the event."""
+def test_a_schedule_upgrades_only_where_the_team_said_so(repositories):
+    """A scheduled run has no inputs, and an unset variable is empty."""
     text = (repositories["github"] / ".github/workflows/update.yaml").read_text(encoding="utf-8")
-    assert "${{ github.event_name == 'workflow_dispatch' && !inputs.upgrade && 'no' || 'yes' }}" in text
+    assert "${{ (inputs.upgrade || vars.VLLM_WIZARD_UPGRADE == 'yes') && 'yes' || 'no' }}" in text
 
 
 def test_renovate_finds_the_image_of_the_script_with_and_without_a_digest(repositories):

@@ -19,7 +19,7 @@ from generator.rendering.trust import features
 TEXT = (Path(__file__).parents[2] / "copier.yml").read_text(encoding="utf-8")
 CONFIG = yaml.safe_load(TEXT)
 QUESTIONS = {name: question for name, question in CONFIG.items() if not name.startswith("_")}
-COMPUTED = {"model_facts", "plan_inputs", "plan"}
+COMPUTED = {"model_facts", "plan_inputs", "plan", "tool"}
 OF_THIS_MACHINE = {"gpu", "vllm"}
 """Questions whose default is found out, so that what is recorded means the same everywhere."""
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "json": dict}
