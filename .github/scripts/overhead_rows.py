@@ -123,30 +123,29 @@ def _need(start: Case, table: OverheadTable) -> float | None:
         )
         load = extras.expected / GIB
     total = overhead.device_total(start.gpu, table).expected
-    return start.settings.gpu_memory_utilization * total - (load + available) * GIB
+    return start.utilization * total - (load + available) * GIB
 
 
 def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
     """Units of each phase of the profile, and its bytes that are known."""
-    settings, architecture, release = start.settings, start.architecture, release_of(start.release)
-    encodes = overhead.profiles_encoder(architecture, settings, release)
-    kept = settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes if encodes else 0
+    replica, architecture = start.replica, start.architecture
+    encodes = overhead.profiles_encoder(replica)
+    kept = overhead.encoder_tokens(replica) * architecture.hidden_size * replica.dtype_bytes if encodes else 0
     none = table.model_copy(update={"terms": ()})
-    first = overhead.model_runner(architecture, release) == "v1"
+    first = overhead.model_runner(architecture, replica.release) == "v1"
     stays = kept + table.term("activation_fixed_mib", start.release).expected * MIB * first
-    if release.has("keeps_expert_workspaces"):
-        stays += experts.workspace(architecture, start.layout, settings).expected
-    units = {"token_factor": Phase(overhead.token_bytes(architecture, start.layout, settings, release), stays)}
-    if settings.samples:
-        runner = overhead.model_runner(architecture, release)
-        rows = overhead.logits(architecture, settings, runner)
-        whole = overhead.sampler(architecture, settings, release=release, table=_ones(none))
+    stays += overhead.expert_workspaces(replica).expected
+    units = {"token_factor": Phase(overhead.token_bytes(replica), stays)}
+    if replica.settings.samples:
+        runner = overhead.model_runner(architecture, replica.release)
+        rows = overhead.logits(replica, runner)
+        whole = overhead.sampler(replica, _ones(none))
         units[f"sampler_{runner}"] = Phase(rows, stays + whole.expected - rows)
     if table.term("compilation_factor", start.release).expected:
-        copied = overhead.compilation(architecture, start.layout, settings, release=release, table=_ones(none))
+        copied = overhead.compilation(replica, _ones(none))
         units["compilation_factor"] = Phase(copied.expected, stays)
     if encodes:
-        units[overhead.encoder_term(architecture)] = Phase(overhead.encoder_bytes(architecture, settings), 0)
+        units[overhead.encoder_term(architecture)] = Phase(overhead.encoder_bytes(replica), 0)
     return units
 
 
@@ -173,7 +172,7 @@ def _left_over(start: Case, table: OverheadTable, need: float) -> Iterator[Seen]
     """What the row's remainder says: of the collectives where there are any, else of the deciding phase."""
     release = start.release
     captured = _subtracted(start, table)
-    persistent = overhead.persistent_buffers(start.architecture, start.settings, release=release_of(release)).expected
+    persistent = overhead.persistent_buffers(start.replica).expected
     context = table.term("context_mib", release, start.gpu.capability).expected * MIB
     phase, seen_in, apart = _peak(start, table)
     peak = start.figure("peak_activation_gib")
@@ -192,7 +191,7 @@ def _left_over(start: Case, table: OverheadTable, need: float) -> Iterator[Seen]
 
 def _kept(start: Case) -> int:
     """Workspaces of the experts, which count as consumed and no longer as peak."""
-    return experts.workspace(start.architecture, start.layout, start.settings).expected
+    return experts.workspace(start.replica).expected
 
 
 def _of_phase(start: Case, table: OverheadTable, phase: str, value: float) -> Iterator[Seen]:
@@ -205,9 +204,7 @@ def _of_phase(start: Case, table: OverheadTable, phase: str, value: float) -> It
 
 def _subtracted(start: Case, table: OverheadTable) -> float:
     """Bytes that this start subtracted for graphs: as logged, else as the table has them."""
-    planned = graphs.cuda_graph_estimate(
-        start.architecture, start.settings, start.gpu.capability, release=release_of(start.release), table=table
-    ).expected
+    planned = graphs.cuda_graph_estimate(start.replica, table).expected
     logged = start.figure("cudagraph_est_gib")
     return logged * GIB if planned and logged is not None else planned
 
@@ -232,14 +229,14 @@ def _collectives(start: Case, table: OverheadTable, left: float) -> Iterator[See
     step, release, capability = f"collectives_{start.link}_mib", start.release, start.gpu.capability
     doubling = table.term(f"collectives_{start.link}_doubling_mib", release).expected
     left = left / MIB - doubling * (log2(start.reduced) - 1)
-    if not overhead.fuses_all_reduce(start.settings, start.link, capability, release=release_of(release)):
+    if not overhead.fuses_all_reduce(start.replica):
         yield _one(start, table, step, left)
     else:
         yield _one(start, table, "fused_all_reduce_mib", left - table.term(step, release, capability).expected)
 
 
 def _graphs(start: Case, table: OverheadTable) -> Iterator[Seen]:
-    captures = graphs.capture_sizes(start.architecture, start.settings, start.gpu.capability, release_of(start.release))
+    captures = graphs.capture_sizes(start.replica)
     units = captures * start.architecture.num_hidden_layers * 1024
     estimate, actual = start.figure("cudagraph_est_gib"), start.figure("cudagraph_gib")
     base = table.term("graph_estimate_mib", table.calibrated_until).expected * MIB

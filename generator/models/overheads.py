@@ -10,7 +10,6 @@ from generator.errors import UnknownFactError
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
-from generator.models.speed import WeightKernel
 from generator.models.value import Value
 
 
@@ -125,29 +124,3 @@ def _newest(
 
 def _holds(term: Term, capability: Capability | None) -> bool:
     return not term.capabilities or (capability is not None and term.capabilities.has(capability))
-
-
-class BudgetSettings(Value):
-    """The engine arguments that decide memory, resolved (vLLM's defaults filled in)."""
-
-    gpu_memory_utilization: float
-    max_model_len: int
-    max_num_seqs: int
-    max_num_batched_tokens: int
-    enforce_eager: bool = False
-    dtype_bytes: int = 2
-    num_speculative_tokens: int = 0
-    samples: bool = True
-    """False where the engine serves embeddings and computes no logits (`runner=pooling`)."""
-    encoder_tokens: int = 0
-    """Tokens of the largest multimodal input that vLLM profiles the encoder with; 0 without one."""
-    cpu_offload_bytes: int = 0
-    """Bytes of weights that each rank keeps in the host's memory."""
-    kv_cache_bytes: int | None = None
-    """Cache bytes of a rank where the user fixes them; None where the utilization decides."""
-    attention_backends: tuple[str, ...] = ()
-    """Backends that the cache's layers take, which decide what sparse attention reserves."""
-    kv_cache_dtype: str = "auto"
-    """The cache's dtype as the backend has it."""
-    expert_kernel: WeightKernel = "native"
-    """The kernel that routed experts run in, which decides what buffers they hold."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.planning.choosing.choice import has_targets
+from generator.planning.memory.budget import uncalibrated
 from generator.planning.serving.features import serving_advisories
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ def _overloaded(_: Case, chosen: Candidate) -> Figures | None:
 
 
 @_says("warning", "The estimates beside weights and cache are not calibrated for {limits}.")
-def _uncalibrated(_: Case, chosen: Candidate) -> Figures | None:
-    limits = chosen.memory.calibration.partition("not calibrated for ")[2]
-    return {"limits": limits} if limits else None
+def _uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
+    limits = uncalibrated(chosen.replica, case.tables.overheads)
+    return {"limits": ", ".join(limits)} if limits else None
 
 
 @_says("warning", "The CPU shares this memory: page cache and other programs move the budget by gibibytes.")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from generator.models.overheads import BudgetSettings
-from generator.models.parallelism import Layout
 from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
@@ -14,22 +12,19 @@ from generator.planning import limits
 from generator.planning.attempts import Attempt, attempts, fewer_sequences, own, replica_load
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.loaded import with_draft_of
-from generator.planning.kv_cache.layout import CacheLayout, cache_layout
-from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.memory import budget as budgets
-from generator.planning.memory import overhead
 from generator.planning.memory.lora import with_adapters
-from generator.planning.memory.pinned import offloaded
 from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
 from generator.planning.memory.stages import stage_budgets
+from generator.planning.replica import Replica
 from generator.planning.rules.states import state_blocks
-from generator.planning.speed.kernels import kernels
 from generator.planning.weights import RankWeights, measured_weights, rank_weights
 from generator.planning.weights.encoders import encoders_whole
-from generator.planning.weights.rank import DTYPES
 
 if TYPE_CHECKING:
+    from generator.models.parallelism import Layout
     from generator.planning.case import Case
+    from generator.planning.kv_cache.layout import CacheLayout
 
 _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
 
@@ -37,8 +32,7 @@ _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
 class Candidate(Value):
     """One layout with its limits and what they cost; the stages in order."""
 
-    layout: Layout
-    cache: CacheLayout
+    replica: Replica
     weights: RankWeights
     stages: tuple[MemoryBudget, ...]
     sequences: Decision
@@ -49,12 +43,20 @@ class Candidate(Value):
     """The workload of one engine replica."""
     state_blocks: int = 0
     """Blocks that vLLM asks for before it captures graphs, one for the state of each admitted sequence; 0 for none."""
-    eager: bool = False
-    """True where no CUDA graphs are captured."""
     verdict: Verdict
     oom_risk: OOMRisk
     overdrawn_bytes: int = 0
     """Bytes of one GPU that are taken beyond all that it has, before vLLM asks for any."""
+
+    @property
+    def layout(self) -> Layout:
+        """Parallel sizes."""
+        return self.replica.layout
+
+    @property
+    def cache(self) -> CacheLayout:
+        """The cache of every stage."""
+        return self.replica.cache
 
     @property
     def worst_stage(self) -> int:
@@ -189,13 +191,10 @@ def _rank(candidate: Candidate) -> tuple[int, bool, int]:
 def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
     load = replica_load(case.load, layout)
     sizes = BatchLimits(int(attempt.sequences.value), int(attempt.tokens.value))
-    settings = case.cache_settings(sizes)
-    cache = cache_layout(case.architecture, layout, settings)
-    kernels = {"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
-    memory = _memory_settings(case, settings).model_copy(update=kernels)
-    utilization = chosen_utilization(case, layout, memory, _own_utilization(case))
-    memory = memory.model_copy(update={"gpu_memory_utilization": budget_share(case, layout, memory, utilization)})
-    stages = stage_budgets(case, layout, weights, memory, cache)
+    replica = case.replica(layout, sizes)
+    cache = replica.cache
+    utilization = chosen_utilization(case, replica, _own_utilization(case))
+    stages = stage_budgets(case, replica, weights, budget_share(case, replica, utilization))
     refuse_taken_memory(case, stages[0], _own_utilization(case))
     context = attempt.context or _context(case, load, cache, stages, sizes)
     blocks = state_blocks(case, cache, sizes.max_num_seqs)
@@ -203,8 +202,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attem
         stages, cache.least_bytes(int(context.value), blocks), cache.min_bytes_to_start(int(context.value))
     )
     return Candidate(
-        layout=layout,
-        cache=cache,
+        replica=replica,
         weights=weights,
         stages=stages,
         sequences=attempt.sequences,
@@ -213,28 +211,9 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attem
         utilization=utilization,
         load=load,
         state_blocks=blocks,
-        eager=case.eager,
         verdict=verdict,
         oom_risk=risk,
-        overdrawn_bytes=0 if utilization.value else overdrawn(case, layout, memory),
-    )
-
-
-def _memory_settings(case: Case, settings: CacheSettings) -> BudgetSettings:
-    return BudgetSettings(
-        gpu_memory_utilization=1.0,
-        max_model_len=case.asked_context or case.model_context,
-        max_num_seqs=settings.max_num_seqs,
-        max_num_batched_tokens=settings.max_num_batched_tokens,
-        enforce_eager=case.eager,
-        dtype_bytes=DTYPES[model_dtype(case.architecture, settings)].bytes_for(1),
-        samples=case.pooling is None,
-        cpu_offload_bytes=offloaded(case.fixed),
-        num_speculative_tokens=case.speculation.num_speculative_tokens or 0,
-        expert_kernel=kernels(case.architecture, case.quantization)[1],
-        encoder_tokens=0
-        if case.language_model_only
-        else overhead.encoder_tokens(case.architecture, settings.max_num_batched_tokens),
+        overdrawn_bytes=0 if utilization.value else overdrawn(case, replica),
     )
 
 

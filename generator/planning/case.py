@@ -22,11 +22,15 @@ from generator.models.value import Value
 from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.settings import CacheSettings
+from generator.planning.memory.pinned import offloaded
+from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
+from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
+    from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
     from generator.models.release import Release
     from generator.models.serving import Pooling
@@ -232,22 +236,43 @@ class Case(Value):
             )
         return draft_of(spoken, known, self.architecture)
 
-    def cache_settings(self, limits: BatchLimits, max_model_len: int | None = None) -> CacheSettings:
-        """The engine values that decide the cache."""
+    def replica(self, layout: Layout, limits: BatchLimits) -> Replica:
+        """One replica of the case under a layout and batch limits."""
+        method = self.method
+        return Replica.model_construct(
+            architecture=self.architecture,
+            layout=layout,
+            cluster=self.cluster,
+            settings=self._settings(limits),
+            asked_context=self.fixed.get("max_model_len"),
+            quantization=self.method_name,
+            quantization_minimum_capability=method.minimum_for(self.release) if method else None,
+            stored=self.on_gpu,
+            quantizes_online=self.quantization is None and self.on_gpu is not None,
+            drafts=self.drafts,
+            modelopt_algorithm=self.quantization.modelopt_algorithm if self.quantization else None,
+            chunked_prefill=self.chunked_prefill,
+            encoders_whole=encoders_whole(self.architecture, self.fixed),
+        )
+
+    def _settings(self, limits: BatchLimits) -> CacheSettings:
+        """The engine's values at these limits."""
         names = CacheSettings.model_fields.keys() & self.fixed.keys()
-        spoken, draft = self.speculation, self.draft
+        spoken, draft, quantization = self.speculation, self.draft, self.quantization
         given = {name: self.fixed[name] for name in names} | {
             "release": self.vllm,
             "capability": self.gpu.capability,
             "max_num_seqs": limits.max_num_seqs,
             "max_num_batched_tokens": limits.max_num_batched_tokens,
-            "max_model_len": max_model_len or self.asked_context or self.model_context,
+            "max_model_len": self.asked_context or self.model_context,
             "speculative_method": draft.method if draft else spoken.method,
             "num_speculative_tokens": spoken.num_speculative_tokens or 0,
             "draft": draft.architecture if draft else None,
             "draft_kv_cache_dtype": spoken.kv_cache_dtype,
+            "enforce_eager": self.eager,
+            "samples": self.pooling is None,
+            "cpu_offload_bytes": offloaded(self.fixed),
         }
-        quantization = self.quantization
         if quantization is not None:
             given |= {
                 "quantization": quantization.method,

@@ -9,7 +9,7 @@ from generator.models.plan import Decision, ExplainedDecision
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.drafts.report import draft_reason
 from generator.planning.rules.checks import default_limits
-from generator.planning.rules.start import Start, cache_dtype_runs
+from generator.planning.rules.start import cache_dtype_runs
 from generator.planning.serving.features import serving_decisions
 from generator.presenting.text import gib_text, plural
 
@@ -160,14 +160,7 @@ def _cache_change(case: Case, chosen: Candidate) -> str:
 
 def _runs_fp8_cache(case: Case, chosen: Candidate) -> bool:
     """Whether a backend of every layer takes an FP8 cache on this GPU: a change that vLLM refuses is no advice."""
-    settings = case.cache_settings(default_limits(case)).model_copy(update={"kv_cache_dtype": "fp8"})
-    start = Start.model_construct(
-        architecture=case.architecture,
-        layout=chosen.layout,
-        settings=settings,
-        gpus_per_node=case.cluster.gpus_per_node,
-        gpu_name=case.gpu.name,
-    )
+    start = case.replica(chosen.layout, default_limits(case)).changed(kv_cache_dtype="fp8")
     try:
         cache_dtype_runs(start)
     except RequestError:

@@ -15,12 +15,11 @@ from generator.catalogue.gpus import find_gpu
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
 from generator.models.hardware import Cluster
-from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.speed import Limits, Scenario
-from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.budget import budget
+from generator.planning.replica import Replica
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights import rank_weights
 from generator.sources.architectures import read_architecture
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.models.quantization import Quantization
     from generator.models.speed import Footprint
-    from generator.planning.kv_cache.layout import CacheLayout
     from generator.planning.weights import RankWeights
 
 Row = dict[str, str]
@@ -245,48 +243,37 @@ def _limits(row: Row, server: _Server, scenario: Scenario) -> Limits:
     flags = row["flags"].replace("_", "-")
     tokens, sequences = _defaults(server.gpu)
     longest = int(scenario.prompt_tokens + scenario.gen_tokens)
-    settings = BudgetSettings(
-        gpu_memory_utilization=_flag(flags, "gpu-memory-utilization") or 0.9,
-        max_model_len=int(_flag(flags, "max-model-len") or max(longest, 4096)),
-        max_num_seqs=int(row["max_num_seqs"] or _flag(flags, "max-num-seqs") or sequences),
-        max_num_batched_tokens=int(_flag(flags, "max-num-batched-tokens") or tokens),
-    )
-    memory = budget(
-        weights_bytes=server.weights_bytes,
+    replica = Replica(
         architecture=server.architecture,
         layout=server.layout,
-        settings=settings,
-        gpu=server.gpu,
-        link=server.link,
-        release=release_of(server.release),
+        cluster=Cluster(gpu=server.gpu, gpus_per_node=server.layout.ranks, interconnect=server.link),
+        settings=CacheSettings(
+            release=release_of(server.release),
+            capability=server.gpu.capability,
+            max_num_batched_tokens=int(_flag(flags, "max-num-batched-tokens") or tokens),
+            max_num_seqs=int(row["max_num_seqs"] or _flag(flags, "max-num-seqs") or sequences),
+            max_model_len=int(_flag(flags, "max-model-len") or max(longest, 4096)),
+            kv_cache_dtype=server.kv_dtype,
+            enable_prefix_caching=False,
+            encoder_tokens=0,
+        ),
+    )
+    memory = budget(
+        replica,
+        weights_bytes=server.weights_bytes,
+        utilization=_flag(flags, "gpu-memory-utilization") or 0.9,
         table=overheads(),
     ).kv_cache_available_bytes
-    cache = _cache(server, settings)
+    cache = replica.cache
     room = max(memory.expected, 0)
     if not cache.starts(room, longest):
         room = max(memory.high, 0)  # the row's server did start
     mean = int(scenario.prompt_tokens + scenario.gen_tokens / 2)
     return Limits(
-        max_num_seqs=settings.max_num_seqs,
-        max_num_batched_tokens=settings.max_num_batched_tokens,
+        max_num_seqs=replica.settings.max_num_seqs,
+        max_num_batched_tokens=replica.settings.max_num_batched_tokens,
         enforce_eager="enforce-eager" in flags,
         cache_sequences=max(1.0, cache.max_concurrency(room, mean)),
-    )
-
-
-def _cache(server: _Server, settings: BudgetSettings) -> CacheLayout:
-    return cache_layout(
-        server.architecture,
-        server.layout,
-        CacheSettings(
-            release=release_of(server.release),
-            capability=server.gpu.capability,
-            max_num_batched_tokens=settings.max_num_batched_tokens,
-            max_num_seqs=settings.max_num_seqs,
-            max_model_len=settings.max_model_len,
-            kv_cache_dtype=server.kv_dtype,
-            enable_prefix_caching=False,
-        ),
     )
 
 

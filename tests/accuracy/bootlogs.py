@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING
 
-from generator.catalogue.behaviours import release_of
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
-from generator.planning.kv_cache.layout import cache_layout
-from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.budget import budget, verdict
 from generator.planning.memory.unbudgeted import outside_bytes, strained
 from generator.planning.weights import rank_weights
@@ -102,58 +99,23 @@ def plan(case: Case, table: OverheadTable) -> Scored:
         drafts=drafts,
         language_model_only=case.text_only,
     )
-    cache = cache_layout(case.architecture, case.layout, _cache_settings(case))
-    settings = settings.model_copy(
-        update={"attention_backends": cache.backends, "kv_cache_dtype": cache.kv_cache_dtype}
-    )
+    drafted = {} if settings.speculative_method == "mtp" else {"num_speculative_tokens": 0}
+    cache = case.replica.changed(**drafted).cache
     memory = budget(
+        case.replica,
         weights_bytes=weights.worst.total_bytes
         + retained_bytes(case.architecture, case.quantization, case.layout, case.gpu.capability),
-        architecture=case.architecture,
-        layout=case.layout,
-        settings=settings,
-        gpu=case.gpu,
-        link=case.link,
-        release=release_of(case.release),
+        utilization=case.utilization,
         table=table,
     )
-    needed = max(cache.min_bytes_to_start(settings.max_model_len), default=0)
+    needed = max(cache.min_bytes_to_start(case.replica.max_model_len), default=0)
     result, risk = verdict(memory, needed)
-    outside = outside_bytes(
-        case.architecture, settings, case.gpu, case.layout, release=release_of(case.release), table=table
-    )
-    if risk == "LOW" and strained(memory, outside):
+    if risk == "LOW" and strained(memory, outside_bytes(case.replica, table)):
         risk = "MEDIUM"
     free = case.figure("initial_free_gib")
     if free is not None and free * GIB < memory.requested_bytes.expected - _LOGGED_DIGIT:
         result, risk = "does_not_fit", "HIGH"
     return Scored(case=case, memory=memory, cache=cache, verdict=result, risk=risk)
-
-
-def _cache_settings(case: Case) -> CacheSettings:
-    row, settings = case.row, case.settings
-    asked = row["kv_cache_dtype"].partition("->")
-    caching = {"True": True, "False": False}.get(row["prefix_caching"])
-    return CacheSettings(
-        release=release_of(case.release),
-        capability=case.gpu.capability,
-        max_num_batched_tokens=settings.max_num_batched_tokens,
-        max_num_seqs=settings.max_num_seqs,
-        max_model_len=settings.max_model_len,
-        dtype=row["dtype"] or "auto",
-        kv_cache_dtype=asked[0] or "auto",
-        checkpoint_kv_cache_dtype=_checkpoint_dtype(case, asked[2]),
-        enable_prefix_caching=caching,
-        speculative_method="mtp" if "mtp" in row["speculative"] else None,
-        num_speculative_tokens=settings.num_speculative_tokens if "mtp" in row["speculative"] else 0,
-        language_model_only=case.text_only,
-    )
-
-
-def _checkpoint_dtype(case: Case, logged: str) -> str | None:
-    if logged:
-        return logged.replace("float8_e4m3fn", "fp8_e4m3")
-    return case.quantization.kv_cache_dtype if case.quantization else None
 
 
 def scores(truth: Path, configs: Path | None) -> tuple[list[Scored], list[str]]:
@@ -269,7 +231,7 @@ def _verdicts(planned: list[Scored]) -> list[str]:
 def _interval(one: Scored) -> str:
     stated = one.memory.kv_cache_available_bytes
     logged = f"{one.available / GIB:.2f}" if one.available is not None else "none"
-    need = max(one.cache.min_bytes_to_start(one.case.settings.max_model_len), default=0)
+    need = max(one.cache.min_bytes_to_start(one.case.replica.max_model_len), default=0)
     planned = f"{stated.expected / GIB:.2f} [{stated.low / GIB:.2f}, {stated.high / GIB:.2f}]"
     return f"logged {logged}, planned {planned}, one request {need / GIB:.2f} GiB"
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import GeneratorError
+from generator.models.hardware import Cluster
 from generator.planning.kv_cache.layout import cache_layout
-from generator.planning.rules.start import Start, check_start
+from generator.planning.replica import Replica
+from generator.planning.rules.start import check_start
 from tests.accuracy import truth
 
 if TYPE_CHECKING:
@@ -60,19 +62,18 @@ def difference(row: truth.Record, configs: Path) -> str:
     return "" if same else f"refused for {ours[:80]!r}; vLLM: {row['error'][:120]}"
 
 
-def start_of(row: truth.Record, configs: Path) -> Start:
+def start_of(row: truth.Record, configs: Path) -> Replica:
     """The start that a record stands for."""
     found = truth.model(row["model"], configs)
     card = truth.gpu(row)
     method = row["engine_args"].get("quantization") or (found.quantization and found.quantization.method)
     minimum = METHODS[method].minimum_for(row["vllm"]) if method else None
-    return Start(
+    return Replica(
         architecture=found.architecture,
         layout=truth.layout(row),
         settings=truth.settings(row, found),
-        gpus_per_node=truth.GPUS_PER_NODE,
-        gpu_name=card.name,
-        max_model_len=row["engine_args"].get("max_model_len"),
+        cluster=Cluster(gpu=card, gpus_per_node=truth.GPUS_PER_NODE),
+        asked_context=row["engine_args"].get("max_model_len"),
         quantization=method,
         quantization_minimum_capability=minimum,
         stored=found.quantization,

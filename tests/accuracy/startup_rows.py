@@ -10,16 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from generator.catalogue.behaviours import release_of
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, SourceError
 from generator.models.architecture import Architecture
 from generator.models.hardware import Cluster
-from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
 from generator.models.release import release_key
-from generator.planning.memory.overhead import encoder_tokens, joined_ranks
-from generator.planning.speed.kernels import kernels
+from generator.planning.kv_cache.settings import CacheSettings
+from generator.planning.memory.overhead import joined_ranks
+from generator.planning.replica import Replica
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.units import GIB, gib
 from tests.accuracy.requantized import quantization_config
@@ -63,12 +64,30 @@ class Case:
 
     row: Mapping[str, str]
     release: str
-    gpu: GPU
-    layout: Layout
-    settings: BudgetSettings
-    architecture: Architecture
+    replica: Replica
     quantization: Quantization | None
+    utilization: float
     utilization_stated: bool
+
+    @property
+    def gpu(self) -> GPU:
+        """The GPU of every rank."""
+        return self.replica.gpu
+
+    @property
+    def layout(self) -> Layout:
+        """Parallel sizes."""
+        return self.replica.layout
+
+    @property
+    def settings(self) -> CacheSettings:
+        """The engine's values."""
+        return self.replica.settings
+
+    @property
+    def architecture(self) -> Architecture:
+        """The model's shapes."""
+        return self.replica.architecture
 
     @property
     def id(self) -> str:
@@ -119,7 +138,7 @@ class Case:
     @property
     def link(self) -> Literal["nvlink", "pcie"]:
         """The link between the GPUs, by the product's own."""
-        return Cluster(gpu=self.gpu, gpus_per_node=self.layout.ranks).link
+        return self.replica.cluster.link
 
 
 def is_stock(row: Mapping[str, str]) -> bool:
@@ -194,17 +213,19 @@ def case(
     """
     gpu = _gpu(row)
     release = release or row["vllm_version"]
-    utilization = _number(row["gpu_memory_utilization"])
+    utilization, layout = _number(row["gpu_memory_utilization"]), _layout(row)
     return Case(
         row=row,
         release=release,
-        gpu=gpu,
-        layout=_layout(row),
-        settings=_settings(row, gpu, release, architecture, utilization).model_copy(
-            update={"expert_kernel": kernels(architecture, quantization)[1]}
+        replica=Replica(
+            architecture=architecture,
+            layout=layout,
+            cluster=Cluster(gpu=gpu, gpus_per_node=layout.ranks),
+            settings=_settings(row, gpu, release, architecture, quantization),
+            stored=quantization,
         ),
-        architecture=architecture,
         quantization=quantization,
+        utilization=utilization or (0.9 if release_key(release) < (0, 20) else 0.92),
         utilization_stated=utilization is not None,
     )
 
@@ -248,22 +269,36 @@ def _layout(row: Mapping[str, str]) -> Layout:
 
 
 def _settings(
-    row: Mapping[str, str], gpu: GPU, release: str, architecture: Architecture, utilization: float | None
-) -> BudgetSettings:
+    row: Mapping[str, str], gpu: GPU, release: str, architecture: Architecture, quantization: Quantization | None
+) -> CacheSettings:
     tokens, sequences = _defaults(gpu)
     tokens = int(row["max_num_batched_tokens"] or tokens)
     logged = int(row["encoder_cache_budget_tokens"] or 0)
     speculative = re.search(r"num_speculative_tokens': (\d+)|[xn]=?(\d+)\b", row["speculative"])
-    return BudgetSettings(
-        gpu_memory_utilization=utilization or (0.9 if release_key(release) < (0, 20) else 0.92),
+    asked, _, stored = row["kv_cache_dtype"].partition("->")
+    return CacheSettings(
+        release=release_of(release),
+        capability=gpu.capability,
+        dtype=row["dtype"] or "auto",
+        kv_cache_dtype=asked or "auto",
+        checkpoint_kv_cache_dtype=_checkpoint_dtype(stored, quantization),
+        enable_prefix_caching={"True": True, "False": False}.get(row["prefix_caching"]),
+        speculative_method="mtp" if "mtp" in row["speculative"] else None,
+        language_model_only=_text_only(row),
         max_model_len=int(row["max_model_len"] or _capped(row) or architecture.max_position_embeddings),
         max_num_seqs=min(int(row["max_num_seqs"] or sequences), tokens),
         max_num_batched_tokens=tokens,
         enforce_eager=row["enforce_eager"] == "True" or _number(row["cudagraph_gib"]) == 0,
         num_speculative_tokens=int(next(filter(None, speculative.groups()))) if speculative else 0,
-        encoder_tokens=0 if _text_only(row) else logged or encoder_tokens(architecture, tokens),
+        encoder_tokens=0 if _text_only(row) else logged or None,
         samples=row["other_flags"] != "runner=pooling",
     )
+
+
+def _checkpoint_dtype(logged: str, quantization: Quantization | None) -> str | None:
+    if logged:
+        return logged.replace("float8_e4m3fn", "fp8_e4m3")
+    return quantization.kv_cache_dtype if quantization else None
 
 
 def _capped(row: Mapping[str, str]) -> int:

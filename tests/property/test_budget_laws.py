@@ -4,18 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.catalogue.behaviours import release_of
 from generator.catalogue.overheads import overheads
 from generator.models.architecture import Architecture, Layer
 from generator.models.feed_forward import Dense, MoE
 from generator.models.hardware import GPU
 from generator.models.interval import ByteInterval
-from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
 from generator.planning.memory import overhead
 from generator.planning.memory.budget import budget, verdict
 from generator.planning.memory.unbudgeted import choose_utilization, outside_bytes
 from generator.units import GIB
+from tests.replicas import replica_of
 
 TABLE = overheads()
 RELEASES = ("0.10.2", "0.13.0", "0.19.1", "0.26.0", "0.32.0")
@@ -40,14 +39,14 @@ shapes = st.builds(
     layer_kinds=st.tuples(st.builds(Layer, feed_forward=blocks)),
     layer_pattern=st.integers(1, 96).map(lambda n: f"0*{n}"),
 )
-engines = st.builds(
-    BudgetSettings,
-    gpu_memory_utilization=st.integers(1, 98).map(lambda n: n / 100),
-    max_model_len=st.integers(1, 1 << 20),
-    max_num_seqs=st.integers(1, 1024),
-    max_num_batched_tokens=st.integers(1024, 65536),
-    enforce_eager=st.booleans(),
-    num_speculative_tokens=st.integers(0, 4),
+engines = st.fixed_dictionaries(
+    {
+        "max_model_len": st.integers(1, 1 << 20),
+        "max_num_seqs": st.integers(1, 1024),
+        "max_num_batched_tokens": st.integers(1024, 65536),
+        "enforce_eager": st.booleans(),
+        "num_speculative_tokens": st.integers(0, 4),
+    }
 )
 gpus = st.builds(
     GPU,
@@ -67,14 +66,21 @@ starts = st.fixed_dictionaries(
         "settings": engines,
         "gpu": gpus,
         "link": st.sampled_from(("nvlink", "pcie")),
-        "release": st.sampled_from(RELEASES).map(release_of),
+        "release": st.sampled_from(RELEASES),
+        "utilization": st.integers(1, 98).map(lambda n: n / 100),
         "headroom_bytes": st.integers(0, GIB),
     }
 )
 
 
+def replica(start):
+    shape = {name: start[name] for name in ("gpu", "link", "release")}
+    return replica_of(start["architecture"], start["layout"], **shape, **start["settings"])
+
+
 def plan(start):
-    return budget(table=TABLE, **start)
+    costs = {name: start[name] for name in ("weights_bytes", "utilization", "headroom_bytes")}
+    return budget(replica(start), table=TABLE, **costs)
 
 
 @given(starts)
@@ -89,7 +95,7 @@ def test_the_budget_sums_exactly_and_brackets_itself(start):
     )
     assert sum(item.expected for item in items) + memory.headroom_bytes == memory.requested_bytes.expected
     worst_case = memory.requested_bytes.low - sum(item.high for item in items[:-1]) - memory.headroom_bytes
-    unmodelled = TABLE.term("unmodelled_share", start["release"].version).times(memory.requested_bytes.expected).high
+    unmodelled = TABLE.term("unmodelled_share", start["release"]).times(memory.requested_bytes.expected).high
     assert worst_case - unmodelled <= memory.kv_cache_available_bytes.low <= memory.kv_cache_available_bytes.expected
 
 
@@ -110,14 +116,15 @@ def test_more_memory_never_shrinks_the_cache(start, more):
 @given(start=starts, more=st.integers(1, 512))
 def test_larger_batches_never_grow_the_cache(field, start, more):
     settings = start["settings"]
-    larger = settings.model_copy(update={field: getattr(settings, field) + more})
+    larger = settings | {field: settings[field] + more}
     before, after = plan(start), plan(start | {"settings": larger})
     assert after.kv_cache_available_bytes.expected <= before.kv_cache_available_bytes.expected
 
 
 @given(shapes, engines)
 def test_sharding_never_costs_the_forward_pass_memory(architecture, settings):
-    sizes = [overhead.token_bytes(architecture, Layout(tensor_parallel_size=n), settings) for n in (1, 2, 4, 8)]
+    layouts = [Layout(tensor_parallel_size=n) for n in (1, 2, 4, 8)]
+    sizes = [overhead.token_bytes(replica_of(architecture, layout, **settings)) for layout in layouts]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -131,14 +138,7 @@ def test_a_smaller_need_is_never_judged_worse(start, needed, less):
 
 @given(starts, st.integers(0, 64 * GIB))
 def test_the_chosen_utilization_leaves_the_rest_of_the_gpu_free(start, reserved):
-    outside = outside_bytes(
-        start["architecture"],
-        start["settings"],
-        start["gpu"],
-        start["layout"],
-        release=start["release"],
-        table=TABLE,
-    )
+    outside = outside_bytes(replica(start), TABLE)
     chosen = choose_utilization(gpu=start["gpu"], outside=outside, reserved_bytes=reserved, table=TABLE)
     total = overhead.device_total(start["gpu"], TABLE)
     assert 0 <= chosen < 1

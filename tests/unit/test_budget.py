@@ -2,18 +2,17 @@
 
 import pytest
 
-from generator.catalogue.behaviours import release_of
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.overheads import overheads
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import SparseMLA
 from generator.models.feed_forward import Dense
 from generator.models.interval import ByteInterval
-from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
-from generator.planning.memory.budget import budget, remainder, verdict
+from generator.planning.memory.budget import budget, remainder, uncalibrated, verdict
 from generator.planning.memory.unbudgeted import choose_utilization, free_memory_refusal, outside_bytes
 from generator.units import GIB, gib
+from tests.replicas import replica_of
 
 TABLE = overheads()
 LLAMA_8B = Architecture(
@@ -27,23 +26,12 @@ LLAMA_8B = Architecture(
     layer_pattern="0*32",
     rotary_bytes=131072 * 128 * 2,
 )
-DEFAULTS = BudgetSettings(
-    gpu_memory_utilization=0.92, max_model_len=131072, max_num_seqs=256, max_num_batched_tokens=2048
-)
+DEFAULTS = {"max_model_len": 131072, "max_num_seqs": 256, "max_num_batched_tokens": 2048}
 
 
-def plan(gpu="A100-SXM-80GB", settings=DEFAULTS, architecture=LLAMA_8B, release="0.31.0", **more):
-    return budget(
-        weights_bytes=gib("14.96"),
-        architecture=architecture,
-        layout=Layout(),
-        settings=settings,
-        gpu=find_gpu(gpu) if isinstance(gpu, str) else gpu,
-        link="nvlink",
-        release=release_of(release),
-        table=TABLE,
-        **more,
-    )
+def plan(gpu="A100-SXM-80GB", architecture=LLAMA_8B, release="0.31.0", utilization=0.92, **more):
+    start = replica_of(architecture, gpu=gpu, release=release, **DEFAULTS)
+    return budget(start, weights_bytes=gib("14.96"), utilization=utilization, table=TABLE, **more)
 
 
 def test_a_default_start_of_llama_8b():
@@ -95,7 +83,7 @@ def test_the_verdict_follows_the_interval(needed, expected):
 def test_a_start_that_vllm_refuses_at_once():
     """A card with 13.58 of 15.99 GiB free, 13.59 desired at 0.85 (startup_logs.csv T007)."""
     gpu = find_gpu("RTX-4080-16GB").model_copy(update={"cuda_total_bytes": gib("15.99")})
-    memory = plan(gpu=gpu, settings=DEFAULTS.model_copy(update={"gpu_memory_utilization": 0.85}))
+    memory = plan(gpu=gpu, utilization=0.85)
     taken = gib("15.99") - gib("13.58")
     refusal = free_memory_refusal(memory, reserved_bytes=taken, context_bytes=0, utilization=0.85)
     assert refusal is not None
@@ -107,14 +95,7 @@ def test_a_start_that_vllm_refuses_at_once():
 
 
 def outside(gpu, world=1):
-    return outside_bytes(
-        LLAMA_8B,
-        DEFAULTS,
-        find_gpu(gpu),
-        Layout(tensor_parallel_size=world),
-        release=release_of("0.32.0"),
-        table=TABLE,
-    )
+    return outside_bytes(replica_of(LLAMA_8B, Layout(tensor_parallel_size=world), gpu=gpu, **DEFAULTS), TABLE)
 
 
 def test_the_utilization_leaves_room_for_what_vllm_does_not_budget():
@@ -155,9 +136,10 @@ def test_what_was_not_calibrated_is_named():
         indexer=None,
     )
     model = LLAMA_8B.model_copy(update={"layer_kinds": (Layer(mixer=sparse),)})
-    stated = plan(gpu="V100-SXM2-32GB", architecture=model, release="0.40.0").calibration
-    for word in ("vLLM 0.40.0", "compute capability 7.0", "sparse attention"):
-        assert word in stated
+    stated = uncalibrated(replica_of(model, gpu="V100-SXM2-32GB", release="0.40.0"), TABLE)
+    assert stated[:2] == ("vLLM 0.40.0", "compute capability 7.0")
+    assert stated[2].startswith("sparse attention")
+    assert plan(gpu="V100-SXM2-32GB").calibration.endswith("; not calibrated for compute capability 7.0")
     assert "not calibrated" not in plan().calibration
 
 

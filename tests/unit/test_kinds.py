@@ -16,9 +16,11 @@ from generator.models.value import Value
 from generator.planning.kinds.of import of
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.rules.start import Start, check_start
+from generator.planning.replica import Replica
+from generator.planning.rules.start import check_start
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights import rank_weights
+from tests.replicas import replica_of
 
 KINDS = get_args(get_args(Mixer)[0])
 """The members of the union, whatever they are."""
@@ -68,10 +70,9 @@ def engine() -> CacheSettings:
     )
 
 
-def start(mixer: Value, tensor_parallel_size: int) -> Start:
-    """A start of the model on three GPUs of one node."""
-    layout = Layout(tensor_parallel_size=tensor_parallel_size)
-    return Start(architecture=model_of(mixer), layout=layout, settings=engine(), gpus_per_node=4, max_model_len=4096)
+def start(mixer: Value, tensor_parallel_size: int) -> Replica:
+    """A start of the model on four GPUs of one node."""
+    return replica_of(model_of(mixer), Layout(tensor_parallel_size=tensor_parallel_size), gpus=4, asked_context=4096)
 
 
 def test_the_union_is_read_and_not_typed():
@@ -125,7 +126,7 @@ def test_an_unknown_kind_is_refused_in_every_room():
         lambda: of(mixer),
         lambda: rank_weights(model, None, Layout()),
         lambda: cache_layout(model, Layout(), engine()),
-        lambda: check_start(Start.model_construct(**dict(start(built(KINDS[0]), 1)) | {"architecture": model})),
+        lambda: check_start(Replica.model_construct(**dict(start(built(KINDS[0]), 1)) | {"architecture": model})),
         lambda: footprint(model, Layout()),
     )
     for room in rooms:

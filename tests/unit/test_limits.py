@@ -9,7 +9,6 @@ from generator.models.hardware import Cluster
 from generator.models.parallelism import Layout
 from generator.models.workload import Workload
 from generator.planning.defaults import BatchLimits
-from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.limits import (
     context_limit,
     fits,
@@ -33,7 +32,7 @@ def load(**changes):
 @pytest.fixture(scope="module")
 def cache():
     case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB")
-    return cache_layout(case.architecture, Layout(), case.cache_settings(BatchLimits(256, 8192)))
+    return case.replica(Layout(), BatchLimits(256, 8192)).cache
 
 
 def pool(tokens):

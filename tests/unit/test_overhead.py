@@ -7,13 +7,14 @@ from generator.catalogue.gpus import custom_gpu, find_gpu
 from generator.catalogue.overheads import overheads
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture, Layer, Tower
-from generator.models.capability import HOPPER, Capability
+from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, MoE
-from generator.models.overheads import BudgetSettings
 from generator.models.parallelism import Layout
+from generator.models.quantization import Format, Quantization, QuantRule
 from generator.models.release import release_key
 from generator.planning.memory import experts, graphs, overhead
 from generator.units import GIB
+from tests.replicas import card, replica_of
 
 TABLE = overheads()
 NEW, OLD = release_of("0.32.0"), release_of("0.12.0")
@@ -35,18 +36,6 @@ def shape(hidden_size, block, vocab_size, layers, towers=()):
 
 QWEN3_4B = shape(2560, Dense(intermediate_size=9728), 151936, 36)
 QWEN3_30B = shape(2048, MoE(num_experts=128, num_experts_per_tok=8, moe_intermediate_size=768), 151936, 48)
-
-
-def settings(**more):
-    return BudgetSettings(
-        **{
-            "gpu_memory_utilization": 0.9,
-            "max_model_len": 4096,
-            "max_num_seqs": 256,
-            "max_num_batched_tokens": 8192,
-        }
-        | more
-    )
 
 
 def gib(value):
@@ -86,7 +75,7 @@ def test_a_measured_total_and_unified_memory_are_taken_as_they_are():
 
 def test_the_forward_pass_decides_the_peak_where_few_sequences_sample():
     """Qwen3-4B, 8192 tokens: 0.59 GiB logged by vLLM 0.12 (startup_logs.csv T223)."""
-    bytes_ = overhead.token_bytes(QWEN3_4B, Layout(), settings(), release_of("0.12.0"))
+    bytes_ = overhead.token_bytes(replica_of(QWEN3_4B, release="0.12.0"))
     assert bytes_ / GIB == pytest.approx(0.59, rel=0.05)
 
 
@@ -96,7 +85,7 @@ def test_a_network_that_is_whole_on_every_rank_takes_its_whole_width():
     whole = layer.model_copy(update={"feed_forward": layer.feed_forward.model_copy(update={"whole": True})})
     kept = QWEN3_4B.model_copy(update={"layer_kinds": (whole,)})
     one, two, split = (
-        overhead.token_bytes(model, Layout(tensor_parallel_size=size), settings(), release_of("0.32.0"))
+        overhead.token_bytes(replica_of(model, Layout(tensor_parallel_size=size)))
         for model, size in ((kept, 1), (kept, 2), (QWEN3_4B, 2))
     )
     assert one == two > split
@@ -111,26 +100,24 @@ def test_a_network_that_is_whole_on_every_rank_takes_its_whole_width():
 )
 def test_the_sampler_decides_the_peak_of_many_sequences(architecture, layout, sequences, release, logged):
     """Peaks that vLLM logged for a vocabulary of 151,936 (startup_logs.csv T075, T211)."""
-    peak = overhead.activation_peak(
-        architecture, layout, settings(max_num_seqs=sequences), release=release_of(release), table=TABLE
-    )
+    peak = overhead.activation_peak(replica_of(architecture, layout, release=release, max_num_seqs=sequences), TABLE)
     assert gib(peak) == pytest.approx(logged, rel=0.04)
 
 
 def test_neither_an_embedding_server_nor_an_early_stage_samples():
-    many = settings(max_num_seqs=1024)
+    many = replica_of(QWEN3_4B, release="0.12.0", max_num_seqs=1024)
     peaks = [
-        overhead.activation_peak(QWEN3_4B, Layout(), s, release=release_of("0.12.0"), table=TABLE, last_stage=last)
-        for s, last in ((many, True), (many.model_copy(update={"samples": False}), True), (many, False))
+        overhead.activation_peak(one, TABLE, last_stage=last)
+        for one, last in ((many, True), (many.changed(samples=False), True), (many, False))
     ]
     assert peaks[0].expected > peaks[1].expected == peaks[2].expected
 
 
 def test_speculation_doubles_the_rows_of_the_first_runner():
     """One draft token for each sequence (vLLM 0.32 v1/worker/gpu_model_runner.py:5998)."""
-    drafted = settings(num_speculative_tokens=3)
-    assert overhead.logits(QWEN3_4B, drafted, "v1") == 2 * overhead.logits(QWEN3_4B, settings(), "v1")
-    assert overhead.logits(QWEN3_4B, drafted, "v2") == overhead.logits(QWEN3_4B, settings(), "v2")
+    plain, drafted = replica_of(QWEN3_4B), replica_of(QWEN3_4B, num_speculative_tokens=3)
+    assert overhead.logits(drafted, "v1") == 2 * overhead.logits(plain, "v1")
+    assert overhead.logits(drafted, "v2") == overhead.logits(plain, "v2")
 
 
 @pytest.mark.parametrize(
@@ -157,14 +144,10 @@ def test_the_second_runner_became_the_default_class_by_class(architecture, relea
 def test_a_first_compilation_holds_a_copy_of_the_embedding(hidden_size, intermediate_size, vocab_size, logged):
     """Peaks that vLLM 0.28 and 0.27.1 logged at 2,048 tokens (startup_logs.csv T233, T247); none from the cache."""
     dense = shape(hidden_size, Dense(intermediate_size=intermediate_size), vocab_size, 28)
-    batch = settings(max_num_batched_tokens=2048)
+    start = replica_of(dense, release="0.28.0", max_num_batched_tokens=2048)
     first, cached, eager = (
-        overhead.activation_peak(dense, Layout(), s, release=release_of("0.28.0"), table=table)
-        for s, table in (
-            (batch, TABLE),
-            (batch, TABLE.other_way),
-            (batch.model_copy(update={"enforce_eager": True}), TABLE),
-        )
+        overhead.activation_peak(one, table)
+        for one, table in ((start, TABLE), (start, TABLE.other_way), (start.changed(enforce_eager=True), TABLE))
     )
     assert gib(first) == pytest.approx(logged, rel=0.05)
     assert gib(cached) == gib(eager) < logged / 2
@@ -174,7 +157,7 @@ def test_the_second_runner_takes_graphs_off_from_0_29_on():
     """`profile_cudagraph_memory` returns 0 in 0.28.0 v1/worker/gpu/model_runner.py:843, an estimate in 0.29.0."""
     dense = QWEN3_4B.model_copy(update={"architecture": "LlamaForCausalLM"})
     sizes = [
-        graphs.cuda_graph_estimate(dense, settings(), HOPPER, release=release_of(release), table=TABLE).expected
+        graphs.cuda_graph_estimate(replica_of(dense, release=release), TABLE).expected
         for release in ("0.22.1", "0.28.0", "0.29.0")
     ]
     assert sizes[0] > sizes[1] == 0 < sizes[2]
@@ -184,9 +167,9 @@ def test_the_second_runner_takes_graphs_off_from_0_29_on():
 def test_penalty_counts_of_the_second_runner(vocab_size, expected):
     """Counts of 0.58 GiB for 1024 x 151,936, 1.0 for 262k (vLLM 0.32 penalties.py:45), and a 32nd more."""
     architecture = shape(2560, Dense(intermediate_size=9728), vocab_size, 36)
-    buffers = overhead.persistent_buffers(architecture, settings(max_num_seqs=1024), release=release_of("0.32.0"))
+    buffers = overhead.persistent_buffers(replica_of(architecture, max_num_seqs=1024))
     assert gib(buffers) == pytest.approx(expected * 33 / 32, rel=0.01)
-    assert gib(overhead.persistent_buffers(architecture, settings(), release=release_of("0.12.0"))) == 0
+    assert gib(overhead.persistent_buffers(replica_of(architecture, release="0.12.0"))) == 0
 
 
 @pytest.mark.parametrize(
@@ -194,33 +177,20 @@ def test_penalty_counts_of_the_second_runner(vocab_size, expected):
 )
 def test_capture_sizes(sequences, capability, logged):
     """Progress bars of public logs say 51/51 by default; the rest of the rule is 0.32 config/vllm.py:2292."""
-    assert (
-        graphs.capture_sizes(QWEN3_4B, settings(max_num_seqs=sequences), Capability(capability), release_of("0.32.0"))
-        == logged
-    )
+    assert graphs.capture_sizes(replica_of(QWEN3_4B, gpu=card(capability), max_num_seqs=sequences)) == logged
 
 
 def test_eager_engines_and_old_releases_reserve_nothing_for_graphs():
     """An estimate is logged by vLLM 0.19.1 and not subtracted (startup_logs.csv T038)."""
     estimates = [
-        graphs.cuda_graph_estimate(
-            QWEN3_4B, settings(enforce_eager=eager), HOPPER, release=release_of(release), table=TABLE
-        )
+        graphs.cuda_graph_estimate(replica_of(QWEN3_4B, release=release, enforce_eager=eager), TABLE)
         for eager, release in ((True, "0.32.0"), (False, "0.19.1"), (False, "0.32.0"))
     ]
     assert [estimate.high > 0 for estimate in estimates] == [False, False, True]
 
 
-def outside(layout, *, moe=False, link="nvlink", capability=90, release="0.19.0", **more):
-    return overhead.non_torch(
-        layout,
-        settings(**more),
-        moe=moe,
-        link=link,
-        capability=Capability(capability),
-        release=release_of(release),
-        table=TABLE,
-    )
+def outside(layout, architecture=QWEN3_4B, *, capability=90, release="0.19.0", **more):
+    return overhead.non_torch(replica_of(architecture, layout, gpu=card(capability), release=release, **more), TABLE)
 
 
 @pytest.mark.parametrize(
@@ -254,8 +224,8 @@ def test_more_ranks_grow_the_collectives():
 def test_replicas_that_share_experts_join_the_collectives():
     """Eight replicas of DeepSeek-V4-Flash hold 19.6 requests each (startup_logs.csv T136); 2.5 % more without this."""
     eight, tensor = Layout(data_parallel_size=8), Layout(tensor_parallel_size=8)
-    assert outside(eight, moe=True) == outside(tensor)
-    assert outside(eight) == outside(Layout(), moe=True)
+    assert outside(eight, QWEN3_30B) == outside(tensor)
+    assert outside(eight) == outside(Layout(), QWEN3_30B)
 
 
 @pytest.mark.parametrize(
@@ -268,18 +238,17 @@ def test_replicas_that_share_experts_join_the_collectives():
 )
 def test_workspaces_of_experts_stay_through_the_samplers_phase(hidden_size, block, layout, vocabulary, logged):
     """Peaks that vLLM 0.19.0 logged at 8,192 tokens and 1,024 sequences (startup_logs.csv F002, F043, F035)."""
-    model = shape(hidden_size, block, vocabulary, 24)
-    many = settings(max_num_seqs=1024)
-    peak = overhead.activation_peak(
-        model, Layout(tensor_parallel_size=layout), many, release=release_of("0.19.0"), table=TABLE
-    )
+    model, layout = shape(hidden_size, block, vocabulary, 24), Layout(tensor_parallel_size=layout)
+    peak = overhead.activation_peak(replica_of(model, layout, release="0.19.0", max_num_seqs=1024), TABLE)
     assert gib(peak) == pytest.approx(logged, rel=0.03)
 
 
 def test_experts_in_four_bit_floats_may_hold_buffers_or_none():
     """VLLM 0.20.2 flashinfer_cutlass_moe.py:235 asks for next to none, the Triton kernels for all of it."""
-    own = experts.workspace(QWEN3_30B, Layout(), settings(expert_kernel="nvfp4"))
-    full = experts.workspace(QWEN3_30B, Layout(), settings())
+    form = Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16)
+    stored = Quantization(method="modelopt_fp4", bits=4, rules=(QuantRule(targets=("*",), format=form),))
+    own = experts.workspace(replica_of(QWEN3_30B, stored=stored))
+    full = experts.workspace(replica_of(QWEN3_30B))
     assert (own.expected, own.high) == (0, full.expected)
 
 
@@ -300,11 +269,12 @@ def test_an_encoder_is_profiled_with_its_largest_input():
     """Qwen3-VL joins 4 patches a token and logs a budget of 16,384 tokens (startup_logs.csv T079)."""
     qwen = shape(2048, Dense(intermediate_size=6144), 151936, 28, vit(1152, 4304, 4))
     clip = shape(4096, Dense(intermediate_size=11008), 32064, 32, vit(1024, 4096, 1))
-    assert overhead.encoder_tokens(qwen, 8192) == 16384
-    assert overhead.encoder_tokens(clip, 2048) == 2048
-    assert overhead.encoder_tokens(QWEN3_4B, 2048) == 0
-    small, large = (settings(encoder_tokens=tokens, max_num_seqs=1) for tokens in (0, 16384))
-    peaks = [overhead.activation_peak(qwen, Layout(), s, release=OLD, table=TABLE) for s in (small, large)]
+    assert overhead.encoder_tokens(replica_of(qwen)) == 16384
+    assert overhead.encoder_tokens(replica_of(clip, max_num_batched_tokens=2048)) == 2048
+    assert overhead.encoder_tokens(replica_of(QWEN3_4B)) == 0
+    assert overhead.encoder_tokens(replica_of(clip, language_model_only=True)) == 0
+    small, large = (replica_of(qwen, release=OLD, encoder_tokens=n, max_num_seqs=1) for n in (0, 16384))
+    peaks = [overhead.activation_peak(one, TABLE) for one in (small, large)]
     assert peaks[0].expected < peaks[1].expected
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization, QuantRule
 from generator.models.weight_formats import fp8, packed_integers
-from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.rules.start import Start, check_start
+from generator.planning.rules.start import check_start
 from generator.planning.weights.online import online_quantization
+from tests.replicas import card, replica_of
 
 
 def heads(queries, kv, size=128):
@@ -31,16 +30,11 @@ def model(mixer, **more):
     return Architecture.model_validate({**fields, **more})
 
 
-def start(architecture, *, release="0.32.0", capability=90, tp=1, layout=None, settings=None, **more):
+def start(architecture, *, capability=90, tp=1, layout=None, settings=None, **more):
     """A start on one node of eight GPUs."""
-    values = {"max_num_batched_tokens": 8192, "max_num_seqs": 1024, **(settings or {})}
-    return Start(
-        architecture=architecture,
-        layout=layout or Layout(tensor_parallel_size=tp),
-        settings=CacheSettings(release=release_of(release), capability=capability, **values),
-        gpus_per_node=8,
-        **more,
-    )
+    values = {"max_num_seqs": 1024, "max_model_len": None} | (settings or {})
+    layout = layout or Layout(tensor_parallel_size=tp)
+    return replica_of(architecture, layout, gpu=card(capability), **values | more)
 
 
 def stored(form, method="fp8"):
@@ -76,7 +70,7 @@ def test_kv_heads_replicate_evenly():
 def test_context_is_at_most_the_models():
     """gemma-2-9b-it at 32,768: "User-specified max_model_len (32768) is greater than the derived"."""
     with pytest.raises(RequestError, match="max_model_len 32768 is greater"):
-        check_start(start(model(LLAMA_70B, max_position_embeddings=8192), max_model_len=32768))
+        check_start(start(model(LLAMA_70B, max_position_embeddings=8192), asked_context=32768))
 
 
 def test_world_size_fits_the_node():
@@ -200,17 +194,21 @@ def test_classes_without_stages(name):
 def test_replicas_lie_in_one_node_or_fill_whole_ones(nodes, gpus, layout):
     """In vLLM 0.32 engine/arg_utils.py:2365 and config/parallel.py:823, which that release itself was asked about."""
     tp, dp = layout
-    start_ = start(model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes)
-    check_start(start_.model_copy(update={"gpus_per_node": gpus}))
+    start_ = start(
+        model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes, gpus=gpus
+    )
+    check_start(start_)
 
 
 @pytest.mark.parametrize(("nodes", "gpus", "layout"), [(4, 6, (4, 6)), (2, 5, (2, 5))])
 def test_replicas_that_split_nodes_unevenly_are_refused(nodes, gpus, layout):
     """The first is refused by vLLM 0.32 by name; of the second it would start four engines of five."""
     tp, dp = layout
-    start_ = start(model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes)
+    start_ = start(
+        model(LLAMA_70B), layout=Layout(tensor_parallel_size=tp, data_parallel_size=dp), nodes=nodes, gpus=gpus
+    )
     with pytest.raises(RequestError, match="neither fits into"):
-        check_start(start_.model_copy(update={"gpus_per_node": gpus}))
+        check_start(start_)
 
 
 def test_a_class_that_the_release_no_longer_has():
@@ -264,7 +262,7 @@ def test_a_slice_of_a_dense_layer_cuts_no_group(width, tp, form, named):
     """
     dense = {"kind": "dense", "intermediate_size": width}
     made = model(None, layer_kinds=[{"mixer": heads(64, 16), "feed_forward": dense}], hidden_size=8192)
-    one = start(made, tp=tp, **stored(form)).model_copy(update={"gpus_per_node": 16})
+    one = start(made, tp=tp, gpus=16, **stored(form))
     if not named:
         check_start(one)
         return

@@ -7,25 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
-from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.rules.start import Start
 from generator.planning.rules.towers import towers_divide
 from generator.sources.architectures import read_architecture
+from tests.replicas import replica_of
 
 MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json").read_text(encoding="utf-8"))
 
 
 def start(name, tp, **more):
-    settings = CacheSettings(
-        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=448
-    )
-    return Start(
-        architecture=read_architecture(MODELS[name]["config"]), layout=Layout(tensor_parallel_size=tp),
-        settings=settings, gpus_per_node=8, **more,
-    )  # fmt: skip
+    architecture = read_architecture(MODELS[name]["config"])
+    return replica_of(architecture, Layout(tensor_parallel_size=tp), max_model_len=448, **more)
 
 
 @pytest.mark.parametrize("name", ["GLM-4.5V", "dots.ocr", "whisper-large-v3", "Voxtral-Mini-3B-hf", "ultravox-0_5-8b"])

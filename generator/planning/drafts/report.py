@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.plan import DraftSummary
-from generator.planning.defaults import BatchLimits
-from generator.planning.kv_cache.layout import cache_layout
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ def draft_summary(case: Case, chosen: Candidate) -> DraftSummary | None:
         architecture=draft.architecture.architecture,
         num_speculative_tokens=case.speculation.num_speculative_tokens or 0,
         weights_bytes=chosen.weights.stages[-1].by_part.get("draft", 0),
-        cache_bytes_per_token=_cache_bytes_per_token(case, chosen),
+        cache_bytes_per_token=_cache_bytes_per_token(chosen),
     )
 
 
@@ -45,10 +43,8 @@ def draft_reason(case: Case, chosen: Candidate) -> str:
     )
 
 
-def _cache_bytes_per_token(case: Case, chosen: Candidate) -> int:
+def _cache_bytes_per_token(chosen: Candidate) -> int:
     """Cache that the draft adds for one token of a full context, on a rank of the last stage."""
     length = int(chosen.context.value)
-    limits = BatchLimits(int(chosen.sequences.value), int(chosen.tokens.value))
-    alone = case.cache_settings(limits).model_copy(update={"draft": None})
-    without = cache_layout(case.architecture, chosen.layout, alone).request_bytes(length)[-1]
+    without = chosen.replica.changed(draft=None).cache.request_bytes(length)[-1]
     return max(0, chosen.cache.request_bytes(length)[-1] - without) // length

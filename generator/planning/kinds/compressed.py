@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from generator.errors import UnsupportedArchitectureError
 from generator.models.dtype import DType
 from generator.models.speed import KVRead
-from generator.planning.kinds.indexer import indexer_key_bytes, indexer_reads
+from generator.planning.kinds.indexer import gathered_keys, indexer_key_bytes, indexer_reads
 from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.tensors import plain, projection, vector
 from generator.planning.kv_cache.backend_rows import Backend
 from generator.planning.kv_cache.backends import AttentionQuery
 from generator.planning.kv_cache.specs import MLAAttentionSpec, SlidingWindowMLASpec
+from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,8 @@ _TOKEN_BYTES = 584
 """A latent in FP8 with its RoPE part in bfloat16 and its scales."""
 _PAGE_ALIGNMENT = 576
 _WINDOW_BLOCK = 64
+_CHUNKS = 4
+"""Requests of one prefill chunk (0.32 models/deepseek_v4/attention.py:155)."""
 _COMPRESSOR_BLOCKS = {4: 4, 128: 8}
 """Tokens of a block of a compressor's states by its ratio, so that their pages match the latents'."""
 _OVERLAPPED_RATIO = 4
@@ -51,6 +54,7 @@ class Compressed(Attention):
     def __init__(self, mixer: CompressedMLA) -> None:
         super().__init__(name=mixer.kind, heads=mixer.num_attention_heads, kv_heads=None, head_size=mixer.head_dim)
         self.mixer = mixer
+        self.indexer = mixer.indexer
         self.block_outermost = mixer.indexer is not None
 
     def resolved_dtype(self, asked: str) -> str:  # noqa: ARG002 - whatever is asked for
@@ -86,6 +90,18 @@ class Compressed(Attention):
             alignment=_PAGE_ALIGNMENT, kernel_block=blocks.attention,
         )  # fmt: skip
         return [*self._indexer_specs(blocks), window, latents, _compressor_spec(ratio, mixer.head_dim)]
+
+    def workspace(self, ctx: Context, backends: tuple[str, ...], longest: int) -> int:  # noqa: ARG002 - it has its own
+        """The indexer's gathered keys, or latents of four requests and which ones each token reads.
+
+        The latter as vLLM 0.32 deepseek_v4/nvidia/flashmla.py:108 has it.
+        """
+        mixer, ratio, tokens = self.mixer, self.mixer.compress_ratio, ctx.settings.max_num_batched_tokens
+        rows = (ceil_div(longest, ratio) if ratio > 1 else 0) + mixer.sliding_window + tokens
+        picked = self.indexer.index_topk if self.indexer else 0
+        read = round_up(picked + mixer.sliding_window, 128)
+        kernel = _CHUNKS * rows * mixer.head_dim * 2 + tokens * (read + 1) * 4
+        return max(kernel, gathered_keys(self.indexer, ratio, ctx, longest) if self.indexer else 0)
 
     def _indexer_specs(self, blocks: Blocks) -> list[KVCacheSpec]:
         indexer, ratio = self.mixer.indexer, self.mixer.compress_ratio

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.specs import KVCacheSpec
 
 INDEXER = Backend(name="DEEPSEEK_V32_INDEXER", block_sizes=(64,), mla=True, sparse=True)
+_LONG, _SHORT_FACTOR, _LONG_FACTOR = 256 * 1024, 5, 2
+LATENT_ROW = 576
+"""Columns of a gathered latent: 512 of the latent, 64 rotary (mla/flashmla_sparse.py:768)."""
+_KEYS_PER_ROW = LATENT_ROW * 2 // 132
+"""Keys of the indexer's buffer for each row of latents (mla/indexer.py:915)."""
 _SCALE_BYTES = 4
 """Bytes of the float32 scale of each 128 FP8 numbers of a key."""
 
@@ -29,6 +34,17 @@ def indexer_spec(indexer: Indexer, ctx: Context, blocks: Blocks) -> KVCacheSpec:
         role="indexer",
     )
     return packed(spec, INDEXER, ctx.settings.capability)
+
+
+def gathered_rows(ctx: Context, longest: int) -> int:
+    """Rows of latents that one prefill gathers at most: of two requests of more than 256K tokens, of five others."""
+    shorter = longest > _LONG and ctx.settings.release.has("gathers_two_lengths_beyond_256k")
+    return longest * (_LONG_FACTOR if shorter else _SHORT_FACTOR)
+
+
+def gathered_keys(indexer: Indexer, ratio: int, ctx: Context, longest: int) -> int:
+    """Bytes of the indexer's gathered keys (sparse_attn_indexer.py:289)."""
+    return gathered_rows(ctx, longest) * _KEYS_PER_ROW // max(1, ratio) * indexer_key_bytes(indexer)
 
 
 def indexer_key_bytes(indexer: Indexer) -> int:

@@ -13,6 +13,7 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from generator.models.attention import Indexer
     from generator.models.matrix import Matrix
     from generator.models.speed import KVRead
     from generator.planning.kv_cache.backend_rows import Backend
@@ -65,6 +66,8 @@ class Attention(Kind):
     """True where it attends to picked or compressed tokens, which takes workspaces of its own."""
     latent = False
     """True where the cache of a token is one latent."""
+    indexer: Indexer | None = None
+    """What picks the tokens that it attends to; None for all, or for those that an earlier layer picked."""
     block_outermost = False
     """True where pages of different sizes lie side by side in a block."""
 
@@ -86,6 +89,10 @@ class Attention(Kind):
     @abstractmethod
     def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
         """Its caches on one rank, in the order in which vLLM registers them."""
+
+    def workspace(self, ctx: Context, backends: tuple[str, ...], longest: int) -> int:  # noqa: ARG002 - dense ones have none
+        """Bytes of the scratch that it reserves on a rank under these backends, for requests of `longest` tokens."""
+        return 0
 
     def cached(self) -> Iterator[Attention]:
         """The blocks that keep tokens: itself, or none where it keeps none of its own."""

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 from generator.models.attention import SparseMLA
 from generator.models.dtype import DType
 from generator.models.speed import KVRead
-from generator.planning.kinds.indexer import INDEXER, indexer_reads, indexer_spec
+from generator.planning.kinds.indexer import (
+    INDEXER,
+    LATENT_ROW,
+    gathered_keys,
+    gathered_rows,
+    indexer_reads,
+    indexer_spec,
+)
 from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.tensors import plain, projection, vector
 from generator.planning.kv_cache import packing
 from generator.planning.kv_cache.backends import AttentionQuery, attention_backend, narrowed
 from generator.planning.kv_cache.specs import MLAAttentionSpec
+from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.specs import KVCacheSpec
 
 
+_KERNEL_HEADS = 64
+"""The sparse prefill kernel's least heads (mla/flashmla_sparse.py:763)."""
 _DS_MLA_BACKENDS = frozenset({"FLASHMLA_SPARSE", "FLASHINFER_MLA_SPARSE_SM120"})
 
 
@@ -31,8 +41,6 @@ class Latent(Attention):
     """One latent a token in place of keys and values."""
 
     latent = True
-    indexer: Indexer | None = None
-    """What picks the tokens of this layer."""
 
     def __init__(self, mixer: MLA) -> None:
         width = mixer.kv_lora_rank + mixer.qk_rope_head_dim
@@ -125,6 +133,22 @@ class SparseLatent(Latent):
         yield from super().reads(tensor_parallel_size, kv_bytes)
         if self.indexer is not None:
             yield indexer_reads(self.indexer, 1)
+
+    def workspace(self, ctx: Context, backends: tuple[str, ...], longest: int) -> int:
+        """The indexer's gathered keys, or what the attention kernel reserves."""
+        keys = gathered_keys(self.indexer, 1, ctx, longest) if self.indexer else 0
+        return max(keys, self._kernel(ctx, longest) if "FLASHMLA_SPARSE" in backends else 0)
+
+    def _kernel(self, ctx: Context, longest: int) -> int:
+        """Padded queries and outputs of the prefill, and gathered latents where the cache is in 8 bits."""
+        heads, tokens, rank = ceil_div(self.heads, ctx.tp), ctx.settings.max_num_batched_tokens, self.mixer.kv_lora_rank
+        padded = round_up(heads, _KERNEL_HEADS)
+        if ctx.kv_cache_dtype not in packing.DS_MLA_BYTES:
+            return tokens * padded * LATENT_ROW * 2
+        columns = heads * LATENT_ROW
+        if ctx.settings.release.has("reserves_padded_sparse_prefill"):
+            columns += padded * (LATENT_ROW + rank) + heads * rank
+        return (tokens * columns + gathered_rows(ctx, longest) * LATENT_ROW) * 2
 
     @property
     def _reach(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Engine values that decide the cache, resolved to what vLLM itself would use."""
+"""Engine values that decide cache and memory, resolved to what vLLM itself would use."""
 
 from __future__ import annotations
 
@@ -47,6 +47,14 @@ class CacheSettings(Value):
     disable_hybrid_kv_cache_manager: bool | None = None
     num_gpu_blocks_override: int | None = None
     language_model_only: bool = False
+    enforce_eager: bool = False
+    """True where no CUDA graphs are captured."""
+    samples: bool = True
+    """False where the engine serves embeddings and computes no logits (`runner=pooling`)."""
+    encoder_tokens: int | None = None
+    """Tokens of the largest multimodal input that vLLM profiles the encoder with; None where the model decides."""
+    cpu_offload_bytes: int = 0
+    """Bytes of weights that each rank keeps in the host's memory."""
 
 
 def model_dtype(architecture: Architecture, settings: CacheSettings) -> str:

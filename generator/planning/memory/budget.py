@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import ceil, isqrt
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.plan import MemoryBudget
@@ -17,25 +17,21 @@ from generator.units import MIB
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
-    from generator.models.hardware import GPU
-    from generator.models.overheads import BudgetSettings, OverheadTable
-    from generator.models.parallelism import Layout
+    from generator.models.overheads import OverheadTable
     from generator.models.plan import OOMRisk, Verdict
     from generator.models.release import Release
+    from generator.planning.replica import Replica
 
 _SMALL_HEADROOM = 50
 
 
 def budget(
+    replica: Replica,
     *,
     weights_bytes: int | ByteInterval,
-    architecture: Architecture,
-    layout: Layout,
-    settings: BudgetSettings,
-    gpu: GPU,
-    link: overhead.Link,
-    release: Release,
+    utilization: float,
     table: OverheadTable,
+    cache_bytes: int | None = None,
     headroom_bytes: int = 0,
     first_stage: bool = True,
     last_stage: bool = True,
@@ -43,24 +39,27 @@ def budget(
     """Memory of one rank in bytes; at the expected values the items add up to the requested memory exactly.
 
     requested = ceil(utilization x total as CUDA sees it); what is left after the items is the cache's
-    (vLLM 0.32 v1/worker/gpu_worker.py:740). The items' errors are independent, so the cache's range combines
-    their half-widths as a root of squares, each side on its own, and with them a share of the requested memory
-    that no item explains. Where a start may go one of two ways, the one that takes more is expected.
+    (vLLM 0.32 v1/worker/gpu_worker.py:740), unless the user fixes it to `cache_bytes`. The items' errors are
+    independent, so the cache's range combines their half-widths as a root of squares, each side on its own, and with
+    them a share of the requested memory that no item explains. Where a start may go one of two ways, the one that
+    takes more is expected.
     """
-    rank = _Rank(architecture, layout, settings, release, table, first_stage, last_stage)
-    total = overhead.device_total(gpu, table)
-    requested = requested_bytes(total, settings.gpu_memory_utilization)
-    activation, otherwise = _activation(rank, table), _activation(rank, table.other_way)
+    total = overhead.device_total(replica.gpu, table)
+    requested = requested_bytes(total, utilization)
+    activation, otherwise = (
+        overhead.activation_peak(replica, way, first_stage=first_stage, last_stage=last_stage)
+        for way in (table, table.other_way)
+    )
     needs = (
-        _loaded(rank, weights_bytes),
-        _outside_pytorch(rank, gpu, link),
+        _loaded(replica, weights_bytes, table, first_stage=first_stage, last_stage=last_stage),
+        _outside_pytorch(replica, table, last_stage=last_stage),
         activation,
-        graphs.cuda_graph_estimate(architecture, settings, gpu.capability, release=release, table=table),
-        table.term("unmodelled_share", release.version).times(requested.expected),
+        graphs.cuda_graph_estimate(replica, table),
+        table.term("unmodelled_share", replica.release.version).times(requested.expected),
     )
     left = remainder(requested, needs, headroom_bytes, spared=max(0, activation.expected - otherwise.expected))
-    if settings.kv_cache_bytes is not None:
-        left = pinned(left, settings.kv_cache_bytes)
+    if cache_bytes is not None:
+        left = pinned(left, cache_bytes)
         requested = ByteInterval.exact(sum(need.expected for need in needs) + headroom_bytes + left.expected)
     weights, fixed, _, captured, _ = needs
     return MemoryBudget(
@@ -73,59 +72,27 @@ def budget(
         headroom_bytes=headroom_bytes,
         kv_cache_available_bytes=left,
         worst_rank="every rank is alike",
-        calibration=calibration(architecture, gpu, release=release, table=table),
+        calibration=calibration(replica, table),
     )
 
 
-class _Rank(NamedTuple):
-    """One rank, and what its items are drawn up by."""
-
-    architecture: Architecture
-    layout: Layout
-    settings: BudgetSettings
-    release: Release
-    table: OverheadTable
-    first_stage: bool
-    last_stage: bool
-
-
-def _loaded(rank: _Rank, weights_bytes: int | ByteInterval) -> ByteInterval:
+def _loaded(
+    replica: Replica, weights_bytes: int | ByteInterval, table: OverheadTable, *, first_stage: bool, last_stage: bool
+) -> ByteInterval:
     """Weights on the GPU, with what loading adds to them."""
-    model, settings = rank.architecture, rank.settings
+    model = replica.architecture
     weights = weights_bytes if isinstance(weights_bytes, ByteInterval) else ByteInterval.exact(weights_bytes)
-    head = rank.last_stage and model.lm_head and not model.tie_word_embeddings
-    weights = left_on_gpu(weights, model, rank.layout, settings, ends=(rank.first_stage and model.embedding) + head)
-    return with_load_extras(weights, model, release=rank.release, table=rank.table, dtype_bytes=settings.dtype_bytes)
+    head = last_stage and model.lm_head and not model.tie_word_embeddings
+    weights = left_on_gpu(weights, replica, ends=(first_stage and model.embedding) + head)
+    return with_load_extras(weights, model, release=replica.release, table=table, dtype_bytes=replica.dtype_bytes)
 
 
-def _outside_pytorch(rank: _Rank, gpu: GPU, link: overhead.Link) -> ByteInterval:
+def _outside_pytorch(replica: Replica, table: OverheadTable, *, last_stage: bool) -> ByteInterval:
     """What is neither weights nor activations: libraries, buffers that stay, workspaces, the host's growth."""
-    model, settings, release = rank.architecture, rank.settings, rank.release
-    fixed = overhead.non_torch(
-        rank.layout,
-        settings,
-        moe=model.is_moe,
-        link=link,
-        capability=gpu.capability,
-        release=release,
-        table=rank.table,
-    )
-    fixed += overhead.persistent_buffers(model, settings, release=release, last_stage=rank.last_stage)
-    fixed += sparse_workspace(model, rank.layout, settings, release=release)
-    return fixed + overhead.unified_growth(gpu, release=release, table=rank.table)
-
-
-def _activation(rank: _Rank, table: OverheadTable) -> ByteInterval:
-    """The activation peak of a start that goes the way of `table`."""
-    return overhead.activation_peak(
-        rank.architecture,
-        rank.layout,
-        rank.settings,
-        release=rank.release,
-        table=table,
-        first_stage=rank.first_stage,
-        last_stage=rank.last_stage,
-    )
+    fixed = overhead.non_torch(replica, table)
+    fixed += overhead.persistent_buffers(replica, last_stage=last_stage)
+    fixed += sparse_workspace(replica)
+    return fixed + overhead.unified_growth(replica.gpu, release=replica.release, table=table)
 
 
 def remainder(
@@ -172,19 +139,25 @@ def with_load_extras(
     return held + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
 
 
-def calibration(architecture: Architecture, gpu: GPU, *, release: Release, table: OverheadTable) -> str:
+def calibration(replica: Replica, table: OverheadTable) -> str:
     """What the items rest on, and what they were not calibrated for."""
-    outside = []
+    outside = uncalibrated(replica, table)
+    limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
+    return f"{table.calibration_set}{limits}"
+
+
+def uncalibrated(replica: Replica, table: OverheadTable) -> tuple[str, ...]:
+    """What of the replica the items were not calibrated for, a few words each."""
+    outside, gpu, release = [], replica.gpu, replica.release
     if not release_key(table.calibrated_since) <= release_key(release.version) <= release_key(table.calibrated_until):
         outside.append(f"vLLM {release}")
     if gpu.unified_memory:
         outside.append("unified memory (page cache and neighbours move it by gibibytes)")
     elif gpu.capability not in table.calibrated_capabilities:
         outside.append(f"compute capability {gpu.capability.words}")
-    if any(attention.sparse for attention in attentions_of(architecture)):
+    if any(attention.sparse for attention in attentions_of(replica.architecture)):
         outside.append("sparse attention (its workspaces are read in vLLM's code)")
-    limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
-    return f"{table.calibration_set}{limits}"
+    return tuple(outside)
 
 
 def verdict(memory: MemoryBudget, needed_bytes: int, request_bytes: int | None = None) -> tuple[Verdict, OOMRisk]:

@@ -9,24 +9,24 @@ from generator.models.interval import ByteInterval
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.overheads import BudgetSettings
     from generator.models.parallelism import Layout
+    from generator.planning.replica import Replica
 
 _OWN_BUFFERS = frozenset({"mxfp4", "nvfp4"})
 """Formats whose usual kernels ask for next to none (0.20.2 fused_moe/flashinfer_cutlass_moe.py:235,
 experts/trtllm_mxfp4_moe.py:275); the others a release may take ask for all of it."""
 
 
-def workspace(architecture: Architecture, layout: Layout, settings: BudgetSettings) -> ByteInterval:
+def workspace(replica: Replica) -> ByteInterval:
     """Bytes of both workspaces of the widest layer at `max_num_batched_tokens` tokens.
 
     vLLM 0.19.1 fused_moe.py: TritonExperts.workspace_shapes.
     """
-    blocks = [layer.feed_forward for layer in architecture.layer_kinds if isinstance(layer.feed_forward, MoE)]
-    widest = max((token_elements(architecture.hidden_size, block, layout) for block in blocks), default=0)
-    taken = settings.max_num_batched_tokens * widest * settings.dtype_bytes
-    if settings.expert_kernel in _OWN_BUFFERS:
+    model = replica.architecture
+    blocks = [layer.feed_forward for layer in model.layer_kinds if isinstance(layer.feed_forward, MoE)]
+    widest = max((token_elements(model.hidden_size, block, replica.layout) for block in blocks), default=0)
+    taken = replica.settings.max_num_batched_tokens * widest * replica.dtype_bytes
+    if replica.expert_kernel in _OWN_BUFFERS:
         return ByteInterval(expected=0, low=0, high=taken)
     return ByteInterval.exact(taken)
 

@@ -17,14 +17,13 @@ from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture, Layer
-    from generator.models.capability import Capability
     from generator.models.hardware import GPU
-    from generator.models.overheads import BudgetSettings, OverheadTable
+    from generator.models.overheads import OverheadTable
     from generator.models.parallelism import Layout
     from generator.models.release import Release
+    from generator.planning.replica import Replica
 
 Runner = Literal["v1", "v2"]
-Link = Literal["nvlink", "pcie"]
 
 _LONGER_AXES = 4
 _TRITON_PROGRAMS = 128
@@ -70,37 +69,29 @@ def joined_ranks(layout: Layout, *, moe: bool) -> int:
     return layout.ranks if moe else layout.tensor_parallel_size * layout.pipeline_parallel_size
 
 
-def non_torch(
-    layout: Layout,
-    settings: BudgetSettings,
-    *,
-    moe: bool,
-    link: Link,
-    capability: Capability,
-    release: Release,
-    table: OverheadTable,
-) -> ByteInterval:
+def non_torch(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Growth of memory outside PyTorch between vLLM's first snapshot and the end of its profile.
 
     Kernels' modules and library handles on every rank. Ranks that reduce together also hold the buffers of their
     collectives: a step as soon as there are two, a little for each doubling, and the workspaces of the fused
     all-reduce where the compiler puts one in. Stages only pass on what they made.
     """
-    fixed = table.term("context_mib", release.version, capability).times(MIB)
-    fixed += table.term("stages_mib", release.version).times((layout.pipeline_parallel_size > 1) * MIB)
-    reduced = joined_ranks(layout, moe=moe) // layout.pipeline_parallel_size
+    release, capability, layout = replica.release.version, replica.settings.capability, replica.layout
+    fixed = table.term("context_mib", release, capability).times(MIB)
+    fixed += table.term("stages_mib", release).times((layout.pipeline_parallel_size > 1) * MIB)
+    reduced = joined_ranks(layout, moe=replica.architecture.is_moe) // layout.pipeline_parallel_size
     if reduced == 1:
         return fixed
-    fixed += table.term(f"collectives_{link}_mib", release.version, capability).times(MIB)
-    fixed += table.term(f"collectives_{link}_doubling_mib", release.version).times((log2(reduced) - 1) * MIB)
-    fuses = fuses_all_reduce(settings, link, capability, release=release)
-    return fixed + table.term("fused_all_reduce_mib", release.version, capability).times(fuses * MIB)
+    link = replica.cluster.link
+    fixed += table.term(f"collectives_{link}_mib", release, capability).times(MIB)
+    fixed += table.term(f"collectives_{link}_doubling_mib", release).times((log2(reduced) - 1) * MIB)
+    return fixed + table.term("fused_all_reduce_mib", release, capability).times(fuses_all_reduce(replica) * MIB)
 
 
-def fuses_all_reduce(settings: BudgetSettings, link: Link, capability: Capability, *, release: Release) -> bool:
+def fuses_all_reduce(replica: Replica) -> bool:
     """Whether the compiler fuses all-reduces with what follows them, which needs NVLink and no eager mode."""
-    known = release.has("fuses_all_reduce", capability=capability)
-    return known and link == "nvlink" and not settings.enforce_eager
+    known = replica.release.has("fuses_all_reduce", capability=replica.settings.capability)
+    return known and replica.cluster.link == "nvlink" and not replica.settings.enforce_eager
 
 
 def rotary_tables(architecture: Architecture, dtype_bytes: int, release: Release) -> int:
@@ -118,38 +109,27 @@ def unified_growth(gpu: GPU, *, release: Release, table: OverheadTable) -> ByteI
 
 
 def activation_peak(
-    architecture: Architecture,
-    layout: Layout,
-    settings: BudgetSettings,
-    *,
-    release: Release,
-    table: OverheadTable,
-    first_stage: bool = True,
-    last_stage: bool = True,
+    replica: Replica, table: OverheadTable, *, first_stage: bool = True, last_stage: bool = True
 ) -> ByteInterval:
     """Highest memory of the profiling pass above what stays: the largest of its phases.
 
     The phases follow one another (encoder, compilation, forward pass, sampler), so their peaks do not add (vLLM 0.32
     v1/worker/gpu/model_runner.py:991-1021); what the encoder put out is kept through all of them.
     """
-    stays = (
-        experts.workspace(architecture, layout, settings)
-        if release.has("keeps_expert_workspaces")
-        else ByteInterval.exact(0)
-    )
-    forward = table.term("token_factor", release.version).times(token_bytes(architecture, layout, settings, release))
+    architecture, release = replica.architecture, replica.release.version
+    stays = expert_workspaces(replica)
+    forward = table.term("token_factor", release).times(token_bytes(replica))
     phases = [forward + ByteInterval.exact(indexer_logits(architecture))]
     if first_stage:
-        phases.append(compilation(architecture, layout, settings, release=release, table=table))
-    if last_stage and settings.samples:
-        phases.append(sampler(architecture, settings, release=release, table=table))
-    stays += table.term("activation_fixed_mib", release.version).times(
-        (model_runner(architecture, release) == "v1") * MIB
-    )
+        phases.append(compilation(replica, table))
+    if last_stage and replica.settings.samples:
+        phases.append(sampler(replica, table))
+    first = model_runner(architecture, replica.release) == "v1"
+    stays += table.term("activation_fixed_mib", release).times(first * MIB)
     phases = [phase + stays for phase in phases]
-    if first_stage and profiles_encoder(architecture, settings, release):
-        kept = ByteInterval.exact(settings.encoder_tokens * architecture.hidden_size * settings.dtype_bytes)
-        encoder = table.term(encoder_term(architecture), release.version).times(encoder_bytes(architecture, settings))
+    if first_stage and profiles_encoder(replica):
+        kept = ByteInterval.exact(encoder_tokens(replica) * architecture.hidden_size * replica.dtype_bytes)
+        encoder = table.term(encoder_term(architecture), release).times(encoder_bytes(replica))
         phases = [encoder, *(phase + kept for phase in phases)]
     return ByteInterval(
         expected=max(phase.expected for phase in phases),
@@ -158,94 +138,94 @@ def activation_peak(
     )
 
 
-def profiles_encoder(architecture: Architecture, settings: BudgetSettings, release: Release) -> bool:
+def expert_workspaces(replica: Replica) -> ByteInterval:
+    """Bytes of the routed experts' workspaces where they stay; 0 where the forward pass makes them anew."""
+    kept = replica.release.has("keeps_expert_workspaces")
+    return experts.workspace(replica) if kept else ByteInterval.exact(0)
+
+
+def profiles_encoder(replica: Replica) -> bool:
     """Whether the profiling pass runs an encoder."""
-    if not architecture.towers or not settings.encoder_tokens:
+    if not replica.architecture.towers or not encoder_tokens(replica):
         return False
-    return model_runner(architecture, release) == "v1" or release.has("model_runner_v2_profiles_encoders")
+    first = model_runner(replica.architecture, replica.release) == "v1"
+    return first or replica.release.has("model_runner_v2_profiles_encoders")
 
 
-def compilation(
-    architecture: Architecture, layout: Layout, settings: BudgetSettings, *, release: Release, table: OverheadTable
-) -> ByteInterval:
+def compilation(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Memory of the first compilation, which runs inside the profile: a copy of the rank's embedding.
 
     Inductor times its kernels on inputs of the real size (`benchmark_combo_kernel`, vLLM 0.32
     config/compilation.py:1002), and the largest input of the decoder's graph is the embedding; a compiled graph taken
     from the cache costs nothing (vLLM issue 54122). Multimodal decoders take embedded inputs, so theirs has none.
     """
-    if settings.enforce_eager or architecture.towers:
+    architecture = replica.architecture
+    if replica.settings.enforce_eager or architecture.towers:
         return ByteInterval.exact(0)
-    ranks = 1 if architecture.embed_whole else layout.tensor_parallel_size
-    rows = ceil_div(architecture.vocab_size, ranks)
-    return table.term("compilation_factor", release.version).times(
-        rows * architecture.hidden_size * settings.dtype_bytes
-    )
+    ranks = 1 if architecture.embed_whole else replica.layout.tensor_parallel_size
+    copied = ceil_div(architecture.vocab_size, ranks) * architecture.hidden_size * replica.dtype_bytes
+    return table.term("compilation_factor", replica.release.version).times(copied)
 
 
-def sampler(
-    architecture: Architecture, settings: BudgetSettings, *, release: Release, table: OverheadTable
-) -> ByteInterval:
+def sampler(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Memory of the sampler's phase: copies of the logits, beside the hidden states of the whole batch.
 
     The masks of top-k and top-p come from a kernel with a row of scratch for each program.
     """
+    architecture, settings, release = replica.architecture, replica.settings, replica.release
     runner = model_runner(architecture, release)
-    beside = settings.max_num_batched_tokens * architecture.hidden_size * settings.dtype_bytes
+    beside = settings.max_num_batched_tokens * architecture.hidden_size * replica.dtype_bytes
     if runner == "v1" and release.has("masks_top_k_in_a_kernel"):
         beside += min(settings.max_num_seqs, _TRITON_PROGRAMS) * architecture.vocab_size * 4
-    rows = table.term(f"sampler_{runner}", release.version).times(logits(architecture, settings, runner))
+    rows = table.term(f"sampler_{runner}", release.version).times(logits(replica, runner))
     return rows + ByteInterval.exact(beside)
 
 
-def logits(architecture: Architecture, settings: BudgetSettings, runner: Runner) -> int:
+def logits(replica: Replica, runner: Runner) -> int:
     """Logits that the sampler is profiled with: a row of the vocabulary for each sequence.
 
     With speculation V1 also runs its rejection sampler, over one draft token more a sequence (vLLM 0.32
     v1/worker/gpu_model_runner.py:5998).
     """
+    settings = replica.settings
     rows = min(settings.max_num_seqs, settings.max_num_batched_tokens)
     drafted = 2 if runner == "v1" and settings.num_speculative_tokens else 1
-    return rows * drafted * architecture.vocab_size
+    return rows * drafted * replica.architecture.vocab_size
 
 
-def token_bytes(architecture: Architecture, layout: Layout, settings: BudgetSettings, release: Release) -> int:
+def token_bytes(replica: Replica) -> int:
     """Bytes of one forward pass over `max_num_batched_tokens` tokens, at the widest layer of a rank."""
-    widest = max(
-        (_layer_elements(architecture, layer, layout, release) for layer in architecture.layer_kinds), default=0
-    )
-    return settings.max_num_batched_tokens * widest * settings.dtype_bytes
+    widest = max((_layer_elements(replica, layer) for layer in replica.architecture.layer_kinds), default=0)
+    return replica.settings.max_num_batched_tokens * widest * replica.dtype_bytes
 
 
-def _layer_elements(architecture: Architecture, layer: Layer, layout: Layout, release: Release) -> int:
+def _layer_elements(replica: Replica, layer: Layer) -> int:
     """Elements a token: input, residual, normalised input and output of the block, and its inner buffers."""
-    hidden = 4 * architecture.hidden_size
-    block = layer.feed_forward
-    tensor = layout.tensor_parallel_size
+    width, tensor = replica.architecture.hidden_size, replica.layout.tensor_parallel_size
+    hidden, block = 4 * width, layer.feed_forward
     if isinstance(block, Dense):
         return hidden + ceil_div((3 if block.gated else 2) * block.intermediate_size, 1 if block.whole else tensor)
     if isinstance(block, MoE):
         shared = ceil_div(3 * block.shared_expert_intermediate_size, tensor)
-        routed = (
-            0
-            if release.has("keeps_expert_workspaces")
-            else experts.token_elements(architecture.hidden_size, block, layout)
-        )
-        return hidden + shared + routed
+        kept = replica.release.has("keeps_expert_workspaces")
+        return hidden + shared + (0 if kept else experts.token_elements(width, block, replica.layout))
     return hidden
 
 
-def encoder_tokens(architecture: Architecture, max_num_batched_tokens: int) -> int:
+def encoder_tokens(replica: Replica) -> int:
     """Tokens of the multimodal input that vLLM profiles the encoder with; 0 for a model without one.
 
     The encoder budget is `max_num_batched_tokens`, or the largest single input where that is more (vLLM 0.32
     multimodal/encoder_budget.py): 16,384 tokens for encoders of any resolution (startup_logs.csv,
     encoder_cache_budget_tokens).
     """
-    if not architecture.towers:
+    settings, towers = replica.settings, replica.architecture.towers
+    if settings.encoder_tokens is not None:
+        return settings.encoder_tokens
+    if not towers or settings.language_model_only:
         return 0
-    any_resolution = any(tower.any_resolution for tower in architecture.towers)
-    return max(max_num_batched_tokens, _LARGEST_INPUT_TOKENS if any_resolution else 0)
+    any_resolution = any(tower.any_resolution for tower in towers)
+    return max(settings.max_num_batched_tokens, _LARGEST_INPUT_TOKENS if any_resolution else 0)
 
 
 def encoder_term(architecture: Architecture) -> str:
@@ -257,7 +237,7 @@ def encoder_term(architecture: Architecture) -> str:
     return "encoder_factor" if any_resolution else "encoder_fixed_factor"
 
 
-def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
+def encoder_bytes(replica: Replica) -> int:
     """Bytes of one encoder block over the patches of the largest input, of the widest tower.
 
     Attention and feed-forward follow one another. In attention a patch holds fourteen times the block's width: its
@@ -267,26 +247,24 @@ def encoder_bytes(architecture: Architecture, settings: BudgetSettings) -> int:
     """
     patches = (
         tower.patches_per_token * max(14 * tower.hidden_size, 3 * tower.hidden_size + 2 * tower.intermediate_size)
-        for tower in architecture.towers
+        for tower in replica.architecture.towers
     )
-    return settings.encoder_tokens * max(patches, default=0) * settings.dtype_bytes
+    return encoder_tokens(replica) * max(patches, default=0) * replica.dtype_bytes
 
 
-def persistent_buffers(
-    architecture: Architecture, settings: BudgetSettings, *, release: Release, last_stage: bool = True
-) -> ByteInterval:
+def persistent_buffers(replica: Replica, *, last_stage: bool = True) -> ByteInterval:
     """Penalty state of Model Runner V2 inside the request: none before the profile counted the runner's buffers."""
-    if not last_stage or not release.has("profile_counts_all_consumed"):
+    if not last_stage or not replica.release.has("profile_counts_all_consumed"):
         return ByteInterval.exact(0)
-    return ByteInterval.exact(penalty_state(architecture, settings, release=release))
+    return ByteInterval.exact(penalty_state(replica))
 
 
-def penalty_state(architecture: Architecture, settings: BudgetSettings, *, release: Release) -> int:
+def penalty_state(replica: Replica) -> int:
     """Bytes of Model Runner V2's penalties: an int32 count and one bit for each sequence and vocabulary entry.
 
     vLLM 0.32 v1/worker/gpu/sample/penalties.py:41-47; V1 keeps none on the GPU.
     """
-    if not settings.samples or model_runner(architecture, release) == "v1":
+    if not replica.settings.samples or model_runner(replica.architecture, replica.release) == "v1":
         return 0
-    counts = settings.max_num_seqs * architecture.vocab_size * 4
-    return counts + settings.max_num_seqs * ceil_div(architecture.vocab_size, 32) * 4
+    vocabulary = replica.architecture.vocab_size
+    return replica.settings.max_num_seqs * (vocabulary + ceil_div(vocabulary, 32)) * 4

@@ -10,10 +10,9 @@ from generator.units import gib
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from generator.models.architecture import Architecture
-    from generator.models.overheads import BudgetSettings
     from generator.models.parallelism import Layout
     from generator.planning.kv_cache.layout import CacheLayout
+    from generator.planning.replica import Replica
 
     Fixed = Mapping[str, object]
 
@@ -47,19 +46,18 @@ def host_bytes(fixed: Fixed, layout: Layout) -> int:
     return offloaded(fixed) * layout.ranks + cache * layout.data_parallel_size
 
 
-def left_on_gpu(
-    weights: ByteInterval, architecture: Architecture, layout: Layout, settings: BudgetSettings, *, ends: int
-) -> ByteInterval:
+def left_on_gpu(weights: ByteInterval, replica: Replica, *, ends: int) -> ByteInterval:
     """Weights of a rank without those that layers leave in the host's memory.
 
     vLLM moves the parameters of layers one by one until the limit is reached, so it may pass it by one of them
     (0.32 model_executor/offloader/uva.py:98); embedding and head stay, `ends` of them on this rank.
     """
-    if not settings.cpu_offload_bytes:
+    asked, model = replica.settings.cpu_offload_bytes, replica.architecture
+    if not asked:
         return weights
-    kept = ends * architecture.vocab_size * architecture.hidden_size * settings.dtype_bytes
-    movable = max(0, weights.expected - kept // layout.tensor_parallel_size)
-    moved = min(settings.cpu_offload_bytes, movable)
+    kept = ends * model.vocab_size * model.hidden_size * replica.dtype_bytes
+    movable = max(0, weights.expected - kept // replica.layout.tensor_parallel_size)
+    moved = min(asked, movable)
     return ByteInterval(expected=weights.expected - moved, low=weights.low - moved, high=weights.high - moved)
 
 

@@ -12,39 +12,38 @@ from generator.units import MIB
 
 if TYPE_CHECKING:
     from generator.models.interval import ByteInterval
-    from generator.models.overheads import BudgetSettings
-    from generator.models.parallelism import Layout
     from generator.models.plan import MemoryBudget
     from generator.planning.case import Case
+    from generator.planning.replica import Replica
 
 _FIXES_CACHE = frozenset({"kv_cache_memory_bytes", "num_gpu_blocks_override"})
 
 
-def budget_share(case: Case, layout: Layout, memory: BudgetSettings, utilization: Decision) -> float:
+def budget_share(case: Case, replica: Replica, utilization: Decision) -> float:
     """The share that the budget may fill: all that is free where the user fixes the cache's size.
 
     vLLM then sizes nothing by the utilization (0.32 v1/worker/gpu_worker.py:649).
     """
     if case.fixed.keys() & _FIXES_CACHE:
-        return _free_share(case, _outside(case, layout, memory))
+        return _free_share(case, _outside(case, replica))
     return float(utilization.value)
 
 
-def chosen_utilization(case: Case, layout: Layout, memory: BudgetSettings, own: Decision | None) -> Decision:
+def chosen_utilization(case: Case, replica: Replica, own: Decision | None) -> Decision:
     """The user's or vLLM's own utilization where it is left to them, else the highest that is safe."""
     if own is not None:
         return own
-    outside = _outside(case, layout, memory)
+    outside = _outside(case, replica)
     value = _free_share(case, outside)
     reason = limits.utilization_reason(outside.high, case.cluster)
     return Decision(field="gpu_memory_utilization", value=value, reason=reason)
 
 
-def overdrawn(case: Case, layout: Layout, memory: BudgetSettings) -> int:
+def overdrawn(case: Case, replica: Replica) -> int:
     """Bytes of one GPU that are taken beyond all that it has, before vLLM asks for any."""
     return unbudgeted.overdrawn_bytes(
         gpu=case.gpu,
-        outside=_outside(case, layout, memory),
+        outside=_outside(case, replica),
         reserved_bytes=case.cluster.reserved_bytes,
         table=case.tables.overheads,
     )
@@ -60,16 +59,9 @@ def _free_share(case: Case, outside: ByteInterval) -> float:
     )
 
 
-def _outside(case: Case, layout: Layout, memory: BudgetSettings) -> ByteInterval:
+def _outside(case: Case, replica: Replica) -> ByteInterval:
     """Bytes of one GPU that vLLM does not budget."""
-    return unbudgeted.outside_bytes(
-        case.architecture,
-        memory,
-        case.gpu,
-        layout,
-        release=case.vllm,
-        table=case.tables.overheads,
-    )
+    return unbudgeted.outside_bytes(replica, case.tables.overheads)
 
 
 def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Decision | None) -> None:

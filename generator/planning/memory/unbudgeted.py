@@ -10,54 +10,41 @@ from generator.planning.memory.budget import remainder, requested_bytes
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
     from generator.models.hardware import GPU
-    from generator.models.overheads import BudgetSettings, OverheadTable
-    from generator.models.parallelism import Layout
+    from generator.models.overheads import OverheadTable
     from generator.models.plan import MemoryBudget
-    from generator.models.release import Release
+    from generator.planning.replica import Replica
 
 _BLOCK_TOKENS = 16
 """The smallest block of every attention backend, which makes the longest block table."""
 
 
-def outside_bytes(
-    architecture: Architecture,
-    settings: BudgetSettings,
-    gpu: GPU,
-    layout: Layout,
-    *,
-    release: Release,
-    table: OverheadTable,
-) -> ByteInterval:
+def outside_bytes(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
 
     CUDA context and the first NCCL buffers come before vLLM's snapshot. After its profile come block tables
     (two copies, 0.32 v1/worker/gpu/block_table.py:55), graphs beyond the estimate, the sampler's fp32 logits
     (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's fragments.
     """
-    world = overhead.joined_ranks(layout, moe=architecture.is_moe)
+    world, release = overhead.joined_ranks(replica.layout, moe=replica.architecture.is_moe), replica.release.version
     items = (
-        table.term("cuda_context_mib", release.version).times(MIB),
-        table.term("nccl_first_mib", release.version).times((world > 1) * MIB),
-        table.term("allocator_slack_mib", release.version).times(MIB),
-        _fragments(architecture, settings, layout, release=release, table=table),
-        _graphs_beyond_estimate(architecture, settings, gpu, release=release, table=table),
-        _sampling_copy(architecture, layout, settings, release=release, table=table),
+        table.term("cuda_context_mib", release).times(MIB),
+        table.term("nccl_first_mib", release).times((world > 1) * MIB),
+        table.term("allocator_slack_mib", release).times(MIB),
+        _fragments(replica, table),
+        _graphs_beyond_estimate(replica, table),
+        _sampling_copy(replica, table),
     )
-    tables = 2 * settings.max_num_seqs * ceil_div(settings.max_model_len, _BLOCK_TOKENS) * 4
-    inside = overhead.persistent_buffers(architecture, settings, release=release).expected
-    tables += overhead.penalty_state(architecture, settings, release=release) - inside
+    tables = 2 * replica.settings.max_num_seqs * ceil_div(replica.max_model_len, _BLOCK_TOKENS) * 4
+    tables += overhead.penalty_state(replica) - overhead.persistent_buffers(replica).expected
     left = remainder(ByteInterval.exact(0), items)
     return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
 
 
-def _fragments(
-    architecture: Architecture, settings: BudgetSettings, layout: Layout, *, release: Release, table: OverheadTable
-) -> ByteInterval:
+def _fragments(replica: Replica, table: OverheadTable) -> ByteInterval:
     """What the allocator holds of the profile's buffers and cannot hand out again, a share of its peak."""
-    peak = overhead.activation_peak(architecture, layout, settings, release=release, table=table)
-    return table.term("allocator_share", release.version).times(peak.expected)
+    peak = overhead.activation_peak(replica, table)
+    return table.term("allocator_share", replica.release.version).times(peak.expected)
 
 
 def strained(memory: MemoryBudget, outside: ByteInterval) -> bool:
@@ -65,13 +52,8 @@ def strained(memory: MemoryBudget, outside: ByteInterval) -> bool:
     return memory.requested_bytes.expected + outside.high > memory.gpu_total_bytes.expected
 
 
-def _graphs_beyond_estimate(
-    architecture: Architecture, settings: BudgetSettings, gpu: GPU, *, release: Release, table: OverheadTable
-) -> ByteInterval:
-    estimate, actual = (
-        size(architecture, settings, gpu.capability, release=release, table=table)
-        for size in (graphs.cuda_graph_estimate, graphs.cuda_graph_actual)
-    )
+def _graphs_beyond_estimate(replica: Replica, table: OverheadTable) -> ByteInterval:
+    estimate, actual = graphs.cuda_graph_estimate(replica, table), graphs.cuda_graph_actual(replica, table)
     return ByteInterval(
         expected=max(0, actual.expected - estimate.expected),
         low=0,
@@ -79,21 +61,14 @@ def _graphs_beyond_estimate(
     )
 
 
-def _sampling_copy(
-    architecture: Architecture,
-    layout: Layout,
-    settings: BudgetSettings,
-    *,
-    release: Release,
-    table: OverheadTable,
-) -> ByteInterval:
+def _sampling_copy(replica: Replica, table: OverheadTable) -> ByteInterval:
     """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller.
 
     One fp32 copy may find no room among what the allocator holds already (startup_logs.csv F040).
     """
-    logits = settings.max_num_seqs * architecture.vocab_size * settings.samples
-    copy = (4 + settings.dtype_bytes) * logits
-    peak = overhead.activation_peak(architecture, layout, settings, release=release, table=table)
+    logits = replica.settings.max_num_seqs * replica.architecture.vocab_size * replica.settings.samples
+    copy = (4 + replica.dtype_bytes) * logits
+    peak = overhead.activation_peak(replica, table)
     return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(4 * logits, copy - peak.low))
 
 

@@ -10,10 +10,9 @@ from generator.planning.drafts.checks import check_draft_layout, check_speculati
 from generator.planning.memory.lora import check_lora
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
-from generator.planning.rules.start import Start, check_start
+from generator.planning.rules.start import check_start
 from generator.planning.serving.features import check_serving
 from generator.planning.serving.pooling import check_pooling_layout, check_task
-from generator.planning.weights.encoders import encoders_whole
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
@@ -64,27 +63,7 @@ def check_layout(case: Case, layout: Layout) -> None:
     """
     check_draft_layout(case, layout)
     check_pooling_layout(case, layout)
-    method = case.method
-    context = case.fixed.get("max_model_len")
-    check_start(
-        Start.model_construct(
-            architecture=case.architecture,
-            layout=layout,
-            settings=case.cache_settings(default_limits(case)),
-            encoders_whole=encoders_whole(case.architecture, case.fixed),
-            gpus_per_node=case.cluster.gpus_per_node,
-            nodes=case.cluster.nodes,
-            gpu_name=case.gpu.name,
-            max_model_len=context,
-            quantization=case.method_name,
-            quantization_minimum_capability=method.minimum_for(case.release) if method else None,
-            stored=case.on_gpu,
-            quantizes_online=case.quantization is None and case.on_gpu is not None,
-            drafts=case.drafts,
-            modelopt_algorithm=case.quantization.modelopt_algorithm if case.quantization else None,
-            chunked_prefill=case.chunked_prefill,
-        )
-    )
+    check_start(case.replica(layout, default_limits(case)))
 
 
 def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:

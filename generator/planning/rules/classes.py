@@ -10,7 +10,7 @@ from generator.planning.kinds.of import of
 from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
-    from generator.planning.rules.start import Start
+    from generator.planning.replica import Replica
 
 ONE_STAGE = frozenset({
     "AriaForConditionalGeneration", "BertForMaskedLM", "BertForSequenceClassification", "BertForTokenClassification",
@@ -65,7 +65,7 @@ vLLM 0.32 model_executor/models/registry.py: _PREVIOUSLY_SUPPORTED_MODELS.
 """
 
 
-def class_is_served(start: Start) -> None:
+def class_is_served(start: Replica) -> None:
     """The release still has the model's class (vLLM 0.32 model_executor/models/registry.py: _raise_for_unsupported)."""
     name, release = start.architecture.architecture, start.settings.release.version
     last = _LAST_RELEASES.get(name)
@@ -76,7 +76,7 @@ def class_is_served(start: Start) -> None:
         )
 
 
-def shared_caches_stay_in_a_stage(start: Start) -> None:
+def shared_caches_stay_in_a_stage(start: Replica) -> None:
     """A layer that reads an earlier layer's cache has it in its own stage (model_executor/layers/attention.py:65).
 
     It reads that of the last layer of its kind that keeps one (Gemma 4: models/gemma4.py:480).

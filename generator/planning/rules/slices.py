@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from generator.models.matrix import Matrix
     from generator.models.parallelism import Layout
     from generator.models.quantization import Format
-    from generator.planning.rules.start import Start
+    from generator.planning.replica import Replica
     from generator.planning.weights.sharding import Shape
 
 _LEAST_BLOCK = 32
@@ -36,7 +36,7 @@ class _Cut(NamedTuple):
     experts: bool
 
 
-def scales_divide(start: Start) -> None:
+def scales_divide(start: Replica) -> None:
     """Every slice of a quantized matrix holds whole groups of scales, or, of experts, ones that vLLM makes finer.
 
     vLLM 0.20.2 to 0.33 layers/quantization: utils/fp8_utils.py (validate_fp8_block_shape), auto_awq.py:819,
@@ -51,7 +51,7 @@ def scales_divide(start: Start) -> None:
     )
 
 
-def _instead(start: Start, *, experts: bool) -> str:
+def _instead(start: Replica, *, experts: bool) -> str:
     """The nearest layouts whose slices hold whole groups, in words."""
     layout = start.layout
     tp, world = layout.tensor_parallel_size, layout.tensor_parallel_size * layout.pipeline_parallel_size
@@ -70,7 +70,7 @@ def _instead(start: Start, *, experts: bool) -> str:
     return ", or ".join(words) or "choose a checkpoint of another quantization"
 
 
-def _cuts(start: Start, layout: Layout) -> Iterator[_Cut]:
+def _cuts(start: Replica, layout: Layout) -> Iterator[_Cut]:
     """Matrices whose slices vLLM refuses under a layout."""
     for module, stored in entries(start.architecture, start.stored, start.drafts):
         matrix, form = module.matrix, stored.form
@@ -85,7 +85,7 @@ def _cuts(start: Start, layout: Layout) -> Iterator[_Cut]:
             yield _Cut(module.name.replace("{L}.", ""), *found, experts=bool(matrix.experts))
 
 
-def _cut_linear(start: Start, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
+def _cut_linear(start: Replica, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
     """Part, whole and group of a linear layer whose inputs, or blocks of outputs, are cut."""
     split = shape.columns != matrix.columns
     if form.scale_columns and (split or start.quantizes_online) and shape.columns % form.scale_columns:
@@ -97,7 +97,7 @@ def _cut_linear(start: Start, matrix: Matrix, shape: Shape, form: Format) -> tup
     return None
 
 
-def _cut_experts(start: Start, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
+def _cut_experts(start: Replica, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
     """Part, whole and group of experts whose channels are cut where vLLM makes the groups no finer."""
     along = matrix.shard == "row"
     part, whole = (shape.columns, matrix.columns) if along else (shape.rows, matrix.rows)
@@ -110,7 +110,7 @@ def _cut_experts(start: Start, matrix: Matrix, shape: Shape, form: Format) -> tu
     return None if finer >= _LEAST_BLOCK and _refines(start, form) else (part, whole, group)
 
 
-def _refines(start: Start, form: Format) -> bool:
+def _refines(start: Replica, form: Format) -> bool:
     """Whether vLLM repeats the scales of experts for smaller groups that divide a rank's slice."""
     if start.quantizes_online or start.quantization == _COMPRESSED:
         return False

@@ -1,6 +1,6 @@
 """What vLLM refuses to start, before any memory is counted: one small function a rule, vLLM's reason in each.
 
-`check_start` runs them in the order in which vLLM meets them. Each takes the whole `Start` and returns only where
+`check_start` runs them in the order in which vLLM meets them. Each takes the whole replica and returns only where
 the rule holds. Sources are vLLM 0.32 unless a rule says otherwise.
 """
 
@@ -9,15 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.models.architecture import Architecture
 from generator.models.capability import ADA, AMPERE, TURING
 from generator.models.feed_forward import MoE
-from generator.models.parallelism import Layout
-from generator.models.quantization import Quantization
-from generator.models.value import Value
 from generator.planning.kinds.of import attentions_of, states_of
-from generator.planning.kv_cache.selection import context, serve
-from generator.planning.kv_cache.settings import CacheSettings, model_dtype
+from generator.planning.kv_cache.selection import serve
+from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.rules.classes import ONE_STAGE, class_is_served, shared_caches_stay_in_a_stage
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
@@ -25,38 +21,12 @@ from generator.planning.rules.towers import towers_divide
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from generator.planning.replica import Replica
+
 _TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
 
 
-class Start(Value):
-    """One start of vLLM: what is served, how it is laid out, on which GPUs, and what the user asks for."""
-
-    architecture: Architecture
-    layout: Layout
-    settings: CacheSettings
-    gpus_per_node: int
-    nodes: int = 1
-    gpu_name: str = "this GPU"
-    max_model_len: int | None = None
-    """Context that the user asks for; None or -1 leaves it to vLLM."""
-    quantization: str | None = None
-    """vLLM's name of the weights' quantization."""
-    quantization_minimum_capability: int | None = None
-    """Oldest compute capability that vLLM starts that quantization on."""
-    stored: Quantization | None = None
-    """How the weights lie on the GPU; None for unquantized."""
-    quantizes_online: bool = False
-    """True where vLLM quantizes an unquantized checkpoint while it loads it."""
-    drafts: int = 0
-    """Multi-token-prediction layers that are loaded beside the model."""
-    modelopt_algorithm: str | None = None
-    """ModelOpt's algorithm where the checkpoint names no quant_method of its own."""
-    chunked_prefill: bool = True
-    encoders_whole: bool = False
-    """True where `mm_encoder_tp_mode` is `data` and the model's class takes it."""
-
-
-def check_start(start: Start) -> None:
+def check_start(start: Replica) -> None:
     """Return only where vLLM starts `start`, memory aside.
 
     Raises:
@@ -66,7 +36,7 @@ def check_start(start: Start) -> None:
         rule(start)
 
 
-def modelopt_algorithm_known(start: Start) -> None:
+def modelopt_algorithm_known(start: Replica) -> None:
     """ModelOpt's mixed precision needs a quant_method in older releases (model_arch_config_convertor.py:283)."""
     algorithm, release, name = start.modelopt_algorithm, start.settings.release, "reads_modelopt_mixed_precision"
     if algorithm and algorithm.upper() == "MIXED_PRECISION" and not release.has(name):
@@ -74,9 +44,9 @@ def modelopt_algorithm_known(start: Start) -> None:
         raise RequestError(f"vLLM {release} knows no ModelOpt quant algo {algorithm}; pin vLLM {first} or newer")
 
 
-def context_within_model(start: Start) -> None:
+def context_within_model(start: Replica) -> None:
     """The context asked for is at most the model's own (config/model.py:2527)."""
-    asked, own = start.max_model_len, start.architecture.max_position_embeddings
+    asked, own = start.asked_context, start.architecture.max_position_embeddings
     if asked is not None and asked > own:
         raise RequestError(
             f"max_model_len {asked} is greater than the model's own context of {own} tokens (max_model_len derived "
@@ -85,7 +55,7 @@ def context_within_model(start: Start) -> None:
         )
 
 
-def batch_holds_every_sequence(start: Start) -> None:
+def batch_holds_every_sequence(start: Replica) -> None:
     """A step's tokens cover one for each sequence, and a whole prompt without chunked prefill (scheduler.py)."""
     tokens, seqs = start.settings.max_num_batched_tokens, start.settings.max_num_seqs
     if tokens < seqs:
@@ -97,32 +67,32 @@ def batch_holds_every_sequence(start: Start) -> None:
         )
 
 
-def world_fits_nodes(start: Start) -> None:
+def world_fits_nodes(start: Replica) -> None:
     """One replica's ranks fit the node; ranks divide over nodes, and replicas too (vLLM 0.32 arg_utils.py:2365).
 
     A replica lies in one node or fills whole ones (config/parallel.py:823): else vLLM starts too few engines.
     """
-    layout = start.layout
+    layout, nodes, own_gpus = start.layout, start.cluster.nodes, start.cluster.gpus_per_node
     world = layout.tensor_parallel_size * layout.pipeline_parallel_size
-    if start.nodes == 1 and world > start.gpus_per_node:
+    if nodes == 1 and world > own_gpus:
         raise RequestError(
-            f"world size {world} is larger than the {start.gpus_per_node} available GPUs of this node; lower the "
+            f"world size {world} is larger than the {own_gpus} available GPUs of this node; lower the "
             "parallel sizes, or serve on several nodes with --nodes"
         )
-    if start.nodes > 1 and layout.ranks % start.nodes:
-        raise RequestError(f"{layout.ranks} ranks do not divide over {start.nodes} nodes; choose a multiple of it")
-    own = max(layout.ranks // start.nodes, 1)
-    if start.nodes > 1 and own % world and world % own:
+    if nodes > 1 and layout.ranks % nodes:
+        raise RequestError(f"{layout.ranks} ranks do not divide over {nodes} nodes; choose a multiple of it")
+    own = max(layout.ranks // nodes, 1)
+    if nodes > 1 and own % world and world % own:
         raise RequestError(
             f"a replica of {world} ranks neither fits into the {own} of one node nor fills whole nodes; choose other "
             "parallel sizes, or another number of nodes"
         )
-    total = start.gpus_per_node * start.nodes
+    total = start.cluster.total_gpus
     if layout.ranks > total:
         raise RequestError(f"{layout.ranks} ranks need as many GPUs, there are {total}; lower the parallel sizes")
 
 
-def heads_divide(start: Start) -> None:
+def heads_divide(start: Replica) -> None:
     """Query heads divide over tensor-parallel ranks (config/model.py:1546)."""
     tp = start.layout.tensor_parallel_size
     for attention in attentions_of(start.architecture):
@@ -133,7 +103,7 @@ def heads_divide(start: Start) -> None:
             )
 
 
-def experts_present(start: Start) -> None:
+def experts_present(start: Replica) -> None:
     """Expert parallelism needs experts (config/model.py:1485)."""
     if start.layout.enable_expert_parallel and not start.architecture.is_moe:
         raise RequestError(
@@ -141,7 +111,7 @@ def experts_present(start: Start) -> None:
         )
 
 
-def stages_have_layers(start: Start) -> None:
+def stages_have_layers(start: Replica) -> None:
     """The class has stages (config/model.py:1556), and each of them gets a layer (distributed/utils.py:126)."""
     stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
     name = start.architecture.architecture
@@ -151,7 +121,7 @@ def stages_have_layers(start: Start) -> None:
         raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
 
 
-def decode_context_parallel_fits(start: Start) -> None:
+def decode_context_parallel_fits(start: Replica) -> None:
     """Decode context parallelism splits what tensor parallelism would replicate (config/model.py:1566)."""
     dcp, tp = start.layout.decode_context_parallel_size, start.layout.tensor_parallel_size
     if dcp == 1:
@@ -182,22 +152,22 @@ def _grouped_heads_fit(heads: int, kv: int, tp: int, dcp: int) -> None:
         )
 
 
-def quantization_runs(start: Start) -> None:
+def quantization_runs(start: Replica) -> None:
     """The GPU is new enough for the weights' quantization (config/vllm.py:893)."""
     least, have = start.quantization_minimum_capability, start.settings.capability
     if least is not None and have < least:
         raise RequestError(
-            f"quantization {start.quantization} is not supported on {start.gpu_name}: minimum capability {least}, "
+            f"quantization {start.quantization} is not supported on {start.gpu.name}: minimum capability {least}, "
             f"its own {have}; choose a newer GPU or an unquantized checkpoint"
         )
 
 
-def dtype_runs(start: Start) -> None:
+def dtype_runs(start: Replica) -> None:
     """The GPU computes in the dtype asked for (platforms/cuda.py:640, config/model.py:2395)."""
     asked = start.settings.dtype
     if asked == "bfloat16" and start.settings.capability < AMPERE:
         raise RequestError(
-            f"bfloat16 needs compute capability 8.0, {start.gpu_name} has less; set --dtype half or leave it out"
+            f"bfloat16 needs compute capability 8.0, {start.gpu.name} has less; set --dtype half or leave it out"
         )
     own = model_dtype(start.architecture, start.settings.model_copy(update={"dtype": "auto", "capability": TURING}))
     if asked in {"half", "float16"} and own == "float32":
@@ -206,7 +176,7 @@ def dtype_runs(start: Start) -> None:
         )
 
 
-def key_value_heads_divide(start: Start) -> None:
+def key_value_heads_divide(start: Replica) -> None:
     """KV heads divide over ranks, or ranks over KV heads, which are then replicated (layers/linear.py:1051)."""
     tp = start.layout.tensor_parallel_size
     for attention in attentions_of(start.architecture):
@@ -218,7 +188,7 @@ def key_value_heads_divide(start: Start) -> None:
             )
 
 
-def states_divide(start: Start) -> None:
+def states_divide(start: Replica) -> None:
     """Heads and channels of recurrent layers divide over ranks (mamba_mixer2.py:315)."""
     tp = start.layout.tensor_parallel_size
     for state in states_of(start.architecture):
@@ -229,7 +199,7 @@ def states_divide(start: Start) -> None:
             )
 
 
-def experts_divide(start: Start) -> None:
+def experts_divide(start: Replica) -> None:
     """Without expert parallelism every rank holds a slice of each expert (fused_moe/config.py:1341)."""
     if start.layout.enable_expert_parallel:
         return
@@ -243,29 +213,28 @@ def experts_divide(start: Start) -> None:
             )
 
 
-def cache_dtype_runs(start: Start) -> None:
+def cache_dtype_runs(start: Replica) -> None:
     """Every layer has a backend that takes the cache dtype on this GPU (platforms/cuda.py:get_attn_backend_cls).
 
     Triton's FP8 caches need SM89 (v1/attention/backends/triton_attn.py:487).
     """
-    ctx = context(start.architecture, start.layout, start.settings)
     for kind in start.architecture.layer_kinds:
-        for one in serve(kind.mixer, ctx):
+        for one in serve(kind.mixer, start.context):
             fp8 = one.query.kv_cache_dtype.startswith("fp8")
             if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
                 raise RequestError(
-                    f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu_name}: it "
+                    f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
                     f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
                 )
 
 
-def _own_cache_dtype(start: Start) -> str:
+def _own_cache_dtype(start: Replica) -> str:
     """The cache dtype of no quantization: `auto`, unless that is the checkpoint's own FP8."""
     stated = start.settings.checkpoint_kv_cache_dtype or "auto"
     return "auto" if stated == "auto" else model_dtype(start.architecture, start.settings)
 
 
-RULES: tuple[Callable[[Start], None], ...] = (
+RULES: tuple[Callable[[Replica], None], ...] = (
     class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, dtype_runs,
@@ -274,9 +243,9 @@ RULES: tuple[Callable[[Start], None], ...] = (
 """Every rule, in the order in which vLLM meets them."""
 
 
-def _divisors(heads: int, start: Start, kv_heads: int | None = None) -> str:
+def _divisors(heads: int, start: Replica, kv_heads: int | None = None) -> str:
     """Tensor-parallel sizes within the GPUs that divide the heads, as words."""
-    limit = start.gpus_per_node * start.nodes
+    limit = start.cluster.total_gpus
     kv = kv_heads or heads
     sizes = [n for n in range(1, limit + 1) if heads % n == 0 and (kv % n == 0 or n % kv == 0)]
     return " or ".join(map(str, sizes))

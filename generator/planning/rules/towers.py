@@ -9,10 +9,10 @@ from generator.errors import RequestError
 if TYPE_CHECKING:
     from generator.models.architecture import Tower
     from generator.models.matrix import Matrix
-    from generator.planning.rules.start import Start
+    from generator.planning.replica import Replica
 
 
-def towers_divide(start: Start) -> None:
+def towers_divide(start: Replica) -> None:
     """Heads and channels of an encoder divide over ranks unless each holds it whole (distributed/utils.py:53).
 
     `mm_encoder_tp_mode: data` holds the encoders of many classes whole (vLLM 0.32 config/multimodal.py).

@@ -104,7 +104,7 @@ def _limits(chosen: Candidate) -> Limits:
     return Limits(
         max_num_seqs=int(chosen.sequences.value),
         max_num_batched_tokens=int(chosen.tokens.value),
-        enforce_eager=chosen.eager,
+        enforce_eager=chosen.replica.settings.enforce_eager,
         cache_sequences=held,
         full_sequences=held,
     )
