@@ -1,0 +1,1 @@
+"""VLLM's own start-up code as the judge of a plan: see README.md of this directory."""

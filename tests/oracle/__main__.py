@@ -1,0 +1,40 @@
+"""Ask vLLM about plans: `python -m tests.oracle lot SEED LOT --models DIR --state DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.oracle.draws import models_in
+from tests.oracle.judge import Judge, oracle_home
+from tests.oracle.lots import judge_lot, plan_lot
+
+
+def main() -> int:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("lots", type=int, nargs="+")
+    parser.add_argument("--models", type=Path, nargs="+", default=[Path("../shared/data/hf_configs")])
+    parser.add_argument("--state", type=Path, default=Path(".cache/oracle"))
+    given = parser.parse_args()
+    home = oracle_home()
+    if home is None:
+        sys.exit("the judge is not installed: .ci/install-oracle DIR, then VLLM_WIZARD_ORACLE=DIR")
+    given.state.mkdir(parents=True, exist_ok=True)
+    models = models_in(given.models)
+    with Judge(home) as judge:
+        for lot in given.lots:
+            rows = plan_lot(given.seed, lot, models, given.state)
+            answers = judge_lot(given.seed, lot, rows, judge, given.state)
+            for row in rows:
+                answer = answers.get(row["name"])
+                if answer is not None and answer["verdict"] != "accepted":
+                    print(answer["verdict"].upper(), answer["level"], row["words"])
+                    print("   ", answer["error"]["text"][:300].replace("\n", " "))
+                    print("   @", answer["error"]["where"][:200], flush=True)
+    return 0
+
+
+sys.exit(main())
