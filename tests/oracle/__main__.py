@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.oracle.draws import models_in
 from tests.oracle.judge import Judge, oracle_home
@@ -28,13 +29,18 @@ def main() -> int:
         for lot in given.lots:
             rows = plan_lot(given.seed, lot, models, given.state)
             answers = judge_lot(given.seed, lot, rows, judge, given.state)
-            for row in rows:
-                answer = answers.get(row["name"])
-                if answer is not None and answer["verdict"] != "accepted":
-                    print(answer["verdict"].upper(), answer["level"], row["words"])
-                    print("   ", answer["error"]["text"][:300].replace("\n", " "))
-                    print("   @", answer["error"]["where"][:200], flush=True)
+            told = {row["name"]: row["words"] for row in rows}
+            for one in answers:
+                tell(one["answer"], told[one["name"]])
     return 0
+
+
+def tell(answer: dict[str, Any], words: str) -> None:
+    """Print what vLLM refuses."""
+    if answer["verdict"] != "accepted":
+        print(answer["verdict"].upper(), answer["level"], words)
+        print("   ", answer["error"]["text"][:400].replace("\n", " "))
+        print("   @", answer["error"]["where"][:200], flush=True)
 
 
 sys.exit(main())

@@ -20,7 +20,6 @@ _OFFLINE = {
     "VLLM_HOST_IP": "127.0.0.1",
     "VLLM_HAS_FLASHINFER_CUBIN": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
-    "PYTHONDONTWRITEBYTECODE": "1",
     "OMP_NUM_THREADS": "1",
 }
 DIED = {"verdict": "unanswered", "level": "import", "error": {"type": "Died", "text": "the worker died", "where": ""}}
@@ -96,6 +95,7 @@ class Judge:
             **_OFFLINE,
             "HOME": str(self.home / "home"),
             "PYTHONPATH": ":".join(map(str, paths)),
+            "PYTHONPYCACHEPREFIX": str(self.home / "home" / "bytecode"),
             "ORACLE_CAPABILITY": capability,
         }
 

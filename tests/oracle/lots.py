@@ -32,23 +32,29 @@ def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> li
     return rows
 
 
-def judge_lot(seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path) -> dict[str, Any]:
-    """VLLM's answer by the draw's name, for rows of status 0; also recorded by key, once for all rows that share it."""
+def judge_lot(
+    seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path
+) -> list[dict[str, Any]]:
+    """VLLM's answers to the rows of status 0 whose key nobody has asked yet, as they are kept in `state`."""
     file = state / f"answers-{seed}-{lot}.jsonl"
-    answers = {one["id"]: one for one in _lines(file)}
-    kept = records.load()
-    asked = [row for row in rows if row["status"] == 0 and row["name"] not in answers and row["key"] not in kept]
+    answers = _lines(file)
+    known = set(records.load()) | {one["key"] for one in answers}
+    asked = {row["key"]: row for row in rows if row["status"] == 0 and row["key"] not in known}
     with file.open("a", encoding="utf-8") as out:
-        for row in sorted(asked, key=lambda one: (one["release"], one["question"]["gpu"]["capability"], one["key"])):
-            if row["key"] in kept:
-                continue
-            answer = judge.ask(row["question"])
-            answers[row["name"]] = answer
-            kept[row["key"]] = records.recorded(row["key"], row["model"], row["question"], answer)
-            out.write(json.dumps(answer) + "\n")
+        for row in sorted(asked.values(), key=_together):
+            question = row["question"]
+            answer = judge.ask(question)
+            kept = {"key": row["key"], "name": row["name"], "answer": answer}
+            kept["record"] = records.recorded(row["key"], row["model"], question, answer)
+            answers.append(kept)
+            out.write(json.dumps(kept) + "\n")
             out.flush()
-    records.save(kept)
     return answers
+
+
+def _together(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Rows of one warm process one after the other."""
+    return row["release"], row["question"]["gpu"]["capability"], row["key"]
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ A question a line on stdin: id, directory, argv (without `vllm serve DIR`), gpu 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
+from contextlib import suppress
 
 from vllm_judge.fake import pretend
 
@@ -31,7 +33,7 @@ def prepare():
 
 
 def in_a_fork(question):
-    """The answer of a child that may die; a line of JSON."""
+    """The answer of a child that may die."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -42,7 +44,8 @@ def in_a_fork(question):
         data = end.read()
     os.waitpid(child, 0)
     died = {"type": "Died", "text": f"no answer within {SECONDS} s", "where": ""}
-    return data.decode() or json.dumps({"id": question["id"], "verdict": "unanswered", "level": "died", "error": died})
+    answer = json.loads(data) if data else {"verdict": "unanswered", "level": "died", "error": died, "imported": []}
+    return {"id": question["id"]} | answer
 
 
 def _answer(question, writer):
@@ -52,10 +55,21 @@ def _answer(question, writer):
     log = os.open(os.environ.get("ORACLE_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    data = json.dumps(answered(question), default=str).encode()
+    known = set(sys.modules)
+    answer = answered(question)
+    answer["imported"] = [name for name in sys.modules if name not in known]
+    data = json.dumps(answer, default=str).encode()
     with os.fdopen(writer, "wb") as out:
         out.write(data)
     os._exit(0)
+
+
+def warm(names):
+    """Import what a child had to import, once for all that follow."""
+    for name in names:
+        if name.partition(".")[0] in {"vllm", "flashinfer", "transformers", "humming", "compressed_tensors"}:
+            with suppress(Exception):  # only time is lost: a child says what cannot be imported
+                importlib.import_module(name)
 
 
 def main():
@@ -67,7 +81,10 @@ def main():
 
     print(json.dumps({"ready": type(current_platform).__name__}), file=out, flush=True)
     for line in sys.stdin:
-        print(in_a_fork(json.loads(line)), file=out, flush=True)
+        answer = in_a_fork(json.loads(line))
+        imported = answer.pop("imported")
+        print(json.dumps(answer), file=out, flush=True)
+        warm(imported)
 
 
 main()
