@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TABLE = Path(__file__).parents[2] / "tests" / "oracle" / "census.toml"
 ANSWERS = ("rule", "never", "host", "request", "user")
 UNANSWERED = 8
+_REQUEST_PATH = "(request path)"
 
 
 @dataclass(frozen=True)
@@ -36,32 +37,35 @@ class Refusal:
     message: str
 
 
-def refusals(tree: Path, areas: Mapping[str, Sequence[str]]) -> Iterator[Refusal]:
-    """Every refusal of the areas, in the order of files and lines; those of a request path as one a file."""
+def refusals(tree: Path, table: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Every refusal of the table's areas, in the order of files and lines; those of a request path as one a file."""
     root = tree / "vllm"
     seen: set[str] = set()
-    for area, patterns in areas.items():
+    for area, patterns in table["areas"].items():
         for file in sorted({found for pattern in patterns for found in root.glob(pattern)}):
             name = file.relative_to(root).as_posix()
             if name not in seen:
                 seen.add(name)
-                yield from _of_file(area, name, file)
+                yield from _of_file(area, name, file, table["request_path"]["functions"])
 
 
-def _of_file(area: str, name: str, file: Path) -> Iterator[Refusal]:
+def _of_file(area: str, name: str, file: Path, later: Sequence[str]) -> Iterator[Refusal]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
+    told = False
     for function, node in _raises(tree, ()):
         message = _message(node)
-        if message:
-            yield Refusal(area, name, function, message)
+        on_request = any(fnmatch(function.rpartition(".")[2], one) for one in later)
+        if message and not (on_request and told):
+            yield Refusal(area, name, function, _REQUEST_PATH if on_request else message)
+            told = told or on_request
 
 
 def _raises(node: ast.AST, path: tuple[str, ...]) -> Iterator[tuple[str, ast.Raise]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Raise):
             yield ".".join(path) or "(module)", child
-        named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        yield from _raises(child, (*path, child.name) if named else path)
+        named = (child.name,) if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else ()
+        yield from _raises(child, (*path, *named))
 
 
 def _message(node: ast.Raise) -> str:
@@ -105,7 +109,7 @@ def main() -> int:
     open_ones = 0
     for release in given.releases:
         counts: Counter[str] = Counter()
-        for one in refusals(given.trees / f"tree-{release}", table["areas"]):
+        for one in refusals(given.trees / f"tree-{release}", table):
             row = answer_of(one, table["answer"])
             counts[row["answer"] if row else "unanswered"] += 1
             if given.list or row is None:
