@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.draws import models_in
+from tests.oracle.draws import RELEASES, models_in
 from tests.oracle.judge import Judge, oracle_home
 from tests.oracle.lots import judge_lot, plan_lot
 
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("lots", type=int, nargs="+")
     parser.add_argument("--models", type=Path, nargs="+", default=[Path("../shared/data/hf_configs")])
     parser.add_argument("--state", type=Path, default=Path(".cache/oracle"))
+    parser.add_argument("--releases", nargs="+", default=RELEASES)
     given = parser.parse_args()
     home = oracle_home()
     if home is None:
@@ -28,10 +29,10 @@ def main() -> int:
     with Judge(home) as judge:
         for lot in given.lots:
             rows = plan_lot(given.seed, lot, models, given.state)
-            answers = judge_lot(given.seed, lot, rows, judge, given.state)
             told = {row["name"]: row["words"] for row in rows}
-            for one in answers:
-                tell(one["answer"], told[one["name"]])
+            for release in given.releases:
+                for one in judge_lot(given.seed, lot, rows, judge, given.state, release):
+                    tell(one["answer"], told[one["name"]])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The judge: vLLM's own start-up code, asked about commands; one warm process a release and capability."""
+"""The judge: vLLM's own start-up code, asked about commands; one warm process a release."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Judge:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._key: tuple[str, str] | None = None
+        self._release = ""
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -45,8 +45,8 @@ class Judge:
         return tuple(sorted(one.name.removeprefix("tree-") for one in (self.home / "trees").glob("tree-*")))
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """VLLM's answer; questions of one release and capability come best one after the other."""
-        process = self._of(question["release"], question["gpu"]["capability"])
+        """VLLM's answer; questions of one release come best one after the other."""
+        process = self._of(question["release"])
         if process is None or process.stdin is None or process.stdout is None:
             return {"id": question["id"]} | DIED
         try:
@@ -67,28 +67,24 @@ class Judge:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             self._process.wait()
-        self._process = self._key = None
+        self._process, self._release = None, ""
 
-    def _of(self, release: str, capability: str) -> subprocess.Popen[str] | None:
-        if self._key == (release, capability):
-            return self._process
-        self.close()
-        self._key = (release, capability)
-        self._process = self._started(release, capability)
+    def _of(self, release: str) -> subprocess.Popen[str] | None:
+        if self._release != release:
+            self.close()
+            self._process, self._release = self._started(release), release
         return self._process
 
-    def _started(self, release: str, capability: str) -> subprocess.Popen[str] | None:
-        log = Path(os.environ.get("ORACLE_LOG", os.devnull)).open("a", encoding="utf-8")  # noqa: SIM115 - the child's
-        with log:
+    def _started(self, release: str) -> subprocess.Popen[str] | None:
+        with Path(os.environ.get("ORACLE_LOG", os.devnull)).open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [self.home / "venv" / "bin" / "python", "-m", "vllm_judge"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                env=self._environment(release, capability),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment(release),
             )  # fmt: skip
         ready = process.stdout.readline() if process.stdout is not None else ""
         return process if ready else None
 
-    def _environment(self, release: str, capability: str) -> dict[str, str]:
+    def _environment(self, release: str) -> dict[str, str]:
         paths = (_HERE, self.home / "extra", self.home / "trees" / f"tree-{release}")
         return {
             **os.environ,
@@ -96,7 +92,6 @@ class Judge:
             "HOME": str(self.home / "home"),
             "PYTHONPATH": ":".join(map(str, paths)),
             "PYTHONPYCACHEPREFIX": str(self.home / "home" / "bytecode"),
-            "ORACLE_CAPABILITY": capability,
         }
 
 

@@ -11,7 +11,7 @@ from tests.oracle.draws import draws
 from tests.oracle.planning import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from tests.oracle.judge import Judge
@@ -33,15 +33,15 @@ def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> li
 
 
 def judge_lot(
-    seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path
+    seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path, release: str
 ) -> list[dict[str, Any]]:
-    """VLLM's answers to the rows of status 0 whose key nobody has asked yet, as they are kept in `state`."""
-    file = state / f"answers-{seed}-{lot}.jsonl"
+    """One release's answers to the rows of status 0 whose key nobody has asked yet, as they are kept in `state`."""
+    file = state / f"answers-{seed}-{lot}-{release}.jsonl"
     answers = _lines(file)
     known = set(records.load()) | {one["key"] for one in answers}
-    asked = {row["key"]: row for row in rows if row["status"] == 0 and row["key"] not in known}
+    asked = {row["key"]: row for row in rows if _open(row, release, known)}
     with file.open("a", encoding="utf-8") as out:
-        for row in sorted(asked.values(), key=_together):
+        for row in asked.values():
             question = row["question"]
             answer = judge.ask(question)
             kept = {"key": row["key"], "name": row["name"], "answer": answer}
@@ -52,9 +52,8 @@ def judge_lot(
     return answers
 
 
-def _together(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Rows of one warm process one after the other."""
-    return row["release"], row["question"]["gpu"]["capability"], row["key"]
+def _open(row: Mapping[str, Any], release: str, known: Collection[str]) -> bool:
+    return row["status"] == 0 and row["release"] == release and row["key"] not in known
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""A warm process of one release and capability: imports vLLM once, forks for each question.
+"""A warm process of one release: imports vLLM once, forks for each question.
 
-A question a line on stdin: id, directory, argv (without `vllm serve DIR`), gpu {name, bytes, multiprocessors}, count
+A question a line on stdin: id, directory, argv (without `vllm serve DIR`), gpu {name, capability, bytes, multiprocessors}, count
 (GPUs of a node), nodes, cache_bytes, cache_bytes_low, worst_stage. An answer a line on stdout.
 """
 

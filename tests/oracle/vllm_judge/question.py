@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import time
+from functools import _lru_cache_wrapper
 
 from vllm_judge import building, caching, ranks
 from vllm_judge.command import configured
 from vllm_judge.fake.card import CARD
 from vllm_judge.refusal import RefusedError, described
+
+_REMEMBER = ("vllm", "flashinfer", "humming", "tokenspeed")
 
 
 def answered(question):
@@ -29,8 +33,14 @@ def answered(question):
 
 
 def _take_card(question):
-    CARD.name, CARD.total_bytes = question["gpu"]["name"], question["gpu"]["bytes"]
-    CARD.multiprocessors, CARD.count = question["gpu"]["multiprocessors"], question["count"]
+    """Be the question's GPU; what vLLM remembers of the one it was imported on is forgotten."""
+    gpu = question["gpu"]
+    CARD.name, CARD.total_bytes, CARD.multiprocessors = gpu["name"], gpu["bytes"], gpu["multiprocessors"]
+    CARD.capability = tuple(int(part) for part in gpu["capability"].split("."))
+    CARD.count = question["count"]
+    for remembered in gc.get_objects():
+        if isinstance(remembered, _lru_cache_wrapper) and str(remembered.__module__).startswith(_REMEMBER):
+            remembered.cache_clear()
 
 
 def _ask(question, answer):

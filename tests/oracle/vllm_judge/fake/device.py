@@ -103,7 +103,6 @@ def _install_triton():
     from triton.backends.compiler import GPUTarget  # noqa: PLC0415
 
     driver = MagicMock()
-    major, minor = CARD.capability
-    driver.get_current_target.return_value = GPUTarget("cuda", major * 10 + minor, 32)
+    driver.get_current_target.side_effect = lambda: GPUTarget("cuda", CARD.capability[0] * 10 + CARD.capability[1], 32)
     driver.get_current_device.return_value = 0
     triton.runtime.driver.set_active(driver)
