@@ -31,7 +31,7 @@ def main() -> int:
             rows = plan_lot(given.seed, lot, models, given.state)
             told = {row["name"]: row["words"] for row in rows}
             for release in given.releases:
-                for one in judge_lot(given.seed, lot, rows, judge, given.state, release):
+                for one in judge_lot(given.seed, lot, rows, judge, given.state, release=release):
                     tell(one["answer"], told[one["name"]])
     return 0
 

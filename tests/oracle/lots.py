@@ -33,7 +33,7 @@ def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> li
 
 
 def judge_lot(
-    seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path, release: str
+    seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path, *, release: str
 ) -> list[dict[str, Any]]:
     """One release's answers to the rows of status 0 whose key nobody has asked yet, as they are kept in `state`."""
     file = state / f"answers-{seed}-{lot}-{release}.jsonl"

@@ -1,7 +1,7 @@
 """A warm process of one release: imports vLLM once, forks for each question.
 
-A question a line on stdin: id, directory, argv (without `vllm serve DIR`), gpu {name, capability, bytes, multiprocessors}, count
-(GPUs of a node), nodes, cache_bytes, cache_bytes_low, worst_stage. An answer a line on stdout.
+A question a line on stdin: id, directory, argv (without `vllm serve DIR`), gpu {name, capability, bytes,
+multiprocessors}, count (GPUs of a node), nodes, cache_bytes, cache_bytes_low, worst_stage. An answer a line on stdout.
 """
 
 from __future__ import annotations

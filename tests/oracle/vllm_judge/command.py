@@ -45,6 +45,7 @@ def _parsed(command, question):
     command.subparser_init(below).set_defaults(dispatch_function=command.cmd)
     given = parser.parse_args(["serve", question["directory"], *words])
     given.model = given.model_tag or given.model
+    given.revision = question.get("revision") or given.revision
     return given
 
 

@@ -34,7 +34,9 @@ def answered(question):
 
 def _take_card(question):
     """Be the question's GPU; what vLLM remembers of the one it was imported on is forgotten."""
-    gpu = question["gpu"]
+    gpu = question.get("gpu")
+    if gpu is None:  # this machine's own
+        return
     CARD.name, CARD.total_bytes, CARD.multiprocessors = gpu["name"], gpu["bytes"], gpu["multiprocessors"]
     CARD.capability = tuple(int(part) for part in gpu["capability"].split("."))
     CARD.count = question["count"]
