@@ -47,11 +47,8 @@ if __name__ == "__main__":
 def packed() -> str:
     """The text of the one file: what it is for, how it imports itself, and each module as it is."""
     head = (SOURCE / "preflight.py").read_text(encoding="utf-8").split('"""')[1]
-    parts = [f'"""{head}"""\n{LOADER}']
-    for file in sorted(SOURCE.rglob("*.py")):
-        if file.name not in LEFT_OUT:
-            parts.append(_module(file))
-    return "".join([*parts, END])
+    files = (file for file in sorted(SOURCE.rglob("*.py")) if file.name not in LEFT_OUT)
+    return "".join([f'"""{head}"""\n{LOADER}', *map(_module, files), END])
 
 
 def _module(file: Path) -> str:

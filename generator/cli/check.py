@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from generator.operations.check import CheckReport
 
+_PREFLIGHT = "Only read what `make preflight` wrote there: vLLM's own answer, and what mends a refusal."
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -25,6 +26,7 @@ def check(
     json_: Annotated[bool, typer.Option("--json", help="Print the reports as one JSON object or array.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask neither the Hub nor a template remote.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Do not render to find edited managed files.")] = False,
+    preflight: Annotated[Path | None, typer.Option("--preflight", help=_PREFLIGHT, show_default=False)] = None,
 ) -> None:
     """Say what a deployment is pinned to, what is newer, and what drifted; status 8 on errors and warnings.
 
@@ -36,6 +38,11 @@ def check(
     from generator.operations.check import check as look  # noqa: PLC0415 - start-up time
     from generator.operations.check import deployments  # noqa: PLC0415
 
+    if preflight is not None:
+        from generator.cli.preflight import show_preflight  # noqa: PLC0415 - start-up time
+
+        show_preflight(directory, preflight, json_=json_)
+        return
     places = deployments(directory) if every else (directory,)
     reports, failed = _collected(lambda place: look(place, offline=offline, quick=quick), places)
     if json_:

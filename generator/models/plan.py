@@ -223,6 +223,32 @@ class Display(Value):
     speed: str = ""
 
 
+class Card(Value):
+    """One GPU as vLLM sees it."""
+
+    name: str
+    """As NVML spells it."""
+    capability: str
+    bytes: int
+    multiprocessors: int = 128
+    """No choice of vLLM's start depends on it."""
+
+
+class Figures(Value):
+    """The plan's figures of one rank that vLLM's own start-up code has as well, in bytes and tokens."""
+
+    gpu: Card
+    weights_bytes: int
+    cache_bytes: int
+    cache_bytes_low: int
+    worst_stage: int | None
+    """The pipeline stage that these are of, from 0; None where all ranks are alike."""
+    bytes_per_block: int | None = None
+    block_size_tokens: int | None = None
+    blocks: int | None = None
+    max_model_len: int | None = None
+
+
 class PlanRecord(Value):
     """What templates print and `.copier-answers.yml` records; its digest covers all of it."""
 
@@ -246,13 +272,16 @@ class PlanRecord(Value):
     display: Display
     pooling: PoolingApi | None = None
     """What the server answers where the model pools; not recorded where it generates text."""
+    figures: Figures | None = None
+    """What `make preflight` asks vLLM with, and compares; records of packages before 1.5.0 have none."""
     digest: str = ""
 
     @model_serializer(mode="wrap")
-    def _without_absent_pooling(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Packages before 1.3.0 read the record of a model that generates text."""
+    def _without_what_is_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Older packages read a record that lacks what they lack: `pooling` before 1.3.0, `figures` before 1.5.0."""
         recorded: dict[str, Any] = handler(self)
-        return recorded if self.pooling else {name: it for name, it in recorded.items() if name != "pooling"}
+        absent = {name for name in ("pooling", "figures") if getattr(self, name) is None}
+        return {name: it for name, it in recorded.items() if name not in absent}
 
 
 def digest_of(recorded: Mapping[str, Any]) -> str:

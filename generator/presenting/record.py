@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from generator.models.plan import Decision, Display, PlanRecord
+from generator.models.plan import Card, Decision, Display, Figures, PlanRecord
 from generator.models.vllm import VLLMConfig
 from generator.presenting.memory import memory_rows
 from generator.presenting.speed import pass_text, speed_text
@@ -45,6 +46,7 @@ def plan_record(
         warnings=plan.warnings,
         display=_display(plan),
         pooling=pooling,
+        figures=figures(plan),
     )
 
 
@@ -60,6 +62,29 @@ def summary(plan: Plan) -> str:
     context, sequences = (engine.get(name, "vLLM's default") for name in ("max_model_len", "max_num_seqs"))
     limits = f"context {context}, {sequences} sequences"
     return f"{plan.model.id} on {where}: {' x '.join(sizes)}, {limits}"
+
+
+def figures(plan: Plan) -> Figures:
+    """What vLLM's own start-up code is asked with, and the figures that it has as well."""
+    memory, cache, gpu = plan.memory, plan.kv_cache, plan.cluster.gpu
+    left = memory.kv_cache_available_bytes
+    stage = re.match(r"stage (\d+)", memory.worst_rank)
+    length = plan.engine.get("max_model_len")
+    return Figures(
+        gpu=Card(
+            name=gpu.nvml_names[0] if gpu.nvml_names else gpu.name,
+            capability=".".join(map(str, divmod(gpu.capability, 10))),
+            bytes=gpu.memory_bytes,
+        ),
+        weights_bytes=memory.weights_bytes.expected,
+        cache_bytes=left.expected,
+        cache_bytes_low=left.low,
+        worst_stage=int(stage[1]) - 1 if stage else None,
+        bytes_per_block=cache.bytes_per_block if cache else None,
+        block_size_tokens=cache.block_size_tokens if cache else None,
+        blocks=cache.num_blocks if cache else None,
+        max_model_len=length if isinstance(length, int) and length > 0 else None,
+    )
 
 
 def _display(plan: Plan) -> Display:

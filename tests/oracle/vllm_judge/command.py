@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from vllm.config.reasoning import ReasoningConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.cli.serve import ServeSubcommand
 from vllm.usage.usage_lib import UsageContext
@@ -30,6 +31,7 @@ def configured(question, answer):
     _server_checks()(given)
     given.skip_tokenizer_init, given.load_format = True, "dummy"
     answer["level"] = "config"
+    ReasoningConfig.initialize_token_ids = lambda *_args: None  # it would ask for a tokenizer
     config = AsyncEngineArgs.from_cli_args(given).create_engine_config(UsageContext.OPENAI_API_SERVER)
     _as_one_engine(config)
     answer.update(_figures(config))

@@ -35,19 +35,28 @@ def main(words=None):
     pretended = _pretend(given, question)
     answer = _asked(question)
     report = _report(question, answer, pretended)
-    if given.json:
-        given.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _write(report, given.json)
     for line in _lines(report):
-        print(line)
+        print(line, file=sys.stderr if given.json == "-" else sys.stdout)
     return STARTS if report["starts"] else REFUSED
+
+
+def _write(report, place):
+    text = json.dumps(report, indent=2) + "\n"
+    if place == "-":
+        print(text, end="")
+    elif place:
+        Path(place).write_text(text, encoding="utf-8")
 
 
 def _given(words):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     here = Path(sys.argv[0]).resolve().parent.parent
     parser.add_argument("--root", type=Path, default=here, help="the deployment (default: beside scripts/)")
+    parser.add_argument("--plan", type=Path, help=f"the recorded plan (default: {_ANSWERS} of the deployment)")
+    parser.add_argument("--serve", type=Path, help="the configuration (default: serve.yaml of the deployment)")
     parser.add_argument("--model", help="a directory or id in place of the recorded model")
-    parser.add_argument("--json", type=Path, help="write the report to this file")
+    parser.add_argument("--json", help="write the report to this file; -: to the output, words to the errors")
     parser.add_argument("--gpu", choices=("auto", "real", "pretended"), default="auto", help=_WHICH)
     return parser.parse_args(words)
 
@@ -56,11 +65,11 @@ def _question(given):
     """What is asked: serve.yaml as it stands, and the machine and cache bytes of the recorded plan."""
     import yaml  # noqa: PLC0415 - vLLM brings it
 
-    answers = yaml.safe_load((given.root / _ANSWERS).read_text(encoding="utf-8"))
-    serve = given.root / "serve.yaml"
+    recorded = yaml.safe_load((given.plan or given.root / _ANSWERS).read_text(encoding="utf-8"))
+    serve = given.serve or given.root / "serve.yaml"
     if not serve.is_file():
         raise ValueError(f"{serve} is missing")
-    plan = answers["plan"]
+    plan = recorded.get("plan", recorded)
     figures = plan.get("figures") or {}
     nodes = plan["runtime"].get("nodes", 1)
     return {
