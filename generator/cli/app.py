@@ -20,6 +20,7 @@ from generator.cli.detect import detect
 from generator.cli.engine import engine
 from generator.cli.fit import fit
 from generator.cli.generate import generate
+from generator.cli.import_ import import_
 from generator.cli.plan import plan
 from generator.cli.template import template
 from generator.cli.update import update
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (detect, fit, plan, generate, update, check, adopt):
     app.command()(command)
+app.command("import")(import_)
 app.add_typer(engine, name="engine")
 app.add_typer(template, name="template")
 

@@ -46,7 +46,7 @@ def generate(
     for warning in stated.warnings:
         console.warn(warning)
     answers = dict(stated.answers)
-    answers |= {"artefacts": _artefacts(emit)} if emit else {}
+    answers |= {"artefacts": artefacts_of(emit)} if emit else {}
     answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}
     asks = console.interactive() and not yes
     answers = _asked(answers, template or None) if asks and not cheapest else answers
@@ -78,7 +78,12 @@ def _asked(answers: dict[str, Any], template: str | None) -> dict[str, Any]:
     return prompts.ask(questions(template), answers)
 
 
-def _artefacts(emit: str) -> list[str]:
+def artefacts_of(emit: str) -> list[str]:
+    """The artefacts that `--emit` names.
+
+    Raises:
+        RequestError: one is unknown.
+    """
     wanted = [_EMIT.get(word, word) for word in (part.strip() for part in emit.split(",")) if word]
     unknown = [word for word in wanted if word not in get_args(Artefact)]
     if unknown:
