@@ -187,7 +187,8 @@ def _default(name: str, question: dict[str, Any]) -> str:
     if default is None or default == "":
         return "must be given" if default is None else "empty"
     if isinstance(default, str) and "{{" in default:
-        return {"gpu": "this machine's", "vllm": "the newest", "service": "from the model's name"}[name]
+        found_out = {"gpu": "this machine's", "vllm": "the newest", "service": "from the model's name"}
+        return found_out.get(name, "found out")
     return f"`{json.dumps(default) if isinstance(default, bool) else default}`"
 
 
