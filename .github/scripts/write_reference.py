@@ -164,7 +164,7 @@ def answers_page() -> str:
     )
 
 
-_COMPUTED = ("model_facts", "plan_inputs", "plan")
+_COMPUTED = ("tool", "model_facts", "plan_inputs", "plan")
 _OPTIONS = {"artefacts": "--emit", "service": "--service", "ci": "--ci", "overrides": "--set", "replan": "--replan"}
 _NO_OPTION = frozenset({"measured"})
 
@@ -187,8 +187,7 @@ def _default(name: str, question: dict[str, Any]) -> str:
     if default is None or default == "":
         return "must be given" if default is None else "empty"
     if isinstance(default, str) and "{{" in default:
-        found_out = {"gpu": "this machine's", "vllm": "the newest", "service": "from the model's name"}
-        return found_out.get(name, "found out")
+        return {"gpu": "this machine's", "vllm": "the newest", "service": "from the model's name"}[name]
     return f"`{json.dumps(default) if isinstance(default, bool) else default}`"
 
 
