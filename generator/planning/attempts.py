@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.plan import Decision
 from generator.planning import limits
+from generator.planning.limits import Limit
 from generator.planning.rules import checks
 from generator.units import ceil_div
 
@@ -22,9 +22,9 @@ _LEAN_TOKENS = 2048
 class Attempt(NamedTuple):
     """Limits to try, each with its reason."""
 
-    sequences: Decision
-    tokens: Decision
-    context: Decision | None = None
+    sequences: Limit
+    tokens: Limit
+    context: Limit | None = None
     """The context that the tokens were chosen for, where prompts are read whole."""
 
 
@@ -78,7 +78,7 @@ def fewer_sequences(case: Case, layout: Layout) -> Iterator[Attempt]:
         yield Attempt(sequences, _tokens(case, load, sequences, wanted, vllms))
 
 
-def _tokens(case: Case, load: Workload, sequences: Decision, wanted: int, vllms: int) -> Decision:
+def _tokens(case: Case, load: Workload, sequences: Limit, wanted: int, vllms: int) -> Limit:
     """The user's tokens of a step, or `wanted` as the limits allow it."""
     return own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
         load, wanted, int(sequences.value), vllms, checks.least_tokens(case)
@@ -90,10 +90,10 @@ def replica_load(load: Workload, layout: Layout) -> Workload:
     return load.model_copy(update={"concurrency": ceil_div(load.concurrency, layout.data_parallel_size)})
 
 
-def own(case: Case, field: str, vllms: float) -> Decision | None:
+def own(case: Case, field: str, vllms: float) -> Limit | None:
     """The user's value, or vLLM's own where the user leaves the argument to it; None where the planner chooses."""
     if field in case.fixed:
-        return Decision(field=field, value=case.fixed[field], reason="you set it")
+        return Limit(field, case.fixed[field], lambda: "you set it")
     if field in case.left_to_vllm:
-        return Decision(field=field, value=vllms, reason="vLLM's default, which you leave it to")
+        return Limit(field, vllms, lambda: "vLLM's default, which you leave it to")
     return None

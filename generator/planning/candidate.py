@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from generator.models.plan import Decision, MemoryBudget, OOMRisk, Verdict
+from generator.models.plan import MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.attempts import Attempt, attempts, fewer_sequences, own, replica_load
 from generator.planning.defaults import BatchLimits
 from generator.planning.drafts.loaded import with_draft_of
+from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
 from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
@@ -35,10 +36,10 @@ class Candidate(Value):
     replica: Replica
     weights: RankWeights
     stages: tuple[MemoryBudget, ...]
-    sequences: Decision
-    tokens: Decision
-    context: Decision
-    utilization: Decision
+    sequences: Limit
+    tokens: Limit
+    context: Limit
+    utilization: Limit
     load: Workload
     """The workload of one engine replica."""
     state_blocks: int = 0
@@ -217,17 +218,17 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attem
     )
 
 
-def _own_utilization(case: Case) -> Decision | None:
+def _own_utilization(case: Case) -> Limit | None:
     return own(case, "gpu_memory_utilization", case.tables.engine.default_gpu_memory_utilization)
 
 
 def _context(
     case: Case, load: Workload, cache: CacheLayout, stages: tuple[MemoryBudget, ...], sizes: BatchLimits
-) -> Decision:
+) -> Limit:
     if case.asked_context:
-        return Decision(field="max_model_len", value=case.asked_context, reason="you set it")
+        return Limit("max_model_len", case.asked_context, lambda: "you set it")
     if "max_model_len" in case.left_to_vllm:
-        return Decision(field="max_model_len", value=case.model_context, reason="the model's own, as vLLM takes it")
+        return Limit("max_model_len", case.model_context, lambda: "the model's own, as vLLM takes it")
     low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
     expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
     return limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)

@@ -56,10 +56,8 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[D
         yield _decision("allow_deprecated_quantization", value=True, reason=reason)
     if chosen.cache.groups:
         yield _decision("kv_cache_dtype", "auto", _cache_reason(case, chosen))
-    yield chosen.context
-    yield chosen.sequences
-    yield chosen.tokens
-    yield chosen.utilization
+    limits = (chosen.context, chosen.sequences, chosen.tokens, chosen.utilization)
+    yield from (limit.decision for limit in limits)
     if case.request.trust_remote_code:
         yield _decision("trust_remote_code", value=True, reason="you allow code from the model repository to run")
         if facts.revision:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable  # noqa: TC003 - a candidate's fields are read when it is defined
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.models.plan import Decision
 from generator.presenting.text import gib_text, plural
@@ -23,61 +25,89 @@ _WAITING_ROOM: dict[BatchingMode, int] = {"latency": 1, "balanced": 2, "throughp
 _LATENCY_TOKENS = 2048
 """Steps of at most this many prompt tokens keep the gaps between streamed tokens short."""
 _CONTEXT_STEP = 1024
+_MORE_THAN_HALF = "the workload's requests: they take more than half of the pool each, {}"
 _SEQUENCE_STEP = 8
 """CUDA graphs are captured for batches in steps of eight."""
 
 
-def sequence_limit(load: Workload, default: int) -> Decision:
+class Limit(NamedTuple):
+    """A value for one engine argument, and why: put into words only for the plan that is chosen."""
+
+    field: str
+    value: Any
+    because: Callable[[], str]
+
+    @property
+    def decision(self) -> Decision:
+        """The value with its reason in words."""
+        return Decision(field=self.field, value=self.value, reason=self.because())
+
+
+def sequence_limit(load: Workload, default: int) -> Limit:
     """Sequences that one engine admits: the workload with room for a peak, at most vLLM's default."""
     room = _WAITING_ROOM[load.batching_mode]
     wanted = round_up(load.concurrency * room, _SEQUENCE_STEP)
-    times = f"{room} x " if room > 1 else ""
-    of = f"{times}{plural(load.concurrency, 'request')} in flight, in steps of {_SEQUENCE_STEP}"
-    if wanted > default:
-        return Decision(field="max_num_seqs", value=default, reason=f"vLLM's default for this GPU; {of} is more")
-    reason = f"{of}; each admitted sequence reserves memory (vLLM's default is {default})"
-    return Decision(field="max_num_seqs", value=wanted, reason=reason)
+
+    def because() -> str:
+        times = f"{room} x " if room > 1 else ""
+        of = f"{times}{plural(load.concurrency, 'request')} in flight, in steps of {_SEQUENCE_STEP}"
+        if wanted > default:
+            return f"vLLM's default for this GPU; {of} is more"
+        return f"{of}; each admitted sequence reserves memory (vLLM's default is {default})"
+
+    return Limit("max_num_seqs", min(wanted, default), because)
 
 
-def fewer_sequences(load: Workload, default: int) -> Iterator[Decision]:
+def fewer_sequences(load: Workload, default: int) -> Iterator[Limit]:
     """Halves of the workload's requests down to one step: what a sequence reserves goes to the cache instead."""
-    value = min(round_up(load.concurrency, _SEQUENCE_STEP), default)
-    while value > _SEQUENCE_STEP:
-        value = round_up(value // 2, _SEQUENCE_STEP)
-        reason = (
+
+    def because() -> str:
+        return (
             f"fewer than the {plural(load.concurrency, 'request')} in flight, the rest wait: each admitted sequence "
             "reserves memory that the cache needs more"
         )
-        yield Decision(field="max_num_seqs", value=value, reason=reason)
+
+    value = min(round_up(load.concurrency, _SEQUENCE_STEP), default)
+    while value > _SEQUENCE_STEP:
+        value = round_up(value // 2, _SEQUENCE_STEP)
+        yield Limit("max_num_seqs", value, because)
 
 
-def sequences_with_states(blocks: int, wanted: int) -> Decision:
+def sequences_with_states(blocks: int, wanted: int) -> Limit:
     """At most one sequence a block, in steps where there are enough: each keeps a state, `wanted` were too many."""
-    value = min(blocks // _SEQUENCE_STEP * _SEQUENCE_STEP or blocks, wanted - 1)
-    reason = (
-        f"each sequence keeps a state in a block of its own, and the cache surely has {blocks:,} (vLLM stops where "
-        f"there are fewer; {wanted:,} were wanted)"
-    )
-    return Decision(field="max_num_seqs", value=value, reason=reason)
+
+    def because() -> str:
+        return (
+            f"each sequence keeps a state in a block of its own, and the cache surely has {blocks:,} (vLLM stops where "
+            f"there are fewer; {wanted:,} were wanted)"
+        )
+
+    return Limit("max_num_seqs", min(blocks // _SEQUENCE_STEP * _SEQUENCE_STEP or blocks, wanted - 1), because)
 
 
-def token_limit(load: Workload, wanted: int, sequences: int, default: int, least: int = 0) -> Decision:
+def token_limit(load: Workload, wanted: int, sequences: int, default: int, least: int = 0) -> Limit:
     """Tokens of one step: `wanted`, fewer where latency counts, never fewer than sequences or than `least`."""
-    value = min(wanted, _LATENCY_TOKENS) if load.batching_mode == "latency" else wanted
-    reason = "vLLM's default for this GPU"
-    if value < default:
-        why = "latency" if load.batching_mode == "latency" else "memory"
-        reason = f"short steps for the sake of {why}; vLLM's default is {default}"
-    if value < sequences:
-        value, reason = sequences, f"at least max_num_seqs ({sequences})"
-    if value < least or value == default == least:
-        value, reason = least, f"a step holds the largest video whole ({least:,} tokens): vLLM never cuts this model's"
-    return Decision(field="max_num_batched_tokens", value=value, reason=reason)
+    mode = load.batching_mode
+    short = min(wanted, _LATENCY_TOKENS) if mode == "latency" else wanted
+    value = max(short, sequences)
+    whole = value < least or value == default == least
+
+    def because() -> str:
+        if whole:
+            return f"a step holds the largest video whole ({least:,} tokens): vLLM never cuts this model's"
+        if short < sequences:
+            return f"at least max_num_seqs ({sequences})"
+        if short < default:
+            why = "latency" if mode == "latency" else "memory"
+            return f"short steps for the sake of {why}; vLLM's default is {default}"
+        return "vLLM's default for this GPU"
+
+    return Limit("max_num_batched_tokens", least if whole else value, because)
 
 
 def context_limit(
     load: Workload, model_context: int, cache: CacheLayout, pools: tuple[Pools, Pools], sequences: int
-) -> Decision:
+) -> Limit:
     """Longest request: the model's own context, or what fits beside the workload, or half of the pool.
 
     Beside the rest of the workload at its mean length, or half of the pool where that is longer; in the low end of the
@@ -92,12 +122,13 @@ def context_limit(
         half = longest_context(load, model_context, cache, tuple(size // 2 for size in pool), 0) if others else 0
         longest = max(beside, half)
         if longest >= least:
-            reason = _context_reason(load, model_context, longest, others if beside >= half else None, end)
-            return Decision(field="max_model_len", value=longest, reason=reason)
+            companions = others if beside >= half else None
+            return Limit(
+                "max_model_len", longest, partial(_context_reason, load, model_context, longest, companions, end)
+            )
         if fits(cache, pool, value, 0, value):
-            reason = f"the workload's requests: they take more than half of the pool each, {end}"
-            return Decision(field="max_model_len", value=value, reason=reason)
-    return Decision(field="max_model_len", value=value, reason="one request of the workload, nothing more")
+            return Limit("max_model_len", value, partial(_MORE_THAN_HALF.format, end))
+    return Limit("max_model_len", value, lambda: "one request of the workload, nothing more")
 
 
 def workload_context(load: Workload) -> int:
@@ -105,18 +136,24 @@ def workload_context(load: Workload) -> int:
     return round_up(load.request_tokens, _CONTEXT_STEP)
 
 
-def whole_prompt_tokens(value: int, length: int) -> Decision:
+def whole_prompt_tokens(value: int, length: int) -> Limit:
     """Tokens of one step where no prompt may be cut: vLLM's default, and the longest prompt at least."""
-    reason = f"a step holds the longest prompt whole ({length:,} tokens): this pooling reads none in pieces"
-    return Decision(field="max_num_batched_tokens", value=value, reason=reason)
+
+    def because() -> str:
+        return f"a step holds the longest prompt whole ({length:,} tokens): this pooling reads none in pieces"
+
+    return Limit("max_num_batched_tokens", value, because)
 
 
-def whole_prompt_context(length: int, longest: int) -> Decision:
+def whole_prompt_context(length: int, longest: int) -> Limit:
     """The context that a step's memory allows where no prompt may be cut."""
-    reason = "the model's own context"
-    if length < longest:
-        reason = f"the workload's prompts; a step that holds the model's own {longest:,} tokens takes too much memory"
-    return Decision(field="max_model_len", value=length, reason=reason)
+
+    def because() -> str:
+        if length == longest:
+            return "the model's own context"
+        return f"the workload's prompts; a step that holds the model's own {longest:,} tokens takes too much memory"
+
+    return Limit("max_model_len", length, because)
 
 
 def longest_context(load: Workload, model_context: int, cache: CacheLayout, pool: Pools, companions: int) -> int:

@@ -47,7 +47,7 @@ def pool(tokens):
 def test_sequences_leave_room_for_a_peak_up_to_vllms_default(mode, concurrency, limit):
     found = sequence_limit(load(concurrency=concurrency, batching_mode=mode), 256)
     assert found.value == limit
-    assert f"{concurrency:,}" in found.reason
+    assert f"{concurrency:,}" in found.decision.reason
 
 
 @pytest.mark.parametrize(
@@ -62,42 +62,42 @@ def test_sequences_leave_room_for_a_peak_up_to_vllms_default(mode, concurrency, 
 def test_tokens_of_a_step(mode, wanted, sequences, tokens, reason):
     found = token_limit(load(batching_mode=mode), wanted, sequences, 8192)
     assert found.value == tokens
-    assert reason in found.reason
+    assert reason in found.decision.reason
 
 
 def test_a_pool_that_holds_all_gives_the_models_context(cache):
     roomy = pool(MODEL_CONTEXT + 16 * 2048)
     found = context_limit(load(), MODEL_CONTEXT, cache, (roomy, roomy), 256)
     assert found.value == MODEL_CONTEXT
-    assert found.reason.startswith("the model's own context")
-    assert "beside 15 requests of 2,048 tokens" in found.reason
+    assert found.decision.reason.startswith("the model's own context")
+    assert "beside 15 requests of 2,048 tokens" in found.decision.reason
 
 
 def test_a_smaller_pool_gives_the_longest_beside_the_rest(cache):
     few = load(concurrency=4)
     found = context_limit(few, MODEL_CONTEXT, cache, (pool(3 * 2048 + 20_480 + 16), pool(10**6)), 256)
     assert found.value == 20_480
-    assert "beside 3 requests of 2,048 tokens, even at the high end" in found.reason
-    assert "the model's own is 40,960" in found.reason
+    assert "beside 3 requests of 2,048 tokens, even at the high end" in found.decision.reason
+    assert "the model's own is 40,960" in found.decision.reason
 
 
 def test_a_crowded_pool_gives_one_request_its_half(cache):
     for tokens, longest in ((15 * 2048 + 4096 + 16, 17_408), (8192, 3072)):
         found = context_limit(load(), MODEL_CONTEXT, cache, (pool(tokens), pool(tokens)), 256)
         assert found.value == longest
-        assert "in half of the pool" in found.reason
+        assert "in half of the pool" in found.decision.reason
 
 
 def test_a_pool_of_little_more_than_one_request_gives_the_workloads_length(cache):
     found = context_limit(load(), MODEL_CONTEXT, cache, (pool(3000), pool(4096)), 256)
     assert found.value == 2048
-    assert "more than half of the pool each, even at the high end" in found.reason
+    assert "more than half of the pool each, even at the high end" in found.decision.reason
 
 
 def test_the_expected_pool_is_the_second_resort(cache):
     found = context_limit(load(), MODEL_CONTEXT, cache, (pool(1024), pool(8192)), 256)
     assert found.value == 3072
-    assert "at the expected values" in found.reason
+    assert "at the expected values" in found.decision.reason
 
 
 def test_a_larger_pool_gives_no_shorter_context(cache):
@@ -110,7 +110,7 @@ def test_a_larger_pool_gives_no_shorter_context(cache):
 def test_a_pool_that_holds_no_request_still_plans_the_workloads_length(cache):
     found = context_limit(load(prompt_tokens=1500), MODEL_CONTEXT, cache, ((0,), (0,)), 256)
     assert found.value == 3072
-    assert found.reason == "one request of the workload, nothing more"
+    assert found.decision.reason == "one request of the workload, nothing more"
 
 
 def test_lengths_of_the_pool(cache):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.models.plan import Decision
 from generator.planning import limits
+from generator.planning.limits import Limit
 from generator.planning.memory import unbudgeted
 from generator.units import MIB
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _FIXES_CACHE = frozenset({"kv_cache_memory_bytes", "num_gpu_blocks_override"})
 
 
-def budget_share(case: Case, replica: Replica, utilization: Decision) -> float:
+def budget_share(case: Case, replica: Replica, utilization: Limit) -> float:
     """The share that the budget may fill: all that is free where the user fixes the cache's size.
 
     vLLM then sizes nothing by the utilization (0.32 v1/worker/gpu_worker.py:649).
@@ -29,14 +30,13 @@ def budget_share(case: Case, replica: Replica, utilization: Decision) -> float:
     return float(utilization.value)
 
 
-def chosen_utilization(case: Case, replica: Replica, own: Decision | None) -> Decision:
+def chosen_utilization(case: Case, replica: Replica, own: Limit | None) -> Limit:
     """The user's or vLLM's own utilization where it is left to them, else the highest that is safe."""
     if own is not None:
         return own
     outside = _outside(case, replica)
     value = _free_share(case, outside)
-    reason = limits.utilization_reason(outside.high, case.cluster)
-    return Decision(field="gpu_memory_utilization", value=value, reason=reason)
+    return Limit("gpu_memory_utilization", value, partial(limits.utilization_reason, outside.high, case.cluster))
 
 
 def overdrawn(case: Case, replica: Replica) -> int:
@@ -64,7 +64,7 @@ def _outside(case: Case, replica: Replica) -> ByteInterval:
     return unbudgeted.outside_bytes(replica, case.tables.overheads)
 
 
-def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Decision | None) -> None:
+def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Limit | None) -> None:
     """Return only where the GPU has free what the user's utilization asks for.
 
     Raises:
