@@ -10,7 +10,7 @@ from house.copies import Copy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from house.additions import Addition, Slip
+    from house.addition import Addition, Slip
 
 HEAD = "| to add | touch | files | held by |\n|---|---|---|---|"
 

@@ -9,6 +9,7 @@ import pytest
 
 from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError, UnsupportedArchitectureError
+from generator.models import attention
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import EncoderOnly, Mixer, ShortConv
 from generator.models.parallelism import Layout
@@ -79,6 +80,12 @@ def test_the_union_is_read_and_not_typed():
     """The union has members, and each names its kind."""
     assert len(KINDS) > 10
     assert len({kind.model_fields["kind"].default for kind in KINDS}) == len(KINDS)
+
+
+def test_every_class_that_names_a_kind_is_in_the_union():
+    """Otherwise nothing could hold it."""
+    named = [one for one in vars(attention).values() if isinstance(one, type) and issubclass(one, Value)]
+    assert [one.__name__ for one in named if "kind" in one.model_fields and one not in KINDS] == []
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -1,0 +1,101 @@
+"""Additions to tables: a GPU, a quantization, a release."""
+
+from __future__ import annotations
+
+from house.addition import Addition, Place, Slip, appended, planned, tests
+
+GPUS = "generator/catalogue/gpus.toml"
+_GPU = """
+[[gpu]]
+name = "Z1000-96GB"
+nvml_names = ["NVIDIA Z1000"]
+memory_mib = 97871
+capability = "10.0"
+bandwidth_gb_per_s = 8000
+bf16_tflops = 2000
+memory_source = "https://example.invalid/nvidia-smi"
+spec_source = "https://example.invalid/data-sheet"
+"""
+
+GPU = Addition(
+    what="a GPU",
+    touch="one row of `generator/catalogue/gpus.toml`",
+    held="the loader, and row tests: sourced, FP8 at most 2.1 x BF16, aliases unique",
+    places=(Place(GPUS, appended(_GPU)),),
+    works=planned(gpu="Z1000-96GB"),
+    slips=(
+        Slip("the row", planned(gpu="Z1000-96GB"), r"unknown GPU 'Z1000-96GB'"),
+        Slip(
+            "its source", planned(), r"gpus.toml: gpu 'Z1000-96GB': spec_source: Field required",
+            Place(GPUS, appended("\n".join(_GPU.splitlines()[:-1]))),
+        ),
+    ),
+)  # fmt: skip
+
+METHODS = "generator/catalogue/quantizations.toml"
+_METHOD = """
+[[quantization]]
+name = "zq6"
+minimum_capability = 80
+stored = { weights = "I32", bits = 6, scales = "model", scale_rows = 1, scale_columns = 64 }
+source = "zq6.py:1"
+"""
+_READS = """
+from generator.sources.architectures.quantization import read_quantization
+found = read_quantization({"quantization_config": {"quant_method": "zq6"}})
+assert (found.method, found.bits, found.rules[-1].format.scale_columns) == ("zq6", 6, 64)
+"""
+_READ = ("-c", _READS)
+
+QUANTIZATION = Addition(
+    what="a quantization",
+    touch="one row of `generator/catalogue/quantizations.toml`",
+    held="the loader, and row tests; every method of a release has a row",
+    places=(Place(METHODS, appended(_METHOD)),),
+    works=_READ,
+    slips=(
+        Slip("the row", _READ, r"quantization method 'zq6' is not known"),
+        Slip(
+            "its source", planned(), r"quantizations.toml: quantization 'zq6': source: Field required",
+            Place(METHODS, appended("\n".join(_METHOD.splitlines()[:-1]))),
+        ),
+    ),
+)  # fmt: skip
+
+_RELEASE = """
+version = "0.34.0"
+base = "0.33.0"
+source = "vLLM 0.34.0: an invented release"
+quantization_methods = ["awq", "fp8", "compressed-tensors", "zq6"]
+
+[flags]
+invented_flag = { type = "bool", default = false }
+"""
+_READ_AGAIN = ("config_keys.toml", "parsers.toml")
+_ANSWERED = tests("tests/house/test_release_is_answered.py")
+
+RELEASE = Addition(
+    what="a vLLM release",
+    touch="one file in `generator/catalogue/engines/`, and the tables that scripts write from vLLM's trees",
+    held="`args()` refuses a flag that the release lacks; tests name each table that was not read again",
+    places=(
+        Place("generator/catalogue/engines/0.34.0.toml", appended(_RELEASE.replace(', "zq6"', ""))),
+        *(
+            Place(
+                f"generator/catalogue/{name}",
+                lambda text: text.replace("to 0.33.0; do not", "to 0.34.0; do not"),
+                by_script=True,
+            )
+            for name in _READ_AGAIN
+        ),
+    ),
+    works=planned(vllm="0.34", overrides={"invented_flag": True}),
+    slips=(
+        Slip("generator/catalogue/engines/0.34.0.toml", planned(vllm="0.34"), r"0\.34.*0\.33\.0"),
+        *(Slip(f"generator/catalogue/{name}", _ANSWERED, name.replace(".", r"\.")) for name in _READ_AGAIN),
+        Slip(
+            "a method's row", tests("tests/unit/test_catalogue_quantizations.py", "-k", "0.34.0"), r"'zq6'",
+            Place("generator/catalogue/engines/0.34.0.toml", appended(_RELEASE)),
+        ),
+    ),
+)  # fmt: skip
