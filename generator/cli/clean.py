@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from generator.cli.console import clean
+from generator.presenting.text import clean
 
 if TYPE_CHECKING:
     from rich.text import Text

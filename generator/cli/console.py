@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
-from unicodedata import category
+
+from generator.presenting.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _NARROWEST = 80
 _LONGEST = 2000
-_CONTROLS = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 @cache
@@ -71,13 +71,6 @@ def error(text: str) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text):,} letters)"
-
-
-def clean(text: str) -> str:
-    """The text with control and direction characters spelled out as JSON does, which reads them as the very same."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(f"\\u{ord(one):04x}" if category(one) in _CONTROLS and one not in "\n\t" else one for one in text)
 
 
 def raise_first(failed: list[GeneratorError]) -> None:

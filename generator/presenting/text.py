@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from generator.units import GIB, MIB
 
 if TYPE_CHECKING:
     from generator.models.interval import ByteInterval
+
+_CONTROLS = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Categories of characters that show nothing: controls, directions, separators of lines."""
 
 
 def gib_text(value: int) -> str:
@@ -53,3 +57,10 @@ def short_tokens_text(value: int) -> str:
     if value >= 1_000_000:  # noqa: PLR2004 - a million
         return f"{value / 1_000_000:.1f}M"
     return f"{value // 1024}k" if value >= 1024 else str(value)  # noqa: PLR2004 - contexts are counted in 1,024
+
+
+def clean(text: str) -> str:
+    """The text with control and direction characters spelled out as JSON does, which reads them as the very same."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"\\u{ord(one):04x}" if category(one) in _CONTROLS and one not in "\n\t" else one for one in text)
