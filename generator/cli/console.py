@@ -74,7 +74,11 @@ def _short(text: str) -> str:
 
 
 def raise_first(failed: list[GeneratorError]) -> None:
-    """Return only where nothing failed; the errors beyond the first, which is raised, are printed."""
+    """Return only where nothing failed; the errors beyond the first, which is raised, are printed.
+
+    Raises:
+        GeneratorError: the first of them.
+    """
     for other in failed[1:]:
         error(str(other))
     if failed:

@@ -23,7 +23,11 @@ _LOOKED_AT = 20
 
 @contextmanager
 def explained(place: Path, answers: Answers) -> Iterator[None]:
-    """Errors as they were raised, with the way out where it is the answers' file that somebody edited."""
+    """Errors as they were raised, with the way out where it is the answers' file that somebody edited.
+
+    Raises:
+        RenderError: it is.
+    """
     try:
         yield
     except (RenderError, RequestError) as error:

@@ -211,7 +211,11 @@ def _edited_and_dropped(place: Path, before: Answers, template: Template, packag
 
 
 def read_updated(place: Path, before: Answers) -> Answers:
-    """The answers after an update; the answers file itself is never merged."""
+    """The answers after an update; the answers file itself is never merged.
+
+    Raises:
+        RenderError: the template rendered none.
+    """
     try:
         return read(place)
     except RequestError as error:

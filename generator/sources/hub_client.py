@@ -73,7 +73,11 @@ class HubClient:
         return Attempt(self.model, self.revision, page, host, has_token=bool(os.environ.get("HF_TOKEN")))
 
     def published(self) -> Published:
-        """Commit, file names, licence and gate of the model's revision."""
+        """Commit, file names, licence and gate of the model's revision.
+
+        Raises:
+            SourceError: the Hub does not say.
+        """
         with self._asking():
             validate_repo_id(self.model)
             path = f"{self.endpoint}/api/models/{self.model}"
@@ -153,7 +157,11 @@ class HubClient:
 
 
 def connect(model: str, revision: str | None) -> HubClient:
-    """The Hub that the environment names at this moment; the client's own messages and bars are silenced."""
+    """The Hub that the environment names at this moment; the client's own messages and bars are silenced.
+
+    Raises:
+        SourceError: HF_ENDPOINT is no web address.
+    """
     disable_progress_bars()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")

@@ -82,7 +82,11 @@ def below(directory: Path, name: str) -> Path:
 def directory_tensors(
     directory: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Tensor, ...] | None:
-    """Tensors of all safetensors files that hold the directory's weights; None where there are none."""
+    """Tensors of all safetensors files that hold the directory's weights; None where there are none.
+
+    Raises:
+        SourceError: one of them, or the directory, cannot be read.
+    """
     try:
         files = sorted(path.name for path in directory.iterdir())
     except OSError as error:

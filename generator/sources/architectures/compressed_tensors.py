@@ -30,7 +30,11 @@ _EVERY_LINEAR = frozenset({"Linear", "LinearBase", "FusedMoE", "RoutedExperts"})
 
 
 def read_compressed_tensors(declared: Config) -> Quantization:
-    """The groups as rules; targets are names, `re:` expressions or the class of every linear layer."""
+    """The groups as rules; targets are names, `re:` expressions or the class of every linear layer.
+
+    Raises:
+        UnknownFactError: there are none.
+    """
     groups = list((declared.get("config_groups") or {}).values())
     if not groups:
         raise UnknownFactError("compressed-tensors config without config_groups; its formats cannot be known")
