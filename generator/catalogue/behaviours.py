@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from generator.catalogue.backends import backends_of, orders_of
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.capability import CapabilitySet
-from generator.models.release import Behaviour, Release, release_key
+from generator.models.release import Behaviour, Release, is_between
 
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")]
 
@@ -30,15 +31,6 @@ class BehaviourRow(Row):
         return is_between(version, self.since, self.until)
 
 
-def is_between(version: str, since: str | None, until: str | None) -> bool:
-    """Whether a release lies from `since` to `until`: 0.31.1 lies in "until 0.31"; None is without an end."""
-    key = release_key(version)
-    if since is not None and key < release_key(since):
-        return False
-    last = release_key(until) if until is not None else key
-    return key[: len(last)] <= last
-
-
 @cache
 def release_of(version: str) -> Release:
     """The release `version` ("0.33.0") with its behaviours; any release may be asked, known to the tables or not."""
@@ -50,4 +42,6 @@ def release_of(version: str) -> Release:
             own = Behaviour(capabilities=one.capabilities, classes=frozenset(one.classes))
             found[one.name] = (*rows, own)
     since = {one.name: one.since for one in reversed(listed) if one.since}
-    return Release(version=version, behaviours=found, since=since)
+    return Release(
+        version=version, behaviours=found, since=since, backends=backends_of(version), orders=orders_of(version)
+    )

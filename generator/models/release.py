@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from pydantic import Field
 
 from generator.errors import UnknownFactError
+from generator.models.backend import Backend, BackendOrder
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.value import Value
 
@@ -15,6 +16,15 @@ from generator.models.value import Value
 def release_key(release: str) -> tuple[int, ...]:
     """A release as numbers that compare in order: (0, 27, 1) for "0.27.1"."""
     return tuple(int(part) for part in release.split("."))
+
+
+def is_between(version: str, since: str | None, until: str | None) -> bool:
+    """Whether a release lies from `since` to `until`: 0.31.1 lies in "until 0.31"; None is without an end."""
+    key = release_key(version)
+    if since is not None and key < release_key(since):
+        return False
+    last = release_key(until) if until is not None else key
+    return key[: len(last)] <= last
 
 
 class Behaviour(Value):
@@ -33,6 +43,15 @@ class Release(Value):
     """By name, those of other releases too: a name without rows is one that this release has not."""
     since: dict[str, str] = Field(default_factory=dict)
     """First release by the name of a behaviour that began with one: "0.33"."""
+    backends: tuple[Backend, ...] = ()
+    """Its attention backends."""
+    orders: tuple[BackendOrder, ...] = ()
+    """The orders in which it tries them; the first that fits a layer is the layer's."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Backend]:
+        """Attention backends by vLLM's name."""
+        return {backend.name: backend for backend in self.backends}
 
     def has(self, name: str, *, capability: Capability | None = None, architecture: str = "") -> bool:
         """Whether the release behaves so: on a GPU of `capability`, for a model of the class `architecture`.

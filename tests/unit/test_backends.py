@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from generator.catalogue.behaviours import release_of
+from generator.catalogue.engines import known_versions
 from generator.errors import RequestError
 from generator.planning.kv_cache.backends import AttentionQuery, attention_backend, narrowed
 
@@ -16,6 +21,29 @@ MLA = {
     "qk_rope_head_dim": 64, "kv_lora_rank": 512, "v_head_dim": 128,
 }  # fmt: skip
 SPARSE = {**MLA, "sparse": True, "qk_nope_head_dim": 192, "index_topk": 2048}
+
+ANSWERS = json.loads((Path(__file__).parents[1] / "fixtures" / "backends.json").read_text(encoding="utf-8"))
+"""What each release's own code takes for a layer (.github/scripts/backend_answers.py)."""
+LATENT = {**MLA, "num_heads": 128}
+SHAPES = {
+    **{f"heads of {size}": {**LLAMA, "head_size": size} for size in (64, 80, 128, 192, 256, 512)},
+    "one head a kv head": {**LLAMA, "num_heads": 8},
+    "sinks": GPT_OSS,
+    **{f"images, heads of {size}": {**LLAMA, "head_size": size, "mm_prefix": True} for size in (128, 256, 512)},
+    "capped logits": {**LLAMA, "head_size": 256, "softcap": True},
+    "blocks of 32": {**LLAMA, "block_size": 32},
+    "latent": LATENT,
+    "latent, 16 heads": MLA,
+    "latent, nope 192": {**MLA, "num_heads": 64, "qk_nope_head_dim": 192},
+    "latent, blocks of 32": {**LATENT, "block_size": 32},
+    "sparse": {**LATENT, "sparse": True, "index_topk": 2048},
+    "sparse, 16 heads": {**MLA, "sparse": True, "index_topk": 2048},
+    "sparse, nope 192": {**SPARSE, "num_heads": 64},
+    "sparse, without rope": {
+        **SPARSE, "num_heads": 64, "head_size": 512, "qk_nope_head_dim": 256, "qk_rope_head_dim": 0,
+    },
+}  # fmt: skip
+"""The layers that the answers are about."""
 
 CHOICES = [
     (LLAMA, 90, "auto", "FLASH_ATTN"),
@@ -49,7 +77,8 @@ CHOICES = [
 
 def asked(shape, capability, kv_cache_dtype, dtype="bfloat16", **more):
     """One question to the choice."""
-    return AttentionQuery(**shape, capability=capability, kv_cache_dtype=kv_cache_dtype, dtype=dtype, **more)
+    own = {"release": release_of("0.32.0"), "capability": capability, "kv_cache_dtype": kv_cache_dtype, "dtype": dtype}
+    return AttentionQuery(**shape, **own, **more)
 
 
 @pytest.mark.parametrize(("shape", "capability", "kv_cache_dtype", "name"), CHOICES)
@@ -91,3 +120,32 @@ def test_no_backend_says_each_ones_reason():
     """A cache dtype that nothing takes is refused with the reasons in vLLM's order."""
     with pytest.raises(RequestError, match=r"FLASH_ATTN: kv_cache_dtype not supported.*leave --kv-cache-dtype at auto"):
         attention_backend(asked(LLAMA, 90, "int3"))
+
+
+def taken(question):
+    """The backend's name, or a dash where none takes the layer."""
+    try:
+        return attention_backend(question).name
+    except RequestError:
+        return "-"
+
+
+@pytest.mark.parametrize("release", ANSWERS["releases"])
+def test_a_release_takes_what_its_own_code_takes(release):
+    """Of 1,701 layers, GPUs and cache dtypes, asked of `_get_backend_priorities` and the backends' own classes."""
+    place, own = ANSWERS["releases"].index(release), release_of(release)
+    wrong = {}
+    for words, letters in ANSWERS["answers"].items():
+        shape, capability, cache = words.split(" | ")
+        dtype = "float16" if capability == "75" else "bfloat16"
+        question = AttentionQuery(
+            **SHAPES[shape], release=own, capability=int(capability), kv_cache_dtype=cache, dtype=dtype
+        )
+        found, truth = taken(question), ANSWERS["names"][ord(letters[place]) - ord("a")]
+        if found != truth:
+            wrong[words] = (found, truth)
+    assert not wrong
+
+
+def test_every_release_of_the_tables_was_asked():
+    assert tuple(ANSWERS["releases"]) == known_versions()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.backend import Backend
 from generator.models.speed import KVRead
-from generator.planning.kv_cache.backend_rows import Backend
 from generator.planning.kv_cache.packing import packed
 from generator.planning.kv_cache.specs import MLAAttentionSpec
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from generator.models.attention import Indexer
+    from generator.models.backend import Backend
     from generator.models.matrix import Matrix
     from generator.models.speed import KVRead
-    from generator.planning.kv_cache.backend_rows import Backend
     from generator.planning.kv_cache.backends import AttentionQuery
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
@@ -130,6 +130,7 @@ class Attention(Kind):
     def _common(self, ctx: Context, *, skipped: bool) -> dict[str, object]:
         """What every block asks of a backend."""
         return {
+            "release": ctx.settings.release,
             "capability": ctx.settings.capability,
             "dtype": ctx.dtype,
             "kv_cache_dtype": "auto" if skipped else ctx.kv_cache_dtype,

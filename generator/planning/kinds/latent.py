@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.attention import MLA, Indexer
+    from generator.models.backend import Backend
     from generator.models.matrix import Matrix
-    from generator.planning.kv_cache.backend_rows import Backend
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
 

@@ -11,12 +11,12 @@ from generator.models.attention import (
     FullAttention,
     SlidingWindow,
 )
+from generator.models.backend import Backend
 from generator.models.speed import KVRead
 from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.projections import Softmax, projections
 from generator.planning.kinds.unknown import unknown_kind
 from generator.planning.kv_cache import packing
-from generator.planning.kv_cache.backend_rows import Backend
 from generator.planning.kv_cache.backends import AttentionQuery, narrowed
 from generator.planning.kv_cache.specs import (
     AttentionSpec,

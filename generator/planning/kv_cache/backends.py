@@ -1,6 +1,7 @@
 """Attention backends: which one vLLM picks for a layer, by capability and cache dtype, and its blocks.
 
-The order is vLLM 0.32 platforms/cuda.py:83. The first backend whose `refusal` is None is picked.
+Which there are, what each takes and in which order they are tried are the release's rows. The first backend whose
+`refusal` is None is picked; the rules of single backends are vLLM 0.33's, with what older releases had otherwise.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.capability import BLACKWELL, HOPPER, Capability
+from generator.models.release import Release
 from generator.models.value import Value
-from generator.planning.kv_cache import backend_rows as rows
-from generator.planning.kv_cache.backend_rows import BLACKWELL, CONSUMER, HOPPER, THOR, Backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from generator.models.backend import Backend
 
 DEFAULT_BLOCK_SIZE = 16
 """Tokens of a block where the backend takes it (vLLM 0.32 config/cache.py: DEFAULT_BLOCK_SIZE)."""
 
 _PLAIN = frozenset({"auto", "float16", "bfloat16", "float32"})
-_SM90 = 90
+_FEW_HEADS, _ROPE_FREE = 16, 512
+_FA4_LATENT_HEADS = frozenset({8, 16, 32, 64, 128})
 _FA4_PAGE, _FA4_FP8_PAGE = 128, 64
 _FA4_HEAD, _FA_HEAD, _FA4_MAX_HEAD = 256, 256, 512
 
@@ -28,7 +32,8 @@ _FA4_HEAD, _FA_HEAD, _FA4_MAX_HEAD = 256, 256, 512
 class AttentionQuery(Value):
     """What one kind of layer asks of a backend."""
 
-    capability: int
+    release: Release
+    capability: Capability
     dtype: str
     kv_cache_dtype: str
     head_size: int
@@ -53,9 +58,13 @@ class AttentionQuery(Value):
     index_topk: int | None = None
 
     @property
-    def major(self) -> int:
-        """Major compute capability."""
-        return self.capability // 10
+    def family(self) -> Capability:
+        """The GPU's family."""
+        return self.capability.family
+
+    def has(self, name: str) -> bool:
+        """Whether the release behaves so on this GPU."""
+        return self.release.has(name, capability=self.capability)
 
     @property
     def quantized(self) -> bool:
@@ -91,38 +100,16 @@ def _way_out(query: AttentionQuery) -> str:
 
 
 def _priorities(query: AttentionQuery) -> tuple[Backend, ...]:
-    """Backends in vLLM's order of preference (platforms/cuda.py:83)."""
-    if query.mla:
-        return _mla_priorities(query)
-    if query.major == BLACKWELL:
-        first = (rows.TRITON_FLASHINFER,) if query.mm_prefix else ()
-        return (
-            *first,
-            rows.FLASHINFER,
-            rows.FLASH_ATTN,
-            rows.TRITON_ATTN,
-            rows.FLEX_ATTENTION,
-            rows.TURBOQUANT,
-        )
-    first = (rows.TRITON_FLASH_ATTN,) if query.major == HOPPER and query.mm_prefix else ()
-    return (*first, rows.FLASH_ATTN, rows.FLASHINFER, rows.TRITON_ATTN, rows.FLEX_ATTENTION, rows.TURBOQUANT)
-
-
-def _mla_priorities(query: AttentionQuery) -> tuple[Backend, ...]:
-    if query.major == BLACKWELL:
-        few_heads = query.num_heads <= 16  # noqa: PLR2004 - platforms/cuda.py:110
-        flashinfer_first = query.quantized or few_heads
-        sparse = (rows.FLASHINFER_MLA_SPARSE, rows.FLASHMLA_SPARSE)
-        return (
-            rows.FLASHINFER_MLA, rows.CUTLASS_MLA, rows.FLASH_ATTN_MLA, rows.FLASHMLA, rows.TRITON_MLA,
-            *(sparse if flashinfer_first else reversed(sparse)),
-        )  # fmt: skip
-    if query.major == CONSUMER:
-        return (rows.TRITON_MLA, rows.FLASHINFER_MLA_SPARSE_SM120)
-    tail = (rows.FLASH_ATTN_MLA_SPARSE, rows.FLASHMLA_SPARSE)
-    rope_free = query.head_size == 512  # noqa: PLR2004 - platforms/cuda.py:146
-    sparse_tail = (rows.FLASHINFER_MLA_SPARSE_SM90, *tail) if rope_free else (*tail, rows.FLASHINFER_MLA_SPARSE_SM90)
-    return (rows.FLASH_ATTN_MLA, rows.FLASHMLA, rows.FLASHINFER_MLA, rows.TRITON_MLA, *sparse_tail)
+    """Backends in the release's order of preference (platforms/cuda.py: _get_backend_priorities)."""
+    asked = {
+        "quantized": query.quantized,
+        "few_heads": query.num_heads <= _FEW_HEADS,
+        "rope_free": query.head_size == _ROPE_FREE,
+        "mm_prefix": query.mm_prefix,
+    }
+    orders = query.release.orders
+    names = next((one.backends for one in orders if one.fits(query.capability, mla=query.mla, **asked)), ())
+    return tuple(query.release.by_name[name] for name in names)
 
 
 def refusal(backend: Backend, query: AttentionQuery) -> str | None:
@@ -144,70 +131,75 @@ def _common_refusal(backend: Backend, query: AttentionQuery) -> str | None:
             "sparse not supported" if query.sparse else "non-sparse not supported",
             query.sparse != backend.sparse,
         ),
-        ("compute capability not supported", not _capable(backend, query)),
+        ("compute capability not supported", not backend.capabilities.has(query.capability)),
         ("DCP not supported", query.dcp and not backend.dcp),
     )
     return next((reason for reason, refused in checks if refused), None)
 
 
-def _capable(backend: Backend, query: AttentionQuery) -> bool:
-    in_range = backend.min_capability <= query.capability <= backend.max_capability
-    return in_range and (not backend.majors or query.major in backend.majors)
-
-
 def flash_attn_version(query: AttentionQuery, *, head_size: int | None = None) -> int:
     """FlashAttention's version for heads of `head_size` (v1/attention/backends/fa_utils.py:74)."""
     size = query.head_size if head_size is None else head_size
-    if query.major == HOPPER:
+    if query.family == HOPPER:
         return 4 if size > _FA_HEAD else 3
-    if query.major != BLACKWELL:
+    if query.family != BLACKWELL:
         return 2
     if size == _FA4_HEAD:
         blocked = query.block_size is not None and query.block_size % _FA4_PAGE
         plain = not (query.sink or query.softcap or query.quantized or query.mm_prefix or query.dcp or blocked)
-        return 4 if plain else 2
+        return 4 if plain or query.has("heads_of_256_of_images_on_flash_attention_4") else 2
     return 4 if size <= _FA4_PAGE else 2
 
 
 def _flash_attn(query: AttentionQuery) -> str | None:
-    if query.head_size % 8 or query.head_size > (_FA4_MAX_HEAD if _has_fa4(query) else _FA_HEAD):
+    if query.head_size % 8 or query.head_size > (_FA4_MAX_HEAD if query.has("flash_attention_4") else _FA_HEAD):
         return "head_size not supported"
-    if query.sink and query.major not in {HOPPER, BLACKWELL}:
+    if query.sink and query.family not in {HOPPER, BLACKWELL}:
         return "attention sinks not supported"
     if query.quantized and not _flash_attn_takes_fp8(query):
         return "FP8 KV cache requires FA3 on SM90, FA4 with head_size=512 on SM90, or FA4 on SM100"
-    if query.mm_prefix and query.quantized and query.capability == _SM90:
+    if query.mm_prefix and query.quantized and query.has("flash_attention_refuses_fp8_image_prefixes"):
         return "SM90 FP8 KV with image prefixes requires Triton"
     if query.mm_prefix and flash_attn_version(query) != 4:  # noqa: PLR2004 - FlashAttention 4
         return "image prefixes need FlashAttention 4"
     return None
 
 
-def _has_fa4(query: AttentionQuery) -> bool:
-    return query.major in {HOPPER, BLACKWELL, THOR}
-
-
 def _flash_attn_takes_fp8(query: AttentionQuery) -> bool:
     version = flash_attn_version(query)
-    if query.major == HOPPER:
-        return version == 3 or query.head_size == _FA4_MAX_HEAD  # noqa: PLR2004 - FlashAttention 3
-    return query.major == BLACKWELL and version == 4  # noqa: PLR2004 - FlashAttention 4
+    if not query.has("flash_attention_reads_fp8"):
+        return False
+    if query.family == HOPPER:
+        largest = query.head_size == _FA4_MAX_HEAD and query.has("flash_attention_4_reads_fp8_heads_of_512")
+        return version == 3 or largest  # noqa: PLR2004 - FlashAttention 3
+    return version == 4  # noqa: PLR2004 - FlashAttention 4
 
 
 def _triton_flash_attn(query: AttentionQuery) -> str | None:
+    if query.has("triton_flash_attention_needs_4") and flash_attn_version(query) != 4:  # noqa: PLR2004
+        return "its causal route needs FlashAttention 4"
     return _flash_attn(query.model_copy(update={"mm_prefix": False}))
 
 
 def _flashinfer(query: AttentionQuery) -> str | None:
-    if query.sink and query.major not in {BLACKWELL, CONSUMER} and query.capability != _SM90:
+    if query.sink and not query.has("flashinfer_takes_sinks"):
         return "attention sinks not supported"
-    if query.kv_cache_dtype == "nvfp4_4over6" and query.major != BLACKWELL:
+    if query.kv_cache_dtype == "nvfp4_4over6" and query.family != BLACKWELL:
         return "kv_cache_dtype not supported"
-    if query.kv_cache_dtype == "nvfp4" and query.major != BLACKWELL:
-        if query.head_size == 64:  # noqa: PLR2004 - flashinfer.py:559
-            return "NVFP4 cache with head_size 64"
-        return "NVFP4 cache with attention sinks" if query.sink else None
+    if query.kv_cache_dtype == "nvfp4" and query.family != BLACKWELL:
+        return _widened_nvfp4(query)
     return None
+
+
+def _widened_nvfp4(query: AttentionQuery) -> str | None:
+    """Why FlashInfer does not take an NVFP4 cache on a GPU without FP4 tensor cores."""
+    if not query.has("flashinfer_widens_nvfp4"):
+        return "kv_cache_dtype not supported"
+    if not query.has("flashinfer_widens_some_nvfp4"):
+        return None
+    if query.head_size == 64:  # noqa: PLR2004 - flashinfer.py:559
+        return "NVFP4 cache with head_size 64"
+    return "NVFP4 cache with attention sinks" if query.sink else None
 
 
 def _triton(query: AttentionQuery) -> str | None:
@@ -226,11 +218,31 @@ def _flashinfer_mla_sparse(query: AttentionQuery) -> str | None:
 
 
 def _flashmla_sparse(query: AttentionQuery) -> str | None:
-    if query.head_size == 512 and (query.qk_rope_head_dim or query.major != HOPPER):  # noqa: PLR2004
-        return "head_size 512 only for rope-free models on SM90"
-    if query.kv_cache_dtype == "nvfp4_ds_mla" and query.major != BLACKWELL:
+    if query.head_size == _ROPE_FREE and not query.has("flashmla_sparse_serves_512_wide"):
+        if query.qk_rope_head_dim or query.family != HOPPER:
+            return "head_size 512 only for rope-free models on SM90"
+        if query.quantized and not query.has("flashmla_sparse_packs_512_wide"):
+            return "head_size 512 only with a bfloat16 cache"
+    if query.kv_cache_dtype == "nvfp4_ds_mla" and query.family != BLACKWELL:
         return "nvfp4_ds_mla only on SM100"
     return None
+
+
+def _flash_attn_mla_sparse_4(query: AttentionQuery) -> str | None:
+    """Rules of vLLM 0.33 mla/flashattn_mla_sparse.py:304, which are beside FlashInfer's."""
+    if not query.index_topk or query.index_topk % 128:
+        return "requires index_topk in multiples of 128"
+    if (query.kv_lora_rank, query.qk_rope_head_dim) != (512, 64):
+        return "requires kv_lora_rank=512 and qk_rope_head_dim=64"
+    if query.num_heads not in _FA4_LATENT_HEADS:
+        return f"requires query heads in {sorted(_FA4_LATENT_HEADS)}"
+    return _flashinfer_mla_sparse(query)
+
+
+def _tokenspeed(query: AttentionQuery) -> str | None:
+    """DeepSeek-R1's shapes alone (mla/tokenspeed_mla.py: supports_combination)."""
+    own = (query.qk_nope_head_dim, query.qk_rope_head_dim, query.kv_lora_rank) == (128, 64, 512)
+    return None if own else "requires qk_nope_head_dim=128, qk_rope_head_dim=64 and kv_lora_rank=512"
 
 
 def _flashinfer_sm90(query: AttentionQuery) -> str | None:
@@ -250,9 +262,11 @@ _OWN_RULES: dict[str, Callable[[AttentionQuery], str | None]] = {
     "TRITON_FLASHINFER": _flashinfer,
     "TRITON_ATTN": _triton,
     "FLASHINFER_MLA": _flashinfer_mla,
+    "FLASH_ATTN_MLA_SPARSE_FA4": _flash_attn_mla_sparse_4,
+    "TOKENSPEED_MLA": _tokenspeed,
     "FLASHINFER_MLA_SPARSE": _flashinfer_mla_sparse,
     "FLASHMLA_SPARSE": _flashmla_sparse,
-    "FLASHINFER_MLA_SPARSE_SM90": _flashinfer_sm90,
+    "FLASHINFER_MLA_SPARSEHOPPER": _flashinfer_sm90,
     "FLASHINFER_MLA_SPARSE_SM120": _flashinfer_sm120,
 }
 
@@ -263,15 +277,16 @@ def narrowed(backend: Backend, query: AttentionQuery) -> Backend:
     if backend.name in {"FLASH_ATTN", "TRITON_FLASH_ATTN"}:
         size = _flash_attn_block(query)
         return backend.model_copy(update={"block_multiple": None, "block_sizes": (size,)}) if size else backend
-    if backend.name == "FLASHINFER" and query.major == BLACKWELL and query.num_heads > query.num_kv_heads:
+    long = query.has("flashinfer_walks_long_pages") and query.num_heads > query.num_kv_heads
+    if backend.name == "FLASHINFER" and long:
         return backend.model_copy(update={"block_sizes": (16, 32, 64, 128, 256, 512, 1024)})
     return backend
 
 
 def _flash_attn_block(query: AttentionQuery) -> int | None:
     """The one block size of FlashAttention 4's special kernels, by the layer's head size; None elsewhere."""
-    if query.major == HOPPER and query.head_size == _FA4_MAX_HEAD and query.kv_cache_dtype in {"fp8", "fp8_e4m3"}:
+    fp8_of_512 = query.head_size == _FA4_MAX_HEAD and query.kv_cache_dtype in {"fp8", "fp8_e4m3"}
+    if fp8_of_512 and query.has("flash_attention_4_pages_of_64"):
         return _FA4_FP8_PAGE
-    if query.major == BLACKWELL and query.head_size == _FA4_HEAD and flash_attn_version(query) == 4:  # noqa: PLR2004
-        return _FA4_PAGE
-    return None
+    own = query.head_size == _FA4_HEAD and flash_attn_version(query) == 4  # noqa: PLR2004 - FlashAttention 4
+    return _FA4_PAGE if own and query.has("flash_attention_4_pages_of_128") else None

@@ -13,7 +13,6 @@ from generator.errors import RequestError
 from generator.planning.kinds.of import attentions_of, is_hybrid, states_of
 from generator.planning.kinds.softmax import rank_kv_heads
 from generator.planning.kv_cache import packing
-from generator.planning.kv_cache.backend_rows import TURBOQUANT
 from generator.planning.kv_cache.backends import DEFAULT_BLOCK_SIZE
 from generator.planning.kv_cache.context import Blocks
 from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
@@ -22,7 +21,7 @@ from generator.units import ceil_div, round_up
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from generator.planning.kv_cache.backend_rows import Backend
+    from generator.models.backend import Backend
     from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.selection import Served
 
@@ -113,7 +112,7 @@ def _token_bytes(ctx: Context, backend: Backend) -> int:
     if any(attention.latent for attention in attentions_of(ctx.architecture)):
         return size * DTYPE_BYTES[dtype]
     quant = packing.quant_mode(ctx.kv_cache_dtype)
-    owner = TURBOQUANT if quant.startswith("turboquant_") else backend
+    owner = ctx.settings.release.by_name["TURBOQUANT"] if quant.startswith("turboquant_") else backend
     plain = FullAttentionSpec(
         block_size=1, num_kv_heads=heads, head_size=size, head_size_v=size, dtype=dtype, quant=quant
     )

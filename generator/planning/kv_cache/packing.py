@@ -9,8 +9,8 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, AttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
+    from generator.models.backend import Backend
     from generator.models.capability import Capability
-    from generator.planning.kv_cache.backend_rows import Backend
 
 DS_MLA_BYTES = {"fp8_ds_mla": 656, "nvfp4_ds_mla": 352}
 """Bytes of a token in DeepSeek's packed latent formats (vLLM 0.32 mla_attention.py:1365)."""
@@ -20,7 +20,7 @@ _TURBOQUANT_BITS = {"k8v4": (8, 4), "4bit_nc": (4, 4), "k3v4_nc": (3, 4), "3bit_
 
 _ROWS = {
     "FLASH_ATTN_MLA_SPARSE": 1, "FLASHINFER_MLA_SPARSE_SM90": 1, "FLASHMLA_SPARSE": 1,
-    "FLASHINFER_MLA_SPARSE": 32, "FLASHINFER_MLA_SPARSE_SM120": 64,
+    "FLASHINFER_MLA_SPARSE": 32, "FLASH_ATTN_MLA_SPARSE_FA4": 32, "FLASHINFER_MLA_SPARSE_SM120": 64,
 }  # fmt: skip
 """Rows of the pages that sparse kernels read a cache in (backends/mla/sparse_utils.py:44)."""
 

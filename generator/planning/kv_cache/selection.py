@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
     from generator.models.attention import Mixer
+    from generator.models.backend import Backend
     from generator.models.parallelism import Layout
     from generator.planning.kinds.kind import Attention
-    from generator.planning.kv_cache.backend_rows import Backend
     from generator.planning.kv_cache.backends import AttentionQuery
     from generator.planning.kv_cache.settings import CacheSettings
 

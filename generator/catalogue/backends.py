@@ -1,0 +1,85 @@
+"""Attention backends by release: `backends.toml`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field
+
+from generator.catalogue.loader import Row, Source, Words, read, row, table
+from generator.models.backend import Backend, BackendOrder
+from generator.models.capability import CapabilitySet
+from generator.models.release import is_between
+
+_FILE = "backends.toml"
+
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
+
+
+class BackendRow(Row):
+    """One row of `backends.toml`, whose head says what the columns are."""
+
+    name: str
+    since: Version | None = None
+    until: Version | None = None
+    capabilities: CapabilitySet = CapabilitySet()
+    kv_cache_dtypes: Words
+    dtypes: Words
+    head_sizes: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    blocks: Annotated[tuple[Annotated[str, Field(pattern=r"^\d+n?$")], ...], Field(strict=False)]
+    mla: bool = False
+    sparse: bool = False
+    sink: bool = False
+    mm_prefix: bool = False
+    dcp: bool = False
+    source: Source
+
+    @property
+    def backend(self) -> Backend:
+        """The row as planning reads it."""
+        multiples = [int(word.removesuffix("n")) for word in self.blocks if word.endswith("n")]
+        return Backend(
+            block_multiple=multiples[0] if multiples else None,
+            block_sizes=tuple(int(word) for word in self.blocks if not word.endswith("n")),
+            **self.model_dump(exclude={"since", "until", "source", "blocks"}),
+        )
+
+
+class OrderRow(Row):
+    """One order of a range of releases."""
+
+    since: Version | None = None
+    until: Version | None = None
+    mla: bool = False
+    capabilities: CapabilitySet = CapabilitySet()
+    quantized: bool | None = None
+    few_heads: bool | None = None
+    rope_free: bool | None = None
+    mm_prefix: bool | None = None
+    backends: Words
+
+    @property
+    def order(self) -> BackendOrder:
+        """The row as planning reads it."""
+        return BackendOrder(**self.model_dump(exclude={"since", "until"}))
+
+
+def backends_of(version: str) -> tuple[Backend, ...]:
+    """Attention backends that release `version` ("0.33.0") has, by name."""
+    return tuple(one.backend for one in _rows()[0] if is_between(version, one.since, one.until))
+
+
+def orders_of(version: str) -> tuple[BackendOrder, ...]:
+    """The orders in which release `version` tries them; the first that fits a layer is its own."""
+    held = (one.order for one in _rows()[1] if is_between(version, one.since, one.until))
+    return tuple(sorted(held, key=lambda order: not order.capabilities))
+
+
+@cache
+def _rows() -> tuple[tuple[BackendRow, ...], tuple[OrderRow, ...]]:
+    file = table(_FILE)
+    content = read(file)
+    backends = [row(file, f"backend {number}", data, BackendRow) for number, data in enumerate(content["backend"], 1)]
+    orders = [row(file, f"order {number}", data, OrderRow) for number, data in enumerate(content["order"], 1)]
+    return tuple(backends), tuple(orders)
