@@ -10,7 +10,8 @@ from pydantic import Field
 from generator.catalogue.gpus import parse_capability
 from generator.catalogue.loader import Row, Source, Words, read, row, table
 from generator.models.capability import CapabilitySet
-from generator.models.overheads import DeviceReserve, OverheadTable, Term
+from generator.models.interval import ByteInterval
+from generator.models.overheads import DeviceReserve, InUse, OverheadTable, Term
 from generator.units import MIB
 
 _FILE = "overheads.toml"
@@ -41,6 +42,16 @@ class DeviceRow(Row):
     source: Source
 
 
+class InUseRow(Row):
+    """What a start finds in use on GPUs whose name begins with one of `names`, in MiB."""
+
+    names: Words
+    expected: Annotated[int, Field(ge=0)]
+    low: Annotated[int, Field(ge=0)]
+    high: Annotated[int, Field(ge=0)]
+    source: Source
+
+
 class CalibrationRow(Row):
     """What the table was calibrated on."""
 
@@ -48,6 +59,7 @@ class CalibrationRow(Row):
     until: Release
     capabilities: Words
     set: Source
+    most_utilization: Annotated[float, Field(gt=0, le=1)]
 
 
 @cache
@@ -62,11 +74,21 @@ def overheads() -> OverheadTable:
     known = row(file, "calibration", content["calibration"], CalibrationRow)
     terms = [row(file, f"term {number}", data, TermRow).model_dump() for number, data in enumerate(content["term"], 1)]
     devices = [row(file, f"device {number}", data, DeviceRow) for number, data in enumerate(content["device"], 1)]
+    held = [row(file, f"in_use {number}", data, InUseRow) for number, data in enumerate(content["in_use"], 1)]
     return OverheadTable(
         calibrated_since=known.since,
         calibrated_until=known.until,
         calibrated_capabilities=tuple(map(parse_capability, known.capabilities)),
         calibration_set=known.set,
+        most_utilization=known.most_utilization,
+        in_use=tuple(
+            InUse(
+                names=one.names,
+                memory=ByteInterval(expected=one.expected * MIB, low=one.low * MIB, high=one.high * MIB),
+                source=one.source,
+            )
+            for one in held
+        ),
         terms=tuple(Term(**data) for data in terms),
         reserves=tuple(
             DeviceReserve(nvml_names=device.nvml_names, reserved_bytes=device.reserved_mib * MIB, source=device.source)

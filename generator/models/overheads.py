@@ -53,6 +53,14 @@ class DeviceReserve(Value):
     source: str = Field(min_length=1)
 
 
+class InUse(Value):
+    """Bytes of a GPU that a start finds in use, on products whose name begins with one of `names`."""
+
+    names: tuple[str, ...]
+    memory: ByteInterval
+    source: str = Field(min_length=1)
+
+
 class OverheadTable(Value):
     """Every coefficient of a budget, with what it was calibrated on."""
 
@@ -62,6 +70,9 @@ class OverheadTable(Value):
     calibration_set: str
     terms: tuple[Term, ...]
     reserves: tuple[DeviceReserve, ...] = ()
+    in_use: tuple[InUse, ...] = ()
+    most_utilization: float = 1.0
+    """The largest share of a GPU that starts are known to have survived."""
 
     @cached_property
     def _terms(self) -> dict[str, tuple[tuple[tuple[int, ...], Term], ...]]:
@@ -104,6 +115,15 @@ class OverheadTable(Value):
         """The table of a start that takes the other way wherever there are two."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**fields | {"terms": tuple(term.other_way for term in self.terms)})
+
+    def in_use_bytes(self, names: tuple[str, ...]) -> ByteInterval:
+        """Bytes that a start finds in use on the product of these names, its own CUDA context included.
+
+        Those of the last row where none has such a name.
+        """
+        rows = (row for row in self.in_use if any(name.startswith(row.names) for name in names))
+        found = next(rows, self.in_use[-1] if self.in_use else None)
+        return found.memory if found else ByteInterval.exact(0)
 
     def reserved_bytes(self, nvml_names: tuple[str, ...]) -> int | None:
         """Bytes that the driver keeps from CUDA on that GPU; None where nobody measured it."""

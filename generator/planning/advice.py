@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.budget import uncalibrated
+from generator.planning.memory.unbudgeted import in_use
 from generator.planning.serving.features import serving_advisories
+from generator.presenting.text import gib_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +148,21 @@ def _tight_fit(_: Case, chosen: Candidate) -> Figures | None:
 def _few_states(_: Case, chosen: Candidate) -> Figures | None:
     blocks = chosen.sure_blocks
     return {"wanted": chosen.state_blocks, "blocks": blocks} if chosen.state_blocks > blocks else None
+
+
+@_says("warning", "The start asks for {share:g} of the GPU: {why}. Lower it, or state with --reserve-gb what others hold.")
+def _crowded(case: Case, chosen: Candidate) -> Figures | None:
+    if chosen.start_risk == "LOW" or case.gpu.unified_memory:
+        return None
+    share, table = float(chosen.utilization.value), case.tables.overheads
+    found = in_use(case.cluster, table)
+    why = (
+        f"{gib_text(found.low)} to {gib_text(found.high)} of such a card were in use when starts looked, and graphs, "
+        "tables and the sampler's copies come after"
+    )
+    if share > table.most_utilization:
+        why = f"no public start is known to have survived more than {table.most_utilization:g}"
+    return {"share": share, "why": why}
 
 
 @_says("warning", "Room for {room:,} of the workload's requests at once, {asked:,} are asked for: the rest wait.")

@@ -26,6 +26,10 @@ class Attempt(NamedTuple):
     tokens: Limit
     context: Limit | None = None
     """The context that the tokens were chosen for, where prompts are read whole."""
+    share: float = 1.0
+    """The share of the GPU that vLLM is to ask for, where the user does not say."""
+    roomy: bool = False
+    """True where the sequences are vLLM's default, to be cut to what the cache carries."""
 
 
 def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
@@ -36,19 +40,20 @@ def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
     defaults = checks.default_limits(case)
     load = replica_load(case.load, layout)
     seen = set()
-    lean = load.model_copy(update={"batching_mode": "latency"})
-    for shape, tokens in (
-        (load, defaults.max_num_batched_tokens),
-        (load, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
-        (lean, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)),
-    ):
+    most, lean = defaults.max_num_batched_tokens, load.model_copy(update={"batching_mode": "latency"})
+    for shape, tokens in ((None, most), (load, min(_LEAN_TOKENS, most)), (lean, min(_LEAN_TOKENS, most))):
         sequences = own(case, "max_num_seqs", defaults.max_num_seqs)
-        sequences = sequences or limits.sequence_limit(shape, defaults.max_num_seqs)
-        chosen = _tokens(case, load, sequences, tokens, defaults.max_num_batched_tokens)
-        attempt = Attempt(sequences, chosen)
+        sequences = sequences or _sequences(shape, defaults.max_num_seqs)
+        chosen = _tokens(case, load, sequences, tokens, most)
+        attempt = Attempt(sequences, chosen, roomy=shape is None)
         if (sequences.value, chosen.value) not in seen:
             seen.add((sequences.value, chosen.value))
             yield attempt
+
+
+def _sequences(load: Workload | None, default: int) -> Limit:
+    """VLLM's default, or what a load needs where memory is short."""
+    return limits.default_sequences(default) if load is None else limits.sequence_limit(load, default)
 
 
 def _whole_prompts(case: Case, layout: Layout) -> Iterator[Attempt]:

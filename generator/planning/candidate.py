@@ -9,18 +9,17 @@ from generator.models.plan import MemoryBudget, OOMRisk, Verdict
 from generator.models.value import Value
 from generator.models.workload import Workload
 from generator.planning import limits
-from generator.planning.attempts import Attempt, attempts, fewer_sequences, own, replica_load
+from generator.planning.attempts import Attempt, own, replica_load
 from generator.planning.defaults import BatchLimits
-from generator.planning.drafts.loaded import with_draft_of
 from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
-from generator.planning.memory.lora import with_adapters
-from generator.planning.memory.shares import budget_share, chosen_utilization, overdrawn, refuse_taken_memory
+from generator.planning.memory.shares import (
+    budget_share, chosen_utilization, overdrawn, refuse_taken_memory, start_risk,
+)
 from generator.planning.memory.stages import stage_budgets
 from generator.planning.replica import Replica
 from generator.planning.rules.states import state_blocks
-from generator.planning.weights import RankWeights, measured_weights, rank_weights
-from generator.planning.weights.encoders import encoders_whole
+from generator.planning.weights import RankWeights
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.layout import CacheLayout
 
 _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
+_RISKS: tuple[OOMRisk, ...] = ("LOW", "MEDIUM", "HIGH")
 
 
 class Candidate(Value):
@@ -44,6 +44,8 @@ class Candidate(Value):
     """The workload of one engine replica."""
     state_blocks: int = 0
     """Blocks that vLLM asks for before it captures graphs, one for the state of each admitted sequence; 0 for none."""
+    start_risk: OOMRisk = "LOW"
+    """The risk that others hold too much of the GPU for the utilization, whatever the cache needs."""
     verdict: Verdict
     oom_risk: OOMRisk
     overdrawn_bytes: int = 0
@@ -129,79 +131,25 @@ class Candidate(Value):
         return self.verdict != "does_not_fit" and self.concurrency >= self.load.concurrency
 
 
-def evaluate(case: Case, layout: Layout) -> Candidate:
-    """The layout at the most generous limits that fit; where none does, at those that are safest and serve most.
+def worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
+    """One attempt on a layout: its cache, budget and verdict.
 
     Raises:
         RequestError: vLLM would refuse the layout or a value.
     """
-    weights = _weights(case, layout)
-    best: Candidate | None = None
-    for attempt in attempts(case, layout):
-        made = _settled(case, layout, weights, attempt)
-        if made.verdict == "fits" and made.carries_load:
-            return made
-        if best is None or _rank(made) < _rank(best):
-            best = made
-    assert best is not None  # noqa: S101 - there is always one attempt
-    for attempt in fewer_sequences(case, layout) if _lacks_reserves(best) else ():
-        made = _settled(case, layout, weights, attempt)
-        if _rank(made) < _rank(best):
-            best = made
-    return best
-
-
-def _settled(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
-    """The attempt with as many of its sequences as the cache surely has states for, where the user leaves it open."""
-    made = _worked_out(case, layout, weights, attempt)
-    while case.chooses("max_num_seqs") and 0 < made.sure_blocks < made.state_blocks:
-        fewer = limits.sequences_with_states(made.sure_blocks, int(made.sequences.value))
-        made = _worked_out(case, layout, weights, attempt._replace(sequences=fewer))
-    return made
-
-
-def _weights(case: Case, layout: Layout) -> RankWeights:
-    """Weights of every stage, corrected by the checkpoint's headers where they are known, and adapters."""
-    weights = rank_weights(
-        case.architecture,
-        case.on_gpu,
-        layout,
-        capability=case.gpu.capability,
-        drafts=case.drafts,
-        language_model_only=case.language_model_only,
-        encoders_whole=encoders_whole(case.architecture, case.fixed),
-    )
-    if case.on_gpu == case.quantization:
-        weights = measured_weights(weights, case.architecture, case.facts.checkpoint)
-    return with_draft_of(case, layout, with_adapters(case, layout, weights))
-
-
-def _lacks_reserves(best: Candidate) -> bool:
-    """Whether what admitted sequences reserve could be what a safe start lacks."""
-    reserves = best.memory.activation_peak_bytes.expected + best.memory.cuda_graph_bytes.expected
-    return best.verdict != "fits" and best.shortfall_bytes <= reserves
-
-
-def _rank(candidate: Candidate) -> tuple[int, bool, int]:
-    """Safest first, then what carries the workload; of what is in doubt, what holds most of the admitted requests."""
-    admitted = int(candidate.sequences.value) * candidate.layout.data_parallel_size
-    held = min(candidate.concurrency, admitted) if candidate.doubt else 0
-    return candidate.doubt, not candidate.carries_load, -held
-
-
-def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
     load = replica_load(case.load, layout)
     sizes = BatchLimits(int(attempt.sequences.value), int(attempt.tokens.value))
     replica = case.replica(layout, sizes)
     cache = replica.cache
-    utilization = chosen_utilization(case, replica, _own_utilization(case))
+    utilization = chosen_utilization(case, replica, _own_utilization(case), attempt.share)
+    start = start_risk(case, replica, float(utilization.value))
     stages = stage_budgets(case, replica, weights, budget_share(case, replica, utilization))
     refuse_taken_memory(case, stages[0], _own_utilization(case))
     context = attempt.context or _context(case, load, cache, stages, sizes)
     blocks = state_blocks(case, cache, sizes.max_num_seqs)
-    verdict, risk = _verdict(
-        stages, cache.least_bytes(int(context.value), blocks), cache.min_bytes_to_start(int(context.value))
-    )
+    length = int(context.value)
+    found = _verdict(stages, cache.least_bytes(length, blocks), cache.min_bytes_to_start(length))
+    verdict, risk = _with_start(start, *found)
     return Candidate(
         replica=replica,
         weights=weights,
@@ -212,6 +160,7 @@ def _worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attem
         utilization=utilization,
         load=load,
         state_blocks=blocks,
+        start_risk=start,
         verdict=verdict,
         oom_risk=risk,
         overdrawn_bytes=0 if utilization.value else overdrawn(case, replica),
@@ -239,4 +188,10 @@ def _verdict(
 ) -> tuple[Verdict, OOMRisk]:
     """The verdict on the worst stage: it has `least`, and `request` with a margin."""
     found = [budgets.verdict(stage, need, one) for stage, need, one in zip(stages, least, request, strict=True)]
-    return max(found, key=lambda pair: (_VERDICTS.index(pair[0]), ("LOW", "MEDIUM", "HIGH").index(pair[1])))
+    return max(found, key=lambda pair: (_VERDICTS.index(pair[0]), _RISKS.index(pair[1])))
+
+
+def _with_start(start: OOMRisk, verdict: Verdict, risk: OOMRisk) -> tuple[Verdict, OOMRisk]:
+    """A verdict on the cache that is no better than what is known of the memory around the budget."""
+    worst = max(start, risk, key=_RISKS.index)
+    return ("tight" if verdict == "fits" and worst == "HIGH" else verdict), worst

@@ -121,6 +121,13 @@ class Case(Value):
         prompt = self.request.prompt_tokens or min(load.prompt_tokens, longest)
         return load.model_copy(update={"prompt_tokens": prompt, "gen_tokens": 0})
 
+    @property
+    def states_load(self) -> bool:
+        """Whether the user states what the cache must hold: requests, their lengths, a context or a rate."""
+        asked = self.request
+        stated = (asked.concurrency, asked.prompt_tokens, asked.gen_tokens, asked.requests_per_s)
+        return any(stated) or self.asked_context is not None
+
     def chooses(self, field: str) -> bool:
         """Whether the planner chooses this value: the user neither sets it nor leaves it to vLLM."""
         return field not in self.fixed and field not in self.left_to_vllm

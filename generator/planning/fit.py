@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
-from generator.planning.candidate import evaluate
 from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost
+from generator.planning.evaluation import evaluate
 from generator.planning.layouts import layouts_of
 from generator.planning.parts import stored_bytes
 from generator.planning.rules.checks import check_layout, check_request

@@ -44,18 +44,43 @@ class Limit(NamedTuple):
 
 
 def sequence_limit(load: Workload, default: int) -> Limit:
-    """Sequences that one engine admits: the workload with room for a peak, at most vLLM's default."""
-    room = _WAITING_ROOM[load.batching_mode]
-    wanted = round_up(load.concurrency * room, _SEQUENCE_STEP)
+    """Sequences that are admitted where memory is short: the workload with room for a peak, at most the default."""
+    room, wanted = _WAITING_ROOM[load.batching_mode], peak_sequences(load)
+    if wanted >= default:
+        return default_sequences(default)
 
     def because() -> str:
         times = f"{room} x " if room > 1 else ""
         of = f"{times}{plural(load.concurrency, 'request')} in flight, in steps of {_SEQUENCE_STEP}"
-        if wanted > default:
-            return f"vLLM's default for this GPU; {of} is more"
-        return f"{of}; each admitted sequence reserves memory (vLLM's default is {default})"
+        return f"{of}: each admitted sequence reserves memory that is short here (vLLM's default is {default:,})"
 
-    return Limit("max_num_seqs", min(wanted, default), because)
+    return Limit("max_num_seqs", wanted, because)
+
+
+def peak_sequences(load: Workload) -> int:
+    """The workload's requests in flight with room for a peak, in steps of eight."""
+    return round_up(load.concurrency * _WAITING_ROOM[load.batching_mode], _SEQUENCE_STEP)
+
+
+def default_sequences(default: int) -> Limit:
+    """As many sequences as vLLM admits by default on this GPU."""
+    return Limit("max_num_seqs", default, lambda: "vLLM's default for this GPU")
+
+
+def carried_sequences(load: Workload, carried: int, default: int) -> Limit:
+    """As many sequences as the cache holds of the workload's requests, and its peak where it holds the workload.
+
+    More would be admitted and preempted, and each of them reserves memory.
+    """
+    peak = peak_sequences(load) if carried >= load.concurrency else 0
+
+    def because() -> str:
+        return (
+            f"the cache holds {carried:,} of the workload's requests at once (in steps of {_SEQUENCE_STEP}, with room "
+            f"for a peak); vLLM's default of {default:,} would admit more and preempt them"
+        )
+
+    return Limit("max_num_seqs", max(round_up(carried, _SEQUENCE_STEP), peak, _SEQUENCE_STEP), because)
 
 
 def fewer_sequences(load: Workload, default: int) -> Iterator[Limit]:
@@ -189,13 +214,17 @@ def fits(cache: CacheLayout, pool: Pools, length: int, companions: int, mean_len
     return not companions or needed < cache.num_blocks(pool)
 
 
-def utilization_reason(outside_bytes: int, cluster: Cluster) -> str:
+def utilization_reason(value: float, default: float, outside_bytes: int, cluster: Cluster) -> str:
     """Why the GPU's share is what it is."""
     reserved = cluster.reserved_bytes
     others = f" and {gib_text(reserved)} of other processes" if reserved else ""
     shared = "; the CPU shares this memory" if cluster.gpu.unified_memory else ""
-    kept = f"leaves up to {gib_text(outside_bytes)} that vLLM does not budget (context, graphs, tables)"
-    return f"{kept}{others}{shared}"
+    kept = f"{gib_text(outside_bytes)} that vLLM does not budget (context, graphs, tables){others}{shared}"
+    if value > default:
+        return f"the cache needs more than vLLM's default of {default:g} leaves it; leaves {kept}"
+    if value < default:
+        return f"less than vLLM's default of {default:g}: leaves {kept}"
+    return f"vLLM's default, which leaves {kept}"
 
 
 def _context_reason(load: Workload, model_context: int, value: int, companions: int | None, end: str) -> str:

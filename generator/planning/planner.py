@@ -8,7 +8,6 @@ from generator.errors import RequestError
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning import advice, parts
-from generator.planning.candidate import evaluate
 from generator.planning.case import Case
 from generator.planning.choosing import repairs
 from generator.planning.choosing.alternatives import alternatives
@@ -16,6 +15,7 @@ from generator.planning.choosing.choice import best, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
+from generator.planning.evaluation import evaluate
 from generator.planning.layouts import layouts_of
 from generator.planning.rules import checks
 from generator.planning.speed.estimates import missing

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.plan import Alternative
-from generator.planning.candidate import evaluate
 from generator.planning.choosing.changes import sibling_cases
 from generator.planning.choosing.choice import NO_SPEED, Scored, gpus_that_count, key, merits, objective, scored
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
 from generator.planning.costs import cost, gpus_needed
+from generator.planning.evaluation import evaluate
 from generator.planning.rules.checks import check_layout
 from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import gib_text, plural, tokens_text

@@ -9,11 +9,10 @@ from generator.errors import RequestError
 from generator.planning import limits
 from generator.planning.limits import Limit
 from generator.planning.memory import unbudgeted
-from generator.units import MIB
 
 if TYPE_CHECKING:
     from generator.models.interval import ByteInterval
-    from generator.models.plan import MemoryBudget
+    from generator.models.plan import MemoryBudget, OOMRisk
     from generator.planning.case import Case
     from generator.planning.replica import Replica
 
@@ -30,13 +29,36 @@ def budget_share(case: Case, replica: Replica, utilization: Limit) -> float:
     return float(utilization.value)
 
 
-def chosen_utilization(case: Case, replica: Replica, own: Limit | None) -> Limit:
-    """The user's or vLLM's own utilization where it is left to them, else the highest that is safe."""
+def chosen_utilization(case: Case, replica: Replica, own: Limit | None, wanted: float) -> Limit:
+    """The user's or vLLM's own utilization where it is left to them, else `wanted` as far as the GPU has it."""
     if own is not None:
         return own
-    outside = _outside(case, replica)
-    value = _free_share(case, outside)
-    return Limit("gpu_memory_utilization", value, partial(limits.utilization_reason, outside.high, case.cluster))
+    outside, default = _outside(case, replica), case.tables.engine.default_gpu_memory_utilization
+    kept = outside.expected if wanted <= default else outside.low
+    value = unbudgeted.choose_utilization(case.cluster, kept, case.tables.overheads, wanted)
+    because = partial(limits.utilization_reason, value, default, outside.expected, case.cluster)
+    return Limit("gpu_memory_utilization", value, because)
+
+
+def raised_utilizations(case: Case) -> tuple[float, ...]:
+    """Shares above vLLM's default, up to the largest that starts are known to have survived."""
+    default, most = case.tables.engine.default_gpu_memory_utilization, case.tables.overheads.most_utilization
+    steps = range(round(default * 100) + 1, round(most * 100) + 1)
+    return tuple(step / 100 for step in steps) if case.chooses("gpu_memory_utilization") else ()
+
+
+def start_risk(case: Case, replica: Replica, share: float) -> OOMRisk:
+    """The risk that the GPU has not free what `share` asks for, or not what comes on top of it.
+
+    LOW where it has even at the high end of what is outside the budget, on a share that starts are known to have
+    survived, and where no CPU shares the memory; HIGH where it has not even at the expected values.
+    """
+    table = case.tables.overheads
+    left, outside = unbudgeted.left_over(case.cluster, share, table), _outside(case, replica)
+    if left < outside.expected:
+        return "HIGH"
+    doubtful = left < outside.high or share > table.most_utilization or case.gpu.unified_memory
+    return "MEDIUM" if doubtful else "LOW"
 
 
 def overdrawn(case: Case, replica: Replica) -> int:
@@ -50,13 +72,8 @@ def overdrawn(case: Case, replica: Replica) -> int:
 
 
 def _free_share(case: Case, outside: ByteInterval) -> float:
-    """The highest utilization that leaves room for what vLLM does not budget."""
-    return unbudgeted.choose_utilization(
-        gpu=case.gpu,
-        outside=outside,
-        reserved_bytes=case.cluster.reserved_bytes,
-        table=case.tables.overheads,
-    )
+    """The highest utilization that leaves room for what vLLM does not budget, even at its high end."""
+    return unbudgeted.choose_utilization(case.cluster, outside.high, case.tables.overheads)
 
 
 def _outside(case: Case, replica: Replica) -> ByteInterval:
@@ -72,7 +89,7 @@ def refuse_taken_memory(case: Case, memory: MemoryBudget, own: Limit | None) -> 
     """
     if own is None:
         return
-    context = case.tables.overheads.term("cuda_context_mib", case.release).times(MIB).expected
+    context = unbudgeted.in_use(case.cluster, case.tables.overheads).low
     reason = unbudgeted.free_memory_refusal(
         memory, reserved_bytes=case.cluster.reserved_bytes, context_bytes=context, utilization=float(own.value)
     )

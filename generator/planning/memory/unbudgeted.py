@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
@@ -10,7 +11,7 @@ from generator.planning.memory.budget import remainder, requested_bytes
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.hardware import GPU
+    from generator.models.hardware import GPU, Cluster
     from generator.models.overheads import OverheadTable
     from generator.models.plan import MemoryBudget
     from generator.planning.replica import Replica
@@ -22,13 +23,14 @@ _BLOCK_TOKENS = 16
 def outside_bytes(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
 
-    CUDA context and the first NCCL buffers come before vLLM's snapshot. After its profile come block tables
-    (two copies, 0.32 v1/worker/gpu/block_table.py:55), graphs beyond the estimate, the sampler's fp32 logits
-    (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's fragments.
+    The CUDA context, what others hold on such a GPU (unless the cluster says what they do) and the first NCCL buffers
+    come before vLLM's snapshot. After its profile come block tables (two copies, 0.32 v1/worker/gpu/block_table.py:55),
+    graphs beyond the estimate, the sampler's fp32 logits (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's
+    fragments.
     """
     world, release = overhead.joined_ranks(replica.layout, moe=replica.architecture.is_moe), replica.release.version
     items = (
-        table.term("cuda_context_mib", release).times(MIB),
+        in_use(replica.cluster, table),
         table.term("nccl_first_mib", release).times((world > 1) * MIB),
         table.term("allocator_slack_mib", release).times(MIB),
         _fragments(replica, table),
@@ -72,32 +74,40 @@ def _sampling_copy(replica: Replica, table: OverheadTable) -> ByteInterval:
     return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(4 * logits, copy - peak.low))
 
 
-def choose_utilization(
-    *,
-    gpu: GPU,
-    outside: ByteInterval,
-    reserved_bytes: int,
-    table: OverheadTable,
-) -> float:
-    """The highest utilization, in steps of 0.01, that leaves room for all that vLLM does not budget.
+def in_use(cluster: Cluster, table: OverheadTable) -> ByteInterval:
+    """Bytes that a start finds in use on such a GPU; on a bare one where it is said what other processes hold."""
+    gpu = cluster.gpu
+    return table.in_use_bytes(() if cluster.reserved_bytes else (gpu.name, *gpu.nvml_names))
+
+
+def choose_utilization(cluster: Cluster, outside_bytes: int, table: OverheadTable, wanted: float = 1.0) -> float:
+    """`wanted`, or the highest utilization in steps of 0.01 that leaves `outside_bytes`, which vLLM does not budget.
 
     vLLM refuses to start when the free memory is below utilization x total, so other processes count in full;
-    on unified memory the host's own use does too (`unified_reserve_mib`).
+    on unified memory the host's own use does too, at its high end (`unified_reserve_mib`).
     """
-    total = overhead.device_total(gpu, table)
-    usable = max(0, total.low - _taken(gpu, outside, reserved_bytes, table))
-    return usable * 100 // total.low / 100
+    total = overhead.device_total(cluster.gpu, table)
+    usable = max(0, total.low - _taken(cluster.gpu, outside_bytes, cluster.reserved_bytes, table))
+    return min(wanted, usable * 100 // total.low / 100)
+
+
+def left_over(cluster: Cluster, share: float, table: OverheadTable) -> int:
+    """Bytes that `share` of a GPU leaves to what vLLM does not budget, beside what the host is expected to take."""
+    gpu = cluster.gpu
+    total = overhead.device_total(gpu, table).expected
+    host = table.term("unified_reserve_mib", table.calibrated_until).times(MIB).expected if gpu.unified_memory else 0
+    return total - ceil(total * share) - cluster.reserved_bytes - host
 
 
 def overdrawn_bytes(*, gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
     """Bytes that other processes and what vLLM does not budget take beyond the whole GPU; 0 where they leave some."""
-    return max(0, _taken(gpu, outside, reserved_bytes, table) - overhead.device_total(gpu, table).low)
+    return max(0, _taken(gpu, outside.high, reserved_bytes, table) - overhead.device_total(gpu, table).low)
 
 
-def _taken(gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
+def _taken(gpu: GPU, outside: int, reserved_bytes: int, table: OverheadTable) -> int:
     """Bytes of the GPU that no budget of vLLM's may count on."""
     host = table.term("unified_reserve_mib", table.calibrated_until).times(MIB).high if gpu.unified_memory else 0
-    return reserved_bytes + outside.high + host
+    return reserved_bytes + outside + host
 
 
 def free_memory_refusal(

@@ -1,0 +1,112 @@
+"""evaluate(): one layout at the limits and the share of the GPU that suit it best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.planning import limits
+from generator.planning.attempts import attempts, fewer_sequences
+from generator.planning.candidate import worked_out
+from generator.planning.drafts.loaded import with_draft_of
+from generator.planning.memory.lora import with_adapters
+from generator.planning.memory.shares import raised_utilizations
+from generator.planning.weights import RankWeights, measured_weights, rank_weights
+from generator.planning.weights.encoders import encoders_whole
+
+if TYPE_CHECKING:
+    from generator.models.parallelism import Layout
+    from generator.planning.attempts import Attempt
+    from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
+
+
+def evaluate(case: Case, layout: Layout) -> Candidate:
+    """The layout at the most generous limits that fit; where none does, at those that are safest and serve most.
+
+    Raises:
+        RequestError: vLLM would refuse the layout or a value.
+    """
+    weights = _weights(case, layout)
+    made = _at_share(case, layout, weights, case.tables.engine.default_gpu_memory_utilization)
+    shares = raised_utilizations(case)
+    if not shares or not _wants_more(case, made):
+        return made
+    gained = (shares[-1] - float(made.utilization.value)) * made.memory.gpu_total_bytes.expected
+    raised = [_at_share(case, layout, weights, shares[-1])]
+    if made.shortfall_bytes <= gained:
+        raised = [*(_at_share(case, layout, weights, share) for share in shares[:-1]), *raised]
+    enough = next((one for one in raised if not _wants_more(case, one)), None)
+    return enough or min(made, *raised, key=_need)
+
+
+def _wants_more(case: Case, made: Candidate) -> bool:
+    """Whether it does not surely start, or lacks room for a workload that the user states."""
+    return made.verdict != "fits" or (case.states_load and not made.carries_load)
+
+
+def _need(candidate: Candidate) -> tuple[object, ...]:
+    """What shares of the GPU are compared by where none is enough: the least short, then what holds most."""
+    return candidate.doubt, not candidate.carries_load, candidate.shortfall_bytes, -candidate.concurrency
+
+
+def _at_share(case: Case, layout: Layout, weights: RankWeights, share: float) -> Candidate:
+    """The layout at the most generous limits that fit in a share of the GPU, else at the safest that serve most."""
+    best: Candidate | None = None
+    for attempt in attempts(case, layout):
+        made = _settled(case, layout, weights, attempt._replace(share=share))
+        if made.verdict == "fits" and made.carries_load:
+            return made
+        if best is None or _rank(made) < _rank(best):
+            best = made
+    assert best is not None  # noqa: S101 - there is always one attempt
+    for attempt in fewer_sequences(case, layout) if _lacks_reserves(best) else ():
+        made = _settled(case, layout, weights, attempt._replace(share=share))
+        if _rank(made) < _rank(best):
+            best = made
+    return best
+
+
+def _settled(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:
+    """The attempt with as many sequences as the cache carries and has states for, where the user leaves it open."""
+    made = worked_out(case, layout, weights, attempt)
+    if not case.chooses("max_num_seqs"):
+        return made
+    carried = made.concurrency // layout.data_parallel_size
+    if attempt.roomy and made.verdict != "does_not_fit" and carried < int(made.sequences.value):
+        fewer = limits.carried_sequences(made.load, carried, int(made.sequences.value))
+        if fewer.value < made.sequences.value:
+            attempt = attempt._replace(sequences=fewer)
+            made = worked_out(case, layout, weights, attempt)
+    while 0 < made.sure_blocks < made.state_blocks:
+        fewer = limits.sequences_with_states(made.sure_blocks, int(made.sequences.value))
+        made = worked_out(case, layout, weights, attempt._replace(sequences=fewer))
+    return made
+
+
+def _weights(case: Case, layout: Layout) -> RankWeights:
+    """Weights of every stage, corrected by the checkpoint's headers where they are known, and adapters."""
+    weights = rank_weights(
+        case.architecture,
+        case.on_gpu,
+        layout,
+        capability=case.gpu.capability,
+        drafts=case.drafts,
+        language_model_only=case.language_model_only,
+        encoders_whole=encoders_whole(case.architecture, case.fixed),
+    )
+    if case.on_gpu == case.quantization:
+        weights = measured_weights(weights, case.architecture, case.facts.checkpoint)
+    return with_draft_of(case, layout, with_adapters(case, layout, weights))
+
+
+def _lacks_reserves(best: Candidate) -> bool:
+    """Whether what admitted sequences reserve could be what a safe start lacks."""
+    reserves = best.memory.activation_peak_bytes.expected + best.memory.cuda_graph_bytes.expected
+    return best.verdict != "fits" and best.shortfall_bytes <= reserves
+
+
+def _rank(candidate: Candidate) -> tuple[int, bool, int]:
+    """Safest first, then what carries the workload; of what is in doubt, what holds most of the admitted requests."""
+    admitted = int(candidate.sequences.value) * candidate.layout.data_parallel_size
+    held = min(candidate.concurrency, admitted) if candidate.doubt else 0
+    return candidate.doubt, not candidate.carries_load, -held
