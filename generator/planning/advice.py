@@ -150,7 +150,9 @@ def _few_states(_: Case, chosen: Candidate) -> Figures | None:
     return {"wanted": chosen.state_blocks, "blocks": blocks} if chosen.state_blocks > blocks else None
 
 
-@_says("warning", "The start asks for {share:g} of the GPU: {why}. Lower it, or state with --reserve-gb what others hold.")
+@_says(
+    "warning", "The start asks for {share:g} of the GPU: {why}. Lower it, or state with --reserve-gb what others hold."
+)
 def _crowded(case: Case, chosen: Candidate) -> Figures | None:
     if chosen.start_risk == "LOW" or case.gpu.unified_memory:
         return None

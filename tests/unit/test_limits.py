@@ -47,7 +47,7 @@ def pool(tokens):
 def test_sequences_leave_room_for_a_peak_up_to_vllms_default(mode, concurrency, limit):
     found = sequence_limit(load(concurrency=concurrency, batching_mode=mode), 256)
     assert found.value == limit
-    assert f"{concurrency:,}" in found.decision.reason
+    assert (f"{concurrency:,}" in found.decision.reason) == (limit < 256)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,11 @@ def test_lengths_of_the_pool(cache):
 
 def test_the_reason_of_the_utilization_names_what_is_outside():
     gpu = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB").gpu
-    assert "1.00 GiB that vLLM does not budget" in utilization_reason(GIB, Cluster(gpu=gpu, gpus_per_node=1))
+    own = Cluster(gpu=gpu, gpus_per_node=1)
+    assert utilization_reason(0.92, 0.92, GIB, own).startswith(
+        "vLLM's default, which leaves 1.00 GiB that vLLM does not"
+    )
+    assert utilization_reason(0.95, 0.92, GIB, own).startswith("the cache needs more than vLLM's default of 0.92")
+    assert utilization_reason(0.8, 0.92, GIB, own).startswith("less than vLLM's default of 0.92")
     shared = Cluster(gpu=gpu.model_copy(update={"unified_memory": True}), gpus_per_node=1, reserved_bytes=3 * GIB)
-    assert "3.00 GiB of other processes; the CPU shares this memory" in utilization_reason(GIB, shared)
+    assert "3.00 GiB of other processes; the CPU shares this memory" in utilization_reason(0.9, 0.92, GIB, shared)

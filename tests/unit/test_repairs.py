@@ -166,7 +166,7 @@ def test_divided_caches_make_room():
     crowded = planned("Qwen/Qwen3-235B-A22B", "H100-SXM-80GB", 8, **stated)
     room = crowded.feasibility.max_concurrency_at_context
     repair = next(one for one in crowded.repairs if "decode_context_parallel_size=2" in " ".join(one.flags))
-    assert f"room for {2 * room}," in repair.effect or f"room for {2 * room + 1}," in repair.effect
+    assert any(f"room for {2 * room + more}," in repair.effect for more in (0, 1, 2))
 
 
 def test_a_start_in_doubt_is_made_sure():

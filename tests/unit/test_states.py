@@ -64,6 +64,13 @@ def test_without_whole_graphs_vllm_does_not_ask(overrides):
     assert made.feasibility.fits
 
 
+def test_the_release_before_captured_fewer_sizes_instead():
+    """VLLM 0.19.1 config/compilation.py:1285 caps the sizes and warns."""
+    assert planned(
+        "Qwen/Qwen3.5-27B", "H200-SXM-141GB", vllm="0.19.1", overrides={"max_num_seqs": 2048}
+    ).feasibility.fits
+
+
 def test_a_model_without_states_has_no_such_rule():
     assert planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_num_seqs": 2048}).feasibility.fits
 

@@ -72,7 +72,7 @@ def front(options: Sequence[Scored]) -> tuple[Scored, ...]:
 
 
 def _weight(option: Scored) -> tuple[float, ...]:
-    return (option.candidate.doubt, not option.candidate.carries_load, *merits(option))
+    return (option.candidate.doubt, not option.candidate.carries_load, *merits(option), -option.full_tokens_per_s)
 
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

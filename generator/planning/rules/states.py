@@ -18,4 +18,5 @@ def state_blocks(case: Case, cache: CacheLayout, sequences: int) -> int:
     config/compilation.py: resolve_cudagraph_mode_and_sizes; eager and piecewise graphs are not checked).
     """
     states = any(group.kind == _STATE for group in cache.groups)
-    return sequences if states and case.full_graphs else 0
+    asked = states and case.full_graphs and case.vllm.has("stops_without_block_for_each_state")
+    return sequences if asked else 0
