@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from generator.catalogue.models import embedded_model
@@ -158,15 +160,15 @@ def test_more_gpus_than_a_node_has_are_more_nodes():
 
 
 def test_divided_caches_make_room():
-    """Qwen3-235B has 4 KV heads: 8 ranks hold each twice, and two that share hold twice as many requests.
+    """Qwen3-235B has 4 KV heads: 8 ranks hold each twice, and two that share hold about twice as many requests.
 
-    Twice a room between two whole numbers may hold one request more.
+    More of them are admitted, too, and each reserves some memory.
     """
-    stated = {"concurrency": 400, "overrides": {"tensor_parallel_size": 8}}
+    stated = {"concurrency": 400, "overrides": {"tensor_parallel_size": 8, "gpu_memory_utilization": 0.92}}
     crowded = planned("Qwen/Qwen3-235B-A22B", "H100-SXM-80GB", 8, **stated)
     room = crowded.feasibility.max_concurrency_at_context
     repair = next(one for one in crowded.repairs if "decode_context_parallel_size=2" in " ".join(one.flags))
-    assert any(f"room for {2 * room + more}," in repair.effect for more in (0, 1, 2))
+    assert 1.8 * room < int(re.search(r"room for (\d+)", repair.effect)[1]) <= 2.1 * room
 
 
 def test_a_start_in_doubt_is_made_sure():

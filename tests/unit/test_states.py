@@ -75,7 +75,7 @@ def test_a_model_without_states_has_no_such_rule():
     assert planned("Qwen/Qwen3-8B", "L4-24GB", overrides={"max_num_seqs": 2048}).feasibility.fits
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(
     model=st.sampled_from(HYBRIDS),
     gpu=st.sampled_from(["RTX-5090-32GB", "L40S-48GB", "A100-SXM-80GB", "H200-SXM-141GB", "B200-180GB"]),
