@@ -14,7 +14,11 @@ from generator.planning.defaults import BatchLimits
 from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
 from generator.planning.memory.shares import (
-    budget_share, chosen_utilization, overdrawn, refuse_taken_memory, start_risk,
+    budget_share,
+    chosen_utilization,
+    overdrawn,
+    refuse_taken_memory,
+    start_risk,
 )
 from generator.planning.memory.stages import stage_budgets
 from generator.planning.replica import Replica

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from generator.catalogue.overheads import overheads
 from generator.models.architecture import Architecture, Layer
 from generator.models.feed_forward import Dense, MoE
-from generator.models.hardware import GPU
+from generator.models.hardware import GPU, Cluster
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
 from generator.planning.memory import overhead
@@ -139,10 +139,11 @@ def test_a_smaller_need_is_never_judged_worse(start, needed, less):
 @given(starts, st.integers(0, 64 * GIB))
 def test_the_chosen_utilization_leaves_the_rest_of_the_gpu_free(start, reserved):
     outside = outside_bytes(replica(start), TABLE)
-    chosen = choose_utilization(gpu=start["gpu"], outside=outside, reserved_bytes=reserved, table=TABLE)
+    cluster = Cluster(gpu=start["gpu"], gpus_per_node=1, reserved_bytes=reserved)
+    chosen = choose_utilization(cluster, outside.high, TABLE)
     total = overhead.device_total(start["gpu"], TABLE)
     assert 0 <= chosen < 1
-    assert chosen == 0 or chosen * total.low + outside.expected + reserved <= total.low + 1
+    assert chosen == 0 or chosen * total.low + outside.high + reserved <= total.low + 1
 
 
 @given(st.lists(st.tuples(st.integers(0, GIB), st.integers(0, GIB)), max_size=4))

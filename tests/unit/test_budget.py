@@ -7,6 +7,7 @@ from generator.catalogue.overheads import overheads
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import SparseMLA
 from generator.models.feed_forward import Dense
+from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
 from generator.planning.memory.budget import budget, remainder, uncalibrated, verdict
@@ -27,6 +28,10 @@ LLAMA_8B = Architecture(
     rotary_bytes=131072 * 128 * 2,
 )
 DEFAULTS = {"max_model_len": 131072, "max_num_seqs": 256, "max_num_batched_tokens": 2048}
+
+
+def cluster(gpu, reserved=0):
+    return Cluster(gpu=find_gpu(gpu), gpus_per_node=1, reserved_bytes=reserved)
 
 
 def plan(gpu="A100-SXM-80GB", architecture=LLAMA_8B, release="0.31.0", utilization=0.92, **more):
@@ -101,9 +106,7 @@ def outside(gpu, world=1):
 def test_the_utilization_leaves_room_for_what_vllm_does_not_budget():
     """A free H100 starts with 78.66 of 79.19 GiB (public log, 0.10.2): nothing above 0.98 could start."""
     chosen = [
-        choose_utilization(
-            gpu=find_gpu(gpu), outside=ByteInterval.exact(outside(gpu).high), reserved_bytes=reserved, table=TABLE
-        )
+        choose_utilization(cluster(gpu, reserved), outside(gpu).high, TABLE)
         for gpu, reserved in (("H100-SXM-80GB", 0), ("L4-24GB", 0), ("H100-SXM-80GB", 20 * GIB))
     ]
     assert chosen[0] <= 0.98
@@ -115,15 +118,13 @@ def test_the_utilization_leaves_room_for_what_vllm_does_not_budget():
 def test_unified_memory_keeps_room_for_the_host_and_says_so():
     """GB10 rows start with 102 to 116 of 121.6 GiB free (startup_logs.csv)."""
     gpu = find_gpu("GB10-128GB")
-    chosen = choose_utilization(gpu=gpu, outside=outside("GB10-128GB"), reserved_bytes=0, table=TABLE)
+    chosen = choose_utilization(cluster(gpu.name), outside("GB10-128GB").high, TABLE)
     assert chosen < 0.9
     assert "unified memory" in plan(gpu=gpu).calibration
 
 
 def test_a_full_gpu_leaves_no_utilization():
-    chosen = choose_utilization(
-        gpu=find_gpu("L4-24GB"), outside=outside("L4-24GB"), reserved_bytes=30 * GIB, table=TABLE
-    )
+    chosen = choose_utilization(cluster("L4-24GB", 30 * GIB), outside("L4-24GB").high, TABLE)
     assert chosen == 0.0
 
 
