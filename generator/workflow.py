@@ -6,6 +6,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator import __version__
+from generator.catalogue.classes import classes_of, model_type_of
+from generator.catalogue.draft_heads import all_heads, heads_of
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
 from generator.catalogue.overheads import overheads
@@ -193,7 +195,8 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
     Raises:
         UnknownFactError: there is none of the vLLM release.
     """
-    engine = find_engine(request.vllm)
+    engine, siblings = find_engine(request.vllm), siblings_of(facts.id)
+    classes = classes_of(engine.version, _named_classes(facts, *siblings))
     return Tables(
         engine=engine,
         overheads=overheads(),
@@ -201,11 +204,20 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         speed=speed(),
         prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
         serving=serving_of(facts, engine.version),
-        siblings=siblings_of(facts.id),
+        classes=classes,
+        heads=heads_of(classes),
+        model_type=model_type_of(facts.architecture.model_type),
+        siblings=siblings,
         gpus=all_gpus(),
         path_kinds=dict(path_kinds()),
         planner=__version__,
     )
+
+
+def _named_classes(*models: ModelFacts) -> frozenset[str]:
+    """Names of the classes that a plan may ask for: the models', their drafts' and those of draft heads."""
+    every = (*models, *(model.draft for model in models if model.draft))
+    return frozenset({*(model.architecture.architecture for model in every), *(head.name for head in all_heads())})
 
 
 def detected_hardware() -> dict[str, Any]:

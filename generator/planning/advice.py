@@ -38,7 +38,7 @@ class Sentence(NamedTuple):
 
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
     """What could be done better, a sentence each."""
-    return (*_said("advisory", case, chosen), *serving_advisories(case))
+    return (*_said("advisory", case, chosen), *serving_advisories(case, chosen.layout))
 
 
 def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ from pydantic import Field
 
 from generator.errors import UnknownFactError
 from generator.models.checkpoint import ModelFacts
+from generator.models.draft_heads import DraftHead
 from generator.models.engine import Engine
 from generator.models.hardware import GPU, Cluster
+from generator.models.model_class import ModelClass, ModelClasses, ModelType
 from generator.models.overheads import OverheadTable
 from generator.models.price import GPUPrice
 from generator.models.quantization_method import QuantizationMethod
@@ -47,6 +49,12 @@ class Tables(Value):
     """Quantization methods and what they ask of a GPU."""
     serving: Serving = Serving()
     """What is known about serving the model."""
+    classes: ModelClasses = ModelClasses()
+    """VLLM's model classes as the release has them."""
+    heads: tuple[DraftHead, ...] = ()
+    """Draft heads that the release builds."""
+    model_type: ModelType = ModelType()
+    """What vLLM decides by the model's `model_type`."""
     siblings: tuple[ModelFacts, ...] = ()
     """Quantized checkpoints of the same weights, which repairs may propose."""
     gpus: tuple[GPU, ...] = ()
@@ -110,6 +118,11 @@ class Case(Value):
         """The model's shapes; vLLM builds no head of a model that pools (0.32 models/adapters.py:139)."""
         own = self.facts.architecture
         return own.model_copy(update={"lm_head": False}) if self.pooling and own.lm_head else own
+
+    @property
+    def model_class(self) -> ModelClass:
+        """VLLM's class of the model, as the release has it."""
+        return self.tables.classes.of(self.facts.architecture.architecture)
 
     @cached_property
     def load(self) -> Workload:
@@ -241,7 +254,7 @@ class Case(Value):
                 f"the facts of the draft model {spoken.checkpoint} are not recorded: plan again where the Hub answers "
                 "(vllm-wizard update --replan)"
             )
-        return draft_of(spoken, known, self.architecture)
+        return draft_of(spoken, known, self.architecture, self.tables.heads)
 
     def replica(self, layout: Layout, limits: BatchLimits) -> Replica:
         """One replica of the case under a layout and batch limits."""
@@ -251,6 +264,7 @@ class Case(Value):
             layout=layout,
             cluster=self.cluster,
             settings=self._settings(limits),
+            model_class=self.model_class,
             asked_context=self.fixed.get("max_model_len"),
             quantization=self.method_name,
             quantization_minimum_capability=method.minimum_for(self.release) if method else None,
@@ -259,7 +273,7 @@ class Case(Value):
             drafts=self.drafts,
             modelopt_algorithm=self.quantization.modelopt_algorithm if self.quantization else None,
             chunked_prefill=self.chunked_prefill,
-            encoders_whole=encoders_whole(self.architecture, self.fixed),
+            encoders_whole=encoders_whole(self.model_class, self.fixed),
         )
 
     def _settings(self, limits: BatchLimits) -> CacheSettings:
@@ -269,6 +283,7 @@ class Case(Value):
         given = {name: self.fixed[name] for name in names} | {
             "release": self.vllm,
             "capability": self.gpu.capability,
+            "float16": self.tables.model_type.float16,
             "max_num_seqs": limits.max_num_seqs,
             "max_num_batched_tokens": limits.max_num_batched_tokens,
             "max_model_len": self.asked_context or self.model_context,

@@ -13,13 +13,10 @@ from generator.units import GIB
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.hardware import GPU
+    from generator.models.model_class import ModelType
     from generator.models.release import Release
 
 _LARGE_BYTES, _MEDIUM_BYTES = 160 * GIB, 70 * GIB
-_GEMMA4_VIDEO_TOKENS = 32 * (70 + 2 + 6)
-"""Frames of a video times their tokens and marks (vLLM 0.19 to 0.33 model_executor/models/gemma4_mm.py)."""
-_LARGEST_ITEMS = dict.fromkeys(("gemma4", "gemma4_unified"), _GEMMA4_VIDEO_TOKENS)
-"""Tokens of the largest input by model type, for those whose processor states them without a file."""
 
 
 class BatchLimits(NamedTuple):
@@ -55,7 +52,7 @@ def scheduler_defaults(
     return BatchLimits(max_num_seqs or min(seqs, tokens), tokens)
 
 
-def whole_item_tokens(architecture: Architecture, *, language_model_only: bool = False) -> int:
+def whole_item_tokens(architecture: Architecture, model_type: ModelType, *, language_model_only: bool = False) -> int:
     """Tokens of the largest image or video where a step must take it whole; 0 where vLLM cuts inputs or is silent.
 
     Image tokens that attend both ways are never cut (vLLM 0.32 platforms/cuda.py:333), and a step that holds too few
@@ -63,7 +60,7 @@ def whole_item_tokens(architecture: Architecture, *, language_model_only: bool =
     """
     if language_model_only or not architecture.prefix_lm:
         return 0
-    return _LARGEST_ITEMS.get(architecture.model_type, 0)
+    return model_type.largest_item_tokens
 
 
 def _by_memory(gpu: GPU, release: Release) -> tuple[int, int]:

@@ -92,7 +92,7 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
         capability=case.gpu.capability,
         drafts=case.drafts,
         language_model_only=case.language_model_only,
-        encoders_whole=encoders_whole(case.architecture, case.fixed),
+        encoders_whole=encoders_whole(case.model_class, case.fixed),
     )
     if case.on_gpu == case.quantization:
         weights = measured_weights(weights, case.architecture, case.facts.checkpoint)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Architecture
 from generator.models.hardware import Cluster
+from generator.models.model_class import ModelClass
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization
 from generator.models.value import Value
@@ -30,6 +31,8 @@ class Replica(Value):
     layout: Layout
     cluster: Cluster
     settings: CacheSettings
+    model_class: ModelClass = ModelClass()
+    """VLLM's class of the model, as the release has it."""
     asked_context: int | None = None
     """Context that the user asks for; None or -1 leaves it to vLLM."""
     quantization: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from generator.catalogue.classes import classes_of
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import GeneratorError
 from generator.models.hardware import Cluster
@@ -73,6 +74,7 @@ def start_of(row: truth.Record, configs: Path) -> Replica:
         layout=truth.layout(row),
         settings=truth.settings(row, found),
         cluster=Cluster(gpu=card, gpus_per_node=truth.GPUS_PER_NODE),
+        model_class=classes_of(row["vllm"]).of(found.architecture.architecture),
         asked_context=row["engine_args"].get("max_model_len"),
         quantization=method,
         quantization_minimum_capability=minimum,

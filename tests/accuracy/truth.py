@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.catalogue.behaviours import release_of
+from generator.catalogue.classes import model_type_of
 from generator.catalogue.gpus import find_gpu
 from generator.models.parallelism import Layout
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
@@ -110,7 +111,9 @@ def settings(record: Record, found: Model) -> CacheSettings:
         max_num_seqs=asked.get("max_num_seqs"),
         performance_mode=asked.get("performance_mode"),
         whole_item_tokens=whole_item_tokens(
-            found.architecture, language_model_only=asked.get("language_model_only", False)
+            found.architecture,
+            model_type_of(found.architecture.model_type),
+            language_model_only=asked.get("language_model_only", False),
         ),
     )
     speculation = asked.get("speculative_config") or {}

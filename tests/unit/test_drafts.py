@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.behaviours import release_of
+from generator.catalogue.draft_heads import all_heads
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError
 from generator.models.capability import HOPPER
@@ -64,7 +65,7 @@ def draft(config, target, method=None, **facts):
             checkpoint=Checkpoint(**facts),
         )  # fmt: skip
     spoken = Speculation(method=method, model=known.id, num_speculative_tokens=3)
-    return draft_of(spoken, known, embedded_model(target).architecture)
+    return draft_of(spoken, known, embedded_model(target).architecture, all_heads())
 
 
 def weights(found, target, **sizes):

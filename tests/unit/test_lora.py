@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.catalogue.classes import classes_of
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.dtype import DType
@@ -18,6 +19,12 @@ from generator.workflow import plan_for
 
 ADAPTERS = json.loads((Path(__file__).parents[1] / "fixtures" / "adapters.json").read_text())
 DEEPSEEK_BYTES = 1_396_047_872
+
+
+def adapters(shapes, layout, **asked):
+    """What adapters take in the release whose tensors were measured."""
+    return lora_bytes(shapes, classes_of("0.32.0").of(shapes.architecture), layout, **asked, dtype=DType.BF16)
+
 
 TINY = {
     "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -65,7 +72,7 @@ EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 
 def test_adapters_take_what_vllm_allocates(model_type, name, more, slots_and_rank, allocated):
     slots, rank = slots_and_rank
     shapes = read_architecture(TINY | more | {"model_type": model_type, "architectures": [name]})
-    found = lora_bytes(shapes, Layout(), max_loras=slots, max_lora_rank=rank, dtype=DType.BF16)
+    found = adapters(shapes, Layout(), max_loras=slots, max_lora_rank=rank)
     assert found == (allocated,)
 
 
@@ -73,7 +80,7 @@ def test_adapters_take_what_vllm_allocates(model_type, name, more, slots_and_ran
 def test_every_class_takes_what_vllm_allocates(name):
     """Four layers of each family, two adapters of rank 16: the tensors of vLLM 0.32's LoRAModelManager, summed."""
     shapes = read_architecture(ADAPTERS[name]["config"])
-    found = lora_bytes(shapes, Layout(), max_loras=2, max_lora_rank=16, dtype=DType.BF16)
+    found = adapters(shapes, Layout(), max_loras=2, max_lora_rank=16)
     assert found == (ADAPTERS[name]["bytes"],)
 
 
@@ -81,7 +88,7 @@ def test_latent_attention_and_shared_experts_are_counted():
     """DeepSeek-R1 with one dense layer and three of experts, measured in the same way."""
     whole = embedded_model("deepseek-ai/DeepSeek-R1").architecture
     shapes = type(whole).model_validate(whole.model_dump() | {"layer_pattern": "0 1*3"})
-    found = lora_bytes(shapes, Layout(), max_loras=2, max_lora_rank=16, dtype=DType.BF16)
+    found = adapters(shapes, Layout(), max_loras=2, max_lora_rank=16)
     assert found == (DEEPSEEK_BYTES,)
 
 
@@ -92,7 +99,7 @@ def test_fully_sharded_adapters_split_the_other_half_too():
     layer += 2 * 8 * 4096 + 16 * 14336 + 16 * (7168 + 2048)
     ends = 2 * 16 * (128256 + 4096)
     halves = Layout(tensor_parallel_size=2)
-    found = lora_bytes(shapes, halves, max_loras=4, max_lora_rank=16, dtype=DType.BF16, fully_sharded=True)
+    found = adapters(shapes, halves, max_loras=4, max_lora_rank=16, fully_sharded=True)
     assert found == ((32 * layer + ends) * 4 * 2,)
 
 
@@ -110,14 +117,14 @@ def test_tensor_parallelism_splits_one_half_of_each_pair():
     layer += 2 * 16 * 4096 + 16 * 14336 + 16 * (7168 + 4096)
     ends = 2 * 16 * (128256 + 4096)
     halves = Layout(tensor_parallel_size=2)
-    found = lora_bytes(shapes, halves, max_loras=4, max_lora_rank=16, dtype=DType.BF16)
+    found = adapters(shapes, halves, max_loras=4, max_lora_rank=16)
     assert found == ((32 * layer + ends) * 4 * 2,)
 
 
 def test_stages_share_the_layers_and_keep_the_ends():
     shapes = embedded_model("meta-llama/Llama-3.1-8B-Instruct").architecture
-    whole = lora_bytes(shapes, Layout(), max_loras=1, max_lora_rank=16, dtype=DType.BF16)
-    first, last = lora_bytes(shapes, Layout(pipeline_parallel_size=2), max_loras=1, max_lora_rank=16, dtype=DType.BF16)
+    whole = adapters(shapes, Layout(), max_loras=1, max_lora_rank=16)
+    first, last = adapters(shapes, Layout(pipeline_parallel_size=2), max_loras=1, max_lora_rank=16)
     assert first == last
     assert (first + last,) == whole
 
@@ -127,7 +134,7 @@ def test_a_plan_with_adapters_holds_them_beside_the_weights():
     with_them = planned({"enable_lora": True, "max_loras": 8, "max_lora_rank": 64})
     grown = with_them.memory.weights_bytes.expected - without.memory.weights_bytes.expected
     shapes = embedded_model("Qwen/Qwen3-8B").architecture
-    assert (grown,) == lora_bytes(shapes, Layout(), max_loras=8, max_lora_rank=64, dtype=DType.BF16)
+    assert (grown,) == adapters(shapes, Layout(), max_loras=8, max_lora_rank=64)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue.behaviours import release_of
+from generator.catalogue.classes import classes_of
 from generator.errors import GeneratorError, UnsupportedArchitectureError
 from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
@@ -81,10 +82,11 @@ def test_encoders_are_whole_where_the_class_takes_data_parallel_encoders():
     asked = {"mm_encoder_tp_mode": "data"}
     architecture = read_architecture(MODELS["Qwen2.5-VL-7B"]["config"])
     layout = Layout(tensor_parallel_size=4)
-    whole = encoders_whole(architecture, asked)
+    classes = classes_of("0.32.0")
+    whole = encoders_whole(classes.of(architecture.architecture), asked)
 
     assert rank_weights(architecture, None, layout, encoders_whole=whole).worst.total_bytes == 5161214976
-    assert not encoders_whole(read_architecture(MODELS["llava-1.5-7b"]["config"]), asked)
+    assert not encoders_whole(classes.of(read_architecture(MODELS["llava-1.5-7b"]["config"]).architecture), asked)
 
 
 def test_a_flat_config_keeps_its_tower():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from generator.catalogue.classes import classes_of
 from generator.catalogue.models import embedded_model
 from generator.cli.report import show_plan
 from generator.copier_ext import refuse_unserved
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.checkpoint import SentenceFacts
+from generator.models.model_class import ModelClass
 from generator.models.plan import PlanRecord
 from generator.models.request import Request
 from generator.planning.serving.pooling import task_of, task_of_class
@@ -47,7 +49,7 @@ from generator.workflow import fit_for, prove
     ],
 )
 def test_a_class_says_what_it_is_for(name, task):
-    assert task_of_class(name) == task
+    assert task_of_class(classes_of("0.33.0").of(name)) == task
 
 
 BERT = {
@@ -211,7 +213,12 @@ def test_fit_holds_a_pooling_model():
         (BGE_M3, {"tpot_ms": 30}, RequestError, "drop --tpot-ms"),
         (BGE_M3, {"overrides": {"runner": "generate"}}, UnsupportedArchitectureError, "generates no text"),
         (BGE_M3, {"prompt_tokens": 9000}, RequestError, "lower --prompt-tokens"),
-        (BGE_M3, {"gpus": 2, "overrides": {"pipeline_parallel_size": 2}}, RequestError, "no pipeline stages"),
+        (
+            BGE_M3,
+            {"gpus": 2, "overrides": {"pipeline_parallel_size": 2}},
+            RequestError,
+            "pipeline parallelism is not supported",
+        ),
         (BGE_M3 | {"architectures": ["HF_ColBERT"]}, {}, UnsupportedArchitectureError, "no reader counts"),
         (LLAMA | {"architectures": ["OddModel"], "model_type": "odd"}, {}, UnsupportedArchitectureError, "--runner"),
     ],
@@ -275,7 +282,8 @@ def test_the_record_of_a_chat_model_is_as_older_packages_read_it():
 
 
 def test_shapes_without_a_cache_generate_nothing():
-    assert task_of(read_architecture(BGE_M3 | {"architectures": ["UnheardOf"]})) == "embed"
+    shapes = read_architecture(BGE_M3 | {"architectures": ["UnheardOf"]})
+    assert task_of(shapes, ModelClass(name="UnheardOf")) == "embed"
 
 
 def recorded(name, architecture, sentence=None, **stated):

@@ -3,6 +3,7 @@
 import pytest
 
 from generator.sources.architectures.rotary import is_multi_axis, rotary_bytes
+from generator.sources.architectures.table import FAMILIES
 from generator.units import MIB
 
 LLAMA = {"model_type": "llama", "hidden_size": 4096, "num_attention_heads": 32, "rope_theta": 500000.0}
@@ -42,10 +43,11 @@ QWEN35 = {"head_dim": 256, "max_position_embeddings": 262144, "rope_parameters":
     ],
 )
 def test_tables_are_as_large_as_vllms(config, mebibytes):
-    assert rotary_bytes(config) == mebibytes * MIB
+    family = FAMILIES.get(config.get("model_type", ""))
+    assert rotary_bytes(config, family.ways.rotary if family else "stated") == mebibytes * MIB
 
 
 def test_several_axes_are_stated_or_known_of_the_class():
     assert is_multi_axis({"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}})
-    assert is_multi_axis({"text_config": {"model_type": "qwen3_vl_text"}})
+    assert FAMILIES["qwen3_vl_text"].ways.multi_axis
     assert not is_multi_axis(LLAMA)

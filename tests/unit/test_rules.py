@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from generator.catalogue.classes import classes_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
@@ -34,7 +35,8 @@ def start(architecture, *, capability=90, tp=1, layout=None, settings=None, **mo
     """A start on one node of eight GPUs."""
     values = {"max_num_seqs": 1024, "max_model_len": None} | (settings or {})
     layout = layout or Layout(tensor_parallel_size=tp)
-    return replica_of(architecture, layout, gpu=card(capability), **values | more)
+    named = classes_of(more.get("release", "0.32.0")).of(architecture.architecture)
+    return replica_of(architecture, layout, gpu=card(capability), **values | {"model_class": named} | more)
 
 
 def stored(form, method="fp8"):

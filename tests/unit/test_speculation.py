@@ -7,10 +7,10 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnknownFactError
+from generator.models.draft_heads import Taps, eagle3_head
 from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.speculation import asked_draft, folded
-from generator.planning.drafts.heads import Taps, eagle3_head
 from generator.planning.kv_cache.settings import CacheSettings, max_in_flight_tokens
 from generator.workflow import facts_for, plan_for
 
@@ -147,6 +147,30 @@ def _as_eagle3(architecture):
     """A head as wide as Qwen3-30B-A3B."""
     named = architecture.model_copy(update={"architecture": "Eagle3Qwen3ForCausalLM"})
     return eagle3_head(named, Taps(width=2048))
+
+
+@pytest.mark.parametrize(
+    ("model", "release", "starts"),
+    [
+        ("zai-org/GLM-5-FP8", "0.26.0", False),
+        ("zai-org/GLM-5-FP8", "0.29.0", False),
+        ("zai-org/GLM-5-FP8", "0.30.0", True),
+        ("zai-org/GLM-5-FP8", "0.33.0", True),
+    ],
+)
+def test_layers_of_multi_token_prediction_have_stages_where_the_release_gives_them_one(model, release, starts):
+    """NotImplementedError until 0.29.0, one stage from 0.30.0 (config/speculative.py, recipes issue 875)."""
+    stages = {"tensor_parallel_size": 8, "pipeline_parallel_size": 2}
+    mtp = {"method": "mtp", "num_speculative_tokens": 1}
+    request = Request(model=model, gpu="H200", gpus=8, nodes=2, vllm=release, overrides=stages)
+    drafting = request.model_copy(update={"overrides": stages | {"speculative_config": mtp}})
+    advised = any("draft layer" in said for said in plan_for(request, embedded_model(model)).advisories)
+    assert advised is starts
+    if starts:
+        assert plan_for(drafting, embedded_model(model)).layout.pipeline_parallel_size == 2
+    else:
+        with pytest.raises(RequestError, match=r"pin vLLM 0\.30 or newer"):
+            plan_for(drafting, embedded_model(model))
 
 
 def test_a_step_without_room_for_drafts_is_refused():

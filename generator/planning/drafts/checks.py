@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from generator.errors import RequestError
+from generator.models.model_class import ModelClass
 from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
-from generator.planning.drafts.targets import GIVES_STATES, RELAYS_STATES
 from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.memory.overhead import model_runner
@@ -60,6 +60,7 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
         RequestError: it does not; the reason is vLLM's.
     """
     draft, tp = case.draft, layout.tensor_parallel_size
+    _check_stages(case, layout)
     if draft is None:
         return
     asked = case.speculation.draft_tensor_parallel_size
@@ -77,10 +78,39 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
         _check_heads(attention, tp, draft)
 
 
+def own_layers(case: Case) -> ModelClass:
+    """What vLLM builds of the layers that the checkpoint ships for drafting: a class that has no stages as a rule."""
+    built = case.model_class.draft_class
+    return case.tables.classes.of(built) if built else ModelClass(name="multi-token prediction", stages=False)
+
+
+def parts_drafts(case: Case, layout: Layout, draft: ModelClass) -> bool:
+    """Whether the release parts a draft of this class into its target's stages, which the class has not.
+
+    NotImplementedError of config/model.py:1423 in 0.29.
+    """
+    return layout.pipeline_parallel_size > 1 and not (case.vllm.has("gives_drafts_one_stage") or draft.stages)
+
+
+def _check_stages(case: Case, layout: Layout) -> None:
+    if case.draft is not None:
+        draft = case.tables.classes.of(case.draft.architecture.architecture)
+    elif case.speculation.method == "mtp":
+        draft = own_layers(case)
+    else:
+        return
+    if parts_drafts(case, layout, draft):
+        raise RequestError(
+            f"vLLM {case.release} gives {draft.name} its target's pipeline stages, and pipeline parallelism is not "
+            "supported for it: use --pipeline-parallel-size 1, pin vLLM "
+            f"{case.vllm.since['gives_drafts_one_stage']} or newer, or leave speculative_config out"
+        )
+
+
 def _check_relay(case: Case, draft: Draft) -> None:
     """Stages hand the states on (v1/worker/gpu/spec_decode/eagle/eagle3_utils.py:44)."""
-    name = case.architecture.architecture
-    if name not in RELAYS_STATES:
+    if not case.model_class.relays_states:
+        name = case.model_class.name
         raise RequestError(f"{name} does not support {draft.method} with pipeline parallelism: use one stage")
 
 
@@ -125,7 +155,7 @@ def _check_method(case: Case, spoken: Speculation) -> None:
         raise RequestError(f"drafts by {method} need a checkpoint: name it in speculative_config.model")
     if spoken.num_speculative_tokens is None and method not in _COUNTS_BY_ITSELF:
         raise RequestError("num_speculative_tokens must be provided with a draft: add it to speculative_config, like 3")
-    if method in _READS_LAYERS and case.architecture.architecture not in {"", *GIVES_STATES}:
+    if method in _READS_LAYERS and case.model_class.name and not case.model_class.gives_states:
         raise RequestError(
             f"vLLM's {case.architecture.architecture} does not hand out the states of its layers, which {method} reads "
             "(SupportsEagle3): choose draft_model or ngram"

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, cast, get_args
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.checkpoint import ModelFacts
+from generator.models.draft_heads import HEAD_MAP, DraftHead, eagle3_head, eagle_head
 from generator.models.matrix import Matrix
 from generator.models.quantization import Quantization
 from generator.models.speculation import Method, Speculation
 from generator.models.value import Value
-from generator.planning.drafts.heads import DFLASH, EAGLE, EAGLE3, HEAD_MAP, eagle3_head, eagle_head
 from generator.planning.weights import RankWeights, measured_weights, online_quantization, rank_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from generator.models.capability import Capability
     from generator.models.parallelism import Layout
 
@@ -51,8 +53,8 @@ def method_of(speculation: Speculation) -> str:
     return next((method for word, method in _NAMED if word in name), asked or "draft_model")
 
 
-def draft_of(speculation: Speculation, facts: ModelFacts, target: Architecture) -> Draft:
-    """The draft that `facts` describe, for `target`.
+def draft_of(speculation: Speculation, facts: ModelFacts, target: Architecture, heads: tuple[DraftHead, ...]) -> Draft:
+    """The draft that `facts` describe, for `target`, by the heads that the release has.
 
     Raises:
         RequestError: vLLM has no class for it, or it was made for another target.
@@ -65,7 +67,7 @@ def draft_of(speculation: Speculation, facts: ModelFacts, target: Architecture) 
     found = Draft(facts=facts, method=cast("Method", method), architecture=facts.architecture, quantization=quantized)
     if method == "draft_model":
         return _whole(found, speculation, target)
-    head = _head(method, facts)
+    head = _head(method, facts, heads)
     _refuse_other_width(method, head, facts, target)
     if not _keeps_head(method, head, facts):
         head = head.model_copy(update={"lm_head": False})
@@ -118,28 +120,28 @@ def _whole(found: Draft, speculation: Speculation, target: Architecture) -> Draf
     return found
 
 
-def _head(method: str, facts: ModelFacts) -> Architecture:
+def _head(method: str, facts: ModelFacts, heads: tuple[DraftHead, ...]) -> Architecture:
     """The head as vLLM's class for it builds it; a plain config becomes the class that vLLM renames it to."""
     read = facts.architecture
-    name = read.architecture
-    if method == "dflash":
-        _refuse_unbuilt(name, DFLASH, facts, method)
-        return read
-    if method == "eagle3":
-        built = name if name.startswith("Eagle3") or name.endswith("Eagle3") or name in EAGLE3 else f"Eagle3{name}"
-        _refuse_unbuilt(built, EAGLE3, facts, method)
-        return read if name in EAGLE3 else eagle3_head(read.model_copy(update={"architecture": built}))
-    built = name if name.startswith("Eagle") or name in EAGLE else f"Eagle{name}"
-    _refuse_unbuilt(built, EAGLE, facts, method)
-    return read if name in EAGLE else eagle_head(read, built)
-
-
-def _refuse_unbuilt(name: str, known: frozenset[str], facts: ModelFacts, method: str) -> None:
+    known = {head.name: head for head in heads if head.method == method}
+    name = _renamed(method, read.architecture, known)
     if name not in known:
         raise RequestError(
             f"{facts.id} would be built as {name or 'a class that its config.json does not name'}, which drafts by "
             f"{method} are not: they are {', '.join(sorted(known))}; check speculative_config.method"
         )
+    if read.architecture in known:
+        return read
+    if method == "eagle3":
+        return eagle3_head(read.model_copy(update={"architecture": name}))
+    return eagle_head(read, known[name])
+
+
+def _renamed(method: str, name: str, known: Mapping[str, DraftHead]) -> str:
+    """The class by vLLM's own rule: a word before a plain one (0.32 transformers_utils/configs/eagle.py)."""
+    word = {"eagle": "Eagle", "eagle3": "Eagle3"}.get(method, "")
+    is_head = name in known or name.startswith(word) or (method == "eagle3" and name.endswith(word))
+    return name if is_head else f"{word}{name}"
 
 
 def _refuse_other_width(method: str, head: Architecture, facts: ModelFacts, target: Architecture) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.capability import BLACKWELL
 from generator.planning.kinds.of import attentions_of, is_hybrid, kinds_of, of, states_of
 from generator.planning.kv_cache.context import Context
 from generator.planning.kv_cache.settings import model_dtype
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.backends import AttentionQuery
     from generator.planning.kv_cache.settings import CacheSettings
 
-_FP8_CACHE_ON_SM100 = frozenset({"GlmMoeDsaForCausalLM"})
-"""Classes that turn an `auto` cache into FP8 on SM10x (vLLM 0.32 model_executor/models/config.py:43)."""
 _BOUNDARY_LAYERS = 2
 """Layers at each end of a dense model that TurboQuant leaves alone (turboquant/config.py:178)."""
 
@@ -52,10 +49,9 @@ def cache_dtype(architecture: Architecture, settings: CacheSettings) -> str:
         asked = _checkpoint_dtype(settings, attentions)
     for attention in attentions:
         asked = attention.resolved_dtype(asked)
-    on_sm100 = settings.capability.family == BLACKWELL
-    if asked == "auto" and on_sm100 and architecture.architecture in _FP8_CACHE_ON_SM100:
-        return "fp8_e4m3"
-    return asked
+    name = architecture.architecture
+    quantized = settings.release.has("quantizes_cache_by_default", capability=settings.capability, architecture=name)
+    return "fp8_e4m3" if asked == "auto" and quantized else asked
 
 
 def _checkpoint_dtype(settings: CacheSettings, attentions: Sequence[Attention]) -> str:

@@ -12,8 +12,6 @@ from generator.models.value import Value
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
 
-_NO_FLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
-"""Model types that vLLM refuses in float16 (vLLM 0.32 config/model.py:2380)."""
 
 ONE_AT_A_TIME = frozenset({"ngram", "suffix"})
 """Ways to draft that vLLM does not schedule asynchronously (vLLM 0.32 config/vllm.py:1598)."""
@@ -29,6 +27,8 @@ class CacheSettings(Value):
     max_model_len: int | None = None
     """Needed only for states without prefix caching, whose block is the whole context."""
     dtype: str = "auto"
+    float16: bool = True
+    """False where vLLM refuses to compute the model in float16."""
     kv_cache_dtype: str = "auto"
     checkpoint_kv_cache_dtype: str | None = None
     """Cache dtype that the checkpoint's own quantization asks for."""
@@ -62,7 +62,7 @@ def model_dtype(architecture: Architecture, settings: CacheSettings) -> str:
     if settings.dtype not in {"auto", ""}:
         return {"half": "float16", "float": "float32"}.get(settings.dtype, settings.dtype)
     supported = ["bfloat16"] if settings.capability >= AMPERE else []
-    supported += [] if architecture.model_type in _NO_FLOAT16 else ["float16"]
+    supported += ["float16"] if settings.float16 else []
     supported.append("float32")
     own = supported[0] if architecture.dtype == "float32" else architecture.dtype
     return own if own in supported else supported[0]

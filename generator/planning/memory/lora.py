@@ -14,49 +14,20 @@ from generator.planning.weights.sharding import rank_shape, stage_layers
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.matrix import Matrix
+    from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
-
-_LAYERS = (
-    "BertModel", "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Ernie4_5_MoeForCausalLM", "GPTNeoXForCausalLM",
-    "Gemma2ForCausalLM", "Gemma3ForCausalLM", "GemmaForCausalLM", "Glm4ForCausalLM", "Glm4MoeForCausalLM",
-    "GptOssForCausalLM", "MiniMaxM2ForCausalLM", "MistralForCausalLM", "ModernBertModel", "OPTForCausalLM",
-    "OlmoeForCausalLM", "Qwen2ForCausalLM", "Qwen2MoeForCausalLM", "RobertaModel",
-)  # fmt: skip
-_EMBEDDING = (
-    "ArceeForCausalLM", "Cohere2ForCausalLM", "CohereForCausalLM", "FlexOlmoForCausalLM", "GlmForCausalLM",
-    "Olmo2ForCausalLM", "Olmo3ForCausalLM", "OlmoForCausalLM", "PhiForCausalLM", "SeedOssForCausalLM",
-    "SmolLM3ForCausalLM", "SolarOpenForCausalLM", "Starcoder2ForCausalLM",
-)  # fmt: skip
-_BOTH_ENDS = (
-    "Ernie4_5ForCausalLM", "Exaone4ForCausalLM", "ExaoneMoEForCausalLM", "GraniteForCausalLM", "GraniteMoeForCausalLM",
-    "GraniteMoeSharedForCausalLM", "LlamaForCausalLM", "MixtralForCausalLM", "Phi3ForCausalLM", "PhiMoEForCausalLM",
-    "Qwen3ForCausalLM", "Qwen3MoeForCausalLM",
-)  # fmt: skip
-ENDS: dict[str, int] = dict.fromkeys(_LAYERS, 0) | dict.fromkeys(_EMBEDDING, 1) | dict.fromkeys(_BOTH_ENDS, 2)
-"""Classes whose adapters vLLM 0.32 allocates as `lora_bytes` counts them, each read from its own tensors; and whether
-they may change nothing outside the layers, the embedding too, or embedding and head."""
-
-_QKV, _UP = frozenset({"k_proj", "v_proj"}), frozenset({"up_proj"})
-_ONE_PAIR: dict[str, frozenset[str]] = {
-    "GPTNeoXForCausalLM": _QKV,
-    "GlmForCausalLM": _UP,
-    "GptOssForCausalLM": _UP,
-    "ModernBertModel": _QKV | _UP,
-    "Phi3ForCausalLM": _QKV | _UP,
-}
-"""Classes whose checkpoints store merged layers, so that one pair serves them all: matrices that share another's half
-(vLLM 0.32 lora/layers/column_parallel_linear.py: n_slices 1, fused_moe.py: FusedMoE3DWithLoRA)."""
 
 MOST_VOCABULARY = 258_048
 """Largest vocabulary of a head that adapters may change (vLLM 0.32 lora/layers/logits_processor.py:91)."""
 
 _NOT_COUNTED = ("enable_moe_shared_loras", "lora_target_modules", "enable_tower_connector_lora")
-_DEFAULT_RANK, _HEAD_TOO = 16, 2
+_DEFAULT_RANK = 16
 
 
 def lora_bytes(
     architecture: Architecture,
+    model_class: ModelClass,
     layout: Layout,
     *,
     max_loras: int,
@@ -69,12 +40,7 @@ def lora_bytes(
     Each matrix gets a pair of `max_lora_rank`: the half on the side that tensor parallelism splits is split, the other
     is whole on each rank (vLLM 0.32 lora/layers/base_linear.py:133, column_parallel_linear.py:224, fused_moe.py:162);
     `fully_sharded` splits it too: the rank before split outputs, the outputs behind split inputs.
-
-    Raises:
-        UnsupportedArchitectureError: no one measured adapters of the model's class.
-        RequestError: the vocabulary is larger than vLLM takes with adapters.
     """
-    ends_adapted, shared = _ends(architecture), _ONE_PAIR.get(architecture.architecture, frozenset())
     bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
     elements: Counter[int] = Counter()
     for module in modules(architecture):
@@ -82,11 +48,11 @@ def lora_bytes(
             for stage, (first, end) in enumerate(bounds):
                 held = sum(first <= layer < end for layer in module.layers)
                 elements[stage] += held * _pair_elements(
-                    module.matrix, layout, max_lora_rank, fully_sharded=fully_sharded, shared=shared
+                    module.matrix, layout, max_lora_rank, fully_sharded=fully_sharded, shared=model_class.one_pair
                 )
     end = (architecture.vocab_size + architecture.hidden_size) * max_lora_rank
-    elements[0] += end * (ends_adapted >= 1)
-    elements[len(bounds) - 1] += end * (ends_adapted == _HEAD_TOO and architecture.lm_head)
+    elements[0] += end * ("embedding" in model_class.adapted_ends)
+    elements[len(bounds) - 1] += end * _adapts_head(architecture, model_class)
     return tuple(dtype.bytes_for(elements[stage] * max_loras) for stage in range(len(bounds)))
 
 
@@ -115,9 +81,11 @@ def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
     if not case.fixed.get("enable_lora"):
         return weights
     check_sharding(case, layout)
+    _check_class(case)
     dtype = _dtype(case)
     sizes = lora_bytes(
         case.architecture,
+        case.model_class,
         layout,
         max_loras=case.fixed.get("max_loras", 1),
         max_lora_rank=int(case.fixed.get("max_lora_rank", _DEFAULT_RANK)),
@@ -146,19 +114,22 @@ def check_lora(case: Case) -> None:
             raise RequestError(f"memory of adapters with {name} is not planned: leave it out")
 
 
-def _ends(architecture: Architecture) -> int:
-    found = ENDS.get(architecture.architecture)
-    if found is None:
+def _check_class(case: Case) -> None:
+    architecture, model_class = case.architecture, case.model_class
+    if not model_class.adapters_counted:
         raise UnsupportedArchitectureError(
-            f"LoRA adapters of {architecture.architecture or architecture.model_type} are not planned; "
-            f"they are for {', '.join(sorted(ENDS))}: leave --set enable_lora out"
+            f"LoRA adapters of {model_class.name or architecture.model_type} are not planned; "
+            f"they are for {', '.join(case.tables.classes.with_adapters)}: leave --set enable_lora out"
         )
-    if found == _HEAD_TOO and architecture.lm_head and architecture.vocab_size > MOST_VOCABULARY:
+    if _adapts_head(architecture, model_class) and architecture.vocab_size > MOST_VOCABULARY:
         raise RequestError(
             f"vLLM takes adapters up to a vocabulary of {MOST_VOCABULARY:,}, this model has "
             f"{architecture.vocab_size:,}: leave --set enable_lora out"
         )
-    return found
+
+
+def _adapts_head(architecture: Architecture, model_class: ModelClass) -> bool:
+    return architecture.lm_head and "head" in model_class.adapted_ends
 
 
 def _is_adapted(module: WeightModule) -> bool:

@@ -12,7 +12,7 @@ from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
 from generator.planning.serving.features import check_serving
-from generator.planning.serving.pooling import check_pooling_layout, check_task
+from generator.planning.serving.pooling import check_task
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
@@ -62,7 +62,6 @@ def check_layout(case: Case, layout: Layout) -> None:
         RequestError: it does not; the reason is vLLM's.
     """
     check_draft_layout(case, layout)
-    check_pooling_layout(case, layout)
     check_start(case.replica(layout, default_limits(case)))
 
 
@@ -76,7 +75,7 @@ def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:
         max_num_seqs=case.fixed.get("max_num_seqs"),
         performance_mode=case.fixed.get("performance_mode"),
         chunked_prefill=case.chunked_prefill,
-        whole_item_tokens=whole_item_tokens(case.architecture, language_model_only=case.language_model_only),
+        whole_item_tokens=_whole_items(case),
     )
 
 
@@ -88,7 +87,11 @@ def least_tokens(case: Case) -> int:
     limited = case.fixed.get("limit_mm_per_prompt")
     if isinstance(limited, dict) and "video" in limited:
         return 0
-    return whole_item_tokens(case.architecture, language_model_only=case.language_model_only)
+    return _whole_items(case)
+
+
+def _whole_items(case: Case) -> int:
+    return whole_item_tokens(case.architecture, case.tables.model_type, language_model_only=case.language_model_only)
 
 
 def _check_items(case: Case) -> None:

@@ -14,7 +14,7 @@ from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
-from generator.planning.rules.classes import ONE_STAGE, class_is_served, shared_caches_stay_in_a_stage
+from generator.planning.rules.classes import class_is_served, shared_caches_stay_in_a_stage
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
@@ -114,9 +114,11 @@ def experts_present(start: Replica) -> None:
 def stages_have_layers(start: Replica) -> None:
     """The class has stages (config/model.py:1556), and each of them gets a layer (distributed/utils.py:126)."""
     stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
-    name = start.architecture.architecture
-    if stages > 1 and name in ONE_STAGE:
-        raise RequestError(f"pipeline parallelism is not supported for {name}: use --pipeline-parallel-size 1")
+    if stages > 1 and not start.model_class.stages:
+        raise RequestError(
+            f"pipeline parallelism is not supported for {start.model_class.name}: use --pipeline-parallel-size 1, and "
+            "serve replicas with --data-parallel-size"
+        )
     if stages > layers:
         raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
 

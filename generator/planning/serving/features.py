@@ -10,12 +10,14 @@ from generator.errors import RequestError
 from generator.models.plan import Decision
 from generator.models.release import release_key
 from generator.planning.drafts.advice import draft_advice
+from generator.planning.drafts.checks import own_layers, parts_drafts
 from generator.planning.serving.pooling import pooling_advisories
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from generator.models.parallelism import Layout
     from generator.models.serving import Serving, ServingFamily
     from generator.planning.case import Case
 
@@ -62,12 +64,12 @@ def check_serving(case: Case) -> None:
         )
 
 
-def serving_advisories(case: Case) -> tuple[str, ...]:
+def serving_advisories(case: Case, layout: Layout) -> tuple[str, ...]:
     """What the user may set beyond the plan, and what is not known, a sentence each."""
-    return (*_advisories(case), *draft_advice(case))
+    return (*_advisories(case, layout), *draft_advice(case))
 
 
-def _advisories(case: Case) -> Iterator[str]:
+def _advisories(case: Case, layout: Layout) -> Iterator[str]:
     serving = case.tables.serving
     if case.pooling:
         yield from pooling_advisories(case)
@@ -76,7 +78,7 @@ def _advisories(case: Case) -> Iterator[str]:
         if not (serving.base or _decided(case, _TOOL)):
             yield _unknown(case, serving)
     else:
-        yield from _family_advisories(case, serving.family)
+        yield from _family_advisories(case, serving.family, layout)
     if case.architecture.towers and not case.language_model_only:
         yield (
             "Images become tokens of the prompt: count them in --prompt-tokens, "
@@ -84,7 +86,7 @@ def _advisories(case: Case) -> Iterator[str]:
         )
 
 
-def _family_advisories(case: Case, family: ServingFamily) -> Iterator[str]:
+def _family_advisories(case: Case, family: ServingFamily, layout: Layout) -> Iterator[str]:
     if family.chat_template and not _decided(case, _TOOL) and "chat_template" not in case.fixed:
         name = _first(family.tool_call_parser, case.tables.serving.parsers.tool)
         if name:
@@ -98,7 +100,8 @@ def _family_advisories(case: Case, family: ServingFamily) -> Iterator[str]:
             when = parsers.elsewhere.get(f"{_KINDS[field]} {names[0]}", "a newer release")
             yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: {when} has it."
     yield from _notes(family)
-    yield from _draft_advice(case, family)
+    if not parts_drafts(case, layout, own_layers(case)):
+        yield from _draft_advice(case, family)
 
 
 def _notes(family: ServingFamily | None) -> Iterator[str]:

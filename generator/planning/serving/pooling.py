@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.serving import Pooling
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.architecture import Architecture
-    from generator.models.parallelism import Layout
+    from generator.models.model_class import ModelClass
     from generator.models.serving import Task
     from generator.planning.case import Case
 
@@ -26,47 +26,22 @@ _SUFFIXES: tuple[tuple[str, Task], ...] = (
 )  # fmt: skip
 """Endings of class names, the first that fits (vLLM 0.32 config/model.py:2322)."""
 
-_NAMED: dict[str, Task] = {
-    "BertForMaskedLM": "embed", "RobertaForMaskedLM": "embed", "HF_ColBERT": "embed", "ColQwen3": "embed",
-    "ColQwen3_5": "embed", "ColPaliForRetrieval": "embed", "ColModernVBertForRetrieval": "embed",
-    "ColUltraVBertForRetrieval": "embed", "Terratorch": "embed", "JinaForRanking": "score", "JinaVLForRanking": "score",
-    "ClefFlashForJointSchema": "classify", "ClefOmniForJointSchema": "classify",
-    "ChatGLMModel": "generate", "MiDashengLMModel": "generate", "MossAudioModel": "generate",
-    "Qwen2_5OmniModel": "generate", "UltravoxModel": "generate",
-}  # fmt: skip
-"""Classes whose ending says otherwise or nothing (vLLM 0.33 model_executor/models/registry.py)."""
-
-_OWN_MODULES = frozenset({
-    "BertForMaskedLM", "BertSpladeSparseEmbeddingModel", "CLIPModel", "ColBERTJinaRobertaModel", "ColBERTLfm2Model",
-    "ColBERTModernBertModel", "DeepseekV3BidirectionalModel", "EmbeddingGemma2Model", "GritLM",
-    "InternLM2ForRewardModel", "JinaEmbeddingsV5Model", "LlamaNemotronVLForSequenceClassification",
-    "LlamaNemotronVLModel", "OpenAIPrivacyFilterForTokenClassification", "OpsColQwen3Model",
-    "Qwen3ASRForcedAlignerForTokenClassification", "Qwen3VLNemotronEmbedModel", "RobertaForMaskedLM", "SiglipModel",
-    "VoyageQwen3BidirectionalEmbedModel",
-}) | (_NAMED.keys() - {name for name, task in _NAMED.items() if task == "generate"})  # fmt: skip
-"""Pooling classes with modules of their own that no reader counts."""
-
-_UNSTAGED = frozenset({"bert", "modernbert", "roberta", "xlm-roberta"})
-"""Model types whose vLLM class has no pipeline stages (vLLM 0.32 bert.py, roberta.py, modernbert.py: no SupportsPP)."""
-
 _VERBS: dict[Task, str] = {"embed": "turns text into vectors", "classify": "classifies", "score": "ranks documents"}
 _POOLING = frozenset({"embed", "classify"})
 _WHOLE = frozenset({"CLS", "MEAN"})
 """Poolings that need a prompt's states at once (vLLM 0.32 config/model.py:2187)."""
-_STEPWISE = frozenset({"Qwen2ForProcessRewardModel"})
-"""Classes that pool at each step of an answer, which takes whole prompts too."""
 
 
-def task_of_class(name: str) -> Task:
-    """What vLLM runs a model class of this name for."""
-    if name in _NAMED:
-        return _NAMED[name]
-    return next((task for ending, task in _SUFFIXES if name.endswith(ending)), "generate")
+def task_of_class(model_class: ModelClass) -> Task:
+    """What vLLM runs a model class for: its registry's word, else the ending of the name."""
+    if model_class.task not in {None, "draft"}:
+        return cast("Task", model_class.task)
+    return next((task for ending, task in _SUFFIXES if model_class.name.endswith(ending)), "generate")
 
 
-def task_of(architecture: Architecture) -> Task:
-    """What a model's shapes say that it answers with; one without a cache of its own generates nothing."""
-    named = task_of_class(architecture.architecture)
+def task_of(architecture: Architecture, model_class: ModelClass) -> Task:
+    """What a model's class and shapes say that it answers with; one without a cache of its own generates nothing."""
+    named = task_of_class(model_class)
     return "embed" if is_encoder(architecture) and named == "generate" else named
 
 
@@ -100,14 +75,14 @@ def check_task(case: Case) -> None:
         RequestError: a pooling model is asked for what only text has.
     """
     name, architecture = case.facts.id, case.facts.architecture
-    task = task_of(architecture)
+    task = task_of(architecture, case.model_class)
     if case.pooling is None:
         if task != "generate":
             raise UnsupportedArchitectureError(
                 f"{name} ({architecture.architecture}) {_VERBS[task]} and generates no text: drop --set runner=generate"
             )
         return
-    if architecture.architecture in _OWN_MODULES or (architecture.generic and task != "generate"):
+    if case.model_class.own_modules or (architecture.generic and task != "generate"):
         raise UnsupportedArchitectureError(
             f"{name} ({architecture.architecture}) {_VERBS[case.pooling.task]} with modules that no reader counts: "
             f"start it without a plan: vllm serve {name} --runner pooling"
@@ -116,19 +91,6 @@ def check_task(case: Case) -> None:
         raise RequestError(f"{name} {_VERBS[case.pooling.task]} and emits no tokens: drop --tpot-ms")
     if case.fixed.get("speculative_config"):
         raise RequestError(f"{name} {_VERBS[case.pooling.task]}, nothing is drafted: drop speculative_config")
-
-
-def check_pooling_layout(case: Case, layout: Layout) -> None:
-    """Return only where vLLM's class of the encoder can be split so.
-
-    Raises:
-        RequestError: it has no pipeline stages.
-    """
-    if layout.pipeline_parallel_size > 1 and case.facts.architecture.model_type in _UNSTAGED:
-        raise RequestError(
-            f"vLLM has no pipeline stages for {case.facts.architecture.architecture}: set pipeline_parallel_size to 1, "
-            "or serve replicas with data_parallel_size"
-        )
 
 
 def pooling_advisories(case: Case) -> Iterator[str]:
@@ -149,7 +111,7 @@ def pooling_advisories(case: Case) -> Iterator[str]:
 def _reason(case: Case, runner: str, convert: str) -> tuple[Task, str] | None:
     """The task of a pooling server and what decides it; None for text."""
     architecture, family, sentence = case.facts.architecture, case.tables.serving.family, case.facts.sentence
-    named = task_of(architecture)
+    named = task_of(architecture, case.model_class)
     task = _asked(convert) or (named if named != "generate" else family.task if family else "embed")
     task = "embed" if task == "generate" else task
     if runner == "pooling":
@@ -178,4 +140,4 @@ def _chunked(case: Case) -> bool:
     own = sentence.pooling_type if sentence is not None else ""
     given = case.fixed.get("pooler_config")
     asked = str(given.get("seq_pooling_type") or "") if isinstance(given, dict) else ""
-    return (asked or own).upper() not in _WHOLE and case.facts.architecture.architecture not in _STEPWISE
+    return (asked or own).upper() not in _WHOLE and not case.model_class.pools_steps

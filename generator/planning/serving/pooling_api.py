@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 
     Kind = Literal["embed", "score", "classify", "pooling", ""]
 
-_REWARDS = frozenset({"Qwen2ForRewardModel", "Qwen2ForProcessRewardModel"})
-"""Classes that pool each token through a classifier (vLLM 0.32 model_executor/models/qwen2_rm.py)."""
-_COMBINED = "embed&token_classify"
-"""Task of BgeM3EmbeddingModel, which answers only with a plug-in or another task (0.33 pooling/io_processor.py)."""
 _SCORES = (("/v1/rerank", "/v1/score"), ("/v2/rerank", "/rerank", "/score"))
 _CLASSIFIERS = frozenset({"score", "classifier", "classifier.out_proj"})
 """Names of the matrix whose rows are a classifier's labels."""
@@ -48,14 +44,14 @@ def pooling_api(case: Case) -> PoolingApi | None:
 
 def _task(case: Case) -> str:
     """The task that vLLM chooses (0.32 config/model.py:1904): the user's, then the class's own, then the conversion."""
-    given, name = case.fixed.get("pooler_config"), case.facts.architecture.architecture
+    given, own = case.fixed.get("pooler_config"), case.model_class
     asked = given.get("task") if isinstance(given, dict) else None
     if asked:
         return str(asked)
-    if "ForTokenClassification" in name or name in _REWARDS:
+    if "ForTokenClassification" in own.name or own.pools_tokens:
         return "token_classify"
-    if name == "BgeM3EmbeddingModel":
-        return _COMBINED
+    if own.pooling_task:
+        return own.pooling_task
     return "embed" if case.pooling is None or case.pooling.task == "embed" else "classify"
 
 

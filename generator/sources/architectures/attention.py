@@ -1,8 +1,8 @@
 """config.json -> one token mixer a decoder layer, as vLLM's model classes build them.
 
-`mixers` takes the text config. A `model_type` that vLLM has a class for is read by that class's rules;
-another is read as generic when it declares standard fields only, and refused by name when it declares
-anything else about attention. Nothing falls back silently to full attention.
+A `model_type` that vLLM has a class for is read by that class's rules; another is read as generic when it declares
+standard fields only, and refused by name when it declares anything else about attention. Nothing falls back silently
+to full attention.
 """
 
 from __future__ import annotations
@@ -10,24 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import EncoderOnly, FullAttention, SlidingWindow
-from generator.sources.architectures.attention_latent import LATENT, latent_drafts
-from generator.sources.architectures.attention_mixed import MIXED
-from generator.sources.architectures.attention_recurrent import RECURRENT
-from generator.sources.architectures.attention_softmax import TRAITS, heads, softmax_mixers
-from generator.sources.architectures.unread import refuse_unread
+from generator.models.attention import MLA, CompressedMLA, EncoderOnly, FullAttention, SlidingWindow
+from generator.sources.architectures.attention_latent import latent_drafts
+from generator.sources.architectures.attention_softmax import heads, softmax_mixers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
-    Reader = Callable[[Config], Mixers]
-
-ENCODERS = frozenset({"bert", "roberta", "xlm-roberta", "modernbert", "nomic_bert", "new", "distilbert"})
-"""Model types whose every layer is bidirectional: vLLM keeps no cache for them."""
 
 _MARKERS = frozenset({
     "attention", "attentions", "attn", "compress", "compressed", "conv", "delta", "gdn", "hybrid", "index",
@@ -46,58 +39,43 @@ _HARMLESS = frozenset({
 })  # fmt: skip
 """Fields that hold one of those words and yet say nothing about the cache."""
 
-_READERS: dict[str, Reader] = {**dict.fromkeys(TRAITS, softmax_mixers), **MIXED, **LATENT, **RECURRENT}
-
 _PREFIX_LM = frozenset({"bagel", "gemma3", "molmo2", "moondream3", "paligemma"})
 """Multimodal model types whose images are attended to both ways (model_arch_config_convertor.py)."""
 
 _DRAFT_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
-def mixers(config: Config) -> Mixers:
-    """One mixer for each decoder layer in order, None where a layer has none, from a text config.
+def encoder_mixers(config: Config) -> Mixers:
+    """One mixer a layer that attends both ways, for which vLLM keeps no cache."""
+    return (EncoderOnly(**heads(config).model_dump(exclude={"kind"})),) * layer_count(config)
+
+
+def standard_mixers(config: Config) -> Mixers:
+    """One mixer a layer of a family that no row knows, by standard fields.
 
     Raises:
-        UnsupportedArchitectureError: the config declares a kind of attention that no reader knows.
+        UnsupportedArchitectureError: the config declares a kind of attention that they do not describe.
     """
-    refuse_unread(config)
-    model_type = str(config.get("model_type", ""))
-    if model_type in ENCODERS:
-        shape = EncoderOnly(**heads(config).model_dump(exclude={"kind"}))
-        return (shape,) * layer_count(config)
-    if config.get("is_causal") is False:
-        return tuple(map(_both_ways, mixers({**config, "is_causal": True})))
-    reader = _READERS.get(model_type)
-    if reader is None:
-        refuse_unknown_markers(config)
-        reader = softmax_mixers
-    return reader(config)
+    refuse_unknown_markers(config)
+    return softmax_mixers(config)
 
 
-def _both_ways(mixer: Mixer | None) -> Mixer | None:
+def turned_both_ways(mixer: Mixer | None) -> Mixer | None:
     """The same heads without a cache; other kinds stay as they are, for vLLM's classes do not turn them."""
     if not isinstance(mixer, FullAttention | SlidingWindow):
         return mixer
     return EncoderOnly(**mixer.model_dump(exclude={"kind", "sliding_window"}))
 
 
-def is_generic(config: Config) -> bool:
-    """Whether `mixers` reads this text config by standard fields, no reader knowing its `model_type`."""
-    model_type = str(config.get("model_type", ""))
-    return model_type not in _READERS and model_type not in ENCODERS
-
-
-def draft_mixers(config: Config) -> Mixers:
-    """Mixers of the multi-token-prediction layers of a text config, empty where it has none.
+def draft_mixers(config: Config, found: Mixers) -> Mixers:
+    """Mixers of the multi-token-prediction layers of a text config with mixers `found`, empty where it has none.
 
     vLLM builds each draft layer as one more decoder layer of the target (model_executor/models/*_mtp.py).
     """
     count = draft_count(config)
-    if count == 0:
-        return ()
-    if str(config.get("model_type", "")) in LATENT:
+    if any(isinstance(one, MLA | CompressedMLA) for one in found):
         return latent_drafts(config, count)
-    kept = [one for one in mixers(config) if isinstance(one, FullAttention | SlidingWindow)]
+    kept = [one for one in found if isinstance(one, FullAttention | SlidingWindow)]
     return (kept[-1],) * count if kept else ()
 
 
@@ -143,8 +121,3 @@ def is_prefix_lm(config: Config, text: Config) -> bool:
     if config is not text and text.get("use_bidirectional_attention") == "vision":
         return True
     return config.get("model_type") in _PREFIX_LM or bool(config.get("vision_n_layers"))
-
-
-def is_softcapped(text: Config) -> bool:
-    """Whether attention scores are capped; Transformers' Gemma2Config fills the cap in where it is absent."""
-    return bool(text.get("attn_logit_softcapping", text.get("model_type") == "gemma2"))

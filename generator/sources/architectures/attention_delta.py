@@ -10,7 +10,7 @@ from generator.sources.architectures.attention_latent import mla
 from generator.sources.architectures.attention_softmax import Traits, heads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
@@ -105,12 +105,3 @@ def bailing_v3_mixers(config: Config) -> Mixers:
     gated = config.get("gated_attention_proj_granularity_type") == "element_wise"
     latent = mla({**config, "mla_use_output_gate": gated})
     return tuple(delta if (i + 1) % group and i < count // group * group else latent for i in range(count))
-
-
-DELTA: dict[str, Callable[[Config], Mixers]] = {
-    **dict.fromkeys(
-        ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_mixers
-    ),
-    "olmo_hybrid": olmo_hybrid_mixers, "kimi_linear": kimi_linear_mixers, "bailing_hybrid_v3": bailing_v3_mixers,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""

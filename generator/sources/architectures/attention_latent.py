@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from generator.models.attention import MLA, CompressedMLA, Indexer, Mixer, SparseMLA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
@@ -93,15 +93,3 @@ def longcat_mixers(config: Config) -> Mixers:
     """LongCat-Flash: each decoder layer holds two attention blocks (vLLM 0.32 longcat_flash.py)."""
     twice = mla(config).model_copy(update={"per_layer": 2})
     return (twice,) * int(config.get("num_layers") or config["num_hidden_layers"])
-
-
-LATENT: dict[str, Callable[[Config], Mixers]] = {
-    **dict.fromkeys(
-        ("deepseek_v2", "deepseek_v3", "deepseek_v32", "glm_moe_dsa", "kimi_k2", "axk1", "glm4_moe_lite",
-         "pangu_ultra_moe", "sarvam_mla"),
-        latent_mixers,
-    ),
-    "deepseek_v4": compressed_mixers,
-    "longcat_flash": longcat_mixers,
-}  # fmt: skip
-"""Readers by `model_type` of the text config (vLLM 0.32 model_arch_config_convertor.py: is_deepseek_mla)."""

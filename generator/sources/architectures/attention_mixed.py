@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import CrossAttention, FullAttention, LowRank, Mixer, SelfAndCross, SlidingWindow
 from generator.sources.architectures.attention_softmax import (
-    TRAITS,
+    LLAMA,
     Traits,
     heads,
     layer_windows,
@@ -15,19 +15,19 @@ from generator.sources.architectures.attention_softmax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
 
 
-def _llama(config: Config) -> Mixers:
+def llama_mixers(config: Config) -> Mixers:
     """Llama's class reads `attention_bias`, else `bias` (vLLM 0.32 model_executor/models/llama.py)."""
     bias = bool(config.get("attention_bias") or config.get("bias"))
-    return softmax_mixers({**config, "attention_bias": bias})
+    return softmax_mixers({**config, "attention_bias": bias}, LLAMA)
 
 
-def _llama4(config: Config) -> Mixers:
+def llama4_mixers(config: Config) -> Mixers:
     """Llama 4: layers without RoPE are full, the others chunked (model_executor/models/llama4.py)."""
     count = int(config["num_hidden_layers"])
     interval = int(config.get("no_rope_layer_interval") or 4)
@@ -38,7 +38,7 @@ def _llama4(config: Config) -> Mixers:
     return tuple(windowed(shape, word, chunk) for word in words)
 
 
-def _gemma4(config: Config) -> Mixers:
+def gemma4_mixers(config: Config) -> Mixers:
     """Gemma 4: full layers have heads of their own size and number (model_executor/models/gemma4.py)."""
     traits = Traits(output_bias="attention_bias", qk_norm=True)
     sliding = heads(config, traits)
@@ -73,7 +73,7 @@ def shared_tail(config: Config, layers: Mixers) -> Mixers:
     )
 
 
-def _gemma3n(config: Config) -> Mixers:
+def gemma3n_mixers(config: Config) -> Mixers:
     """Gemma 3n: the last layers share the cache of earlier ones (model_executor/models/gemma3n.py)."""
     defaults = {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "num_hidden_layers": 35}
     traits = Traits(qk_norm=True, pattern=5, default_window=512, defaults=defaults)
@@ -82,7 +82,7 @@ def _gemma3n(config: Config) -> Mixers:
     return shared_tail(filled, tuple(windowed(shape, word, w) for word, w in layer_windows(filled, traits)))
 
 
-def _nemotron_nas(config: Config) -> Mixers:
+def nemotron_nas_mixers(config: Config) -> Mixers:
     """Nemotron-NAS: each block has its own attention or none (model_executor/models/nemotron_nas.py)."""
     queries = int(config["num_attention_heads"])
     shapes: list[Mixer | None] = []
@@ -92,11 +92,11 @@ def _nemotron_nas(config: Config) -> Mixers:
         if attention.get("no_op") or attention.get("replace_with_linear") or not group:
             shapes.append(None)
             continue
-        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, TRAITS["llama"]))
+        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, LLAMA))
     return tuple(shapes)
 
 
-def _step3p5(config: Config) -> Mixers:
+def step3p5_mixers(config: Config) -> Mixers:
     """Step 3.5: layers of one kind have heads of their own number (model_executor/models/step3p5.py)."""
     traits = Traits(qk_norm=True)
     usual = heads({**config, "num_key_value_heads": config["num_attention_groups"]}, traits)
@@ -111,7 +111,7 @@ def _step3p5(config: Config) -> Mixers:
     return tuple(windowed(special if word == own else usual, word, window) for word, window in rows)
 
 
-def _mimo_v2(config: Config) -> Mixers:
+def mimo_v2_mixers(config: Config) -> Mixers:
     """MiMo-V2: `hybrid_layer_pattern` says 1 for sliding layers, whose heads have sizes of their own.
 
     vLLM 0.32 model_executor/models/mimo_v2.py:360.
@@ -125,7 +125,7 @@ def _mimo_v2(config: Config) -> Mixers:
     return tuple(sliding if slides else full for slides in config["hybrid_layer_pattern"])
 
 
-def _laguna(config: Config) -> Mixers:
+def laguna_mixers(config: Config) -> Mixers:
     """Laguna: each layer names its query heads; layers slide only where `layer_types` says so (laguna.py:300)."""
     count = int(config["num_hidden_layers"])
     queries = config.get("num_attention_heads_per_layer") or [config["num_attention_heads"]] * count
@@ -140,7 +140,7 @@ def _laguna(config: Config) -> Mixers:
     )
 
 
-def _minimax_m3(config: Config) -> Mixers:
+def minimax_m3_mixers(config: Config) -> Mixers:
     """MiniMax-M3: layers that `sparse_attention_freq` marks pick blocks of keys (models/minimax_m3/nvidia/model.py)."""
     sparse = config.get("sparse_attention_config") or {}
     count = int(config["num_hidden_layers"])
@@ -154,13 +154,13 @@ def _minimax_m3(config: Config) -> Mixers:
     return tuple(picking if marks[i] else plain for i in range(count))
 
 
-def _dbrx(config: Config) -> Mixers:
+def dbrx_mixers(config: Config) -> Mixers:
     """DBRX: ordinary heads, of which `attn_config` names those of keys and values (dbrx.py)."""
     shape = heads({**config, "num_key_value_heads": config["attn_config"]["kv_n_heads"]}, Traits(qkv_bias=False))
     return (shape,) * int(config["n_layers"])
 
 
-def _whisper(config: Config) -> Mixers:
+def whisper_mixers(config: Config) -> Mixers:
     """Whisper: each decoder layer attends to itself and to the encoder (model_executor/models/whisper.py)."""
     count = int(config["decoder_attention_heads"])
     size = int(config["d_model"]) // count
@@ -174,7 +174,7 @@ def _whisper(config: Config) -> Mixers:
     return (SelfAndCross(self_attention=shape, cross_attention=cross),) * int(config["decoder_layers"])
 
 
-def _minicpm3(config: Config) -> Mixers:
+def minicpm3_mixers(config: Config) -> Mixers:
     """MiniCPM3: keys and values are expanded from a latent, values padded to the keys' size (minicpm3.py).
 
     Sizes that config.json leaves out are those of Transformers' class (configuration_minicpm3.py).
@@ -191,7 +191,7 @@ def _minicpm3(config: Config) -> Mixers:
     return (shape,) * int(config["num_hidden_layers"])
 
 
-def _step3(config: Config) -> Mixers:
+def step3_mixers(config: Config) -> Mixers:
     """Step-3: one key-value head, and queries behind a projection that all heads share (step3_text.py)."""
     size = int(config["head_dim"])
     shape = FullAttention(
@@ -201,7 +201,7 @@ def _step3(config: Config) -> Mixers:
     return (shape,) * int(config["num_hidden_layers"])
 
 
-def _iquest_loop(config: Config) -> Mixers:
+def iquest_loop_mixers(config: Config) -> Mixers:
     """IQuest LoopCoder: all layers run `loop_num` times; later runs read the first one's cache and a window's.
 
     vLLM 0.32 model_executor/models/iquest_loopcoder.py.
@@ -212,13 +212,3 @@ def _iquest_loop(config: Config) -> Mixers:
     count = int(config["num_hidden_layers"])
     own = first.model_copy(update={"loop_windows": (window,) * (runs - 1)})
     return (*((own,) * count), *((again,) * (count * (runs - 1))))
-
-
-MIXED: dict[str, Callable[[Config], Mixers]] = {
-    "llama": _llama, "llama4_text": _llama4, "llama4": _llama4, "gemma4_text": _gemma4, "gemma4": _gemma4,
-    "gemma3n_text": _gemma3n, "nemotron-nas": _nemotron_nas, "step3p5": _step3p5, "mimo_v2_flash": _mimo_v2,
-    "mimo_v2": _mimo_v2, "whisper": _whisper, "laguna": _laguna, "dbrx": _dbrx,
-    "minimax_m3": _minimax_m3, "minimax_m3_vl_text": _minimax_m3, "minicpm3": _minicpm3, "step3_text": _step3,
-    "iquestloopcoder": _iquest_loop,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""

@@ -12,13 +12,13 @@ from generator.models.attention import (
     Parallel,
     ShortConv,
 )
-from generator.sources.architectures.attention_delta import DELTA, select
+from generator.sources.architectures.attention_delta import select
 from generator.sources.architectures.attention_latent import mla
 from generator.sources.architectures.attention_softmax import Traits, heads
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     Config = Mapping[str, Any]
     Mixers = tuple[Mixer | None, ...]
@@ -206,14 +206,3 @@ def bailing_hybrid_mixers(config: Config) -> Mixers:
     linear = LinearAttention(num_heads=queries, head_dim=config.get("head_dim") or config["hidden_size"] // queries)
     latent = mla(config)
     return tuple(linear if (i + 1) % group else latent for i in range(count))
-
-
-RECURRENT: dict[str, Callable[[Config], Mixers]] = {
-    **DELTA,
-    "nemotron_h": nemotron_h_mixers,
-    "granitemoehybrid": granite_hybrid_mixers, "bamba": bamba_mixers, "falcon_h1": falcon_h1_mixers,
-    "jamba": jamba_mixers, "mamba": mamba1_mixers, "falcon_mamba": mamba1_mixers, "mamba2": mamba2_mixers,
-    "zamba2": zamba2_mixers, "lfm2": lfm2_mixers, "lfm2_moe": lfm2_mixers, "minimax": minimax_text_mixers,
-    "minimax_text_01": minimax_text_mixers, "bailing_hybrid": bailing_hybrid_mixers,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""

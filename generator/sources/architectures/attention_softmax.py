@@ -34,87 +34,18 @@ class Traits(NamedTuple):
     default_window: int | None = None
     """Window that Transformers' config class fills in when the field is absent."""
     defaults: Mapping[str, int] = {}
+    alike: bool = False
+    """Whether the class wants one kind of attention in all layers (vLLM 0.32 model_executor/models/qwen2.py:351)."""
     named_head_dim: bool = True
     """False where the class divides `hidden_size` by the heads and does not look at `head_dim`."""
 
 
-_LLAMA = Traits(output_bias="attention_bias")
-_QWEN2 = Traits(qkv_bias=True, named_head_dim=False)
-_QWEN3 = Traits(qk_norm=True)
-_GEMMA3 = Traits(
-    output_bias="attention_bias", qk_norm=True, pattern=6, default_window=4096,
-    defaults={"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256},
-)  # fmt: skip
-_BAILING = Traits(qkv_bias="use_qkv_bias", output_bias="use_bias", qk_norm="use_qk_norm")
-_BIASED = Traits(qkv_bias=True, output_bias=True)
-
-TRAITS: dict[str, Traits] = {
-    "llama": _LLAMA, "mistral": Traits(output_bias="attention_bias", default_window=4096),
-    "ministral3": _LLAMA, "ministral": Traits(default_window=4096), "mixtral": Traits(qkv_bias=False),
-    "qwen2": _QWEN2, "qwen2_moe": _QWEN2, "qwen2_vl": _QWEN2, "qwen2_vl_text": _QWEN2,
-    "qwen2_5_vl": _QWEN2, "qwen2_5_vl_text": _QWEN2, "mimo": _QWEN2,
-    "qwen3": _QWEN3, "qwen3_moe": _QWEN3, "qwen3_vl_text": _QWEN3, "qwen3_vl_moe_text": _QWEN3,
-    "qwen3_omni_moe_text": _QWEN3,
-    "gemma": Traits(qkv_bias=False, defaults={"head_dim": 256}),
-    "gemma2": Traits(
-        output_bias="attention_bias", pattern=2, default_window=4096, defaults={"head_dim": 256},
-    ),
-    "gemma3_text": _GEMMA3,
-    "phi": _BIASED, "phi3": Traits(qkv_bias=False), "phimoe": Traits(output_bias="attention_bias"),
-    "phi4mm": Traits(qkv_bias=False),
-    "cohere": Traits(qk_norm="use_qk_norm"),
-    "cohere2": Traits(
-        qk_norm="use_qk_norm", pattern=4, window_extra=1, default_window=4096,
-        defaults={"head_dim": 128},
-    ),
-    "cohere2_moe": Traits(pattern=4, window_extra=1, default_window=4096, defaults={"head_dim": 128}),
-    **dict.fromkeys(("granite_swa", "granitemoe_swa"), _LLAMA._replace(pattern=-4, default_window=128)),
-    **dict.fromkeys(("bailing_moe", "bailing_moe_v2", "sarvam_moe", "param2moe"), _BAILING),
-    "olmo": _LLAMA, "olmo2": Traits(qk_norm=True), "olmoe": Traits(qk_norm=True),
-    "olmo3": Traits(qk_norm=True, pattern=4, default_window=4096),
-    "granite": _LLAMA, "granitemoe": _LLAMA, "granitemoeshared": _LLAMA,
-    "gpt_oss": Traits(
-        qkv_bias=True, output_bias=True, sinks=True, pattern=2, default_window=128,
-        defaults={"num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64},
-    ),
-    "glm": Traits(), "glm4": Traits(), "glm4_moe": Traits(qk_norm="use_qk_norm"), "glm4v_text": Traits(),
-    "glm4v_moe_text": Traits(qk_norm="use_qk_norm"),
-    "chatglm": Traits(qkv_bias="add_qkv_bias", output_bias="add_bias_linear"),
-    "minimax_m2": Traits(qkv_bias=False, qk_norm=True, defaults={"head_dim": 128}),
-    "ernie4_5": Traits(qkv_bias=False, defaults={"head_dim": 128}),
-    "ernie4_5_moe": Traits(qkv_bias="use_bias", output_bias="use_bias"),
-    "hunyuan_v1_dense": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
-    "hunyuan_v1_moe": Traits(output_bias="attention_bias", qk_norm="use_qk_norm"),
-    "seed_oss": Traits(output_bias="attention_out_bias", defaults={"head_dim": 128}),
-    "exaone": Traits(qkv_bias=False), "exaone4": Traits(qkv_bias=False, qk_norm=True, default_window=4096),
-    "smollm3": _LLAMA, "stablelm": Traits(qkv_bias="use_qkv_bias"),
-    "gpt_neox": _BIASED, "starcoder2": Traits(qkv_bias="use_bias", output_bias="use_bias"),
-    "internlm2": Traits(qkv_bias="bias", output_bias="bias"), "internlm3": Traits(qkv_bias="qkv_bias"),
-    "baichuan": Traits(qkv_bias=False), "dots1": Traits(qk_norm=True), "arcee": _LLAMA, "apertus": Traits(
-        output_bias="attention_bias", qk_norm=True),
-    "nemotron": Traits(output_bias="attention_bias"), "gpt2": _BIASED, "gptj": Traits(qkv_bias=False),
-    "gpt_bigcode": _BIASED._replace(defaults={"multi_query": 1}), "opt": _BIASED,
-    "bloom": Traits(qkv_bias=True, output_bias=True, alibi=True),
-    "falcon": Traits(qkv_bias="bias", output_bias="bias"), "minicpm": _LLAMA, "orion": Traits(qkv_bias=False),
-    "solar": _LLAMA, "aquila": Traits(qkv_bias=False),
-    "afmoe": Traits(qkv_bias=False, qk_norm=True, output_gate=True),
-    "jais2": _BIASED, "nanochat": Traits(qkv_bias=False),
-    "cwm": Traits(output_bias="attention_bias", pattern=-4, default_window=8192),
-    "vaultgemma": Traits(output_bias="attention_bias", pattern=2, default_window=4096, defaults={"head_dim": 256}),
-    "muse_glimmer_text": Traits(output_gate=True, qk_norm=True), "plamo3": Traits(qkv_bias=False, qk_norm=True),
-    "mistral3_text": _LLAMA, "pixtral_text": _LLAMA, "yi": _LLAMA,
-    "deepseek": Traits(),
-}  # fmt: skip
-"""What each vLLM class of softmax attention fixes (vLLM 0.32 model_executor/models)."""
+LLAMA = Traits(output_bias="attention_bias")
+"""Llama's own ways, which its relatives share."""
 
 
-_ALIKE = frozenset({"qwen2", "qwen2_vl_text", "qwen2_5_vl_text"})
-"""Families whose class wants one kind of attention in all layers (vLLM 0.32 model_executor/models/qwen2.py:351)."""
-
-
-def softmax_mixers(config: Config) -> Mixers:
-    """One mixer a layer of a family with key and value heads; a `model_type` without traits is generic."""
-    traits = TRAITS.get(str(config.get("model_type", "")), Traits())
+def softmax_mixers(config: Config, traits: Traits = Traits()) -> Mixers:  # noqa: B008 - an immutable default
+    """One mixer a layer of a family with key and value heads; without traits by standard fields alone."""
     shape = heads(config, traits)
     return tuple(windowed(shape, word, window) for word, window in layer_windows(config, traits))
 
@@ -191,7 +122,7 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
                 f"model_type {config.get('model_type')!r} declares layer_types {word!r}, which is not known"
                 + (" without attention_chunk_size" if word == "chunked_attention" else "")
             )
-    if config.get("model_type") in _ALIKE and len(set(words)) > 1:
+    if traits.alike and len(set(words)) > 1:
         raise UnsupportedArchitectureError(
             "sliding windows in some layers but not all (max_window_layers): vLLM's Qwen2 class does not start"
         )

@@ -11,23 +11,23 @@ from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import MLA, LinearAttention
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, class_name, stack
 from generator.sources.architectures.fields import text_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.architecture import Layer
     from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 
-def bailing_hybrid_decoder(text: Config) -> Decoder:
+def bailing_hybrid_decoder(text: Config, found: Mixers) -> Decoder:
     """Layers of either attention over experts with a shared one, the first `first_k_dense_replace` dense."""
-    layers = stack(mixers(text), feed_forwards(text, MixtureTraits(shared_whole=True)))
+    layers = stack(found, feed_forwards(text, MixtureTraits(shared_whole=True)))
     return Decoder(layers=tuple(layer.model_copy(update={"extra": _norms(text, layer.mixer)}) for layer in layers))
 
 
@@ -54,7 +54,7 @@ def is_third_bailing(config: Config) -> bool:
     return name in _V3_CLASSES or bool(delta and not name)
 
 
-def bailing_v3_decoder(text: Config) -> Decoder:
+def bailing_v3_decoder(text: Config, found: Mixers) -> Decoder:
     """Ling 3: delta or latent attention over experts with a shared one, the first `first_k_dense_replace` dense.
 
     Raises:
@@ -66,7 +66,7 @@ def bailing_v3_decoder(text: Config) -> Decoder:
             f"BailingMoeV3 with use_bias {text.get('use_bias')!r} and gates {gate!r} is not planned; "
             "a reader of them would be needed (generator/sources/architectures)"
         )
-    layers = stack(mixers(text), feed_forwards(text, _V3))
+    layers = stack(found, feed_forwards(text, _V3))
     return Decoder(layers=tuple(_gated(layer, text) if gate == "head_wise" else layer for layer in layers))
 
 
@@ -77,10 +77,3 @@ def _gated(layer: Layer, text: Config) -> Layer:
     heads, hidden = layer.mixer.num_attention_heads, int(text["hidden_size"])
     gate = Matrix(name="self_attn.g_proj", rows=heads, columns=hidden, shard="column", part="attention")
     return layer.model_copy(update={"extra": (gate,)})
-
-
-BAILING: dict[str, Callable[[Config], Decoder]] = {
-    "bailing_hybrid": bailing_hybrid_decoder,
-    "bailing_hybrid_v3": bailing_v3_decoder,
-}
-"""Readers by `model_type` of the text config."""

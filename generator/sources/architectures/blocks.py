@@ -36,9 +36,22 @@ class MixtureTraits(NamedTuple):
     activation: str = ""
     router_quantized: bool = False
     shared_whole: bool = False
+    shared_count: int = 0
+    """Shared experts where config.json does not say."""
+    normalised: bool = True
+    """Whether the weights of the chosen experts sum to one where config.json does not say (`norm_topk_prob`)."""
+    plain_routing: bool = False
+    """Whether the class routes in the plain way whatever config.json says."""
+    always: bool = False
+    """Whether each model of the family has experts, so that a config.json that counts none is not complete."""
+    norms: int = 2
+    """Norms of a layer."""
+    norm_bias: bool = False
+    tied: bool = False
+    """Whether Transformers' config ties the head where config.json does not say."""
 
 
-_PLAIN = MixtureTraits()
+PLAIN = MixtureTraits()
 
 
 def layer_count(text: Config) -> int:
@@ -68,7 +81,7 @@ def has_experts(text: Config) -> bool:
     return bool(count[0] if isinstance(count, list) else count) and integer(text, *EXPERTS) > 1
 
 
-def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
+def mixture(text: Config, traits: MixtureTraits = PLAIN) -> MoE:
     """Routed experts by the field names of the families that vLLM serves."""
     width = integer(text, "moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "intermediate_size")
     corrected = traits.correction_bias or text.get("topk_method") == "noaux_tc" or _is_corrected(text)
@@ -81,7 +94,7 @@ def mixture(text: Config, traits: MixtureTraits = _PLAIN) -> MoE:
         shared_expert_intermediate_size=_shared_width(text, width),
         shared_expert_gate=traits.shared_gate,
         activation=traits.activation or str(first(text, "hidden_act", "mlp_hidden_act", "hidden_activation") or "silu"),
-        plain_routing=_plain_routing(text, corrected=corrected),
+        plain_routing=_plain_routing(text, traits, corrected=corrected),
         router_bias=traits.router_bias,
         correction_bias=corrected,
         router_dtype=traits.router_dtype or (DType.F32 if text.get("router_dtype") == "fp32" else None),
@@ -99,20 +112,15 @@ def _is_corrected(text: Config) -> bool:
     return bool(text.get("moe_router_enable_expert_bias") or text.get("router_enable_expert_bias"))
 
 
-_UNNORMALISED = frozenset({"qwen2_moe", "qwen3_moe", "olmoe", "deepseek", "deepseek_v2"})
-"""Model types whose Transformers config leaves `norm_topk_prob` off where config.json does not say."""
-
-
-def _plain_routing(text: Config, *, corrected: bool) -> bool:
+def _plain_routing(text: Config, traits: MixtureTraits, *, corrected: bool) -> bool:
     """Whether the routing is a softmax over all experts without normalising, or biased without it.
 
     vLLM 0.32 fused_moe/config.py:135 names the kinds, experts/trtllm_bf16_moe.py:246 those of the fused kernel.
     """
     named = text.get("norm_topk_prob")
-    model_type = str(text.get("model_type"))
-    normalised = model_type not in _UNNORMALISED if named is None else bool(named)
+    normalised = traits.normalised if named is None else bool(named)
     sigmoid = text.get("scoring_func") == "sigmoid" and not corrected
-    return model_type in {"phimoe", "gemma4_text"} or not (normalised or sigmoid)
+    return traits.plain_routing or not (normalised or sigmoid)
 
 
 def _shared_width(text: Config, width: int) -> int:
@@ -168,7 +176,7 @@ def _is_sparse(text: Config, layer: int) -> bool:
 
 def feed_forwards(
     text: Config,
-    traits: MixtureTraits = _PLAIN,
+    traits: MixtureTraits = PLAIN,
     *,
     bias: bool = False,
 ) -> tuple[FeedForward, ...]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer, Tower
-from generator.sources.architectures.attention import is_prefix_lm, is_softcapped
+from generator.sources.architectures.attention import is_prefix_lm
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
 from generator.sources.architectures.heads import pooling_heads
-from generator.sources.architectures.rotary import is_multi_axis, rotary_bytes
+from generator.sources.architectures.rotary import Rotary, is_multi_axis, rotary_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,24 +22,6 @@ if TYPE_CHECKING:
     Config = Mapping[str, Any]
 
 
-EMBED_EVERY_STAGE = frozenset({
-    "cohere", "cohere2", "gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n_text", "gemma4", "gemma4_text",
-    "gpt2", "granitemoe", "granitemoeshared", "granitemoehybrid", "hy_v3", "jamba", "lfm2", "lfm2_moe", "minicpm",
-    "minicpm3", "mixtral", "nemotron_h", "olmo_hybrid", "olmoe", "opt", "orion", "phimoe", "qwen2_moe", "qwen3_moe",
-    "qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe",
-    "qwen3_5_moe_text", "stablelm", "zamba2",
-})  # fmt: skip
-"""Model types whose vLLM class builds the embedding without asking for the stage (vLLM 0.32 model_executor/models)."""
-
-HEAD_EVERY_STAGE = frozenset({
-    "bloom", "dbrx", "falcon", "gpt2", "gptj", "gpt_oss", "granitemoe", "granitemoeshared", "granitemoehybrid",
-    "hy_v3", "jamba", "mamba", "mamba2", "minicpm", "minicpm3", "mixtral", "nemotron_h", "olmo_hybrid", "olmoe", "opt",
-    "orion", "phi4mm", "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text", "qwen3_next",
-    "stablelm", "zamba2",
-})  # fmt: skip
-"""Model types whose vLLM class builds the head without asking for the stage."""
-
-
 HEADLESS = ("Model", "ForSequenceClassification", "ForTokenClassification", "RewardModel")
 """Ends of the names of classes that compute no logits: vLLM builds them without a head."""
 
@@ -48,13 +30,6 @@ GENERATIVE = frozenset({
     "MossAudioModel", "Qwen2_5OmniModel", "ChatGLMModel",
 })  # fmt: skip
 """Multimodal classes that end so and yet generate text (vLLM 0.32 model_executor/models/registry.py)."""
-
-
-_NEVER_TIED = frozenset({
-    "afmoe", "axk1", "bailing_hybrid", "deepseek", "deepseek_v2", "deepseek_v3", "glm4_moe", "glm4_moe_lite", "gpt_oss",
-    "jamba", "kimi_k2", "longcat_flash", "minimax_m2", "nemotron_h", "olmoe", "qwen3_next", "step3_text",
-})  # fmt: skip
-"""Model types whose vLLM class builds a head of its own whatever `tie_word_embeddings` says."""
 
 
 _POSITIVE = (
@@ -85,6 +60,22 @@ class Decoder(NamedTuple):
     layers_name: str = "model.layers"
 
 
+class Ways(NamedTuple):
+    """What a family's vLLM class does beside its layers, whatever config.json says."""
+
+    embed_every_stage: bool = False
+    """Whether it builds the embedding without asking for the pipeline stage."""
+    head_every_stage: bool = False
+    """Whether it builds the head without asking for the stage."""
+    own_head: bool = False
+    """Whether it builds a head of its own whatever `tie_word_embeddings` says."""
+    softcapped: bool = False
+    """Whether attention scores are capped where config.json does not say; Transformers fills the cap in."""
+    rotary: Rotary = "stated"
+    multi_axis: bool = False
+    """Whether it rotates by several axes."""
+
+
 def stack(
     mixers: Sequence[Mixer | None],
     feed_forwards: Sequence[FeedForward | None],
@@ -107,9 +98,9 @@ def stack(
 
 
 def assemble(
-    config: Config, decoder: Decoder, towers: tuple[Tower, ...] = (), *, generic: bool = False
+    config: Config, decoder: Decoder, ways: Ways, towers: tuple[Tower, ...] = (), *, generic: bool = False
 ) -> Architecture:
-    """The Architecture of config.json with the layers and towers that its readers found."""
+    """The Architecture of config.json with the layers and towers that its readers found, and its family's ways."""
     text = text_config(config)
     kinds = tuple(dict.fromkeys(decoder.layers))
     numbers = [kinds.index(layer) for layer in decoder.layers]
@@ -121,7 +112,7 @@ def assemble(
         hidden_size=hidden,
         vocab_size=integer(text, "vocab_size", "padded_vocab_size", default=config.get("vocab_size")),
         max_position_embeddings=max_length(config),
-        tie_word_embeddings=_tied(config, text, default=decoder.tied),
+        tie_word_embeddings=not ways.own_head and _tied(config, text, default=decoder.tied),
         layer_kinds=kinds,
         layer_pattern=pattern(numbers),
         dtype=dtype(config),
@@ -129,17 +120,17 @@ def assemble(
         lm_head=decoder.lm_head and (class_name(config) in GENERATIVE or not class_name(config).endswith(HEADLESS)),
         lm_head_bias=decoder.lm_head_bias,
         embed_whole=decoder.embed_whole,
-        embed_every_stage=text.get("model_type") in EMBED_EVERY_STAGE,
-        head_every_stage=text.get("model_type") in HEAD_EVERY_STAGE,
+        embed_every_stage=ways.embed_every_stage,
+        head_every_stage=ways.head_every_stage,
         layers_name=decoder.layers_name,
         extra=(*decoder.extra, *pooling_heads(config, class_name(config), hidden)),
         shared=decoder.shared,
         towers=towers,
         drafts=decoder.drafts,
         prefix_lm=is_prefix_lm(config, text),
-        attn_logit_softcapping=is_softcapped(text),
-        rotary_bytes=rotary_bytes(config),
-        multi_axis_rotary=is_multi_axis(config),
+        attn_logit_softcapping=bool(text.get("attn_logit_softcapping", ways.softcapped)),
+        rotary_bytes=rotary_bytes(config, ways.rotary),
+        multi_axis_rotary=ways.multi_axis or is_multi_axis(config),
         generic=generic,
     )
 
@@ -175,8 +166,6 @@ def class_name(config: Config) -> str:
 
 def _tied(config: Config, text: Config, *, default: bool) -> bool:
     """Whether the head is the embedding: the outer config's word wins (vLLM 0.32 config/vllm.py:955)."""
-    if text.get("model_type") in _NEVER_TIED:
-        return False
     word = first(config, "tie_word_embeddings")
     if word is None:
         word = first(text, "tie_word_embeddings")

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 
-def bert_decoder(text: Config) -> Decoder:
+def bert_decoder(text: Config, found: Mixers) -> Decoder:
     """BERT and RoBERTa: biases everywhere, tables of positions and token types (vLLM 0.32 bert.py, roberta.py)."""
     layers = tuple(
         layer.model_copy(
@@ -24,7 +26,7 @@ def bert_decoder(text: Config) -> Decoder:
             if layer.mixer
             else {}
         )
-        for layer in stack(mixers(text), (dense(text, gated=False, bias=True),) * layer_count(text))
+        for layer in stack(found, (dense(text, gated=False, bias=True),) * layer_count(text))
     )
     hidden = int(text["hidden_size"])
     tables = (
@@ -39,32 +41,24 @@ def _table(name: str, rows: int, columns: int) -> Matrix:
     return Matrix(name=name, rows=rows, columns=columns, shard="vocab", part="embed", linear=False)
 
 
-def modernbert_decoder(text: Config) -> Decoder:
+def modernbert_decoder(text: Config, found: Mixers) -> Decoder:
     """ModernBERT: gated networks, norms without biases unless `norm_bias`, one in the first layer (modernbert.py)."""
     bias = bool(text.get("mlp_bias"))
     block = Dense(intermediate_size=int(text["intermediate_size"]), gated=True, bias=bias)
     norm = Matrix(name="embeddings.norm", rows=int(text["hidden_size"]), part="other", linear=False)
-    first, *others = stack(mixers(text), (block,) * layer_count(text))
+    first, *others = stack(found, (block,) * layer_count(text))
     return Decoder(
         layers=(first.model_copy(update={"norms": 1}), *others),
         extra=(norm,), norm_bias=bool(text.get("norm_bias")), lm_head=False, tied=True,
     )  # fmt: skip
 
 
-def whisper_decoder(text: Config) -> Decoder:
+def whisper_decoder(text: Config, found: Mixers) -> Decoder:
     """Whisper's decoder: self and cross attention, learned positions (vLLM 0.32 whisper.py)."""
     hidden = int(text["d_model"])
     block = Dense(intermediate_size=int(text["decoder_ffn_dim"]), gated=False, bias=True)
     positions = Matrix(
         name="embed_positions", rows=int(text["max_target_positions"]), columns=hidden, part="embed", linear=False
     )
-    layers = stack(mixers(text), (block,) * int(text["decoder_layers"]), norms=3)
+    layers = stack(found, (block,) * int(text["decoder_layers"]), norms=3)
     return Decoder(layers=layers, extra=(positions,), norm_bias=True, tied=True, embed_whole=True)
-
-
-ENCODERS: dict[str, Callable[[Config], Decoder]] = {
-    **dict.fromkeys(("bert", "roberta", "xlm-roberta"), bert_decoder),
-    "modernbert": modernbert_decoder,
-    "whisper": whisper_decoder,
-}
-"""Readers by `model_type`."""

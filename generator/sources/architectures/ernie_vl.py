@@ -8,28 +8,30 @@ from generator.models.architecture import Tower
 from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.towers import block, linear, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 _TRAITS = MixtureTraits(correction_bias=True, router_dtype=DType.F32)
 
 
-def ernie_vl_decoder(text: Config) -> Decoder:
+def ernie_vl_decoder(text: Config, found: Mixers) -> Decoder:
     """Layers whose experts come in two sets, the first for text; lists in the config hold a number for each."""
     first = {key: _first(value) for key, value in text.items() if key.startswith("moe_")}
     known = {**text, **first, "model_type": "ernie4_5_moe"}
     blocks = feed_forwards(known, _TRAITS, bias=bool(text.get("use_bias")))
     layers = tuple(
         layer.model_copy(update={"extra": _seeing(text)}) if isinstance(layer.feed_forward, MoE) else layer
-        for layer in stack(mixers(known), blocks)
+        for layer in stack(found, blocks)
     )
     return Decoder(layers=layers, tied=True)
 
@@ -80,7 +82,3 @@ def ernie_vl_towers(config: Config, vision: Config, text: Config) -> tuple[Tower
         ),
     )
     return (tower,)
-
-
-ERNIE_VL: dict[str, Callable[[Config], Decoder]] = {"ernie4_5_moe_vl_text": ernie_vl_decoder}
-"""Readers by `model_type` of the text config, which a flat config gets by its outer one."""

@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.moe import gemma4_decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.architecture import Layer
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 
-def layered_gemma4_decoder(text: Config) -> Decoder:
+def layered_gemma4_decoder(text: Config, found: Mixers) -> Decoder:
     """Gemma 4; layers that read an earlier layer's cache may have networks twice as wide (gemma4.py)."""
-    decoder = gemma4_decoder(text)
+    decoder = gemma4_decoder(text, found)
     shared = int(text.get("num_kv_shared_layers") or 0)
     layers = decoder.layers
     if text.get("use_double_wide_mlp") and shared:
@@ -35,18 +36,18 @@ def layered_gemma4_decoder(text: Config) -> Decoder:
     return decoder._replace(layers=_with_inputs(text, layers), extra=_input_tables(text))
 
 
-def gemma3n_decoder(text: Config) -> Decoder:
+def gemma3n_decoder(text: Config, found: Mixers) -> Decoder:
     """Gemma 3n: several residual streams, a low-rank path beside each block (gemma3n.py)."""
     filled = {"hidden_size_per_layer_input": 256, "laurel_rank": 64, "altup_num_inputs": 4, **text}
     hidden, rank, streams = (integer(filled, key) for key in ("hidden_size", "laurel_rank", "altup_num_inputs"))
-    found = stack(mixers(filled), (dense(filled),) * layer_count(filled), norms=7)
+    plain = stack(found, (dense(filled),) * layer_count(filled), norms=7)
     small = streams * streams * (1 + streams) + streams * hidden
     extra = (
         Matrix(name="laurel.linear_left", rows=rank, columns=hidden, shard="column", part="dense"),
         Matrix(name="laurel.linear_right", rows=hidden, columns=rank, shard="row", part="dense"),
         Matrix(name="altup", rows=small, part="other", linear=False),
     )
-    layers = tuple(layer.model_copy(update={"extra": extra}) for layer in found)
+    layers = tuple(layer.model_copy(update={"extra": extra}) for layer in plain)
     projections = Matrix(
         name="altup_projections", rows=hidden, columns=hidden, shard="column", part="other", copies=2 * (streams - 1),
         linear=False,
@@ -81,9 +82,3 @@ def _input_tables(text: Config) -> tuple[Matrix, ...]:
         ),
         Matrix(name="per_layer_projection_norm", rows=width, part="other", linear=False),
     )  # fmt: skip
-
-
-GEMMA_LAYERED: dict[str, Callable[[Config], Decoder]] = {
-    "gemma3n_text": gemma3n_decoder, "gemma4_text": layered_gemma4_decoder, "gemma4": layered_gemma4_decoder,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""

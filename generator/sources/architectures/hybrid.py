@@ -8,7 +8,7 @@ from generator.models.architecture import Layer
 from generator.models.attention import FullAttention
 from generator.models.feed_forward import Dense, FeedForward, MoE
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import draft_count, mixers
+from generator.sources.architectures.attention import draft_count
 from generator.sources.architectures.attention_recurrent import nemotron_h_pattern, pattern_letters
 from generator.sources.architectures.blocks import (
     MixtureTraits,
@@ -21,14 +21,17 @@ from generator.sources.architectures.blocks import (
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 _QWEN_NEXT = MixtureTraits(shared_name="shared_expert", shared_gate=True, shared_whole=True)
 
 
-def gated_delta_decoder(text: Config) -> Decoder:
+def gated_delta_decoder(text: Config, found: Mixers, unnamed_drafts: int = 0) -> Decoder:
     """Qwen3-Next and Qwen3.5: gated delta nets and full attention, dense or with a gated shared expert."""
     blocks = feed_forwards(text, _QWEN_NEXT) if has_experts(text) else (dense(text),) * layer_count(text)
     layers = tuple(
@@ -37,17 +40,17 @@ def gated_delta_decoder(text: Config) -> Decoder:
             feed_forward=block,
             mixer_name="self_attn" if isinstance(mixer, FullAttention) else "linear_attn",
         )
-        for mixer, block in zip(mixers(text), blocks, strict=True)
+        for mixer, block in zip(found, blocks, strict=True)
     )
     hidden = int(text["hidden_size"])
     joined = Matrix(name="fc", rows=hidden, columns=2 * hidden, shard="column", part="dense")
     attention = [layer for layer in layers if isinstance(layer.mixer, FullAttention)]
-    count = draft_count(text) or (1 if text.get("model_type") == "qwen3_next" else 0)
+    count = draft_count(text) or unnamed_drafts
     drafts = tuple(attention[-1].model_copy(update={"norms": 5, "extra": (joined,)}) for _ in range(count))
     return Decoder(layers=layers, drafts=drafts)
 
 
-def nemotron_h_decoder(text: Config) -> Decoder:
+def nemotron_h_decoder(text: Config, found: Mixers) -> Decoder:
     """Nemotron-H: each layer is one mixer or one feed-forward block (model_executor/models/nemotron_h.py)."""
     letters = nemotron_h_pattern(text)
     blocks: dict[str, FeedForward | None] = {"-": None, "E": None}
@@ -55,7 +58,7 @@ def nemotron_h_decoder(text: Config) -> Decoder:
         blocks["-"] = dense(text, gated=False, bias=bool(text.get("mlp_bias")), name="mixer")
     if "E" in letters:
         blocks["E"] = _nemotron_experts(text)
-    layers = stack(mixers(text), tuple(blocks.get(letter) for letter in letters), norms=1, mixer_name="mixer")
+    layers = stack(found, tuple(blocks.get(letter) for letter in letters), norms=1, mixer_name="mixer")
     return Decoder(layers=layers, drafts=_nemotron_drafts(text, layers))
 
 
@@ -82,7 +85,7 @@ def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ..
     return tuple(found)
 
 
-def kimi_linear_decoder(text: Config) -> Decoder:
+def kimi_linear_decoder(text: Config, found: Mixers) -> Decoder:
     """Kimi-Linear and Kimi-K3: delta attention and latent attention over experts (vLLM 0.32 models/kimi_k3)."""
     traits = MixtureTraits(
         name="block_sparse_moe",
@@ -101,13 +104,4 @@ def kimi_linear_decoder(text: Config) -> Decoder:
     residual = Matrix(name="attn_res", rows=hidden, copies=4, part="other", linear=False)
     extra = (residual,) if text.get("attn_res_block_size") else ()
     outer = (residual.model_copy(update={"copies": 2}),) if extra else ()
-    return Decoder(layers=stack(mixers(text), blocks, extra=extra), extra=outer)
-
-
-HYBRID: dict[str, Callable[[Config], Decoder]] = {
-    **dict.fromkeys(
-        ("qwen3_next", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text"), gated_delta_decoder
-    ),
-    "nemotron_h": nemotron_h_decoder, "kimi_linear": kimi_linear_decoder,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""
+    return Decoder(layers=stack(found, blocks, extra=extra), extra=outer)

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 _EXPERTS = MixtureTraits(shared_name="shared_expert", correction_bias=True)
 
 
-def laguna_decoder(text: Config) -> Decoder:
+def laguna_decoder(text: Config, found: Mixers) -> Decoder:
     """Laguna: the attention's output is gated by head or by channel, experts stand beside a shared one (laguna.py)."""
     types = {} if text.get("mlp_layer_types") else {"mlp_only_layers": text.get("mlp_only_layers") or [0]}
-    layers = stack(mixers(text), feed_forwards({**text, **types}, _EXPERTS))
+    layers = stack(found, feed_forwards({**text, **types}, _EXPERTS))
     gated = (layer.model_copy(update={"extra": _gate(text, layer.mixer)}) for layer in layers)
     return Decoder(layers=tuple(gated))
 
@@ -42,16 +42,11 @@ def _gate(text: Config, mixer: Mixer | None) -> tuple[Matrix, ...]:
     )  # fmt: skip
 
 
-def dbrx_decoder(text: Config) -> Decoder:
+def dbrx_decoder(text: Config, found: Mixers) -> Decoder:
     """DBRX: experts on every layer, as `ffn_config` shapes them (dbrx.py)."""
     shapes = text["ffn_config"]
     block = MoE(
         num_experts=shapes["moe_num_experts"], num_experts_per_tok=shapes["moe_top_k"],
         moe_intermediate_size=shapes["ffn_hidden_size"], name="ffn", router_name="router.layer",
     )  # fmt: skip
-    found = mixers(text)
     return Decoder(layers=stack(found, (block,) * len(found), mixer_name="norm_attn_norm.attn"))
-
-
-NESTED: dict[str, Callable[[Config], Decoder]] = {"laguna": laguna_decoder, "dbrx": dbrx_decoder}
-"""Readers by `model_type` of the text config."""

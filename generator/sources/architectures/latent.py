@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 from generator.models.architecture import Layer
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import draft_mixers, mixers
+from generator.sources.architectures.attention import draft_mixers
 from generator.sources.architectures.blocks import MixtureTraits, layer_count, mixture
 from generator.sources.architectures.decoder import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 
-def deepseek_v4_decoder(text: Config) -> Decoder:
+def deepseek_v4_decoder(text: Config, found: Mixers) -> Decoder:
     """Layers of DeepSeek-V4 (vLLM 0.32 models/deepseek_v4/nvidia/model.py)."""
     hashed = int(text.get("num_hash_layers") or 0)
     layers = tuple(
-        _layer(text, mixer, by_token=i < hashed)
-        for i, mixer in zip(range(layer_count(text)), mixers(text), strict=True)
+        _layer(text, mixer, by_token=i < hashed) for i, mixer in zip(range(layer_count(text)), found, strict=True)
     )
-    drafts = tuple(_layer(text, mixer, by_token=False, joined=True) for mixer in draft_mixers(text))
+    drafts = tuple(_layer(text, mixer, by_token=False, joined=True) for mixer in draft_mixers(text, found))
     streams = int(text.get("hc_mult") or 0)
     width = streams * int(text["hidden_size"])
     head = (_fixed("hc_head", streams * width + streams + 1),) if streams else ()
@@ -65,10 +67,3 @@ def _joints(text: Config) -> tuple[Matrix, ...]:
 
 def _fixed(name: str, count: int) -> Matrix:
     return Matrix(name=name, rows=count, dtype=DType.F32, part="other", linear=False)
-
-
-LATENT: dict[str, Callable[[Config], Decoder]] = {
-    "deepseek_v4": deepseek_v4_decoder,
-    "deepseek_ref": deepseek_v4_decoder,
-}
-"""Readers by `model_type` of the text config."""

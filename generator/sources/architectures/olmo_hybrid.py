@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import FullAttention
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.architecture import Layer
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 
-def olmo_hybrid_decoder(text: Config) -> Decoder:
+def olmo_hybrid_decoder(text: Config, found: Mixers) -> Decoder:
     """Two norms and a gated network a layer; full attention norms all queries and all keys together."""
-    layers = stack(mixers(text), (dense(text),) * layer_count(text))
+    layers = stack(found, (dense(text),) * layer_count(text))
     return Decoder(layers=tuple(map(_named, layers)))
 
 
@@ -33,7 +34,3 @@ def _named(layer: Layer) -> Layer:
         Matrix(name=f"self_attn.{name}", rows=size, part="attention", linear=False) for name, size in sizes.items()
     )
     return layer.model_copy(update={"extra": tuple(norms)})
-
-
-OLMO_HYBRID: dict[str, Callable[[Config], Decoder]] = {"olmo_hybrid": olmo_hybrid_decoder}
-"""Readers by `model_type` of the text config."""

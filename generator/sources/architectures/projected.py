@@ -4,44 +4,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.models.attention import FullAttention, SlidingWindow
+from generator.models.dtype import DType
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import MixtureTraits, dense, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 _STEP3 = MixtureTraits(name="moe", shared_name="share_expert")
 
 
-def minicpm3_decoder(text: Config) -> Decoder:
+def minicpm3_decoder(text: Config, found: Mixers) -> Decoder:
     """MiniCPM3: MiniCPM's layers around attention of its own (vLLM 0.32 minicpm3.py)."""
-    return Decoder(layers=stack(mixers(text), feed_forwards(text)), tied=True)
+    return Decoder(layers=stack(found, feed_forwards(text)), tied=True)
 
 
-def step3_decoder(text: Config) -> Decoder:
+def step3_decoder(text: Config, found: Mixers) -> Decoder:
     """Step-3: experts beside a shared one on the layers that `moe_layers_enum` numbers (vLLM 0.32 step3_text.py)."""
     fields = {
         **text, "moe_layers_enum": str(text["moe_layers_enum"]), "norm_topk_prob": bool(text.get("norm_expert_weight")),
         "shared_expert_intermediate_size": int(text["share_expert_dim"]),
     }  # fmt: skip
-    return Decoder(layers=stack(mixers(text), feed_forwards(fields, _STEP3)))
+    return Decoder(layers=stack(found, feed_forwards(fields, _STEP3)))
 
 
-def iquest_loop_decoder(text: Config) -> Decoder:
+def step3p5_decoder(text: Config, found: Mixers) -> Decoder:
+    """Step 3.5: experts with biased routing and a shared one, from the second layer on where no list says.
+
+    vLLM 0.32 step3p5.py; `use_head_wise_attn_gate` adds a gate for each head.
+    """
+    listed = text.get("moe_layers_enum") or list(range(1, len(found)))
+    fields = {
+        **text, "moe_layers_enum": listed, "norm_topk_prob": bool(text.get("norm_expert_weight")),
+        "shared_expert_intermediate_size": int(text["share_expert_dim"]),
+    }  # fmt: skip
+    traits = _STEP3._replace(correction_bias=True, router_dtype=DType.F32)
+    layers = stack(found, feed_forwards(fields, traits))
+    if not text.get("use_head_wise_attn_gate"):
+        return Decoder(layers=layers)
+    hidden = int(text["hidden_size"])
+    return Decoder(layers=tuple(layer.model_copy(update={"extra": _gate(layer.mixer, hidden)}) for layer in layers))
+
+
+def _gate(mixer: Mixer | None, hidden: int) -> tuple[Matrix, ...]:
+    """A gate for each head of a layer."""
+    heads = mixer.num_attention_heads if isinstance(mixer, FullAttention | SlidingWindow) else 0
+    return (Matrix(name="self_attn.g_proj", rows=heads, columns=hidden, shard="column", part="attention"),)
+
+
+def iquest_loop_decoder(text: Config, found: Mixers) -> Decoder:
     """IQuest LoopCoder: Llama's layers, each with a gate between its two caches (vLLM 0.32 iquest_loopcoder.py)."""
-    found, queries = mixers(text), int(text["num_attention_heads"])
+    queries = int(text["num_attention_heads"])
     size = int(text["hidden_size"]) // queries
     gate = Matrix(name="gate_proj", rows=queries, columns=size, bias=True, shard="column", part="attention")
     return Decoder(layers=stack(found, (dense(text),) * len(found), extra=(gate,)))
-
-
-PROJECTED: dict[str, Callable[[Config], Decoder]] = {
-    "minicpm3": minicpm3_decoder,
-    "step3_text": step3_decoder,
-    "iquestloopcoder": iquest_loop_decoder,
-}
-"""Readers by `model_type` of the text config."""

@@ -1,4 +1,4 @@
-"""The readers by family, and the choice between them."""
+"""From config.json to an Architecture, by the row of its family."""
 
 from __future__ import annotations
 
@@ -6,48 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindow
-from generator.sources.architectures.attention import is_generic, mixers
-from generator.sources.architectures.bailing import BAILING, bailing_family
+from generator.sources.architectures.attention import standard_mixers, turned_both_ways
+from generator.sources.architectures.bailing import bailing_family
 from generator.sources.architectures.blocks import has_experts
 from generator.sources.architectures.composite import completed
-from generator.sources.architectures.decoder import Decoder, assemble, class_name
-from generator.sources.architectures.dense import DENSE, dense_decoder
-from generator.sources.architectures.encoders import ENCODERS
-from generator.sources.architectures.ernie_vl import ERNIE_VL
+from generator.sources.architectures.decoder import Decoder, Ways, assemble, class_name
+from generator.sources.architectures.dense import dense_decoder
 from generator.sources.architectures.fields import text_config
-from generator.sources.architectures.gemma_layered import GEMMA_LAYERED
 from generator.sources.architectures.heads import both_ways
-from generator.sources.architectures.hybrid import HYBRID
-from generator.sources.architectures.laguna import NESTED
-from generator.sources.architectures.latent import LATENT
-from generator.sources.architectures.moe import MOE, moe_decoder
+from generator.sources.architectures.moe import moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, read_towers
-from generator.sources.architectures.olmo_hybrid import OLMO_HYBRID
-from generator.sources.architectures.projected import PROJECTED
 from generator.sources.architectures.speculators import as_draft, unwrapped
-from generator.sources.architectures.state_space import STATE_SPACE
-from generator.sources.architectures.zamba import ZAMBA
+from generator.sources.architectures.table import FAMILIES
+from generator.sources.architectures.unread import refuse_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.architecture import Architecture
-
-_READERS: dict[str, Callable[[Mapping[str, Any]], Decoder]] = {
-    **DENSE,
-    **MOE,
-    **GEMMA_LAYERED,
-    **ERNIE_VL,
-    **HYBRID,
-    **LATENT,
-    **STATE_SPACE,
-    **ENCODERS,
-    **NESTED,
-    **BAILING,
-    **PROJECTED,
-    **OLMO_HYBRID,
-    **ZAMBA,
-}
+    from generator.sources.architectures.family import Config, Mixers
 
 
 def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
@@ -71,31 +48,41 @@ def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, 
         ) from wrong
 
 
-def _read(config: Mapping[str, Any]) -> Architecture:
+def mixers(text: Config) -> Mixers:
+    """One mixer for each decoder layer in order, None where a layer has none, from a text config.
+
+    Raises:
+        UnsupportedArchitectureError: the config declares a kind of attention that no reader knows.
+    """
+    refuse_unread(text)
+    family = FAMILIES.get(str(text.get("model_type", "")))
+    read = family.mixers if family else standard_mixers
+    found = read(text)
+    return tuple(map(turned_both_ways, found)) if text.get("is_causal") is False else found
+
+
+def _read(config: Config) -> Architecture:
     config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
     text |= both_ways(text, class_name(config)) | bailing_family(config)
-    reader = _READERS.get(str(text.get("model_type", "")))
-    generic = reader is None or is_generic(text) or has_generic_tower(config)
-    if reader is None:
-        _refuse_states(text)
-        reader = moe_decoder if has_experts(text) else dense_decoder
-    return as_draft(assemble(config, reader(text), read_towers(config), generic=generic), text)
+    family = FAMILIES.get(str(text.get("model_type", "")))
+    found = mixers(text)
+    decoder = family.decoder(text, found) if family else _generic_decoder(text, found)
+    generic = family is None or has_generic_tower(config)
+    ways = family.ways if family else Ways()
+    return as_draft(assemble(config, decoder, ways, read_towers(config), generic=generic), text)
 
 
-def _refuse_states(text: Mapping[str, Any]) -> None:
-    """Refuse a family without a reader whose layers are more than softmax attention.
+def _generic_decoder(text: Config, found: Mixers) -> Decoder:
+    """Layers of a family without a row, which are read only around softmax attention.
 
     Raises:
         UnsupportedArchitectureError: its tensors cannot be told from standard fields.
     """
-    kinds = {
-        mixer.kind
-        for mixer in mixers(text)
-        if not isinstance(mixer, FullAttention | SlidingWindow | ChunkedLocal) and mixer
-    }
+    kinds = {one.kind for one in found if one and not isinstance(one, FullAttention | SlidingWindow | ChunkedLocal)}
     if kinds:
         raise UnsupportedArchitectureError(
             f"model_type {text.get('model_type')!r} has layers of kind {', '.join(sorted(kinds))} and no reader of its "
-            "weights; a reader of the family's tensors is needed (generator/sources/architectures)"
+            "weights; a row of the family's is needed (generator/sources/architectures/table.py)"
         )
+    return moe_decoder(text, found) if has_experts(text) else dense_decoder(text, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from generator.sources.architectures.fields import first, rope_kinds, rope_type, text_config
 
@@ -12,18 +12,13 @@ if TYPE_CHECKING:
     Config = Mapping[str, Any]
 
 _STATED = ("rope_theta", "rope_parameters", "rope_scaling", "rotary_dim", "partial_rotary_factor", "rotary_pct")
-_WITHOUT = frozenset({"nemotron_h", "jamba", "bamba", "kimi_linear"})
-"""Model types that state rotary fields and whose classes in vLLM rotate nothing."""
-_MULTI_AXIS = frozenset({
-    "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text",
-})  # fmt: skip
-"""Model types whose classes rotate by several axes whatever config.json says."""
-_ALWAYS = frozenset({"longcat_flash", "minicpm3", "step3_text"})
-"""Model types whose classes rotate whether or not config.json states a rotary field."""
+Rotary = Literal["stated", "never", "always", "asked", "unless_null", "mask"]
+"""When a class rotates: where a field states it; never, though one does; always; where `use_mem_rope` asks, over two
+widths; unless the base is null. Or a causal mask in its place."""
 _HALF, _FULL = 2, 4
 
 
-def rotary_bytes(config: Config) -> int:
+def rotary_bytes(config: Config, rotary: Rotary = "stated") -> int:
     """Bytes of the tables of one rank: a row for each position, as wide as the rotated part of a head.
 
     GPT-BigCode has a causal mask instead, a byte for each pair of positions (Transformers' class, which vLLM runs).
@@ -32,47 +27,44 @@ def rotary_bytes(config: Config) -> int:
     bits. 0 where config.json states no rotary embedding.
     """
     text = text_config(config)
-    if text.get("model_type") == "gpt_bigcode":
+    if rotary == "mask":
         return int(text["n_positions"]) ** 2
     length = first(text, "max_position_embeddings", "max_position_embedding", "seq_length")
-    if not isinstance(length, int) or not _rotates(text):
+    if not isinstance(length, int) or not _rotates(text, rotary):
         return 0
     if text.get("compress_rope_theta") is not None:
         return 2 * length * _columns(text, {}) * _FULL
-    return sum(rows * columns * _HALF for rows, columns in _tables(text, length))
+    return sum(rows * columns * _HALF for rows, columns in _tables(text, length, rotary))
 
 
-def _rotates(text: Config) -> bool:
-    """Whether the family's class rotates anything: Zamba2 where asked to, OLMo Hybrid unless its base is null."""
-    model_type = text.get("model_type")
-    if model_type == "zamba2":
+def _rotates(text: Config, rotary: Rotary) -> bool:
+    """Whether the family's class rotates anything."""
+    if rotary == "asked":
         return bool(text.get("use_mem_rope"))
-    if model_type == "olmo_hybrid":
+    if rotary == "unless_null":
         return (text.get("rope_parameters") or {"rope_theta": True}).get("rope_theta") is not None
     stated = any(text.get(key) is not None for key in _STATED)
-    return model_type not in _WITHOUT and (stated or model_type in _ALWAYS)
+    return rotary == "always" or (stated and rotary == "stated")
 
 
 def is_multi_axis(config: Config) -> bool:
     """Whether positions have several axes: time, height and width (M-RoPE)."""
     text = text_config(config)
     ropes = rope_kinds(text)
-    return text.get("model_type") in _MULTI_AXIS or any(
-        rope.get("mrope_section") is not None or rope_type(rope) == "mrope" for rope in ropes
-    )
+    return any(rope.get("mrope_section") is not None or rope_type(rope) == "mrope" for rope in ropes)
 
 
-def _tables(text: Config, length: int) -> Iterator[tuple[int, int]]:
+def _tables(text: Config, length: int, rotary: Rotary) -> Iterator[tuple[int, int]]:
     """Rows and columns of each kind of layer's table; linear scaling makes it longer, other scalings do not."""
     ropes = list(rope_kinds(text)) or [{}]
     for rope in ropes:
         scale = float(rope.get("factor") or 1) if rope_type(rope) == "linear" else 1
-        yield round(length * scale), _columns(text, rope)
+        yield round(length * scale), _columns(text, rope, rotary)
     if text.get("rope_local_base_freq") is not None:
-        yield length, _columns(text, {})
+        yield length, _columns(text, {}, rotary)
 
 
-def _columns(text: Config, rope: Config) -> int:
+def _columns(text: Config, rope: Config, rotary: Rotary = "stated") -> int:
     """Columns of one table: cosines and sines of half the rotated width each."""
     whole = rope_type(rope) == "proportional"
     named = first(text, "qk_rope_head_dim", "rotary_dim")
@@ -80,7 +72,7 @@ def _columns(text: Config, rope: Config) -> int:
         return int(named)
     hidden, heads = first(text, "hidden_size", "n_embd"), first(text, "num_attention_heads", "n_head")
     width = text.get("global_head_dim") if whole else None
-    if text.get("model_type") == "zamba2":
+    if rotary == "asked":
         hidden *= 2
     width = width or text.get("head_dim") or (hidden // heads if hidden and heads else 0)
     share = first(rope, "partial_rotary_factor") or first(text, "partial_rotary_factor", "rotary_pct") or 1

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.draft_heads import head_of
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import FullAttention, SlidingWindow
-from generator.planning.drafts.heads import (
-    DFLASH,
-    EAGLE,
-    EAGLE3,
-    Taps,
-    dense_layers,
-    dflash_head,
-    eagle3_head,
-    eagle_head,
-)
+from generator.models.draft_heads import Taps, dense_layers, dflash_head, eagle3_head, eagle_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,16 +50,16 @@ def unwrapped(config: Config) -> Config:
 
 def as_draft(architecture: Architecture, text: Config) -> Architecture:
     """The architecture as vLLM builds it for a draft; unchanged where its class is none."""
-    name = architecture.architecture
+    head = head_of(architecture.architecture)
+    if head is None:
+        return architecture
     vocabulary = int(text["draft_vocab_size"]) if text.get("draft_vocab_size") else None
-    if name in EAGLE:
-        return eagle_head(architecture, name)
-    if name in EAGLE3:
+    if head.method == "eagle":
+        return eagle_head(architecture, head)
+    if head.method == "eagle3":
         dense = dense_layers(architecture, int(text.get("intermediate_size") or 0))
         return eagle3_head(dense, _taps(architecture, text), vocabulary)
-    if name in DFLASH:
-        return dflash_head(_dflash_windows(architecture, text), _dflash_taps(text), vocabulary)
-    return architecture
+    return dflash_head(_dflash_windows(architecture, text), _dflash_taps(text), vocabulary)
 
 
 def _taps(architecture: Architecture, text: Config) -> Taps:

@@ -8,7 +8,6 @@ from generator.models.attention import FullAttention
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.blocks import (
     MixtureTraits,
     dense,
@@ -22,22 +21,24 @@ from generator.sources.architectures.fields import first
 from generator.units import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.architecture import Layer
+    from generator.models.attention import Mixer
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 _GRANITE = MixtureTraits(name="block_sparse_moe", router_name="router.layer", shared_name="shared_mlp")
 
 
-def dense_hybrid_decoder(text: Config) -> Decoder:
+def dense_hybrid_decoder(text: Config, found: Mixers) -> Decoder:
     """Bamba and Falcon-H1: every layer has a gated network; Falcon-H1 names its own biases."""
     block = dense(text, bias=bool(text.get("mlp_bias")))
-    return Decoder(layers=stack(mixers(text), (block,) * layer_count(text)))
+    return Decoder(layers=stack(found, (block,) * layer_count(text)))
 
 
-def granite_hybrid_decoder(text: Config) -> Decoder:
+def granite_hybrid_decoder(text: Config, found: Mixers) -> Decoder:
     """Granite 4: experts with a shared network beside them, or that network alone (granitemoehybrid.py)."""
     shared = first(text, "shared_intermediate_size")
     block: FeedForward
@@ -45,7 +46,7 @@ def granite_hybrid_decoder(text: Config) -> Decoder:
         block = mixture(text, _GRANITE)
     else:
         block = Dense(intermediate_size=int(shared or text["intermediate_size"]), name="shared_mlp")
-    return Decoder(layers=_named(stack(mixers(text), (block,) * layer_count(text))))
+    return Decoder(layers=_named(stack(found, (block,) * layer_count(text))))
 
 
 def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
@@ -56,16 +57,16 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     )
 
 
-def jamba_decoder(text: Config) -> Decoder:
+def jamba_decoder(text: Config, found: Mixers) -> Decoder:
     """Jamba: experts every `expert_layer_period` layers, else one network of the same width."""
     period, offset = int(text.get("expert_layer_period") or 2), int(text.get("expert_layer_offset", 1))
     plain = dense(text, name="feed_forward")
     experts = mixture(text, MixtureTraits(name="feed_forward", router_name="router")) if has_experts(text) else plain
     blocks = tuple(experts if i % period == offset else plain for i in range(layer_count(text)))
-    return Decoder(layers=_named(stack(mixers(text), blocks)))
+    return Decoder(layers=_named(stack(found, blocks)))
 
 
-def lfm2_decoder(text: Config) -> Decoder:
+def lfm2_decoder(text: Config, found: Mixers) -> Decoder:
     """LFM2: the width is adjusted as Llama's once was (lfm2.py: Lfm2MLP), experts after `num_dense_layers`."""
     blocks = feed_forwards(
         text,
@@ -75,7 +76,7 @@ def lfm2_decoder(text: Config) -> Decoder:
         blocks = (Dense(intermediate_size=_adjusted(text), name="feed_forward"),) * layer_count(text)
     layers = tuple(
         layer if isinstance(layer.mixer, FullAttention) else layer.model_copy(update={"mixer_name": "conv"})
-        for layer in stack(mixers(text), blocks)
+        for layer in stack(found, blocks)
     )
     return Decoder(layers=layers, tied=True)
 
@@ -92,19 +93,19 @@ def _adjusted(text: Config) -> int:
     return round_up(inner, multiple)
 
 
-def mamba_decoder(text: Config) -> Decoder:
+def mamba_decoder(text: Config, found: Mixers, *, tied: bool = True) -> Decoder:
     """Mamba and Mamba-2: a mixer and one norm a layer."""
-    layers = stack(mixers(text), (None,) * layer_count(text), norms=1, mixer_name="mixer")
-    return Decoder(layers=layers, tied=text.get("model_type") != "mamba2")
+    layers = stack(found, (None,) * layer_count(text), norms=1, mixer_name="mixer")
+    return Decoder(layers=layers, tied=tied)
 
 
-def minimax_text_decoder(text: Config) -> Decoder:
+def minimax_text_decoder(text: Config, found: Mixers) -> Decoder:
     """MiniMax-Text-01: experts by Mixtral's names on every layer (minimax_text_01.py)."""
     block = mixture(text, MixtureTraits(name="block_sparse_moe"))
-    return Decoder(layers=stack(mixers(text), (block,) * layer_count(text)))
+    return Decoder(layers=stack(found, (block,) * layer_count(text)))
 
 
-def longcat_decoder(text: Config) -> Decoder:
+def longcat_decoder(text: Config, found: Mixers) -> Decoder:
     """LongCat-Flash: two attentions and two networks a layer, experts beside them (longcat_flash.py)."""
     hidden, inner = int(text["hidden_size"]), int(text["ffn_hidden_size"])
     block = mixture(text, MixtureTraits(router_name="router.classifier", correction_bias=True, router_dtype=DType.F32))
@@ -122,7 +123,7 @@ def longcat_decoder(text: Config) -> Decoder:
             name="mlp.zero_experts", rows=idle, columns=hidden, bias=True, dtype=DType.F32, part="other", linear=False,
         ),
     )  # fmt: skip
-    layers = stack(mixers(text), (block,) * layer_count(text), norms=4, extra=extra)
+    layers = stack(found, (block,) * layer_count(text), norms=4, extra=extra)
     return Decoder(layers=layers, extra=_ngrams(text) if text.get("ngram_vocab_size_ratio") else ())
 
 
@@ -139,12 +140,3 @@ def _ngrams(text: Config) -> tuple[Matrix, ...]:
     )
     name = "ngram_embeddings.post_projs"
     return (table, Matrix(name=name, rows=hidden, columns=width, copies=count, part="dense", linear=False))
-
-
-STATE_SPACE: dict[str, Callable[[Config], Decoder]] = {
-    "bamba": dense_hybrid_decoder, "falcon_h1": dense_hybrid_decoder, "granitemoehybrid": granite_hybrid_decoder,
-    "jamba": jamba_decoder, "lfm2": lfm2_decoder, "lfm2_moe": lfm2_decoder, "mamba": mamba_decoder,
-    "falcon_mamba": mamba_decoder, "mamba2": mamba_decoder, "minimax": minimax_text_decoder,
-    "minimax_text_01": minimax_text_decoder, "longcat_flash": longcat_decoder,
-}  # fmt: skip
-"""Readers by `model_type` of the text config."""

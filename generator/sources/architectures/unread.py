@@ -16,6 +16,7 @@ _MODEL_TYPES = {
     "k2_horizon": "experts in the attention's values, which each step stacks anew (k2_horizon.py)",
     "persimmon": "one projection of all heads, which vLLM's Transformers backend leaves whole on every rank",
     "diffllama": "attention by differences, which vLLM has no class for",
+    **dict.fromkeys(("distilbert", "new", "nomic_bert"), "layers that attend both ways and weights of no known shape"),
     "step1": "square-root ALiBi, which vLLM's usual backends lack (step1.py)",
 }
 """What each family has beyond standard fields (vLLM 0.32 model_executor/models)."""

@@ -8,25 +8,25 @@ from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import Parallel
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
-from generator.sources.architectures.attention import mixers
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from generator.models.attention import Mixer
     from generator.models.matrix import Part, Shard
 
     Config = Mapping[str, Any]
+    Mixers = tuple[Mixer | None, ...]
 
 _BLOCK = "shared_transformer"
 _DEFAULT_RANK = 128
 
 
-def zamba2_decoder(text: Config) -> Decoder:
+def zamba2_decoder(text: Config, found: Mixers) -> Decoder:
     """A norm and a state space a layer; hybrid ones add a projection behind the shared block that they run."""
     hidden, inner = integer(text, "hidden_size"), _inner(text)
-    found = mixers(text)
     shared = Dense(intermediate_size=inner, bias=bool(text.get("add_bias_linear")), shared=True, name="feed_forward")
     plain = stack(found, (None,) * len(found), norms=1, mixer_name="mamba")
     joined = (Matrix(name="linear", rows=hidden, columns=hidden, part="dense"),)
@@ -84,7 +84,3 @@ def _adapters(text: Config, hybrids: int) -> tuple[Matrix, ...]:
         for name, (into, out) in shapes.items()
         for side, rows, columns in (("A", rank, into), ("B", out, rank))
     )
-
-
-ZAMBA: dict[str, Callable[[Config], Decoder]] = {"zamba2": zamba2_decoder}
-"""Readers by `model_type` of the text config."""

@@ -6,34 +6,37 @@ A head has no embedding of its own, and EAGLE's and DFlash's have no output head
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.models.attention import MLA, FullAttention, SlidingWindow
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, MoE
 from generator.models.matrix import Matrix
+from generator.models.value import Value
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture, Layer
 
-EAGLE3 = frozenset({
-    "LlamaForCausalLMEagle3", "Eagle3LlamaForCausalLM", "Eagle3MiniMaxM2ForCausalLM", "Eagle3Qwen2_5vlForCausalLM",
-    "Eagle3Qwen3vlForCausalLM", "Eagle3Qwen3ForCausalLM", "PeagleLlamaForCausalLM", "PeagleQwen3ForCausalLM",
-    "PEagleDraftModel", "Eagle3DeepseekV2ForCausalLM", "Eagle3DeepseekV3ForCausalLM",
-})  # fmt: skip
-EAGLE = frozenset({
-    "EagleLlamaForCausalLM", "LlamaForCausalLMEagle", "EagleMistralForCausalLM", "EagleCohereForCausalLM",
-    "EagleMiniCPMForCausalLM",
-})  # fmt: skip
-DFLASH = frozenset({"DFlashDraftModel"})
-"""Classes that vLLM's registry builds as drafts (vLLM 0.32 model_executor/models/registry.py)."""
+HeadMethod = Literal["eagle", "eagle3", "dflash"]
 
 HEAD_MAP = "draft_id_to_target_id"
 """Name of the table from the draft's vocabulary to the target's."""
 _TAPS = 3
 """Layers of the target whose states EAGLE-3 reads where its config names none (vLLM 0.32 llama_eagle3.py)."""
-_WITHOUT_FIRST_NORM = frozenset({"EagleLlamaForCausalLM", "LlamaForCausalLMEagle"})
-"""Classes whose first layer has no norm of its input, and whose stack has none behind it (llama_eagle.py)."""
+
+
+class DraftHead(Value):
+    """One class that vLLM builds as a head, and its ways beyond its method's."""
+
+    name: str
+    """As config.json names it, or as vLLM renames a plain class."""
+    method: HeadMethod
+    joint_bias: bool = False
+    """Whether the projection of state and embedding has a bias."""
+    joint_split: bool = False
+    """Whether it is split over ranks, where others hold it whole."""
+    first_norm: bool = True
+    """Whether the first layer has a norm of its input, and the stack one behind it."""
 
 
 class Taps(NamedTuple):
@@ -45,16 +48,15 @@ class Taps(NamedTuple):
     """Norms before the states are joined, each `width` wide."""
 
 
-def eagle_head(architecture: Architecture, built_as: str) -> Architecture:
+def eagle_head(architecture: Architecture, built_as: DraftHead) -> Architecture:
     """EAGLE: embedding and state of the last token are joined into the input of a few layers."""
     hidden = architecture.hidden_size
-    bias = built_as == "EagleCohereForCausalLM"
-    split = "row" if built_as == "EagleMistralForCausalLM" else "replicated"
-    joined = Matrix(name="fc", rows=hidden, columns=2 * hidden, part="dense", shard=split, bias=bias)
-    head = _first_layer(architecture, norms=-2) if built_as in _WITHOUT_FIRST_NORM else architecture
+    split = "row" if built_as.joint_split else "replicated"
+    joined = Matrix(name="fc", rows=hidden, columns=2 * hidden, part="dense", shard=split, bias=built_as.joint_bias)
+    head = architecture if built_as.first_norm else _first_layer(architecture, norms=-2)
     return head.model_copy(
         update={
-            "architecture": built_as,
+            "architecture": built_as.name,
             "extra": (*architecture.extra, joined),
             "embedding": False,
             "lm_head": False,

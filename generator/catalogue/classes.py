@@ -1,0 +1,121 @@
+"""vLLM's model classes and model types by release: `classes.toml`, `class_notes.toml` and `model_types.toml`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from generator.catalogue.loader import Row, Source, Words, packaged_rows
+from generator.models.model_class import AdaptedEnd, ClassTask, ModelClass, ModelClasses, ModelType
+from generator.models.release import release_key
+
+_RUN = r"(\d+\.\d+\.\d+)?\.\.(\d+\.\d+\.\d+)?"
+Releases = Annotated[str, Field(pattern=rf"^(all|{_RUN}( {_RUN})*|)$")]
+"""Releases as words: "all", "0.23.0..", "..0.22.1 0.26.0..", or none."""
+_FLAGS = ("stages", "lora", "gives_states", "relays_states", "whole_encoders")
+
+
+class ClassNote(Row):
+    """One row of `class_notes.toml`, whose head says what the columns are."""
+
+    name: str = Field(min_length=1)
+    task: ClassTask | None = None
+    in_transformers: bool = False
+    adapters_counted: bool = False
+    adapted_ends: Annotated[tuple[AdaptedEnd, ...], Field(strict=False)] | None = None
+    one_pair: Words = ()
+    own_modules: bool = False
+    pools_tokens: bool = False
+    pools_steps: bool = False
+    pooling_task: str = ""
+    draft_class: str = ""
+    source: Source
+
+    def facts(self) -> dict[str, Any]:
+        """The columns that say something, by `ModelClass`'s names."""
+        said = self.model_dump(exclude={"name", "source", "in_transformers"}, exclude_defaults=True)
+        return said | ({"one_pair": frozenset(self.one_pair)} if self.one_pair else {})
+
+
+class ClassRow(Row):
+    """One row of `classes.toml`, whose head says what the columns are."""
+
+    name: str = Field(min_length=1)
+    task: ClassTask | None = None
+    releases: Releases = ""
+    gone_after: str = ""
+    has: Words = ()
+    stages: Releases = ""
+    lora: Releases = ""
+    gives_states: Releases = ""
+    relays_states: Releases = ""
+    whole_encoders: Releases = ""
+    adapted_ends: Annotated[tuple[AdaptedEnd, ...], Field(strict=False)] = ()
+
+    def of(self, version: str, note: ClassNote | None) -> ModelClass:
+        """The class as release `version` has it, with what a person noted of it."""
+        served = not self.releases or holds(self.releases, version)
+        elsewhere = note is not None and note.in_transformers
+        first, last = _first(self.releases), self.gone_after
+        return ModelClass(
+            name=self.name,
+            served=served,
+            first_release=first if first and not elsewhere and _minor(version) < _minor(first) else "",
+            last_release=last if last and not elsewhere and release_key(version) > release_key(last) else "",
+            **(
+                {"task": self.task, "adapted_ends": self.adapted_ends, "stages": not holds(self.releases, version)}
+                | (note.facts() if note else {})
+            )
+            | {flag: True for flag in _FLAGS if served and self._can(flag, version)},
+        )
+
+    def _can(self, flag: str, version: str) -> bool:
+        return flag in self.has or holds(getattr(self, flag), version)
+
+
+class ModelTypeRow(Row):
+    """One row of `model_types.toml`, whose head says what the columns are."""
+
+    name: str = Field(min_length=1)
+    float16: bool = True
+    largest_item_tokens: int = 0
+    source: Source
+
+
+@cache
+def classes_of(version: str, names: frozenset[str] | None = None) -> ModelClasses:
+    """The classes of these names, or all, as release `version` ("0.33.0") has them; one beyond is as the nearest."""
+    notes = {note.name: note for note in packaged_rows("class_notes.toml", "class", ClassNote)}
+    rows = {row.name: row for row in packaged_rows("classes.toml", "class", ClassRow)}
+    every = notes.keys() | rows.keys()
+    asked = every if names is None else every & names
+    asked = asked | {notes[name].draft_class for name in asked & notes.keys() if notes[name].draft_class}
+    found = {name: rows.get(name, ClassRow(name=name)).of(version, notes.get(name)) for name in asked}
+    return ModelClasses(rows=found, with_adapters=tuple(sorted(name for name in notes if notes[name].adapters_counted)))
+
+
+def model_type_of(name: str) -> ModelType:
+    """What vLLM decides by the `model_type` `name`; one of defaults where no row has it."""
+    rows = packaged_rows("model_types.toml", "model_type", ModelTypeRow)
+    found = next((row for row in rows if row.name == name), None)
+    return ModelType(name=name) if found is None else ModelType(**found.model_dump(exclude={"source"}))
+
+
+def holds(releases: str, version: str) -> bool:
+    """Whether the words name release `version`; its patches are as the release of the same two numbers."""
+    if releases in {"", "all"}:
+        return releases == "all"
+    ends = (run.split("..") for run in releases.split())
+    own = _minor(version)
+    return any((not low or _minor(low) <= own) and (not high or own <= _minor(high)) for low, high in ends)
+
+
+def _first(releases: str) -> str:
+    """The oldest release that the words name; "" where they are open to older ones."""
+    return "" if releases == "all" else releases.partition("..")[0]
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    return release_key(version)[:2]

@@ -1,0 +1,96 @@
+"""vLLM's classes by release, against what its own trees say (figures counted there by hand or by grep)."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.classes import ClassNote, ClassRow, classes_of, holds, model_type_of
+from generator.catalogue.draft_heads import all_heads, heads_of
+from generator.catalogue.engines import known_versions
+from generator.catalogue.loader import packaged_rows
+from generator.errors import GeneratorError
+from generator.models.request import Request
+from generator.workflow import facts_for, plan_for
+
+
+@pytest.mark.parametrize(
+    ("release", "name", "can"),
+    [
+        ("0.32.0", "Qwen3ForCausalLM", {"stages", "lora", "gives_states", "relays_states"}),
+        ("0.29.0", "Qwen3ForCausalLM", {"stages", "lora", "gives_states"}),
+        ("0.33.0", "DeepseekV4ForConditionalGeneration", {"stages", "lora", "gives_states", "relays_states"}),
+        ("0.29.0", "DeepSeekMTPModel", set()),
+        (
+            "0.33.0",
+            "Qwen2_5_VLForConditionalGeneration",
+            {"stages", "lora", "gives_states", "relays_states", "whole_encoders"},
+        ),
+        ("0.33.0", "Zamba2ForCausalLM", set()),
+    ],
+)
+def test_a_class_can_what_its_bases_say(release, name, can):
+    """SupportsPP, SupportsLoRA, SupportsEagle3 in the class statement; the relay came with 0.30 (qwen2.py:335)."""
+    found = classes_of(release).of(name)
+    flags = ("stages", "lora", "gives_states", "relays_states", "whole_encoders")
+    assert {flag for flag in flags if getattr(found, flag)} == can
+
+
+def test_layers_of_multi_token_prediction_with_stages_are_noted_at_their_targets():
+    """config/speculative.py copies the target's pipeline size until 0.29.0, and gives a draft one stage from 0.30.0."""
+    old = [classes_of(version).rows.values() for version in known_versions() if version < "0.30.0"]
+    staged = {row.name for rows in old for row in rows if row.task == "draft" and row.served and row.stages}
+    noted = {row.draft_class for row in classes_of("0.33.0").rows.values()} - {""}
+    assert {name for name in staged if "MTP" in name} == noted
+
+
+def test_a_class_without_a_row_is_taken_as_it_comes():
+    found = classes_of("0.33.0").of("UnheardOfForCausalLM")
+    assert found.served
+    assert found.stages
+    assert not found.first_release
+
+
+@pytest.mark.parametrize(
+    ("words", "version", "inside"),
+    [
+        ("all", "0.19.1", True),
+        ("", "0.33.0", False),
+        ("0.23.0..", "0.22.1", False),
+        ("0.23.0..", "0.34.0", True),
+        ("..0.25.1", "0.25.0", True),
+        ("..0.25.1", "0.26.0", False),
+        ("..0.20.2 0.26.0..0.28.0", "0.23.0", False),
+        ("..0.20.2 0.26.0..0.28.0", "0.27.1", True),
+    ],
+)
+def test_releases_are_words(words, version, inside):
+    assert holds(words, version) is inside
+
+
+def test_a_note_is_about_a_class_that_vllm_or_transformers_has():
+    """SolarOpen is Transformers' own; every other name stands in a registry since 0.19.1."""
+    notes = {note.name for note in packaged_rows("class_notes.toml", "class", ClassNote)}
+    rows = {row.name for row in packaged_rows("classes.toml", "class", ClassRow)}
+    assert notes - rows == {"SolarOpenForCausalLM"}
+
+
+def test_heads_are_those_of_the_release():
+    """_SPECULATIVE_DECODING_MODELS of 0.19.1 has no DFlash; names that vLLM renames are in no registry."""
+    older = {head.name for head in heads_of(classes_of("0.19.1"))}
+    assert "DFlashDraftModel" not in older
+    assert {"Eagle3LlamaForCausalLM", "LlamaForCausalLMEagle"} <= older
+    assert heads_of(classes_of("0.33.0")) == all_heads()
+
+
+def test_a_class_younger_than_the_release_is_refused_with_the_release_that_has_it():
+    """registry.py of 0.19.1 has no DeepSeek-V4: "not supported for now"; that of 0.20.2 has it."""
+    request = Request(model="deepseek-ai/DeepSeek-V4-Flash", source="embedded", gpu="B200", gpus=8, vllm="0.19.1")
+    with pytest.raises(GeneratorError, match=r"from 0\.20\.2 on and not in 0\.19\.1: .*--vllm"):
+        plan_for(request, facts_for(request, offline=True))
+
+
+def test_what_a_model_type_decides():
+    """_FLOAT16_NOT_SUPPORTED_MODELS of config/model.py; 32 frames of 78 tokens of gemma4_mm.py."""
+    assert not model_type_of("gemma2").float16
+    assert model_type_of("gemma4").largest_item_tokens == 32 * 78
+    assert model_type_of("llama").float16
