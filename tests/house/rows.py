@@ -1,8 +1,8 @@
-"""Additions to tables: a GPU, a quantization, a release."""
+"""Additions to tables: a GPU, a quantization, a release, a family."""
 
 from __future__ import annotations
 
-from house.addition import Addition, Place, Slip, appended, planned, tests
+from house.addition import Addition, Place, Slip, appended, inserted, planned, tests
 
 GPUS = "generator/catalogue/gpus.toml"
 _GPU = """
@@ -71,7 +71,7 @@ quantization_methods = ["awq", "fp8", "compressed-tensors", "zq6"]
 [flags]
 invented_flag = { type = "bool", default = false }
 """
-_READ_AGAIN = ("config_keys.toml", "parsers.toml")
+_READ_AGAIN = ("classes.toml", "config_keys.toml", "parsers.toml")
 _ANSWERED = tests("tests/house/test_release_is_answered.py")
 
 RELEASE = Addition(
@@ -96,6 +96,33 @@ RELEASE = Addition(
         Slip(
             "a method's row", tests("tests/unit/test_catalogue_quantizations.py", "-k", "0.34.0"), r"'zq6'",
             Place("generator/catalogue/engines/0.34.0.toml", appended(_RELEASE)),
+        ),
+    ),
+)  # fmt: skip
+
+FAMILIES = "generator/sources/architectures/table.py"
+_FAMILY_ROW = '    "invented": Family(softmax(qk_norm=True), dense()),\n'
+_READS_FAMILY = """
+from generator.sources.architectures import read_architecture
+config = {"model_type": "invented", "architectures": ["InventedForCausalLM"], "hidden_size": 64, "vocab_size": 1000}
+config |= {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 160, "max_position_embeddings": 256}
+found = read_architecture(config)
+assert found.layer_kinds[0].mixer.qk_norm and not found.generic, "generic: no row of the table knows the family"
+"""
+
+FAMILY = Addition(
+    what="a model family",
+    touch="one row of `generator/sources/architectures/table.py`, and a reader only where its shapes are new",
+    held="the type checker; a plan that says that standard fields alone were read; vLLM's own figures in the tests",
+    places=(
+        Place(FAMILIES, inserted(('    "iquestloopcoder"', _FAMILY_ROW))),
+    ),
+    works=("-c", _READS_FAMILY),
+    slips=(
+        Slip("the row", ("-c", _READS_FAMILY), r"no row of the table knows the family"),
+        Slip(
+            "half of it", ("-c", _READS_FAMILY), r"missing 1 required positional argument: 'decoder'",
+            Place(FAMILIES, inserted(('    "iquestloopcoder"', _FAMILY_ROW.replace(", dense()", "")))),
         ),
     ),
 )  # fmt: skip
