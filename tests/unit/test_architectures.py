@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import UnsupportedArchitectureError
+from generator.models.capability import HOPPER
 from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
 from generator.planning.weights import rank_weights
@@ -129,7 +130,7 @@ def test_first_dense_layers_of_a_mixture_are_dense():
 def test_a_family_s_weights_are_those_of_vllm_s_class(family):
     architecture = read_architecture(FAMILIES[family]["config"])
 
-    weights = rank_weights(architecture, None, Layout(tensor_parallel_size=2), dtype="bfloat16", capability=90)
+    weights = rank_weights(architecture, None, Layout(tensor_parallel_size=2), dtype="bfloat16", capability=HOPPER)
 
     assert weights.worst.total_bytes == pytest.approx(FAMILIES[family]["bytes"], rel=0.005)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
 from generator.planning.weights import rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
@@ -25,5 +26,5 @@ def test_weights_of_one_rank_are_those_that_the_method_creates(row: dict[str, An
     architecture, quantization = read_architecture(config), read_quantization(config)
     for tp, expected in row["param_bytes"].items():
         layout = Layout(tensor_parallel_size=int(tp))
-        ours = rank_weights(architecture, quantization, layout, capability=90).worst.total_bytes
+        ours = rank_weights(architecture, quantization, layout, capability=HOPPER).worst.total_bytes
         assert ours == pytest.approx(expected, rel=0.001)
