@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from generator.cli import recovery, report
+from generator.cli import recovery, update_report
 from generator.errors import ConflictError
 
 
@@ -27,6 +27,6 @@ def adopt(
         done = take(directory, offline=offline)
     except ConflictError as conflict:
         if conflict.report is not None:
-            report.show_update(conflict.report)
+            update_report.show_update(conflict.report)
         raise
-    report.show_update(done)
+    update_report.show_update(done)

@@ -61,12 +61,12 @@ def note(text: str) -> None:
 
 def warn(text: str) -> None:
     """One warning."""
-    stderr().print(f"[yellow]warning:[/yellow] {_escaped(text)}", soft_wrap=True)
+    stderr().print(f"[yellow]warning:[/yellow] {escaped(text)}", soft_wrap=True)
 
 
 def error(text: str) -> None:
     """One error, on one line."""
-    stderr().print(f"[bold red]error:[/bold red] {_escaped(_short(' '.join(text.split())))}", soft_wrap=True)
+    stderr().print(f"[bold red]error:[/bold red] {escaped(_short(' '.join(text.split())))}", soft_wrap=True)
 
 
 def _short(text: str) -> str:
@@ -90,7 +90,8 @@ def interactive() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text as markup that shows it as it is."""
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
     return escape(text)

@@ -1,4 +1,4 @@
-"""What a person sees: plans, systems, updates, as rich renderables."""
+"""What a person sees of plans and systems, as rich renderables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from generator.presenting.text import count_text, gib_text, plural, times_text, 
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
-    from generator.operations.update import UpdateReport
     from generator.sources.nvml import DetectedSystem
 
 _VERDICTS = {
@@ -215,26 +214,24 @@ def _row(label: str, text: str) -> str:
 def _hanging(head: str, text: str, indent: str) -> str:
     """`head: text` as markup, the head in bold, wrapped to the terminal with later lines further in."""
     whole = _broken(f"{head}: {text}" if head else text, indent, f"{indent}  ")
-    start = f"{indent}{_escaped(head)}"
-    return f"{indent}[bold]{_escaped(head)}[/bold]{whole[len(start) :]}" if head and whole.startswith(start) else whole
+    start = f"{indent}{console.escaped(head)}"
+    return (
+        f"{indent}[bold]{console.escaped(head)}[/bold]{whole[len(start) :]}"
+        if head and whole.startswith(start)
+        else whole
+    )
 
 
 def _broken(text: str, first: str, later: str) -> str:
     """The text as markup, broken at the terminal's width between words."""
     import textwrap  # noqa: PLC0415 - start-up time
 
-    return _escaped(
+    return console.escaped(
         textwrap.fill(
             text, console.stdout().width, initial_indent=first, subsequent_indent=later,
             break_long_words=False, break_on_hyphens=False,
         )
     )  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    return escape(text)
 
 
 def _wrapped(command: tuple[str, ...]) -> str:
@@ -248,53 +245,3 @@ def _wrapped(command: tuple[str, ...]) -> str:
         else:
             lines[-1] += f" {shlex.quote(word)}"
     return " \\\n".join(lines)
-
-
-def show_update(done: UpdateReport) -> None:
-    """Print what an update changed: answers, engine values, files; nothing where nothing changed."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    if done.template_before != done.template_after:
-        console.show(f"template {done.template_before} -> [bold]{done.template_after}[/bold]")
-    for title, changes in (("answers", done.answers), ("engine", done.engine)):
-        for change in changes:
-            old, new = escape(_word(change.before)), escape(_word(change.after))
-            console.show(f"{title:<8} {change.name}: [dim]{old}[/dim] -> [bold]{new}[/bold]")
-    if done.plan_before.summary != done.plan_after.summary:
-        console.show(f"plan     {escape(done.plan_after.summary)}")
-    for kind in ("added", "changed", "deleted", "conflicts"):
-        for name in getattr(done.files, kind):
-            console.show(f"{kind:<8} {escape(name)}")
-    _show_migration(done)
-    _show_edits(done)
-    console.show(_next(done))
-
-
-def _show_edits(done: UpdateReport) -> None:
-    """Print managed files that are not as the template renders them: merged ones, and those that nothing touches."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    for name in done.kept or ():
-        console.show(f"kept     {escape(name)}")
-    for name in done.left:
-        console.show(f"left     {escape(name)}: ignored by git or binary, so no update touches it")
-
-
-def _next(done: UpdateReport) -> str:
-    if not done.files.any:
-        return "nothing to change"
-    return "\nA dry run: nothing was changed" if done.dry_run else "\nNext: git diff, then commit"
-
-
-def _show_migration(done: UpdateReport) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    for note in done.migrated:
-        new = note.flag_after if note.flag_after != note.flag else _word(note.after)
-        console.show(f"{note.kind:<8} {note.flag} -> {escape(new or 'left out')}: {escape(note.reason)}")
-    for one in done.mentions:
-        console.show(f"yours    {escape(f'{one.file}:{one.line}: {one.flag}: {one.advice}')}")
-
-
-def _word(value: object) -> str:
-    return "unset" if value is None else str(value)

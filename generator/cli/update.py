@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from generator.cli import console, recovery, report
+from generator.cli import console, recovery, update_report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import APPLY_HELP, proposed
 from generator.errors import ConflictError, GeneratorError, RequestError, SourceError
@@ -102,7 +102,7 @@ def _tell(done: list[UpdateReport], failed: list[GeneratorError], report_to: Pat
     for one in done:
         if len(done) + len(failed) > 1:
             console.show(f"[bold]{escape(str(one.path))}[/bold]", whole=True)
-        report.show_update(one)
+        update_report.show_update(one)
     console.raise_first(failed)
 
 

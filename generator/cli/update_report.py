@@ -1,0 +1,56 @@
+"""What a person sees of an update."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.cli import console
+
+if TYPE_CHECKING:
+    from generator.operations.update import UpdateReport
+
+
+def show_update(done: UpdateReport) -> None:
+    """Print what an update changed: answers, engine values, files; nothing where nothing changed."""
+    if done.template_before != done.template_after:
+        console.show(f"template {done.template_before} -> [bold]{done.template_after}[/bold]")
+    for title, changes in (("answers", done.answers), ("engine", done.engine)):
+        for change in changes:
+            old, new = console.escaped(_word(change.before)), console.escaped(_word(change.after))
+            console.show(f"{title:<8} {change.name}: [dim]{old}[/dim] -> [bold]{new}[/bold]")
+    if done.plan_before.summary != done.plan_after.summary:
+        console.show(f"plan     {console.escaped(done.plan_after.summary)}")
+    for kind in ("added", "changed", "deleted", "conflicts"):
+        for name in getattr(done.files, kind):
+            console.show(f"{kind:<8} {console.escaped(name)}")
+    _show_migration(done)
+    _show_edits(done)
+    console.show(_next(done))
+
+
+def _show_edits(done: UpdateReport) -> None:
+    """Print managed files that are not as the template renders them: merged ones, and those that nothing touches."""
+    for name in done.kept or ():
+        console.show(f"kept     {console.escaped(name)}")
+    for name in done.left:
+        console.show(f"left     {console.escaped(name)}: ignored by git or binary, so no update touches it")
+
+
+def _next(done: UpdateReport) -> str:
+    if not done.files.any:
+        return "nothing to change"
+    return "\nA dry run: nothing was changed" if done.dry_run else "\nNext: git diff, then commit"
+
+
+def _show_migration(done: UpdateReport) -> None:
+    for note in done.migrated:
+        new = note.flag_after if note.flag_after != note.flag else _word(note.after)
+        console.show(
+            f"{note.kind:<8} {note.flag} -> {console.escaped(new or 'left out')}: {console.escaped(note.reason)}"
+        )
+    for one in done.mentions:
+        console.show(f"yours    {console.escaped(f'{one.file}:{one.line}: {one.flag}: {one.advice}')}")
+
+
+def _word(value: object) -> str:
+    return "unset" if value is None else str(value)
