@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from generator.models.checkpoint import ModelFacts
+    from generator.models.request import SourceChoice
 
-SourceChoice = Literal["auto", "hub", "local", "embedded"]
 _PATH = re.compile(r"^(~|\.{0,2}[/\\])|^\.{1,2}$")
 
 

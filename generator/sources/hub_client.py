@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from generator.errors import SourceError
-from generator.sources.hub_errors import CLIENT_ERRORS, Attempt, unusable_answer, why
+from generator.sources.hub_errors import CLIENT_ERRORS, HubQuestion, unusable_answer, why
 from generator.sources.safetensors_headers import INDEX_FILE, MAX_HEADER_BYTES, PREFIX_BYTES, header_bytes, parse_header
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ class HubClient:
     budget: Budget
 
     @property
-    def attempt(self) -> Attempt:
+    def attempt(self) -> HubQuestion:
         """What an error's text may name."""
         parts = urlsplit(self.endpoint)
         host = parts.netloc.rpartition("@")[2]
         page = parts._replace(netloc=host).geturl() + f"/{self.model}"
-        return Attempt(self.model, self.revision, page, host, has_token=bool(os.environ.get("HF_TOKEN")))
+        return HubQuestion(self.model, self.revision, page, host, has_token=bool(os.environ.get("HF_TOKEN")))
 
     def published(self) -> Published:
         """Commit, file names, licence and gate of the model's revision.

@@ -26,7 +26,7 @@ CLIENT_ERRORS: tuple[type[Exception], ...] = (
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 401, 403, 429, 500
 
 
-class Attempt(NamedTuple):
+class HubQuestion(NamedTuple):
     """What was asked of which Hub; nothing secret."""
 
     model: str
@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
     has_token: bool
 
 
-def why(error: Exception, attempt: Attempt) -> SourceError:
+def why(error: Exception, attempt: HubQuestion) -> SourceError:
     """The error to show for a client's error: by what the user can do next, never with the client's text."""
     model = attempt.model
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
@@ -54,17 +54,17 @@ def why(error: Exception, attempt: Attempt) -> SourceError:
     return _unanswered(error, attempt)
 
 
-def unusable_answer(attempt: Attempt) -> HubUnreachableError:
+def unusable_answer(attempt: HubQuestion) -> HubUnreachableError:
     """The error for an endpoint that answers, but not as a Hub does."""
     return _unreachable(attempt, "does not answer like a model Hub (a proxy or a login page?)")
 
 
-def _gated(attempt: Attempt) -> str:
+def _gated(attempt: HubQuestion) -> str:
     account = "with the account of HF_TOKEN" if attempt.has_token else "and set HF_TOKEN"
     return f"{attempt.model} is gated: accept its licence at {attempt.page} {account}."
 
 
-def _missing(attempt: Attempt) -> str:
+def _missing(attempt: HubQuestion) -> str:
     token = "use an HF_TOKEN that may read it" if attempt.has_token else "set HF_TOKEN"
     return (
         f"{attempt.model} does not exist on {attempt.host}, or is private (the Hub does not say which):"
@@ -72,7 +72,7 @@ def _missing(attempt: Attempt) -> str:
     )
 
 
-def _refused(status: int, attempt: Attempt) -> SourceError:
+def _refused(status: int, attempt: HubQuestion) -> SourceError:
     """The error for an HTTP status that has no name of its own."""
     if status >= _SERVER_ERROR:
         return _unreachable(attempt, f"answered with a server error ({status})")
@@ -84,7 +84,7 @@ def _refused(status: int, attempt: Attempt) -> SourceError:
     return SourceError(f"{attempt.host} refused to show {attempt.model} ({status}): check the name and HF_ENDPOINT.")
 
 
-def _unanswered(error: Exception, attempt: Attempt) -> SourceError:
+def _unanswered(error: Exception, attempt: HubQuestion) -> SourceError:
     """The error for a request that got no usable answer."""
     if isinstance(error, OfflineModeIsEnabled):
         return _unreachable(attempt, "may not be asked (HF_HUB_OFFLINE is set)")
@@ -106,7 +106,7 @@ def _unanswered(error: Exception, attempt: Attempt) -> SourceError:
     return unusable_answer(attempt)
 
 
-def _unreachable(attempt: Attempt, what: str) -> HubUnreachableError:
+def _unreachable(attempt: HubQuestion, what: str) -> HubUnreachableError:
     return HubUnreachableError(
         f"{attempt.host} {what}: check the network and HF_ENDPOINT, or plan an embedded model with --offline."
     )
