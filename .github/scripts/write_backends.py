@@ -52,8 +52,7 @@ HEAD = """\
 # by kind of layer and GPU; what the order further depends on has columns of its own, absent where it does not matter:
 # quantized (the cache), few_heads (16 of a rank at most), rope_free (head size 512), mm_prefix.
 #
-# Read in {releases}; written by
-# .github/scripts/write_backends.py, do not edit.
+# Written by .github/scripts/write_backends.py from the wheels of {first} to {last}; do not edit.
 """
 
 
@@ -64,7 +63,7 @@ def main() -> None:
     versions = list(asked)
     orders = {version: _orders(one) for version, one in asked.items()}
     names = sorted({name for found in orders.values() for _, listed in found for name in listed})
-    lines = [HEAD.format(releases=", ".join(versions))]
+    lines = [HEAD.format(first=versions[0], last=versions[-1])]
     for name in names:
         facts = [(version, _facts(asked[version], name, orders[version])) for version in versions]
         lines += _rows("backend", {"name": name}, facts, versions)

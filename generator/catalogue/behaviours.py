@@ -42,6 +42,12 @@ def release_of(version: str) -> Release:
             own = Behaviour(capabilities=one.capabilities, classes=frozenset(one.classes))
             found[one.name] = (*rows, own)
     since = {one.name: one.since for one in reversed(listed) if one.since}
+    until = {one.name: one.until for one in listed if one.until}
     return Release(
-        version=version, behaviours=found, since=since, backends=backends_of(version), orders=orders_of(version)
+        version=version,
+        behaviours=found,
+        since=since,
+        until=until,
+        backends=backends_of(version),
+        orders=orders_of(version),
     )

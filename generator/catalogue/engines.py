@@ -80,7 +80,8 @@ def all_versions() -> tuple[str, ...]:
 def engine(version: str = "") -> Engine:
     """The release `version` ("0.33", "0.33.0" or "v0.33.0"; empty for the default release).
 
-    A version without its last number is the newest such release.
+    A version without its last number is the newest such release; an earlier patch than the one read ("0.19.0" where
+    the tables have 0.19.1) has that one's table, under its own number and image.
 
     Raises:
         UnknownFactError: no table has it and it was not imported; the known releases are named.
@@ -89,12 +90,29 @@ def engine(version: str = "") -> Engine:
     asked = version.strip().removeprefix("v") or DEFAULT_VERSION
     known = all_versions()
     same_minor = [name for name in known if name.rpartition(".")[0] == asked]
+    later = _later_patch(asked, known)
+    if later:
+        return _patch(engine(later), asked)
     if asked not in known and not same_minor:
         raise UnknownFactError(
             f"no table for vLLM {version!r}; known releases: {', '.join(known)}; or run `vllm-wizard engine import`"
         )
     found = asked if asked in known else same_minor[-1]
     return _engine(found) if found in known_versions() else engine_from_dump(imported_dump(found))
+
+
+def _later_patch(asked: str, known: tuple[str, ...]) -> str | None:
+    """The known release that `asked` is an earlier patch of."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", asked) or asked in known:
+        return None
+    minor = asked.rpartition(".")[0]
+    return next((one for one in known if one.rpartition(".")[0] == minor and _order(one) > _order(asked)), None)
+
+
+def _patch(later: Engine, version: str) -> Engine:
+    """An earlier patch of a release whose table is read."""
+    own = {"version": version, "release": release_of(version), "image": _IMAGE.format(version=version)}
+    return later.model_copy(update=own | {"source": f"{later.source}; {version} is an earlier patch of it"})
 
 
 def engine_from_dump(dump: EngineDump) -> Engine:

@@ -43,6 +43,8 @@ class Release(Value):
     """By name, those of other releases too: a name without rows is one that this release has not."""
     since: dict[str, str] = Field(default_factory=dict)
     """First release by the name of a behaviour that began with one: "0.33"."""
+    until: dict[str, str] = Field(default_factory=dict)
+    """Last release by the name of a behaviour that ended with one: "0.19"."""
     backends: tuple[Backend, ...] = ()
     """Its attention backends."""
     orders: tuple[BackendOrder, ...] = ()

@@ -71,7 +71,7 @@ quantization_methods = ["awq", "fp8", "compressed-tensors", "zq6"]
 [flags]
 invented_flag = { type = "bool", default = false }
 """
-_READ_AGAIN = ("classes.toml", "config_keys.toml", "parsers.toml")
+_READ_AGAIN = ("backends.toml", "classes.toml", "config_keys.toml", "parsers.toml")
 _ANSWERED = tests("tests/house/test_release_is_answered.py")
 
 RELEASE = Addition(

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue.behaviours import release_of
-from generator.errors import UnknownFactError
-from generator.models.capability import AMPERE, BLACKWELL, HOPPER, Capability, CapabilitySet
+from generator.catalogue.gpus import all_gpus
+from generator.catalogue.models import embedded_model
+from generator.errors import RequestError, UnknownFactError
+from generator.models.capability import AMPERE, BLACKWELL, HOPPER, TURING, Capability, CapabilitySet
+from generator.models.request import Request
+from generator.workflow import plan_for
+
+
+def planned(**fields):
+    """The plan of a small model."""
+    return plan_for(Request(model="Qwen/Qwen3-0.6B", **fields), embedded_model("Qwen/Qwen3-0.6B"))
+
 
 PLANNING = Path(__file__).parents[2] / "generator" / "planning"
 
@@ -60,3 +70,22 @@ def test_planning_asks_for_every_behaviour_and_for_no_other():
     unknown = [name for name in release_of("0.33.0").behaviours if f'"{name}"' not in text]
     assert not unknown
     assert set(re.findall(r"\.has\(\s*\"(\w+)\"", text)) <= set(release_of("0.33.0").behaviours)
+
+
+@pytest.mark.parametrize(
+    ("release", "capability", "runs"),
+    [
+        ("0.33.0", 70, False), ("0.20.2", 70, False), ("0.19.1", 70, True), ("0.19.0", 72, True), ("0.33.0", 72, False),
+        ("0.33.0", 75, True), ("0.20.2", 75, True), ("0.33.0", 121, True), ("0.33.0", 130, True),
+    ],
+)  # fmt: skip
+def test_cuda_13_has_no_code_for_volta(release, capability, runs):
+    """Pull request 39878 of vLLM made CUDA 13.0 the default; torch 2.11, which 0.20 pins, is built with it."""
+    assert release_of(release).has("built_for", capability=Capability(capability)) is runs
+
+
+@pytest.mark.parametrize("gpu", [one for one in all_gpus() if one.capability < TURING])
+def test_every_card_of_volta_is_refused_with_a_release_that_runs_it(gpu):
+    with pytest.raises(RequestError, match=r"not built for compute capability 7\.0.*--vllm 0\.19\)"):
+        planned(gpu=gpu.name)
+    assert planned(gpu=gpu.name, vllm="0.19").feasibility.fits

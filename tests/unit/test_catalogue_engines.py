@@ -276,3 +276,17 @@ def test_a_broken_release_file_is_refused(tmp_path, text):
     file.write_text(text, encoding="utf-8")
     with pytest.raises(GeneratorError, match=r"1\.0\.0\.toml: release: "):
         read_table(file)
+
+
+@pytest.mark.parametrize(("asked", "table"), [("0.19.0", "0.19.1"), ("v0.20.1", "0.20.2"), ("0.27.0", "0.27.1")])
+def test_an_earlier_patch_takes_the_table_of_its_minor_release(asked, table):
+    """Under its own number and image: 0.19.0, 0.20.1 and 0.27.0 are releases of their own."""
+    found = engine(asked)
+    assert found.image == f"vllm/vllm-openai:v{asked.removeprefix('v')}"
+    assert (found.version, found.flags) == (asked.removeprefix("v"), engine(table).flags)
+
+
+@pytest.mark.parametrize("asked", ["0.19.2", "0.33.1", "0.19.0rc1"])
+def test_a_patch_that_nobody_read_is_unknown(asked):
+    with pytest.raises(UnknownFactError, match="no table for vLLM"):
+        engine(asked)

@@ -144,13 +144,13 @@ def test_where_nothing_fits_the_layout_that_is_shortest_by_least_is_shown():
 @pytest.mark.parametrize(
     ("model", "gpu", "advised"),
     [
-        ("Qwen/Qwen3-8B", "V100-SXM2-32GB", False),
+        ("Qwen/Qwen3-8B", "T4-16GB", False),
         ("Qwen/Qwen3-8B", "A100-SXM-80GB", True),
         ("deepseek-ai/DeepSeek-V2-Lite", "A100-SXM-80GB", False),
     ],
 )
 def test_a_smaller_cache_is_no_advice_where_vllm_refuses_it(model, gpu, advised):
-    """Triton's backends, which are all that a V100 and MLA on an A100 have, need SM89 (triton_attn.py:487)."""
+    """Triton's backends, which are all that a T4 and MLA on an A100 have, need SM89 (triton_attn.py:487)."""
     plan = planned(case_of(model, gpu))
     change = next(one.change for one in plan.decisions if one.field == "kv_cache_dtype")
     assert bool(change) is advised

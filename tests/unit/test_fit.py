@@ -7,6 +7,7 @@ from strategies import case_of
 
 from generator.catalogue.gpus import all_gpus, find_gpu
 from generator.catalogue.models import embedded_model
+from generator.models.capability import TURING
 from generator.models.request import Request
 from generator.planning.fit import cheapest, fit
 from generator.workflow import fit_for
@@ -57,7 +58,10 @@ def test_every_gpu_of_the_table_is_tried():
     facts = embedded_model("Qwen/Qwen3-0.6B")
     found = fit_for(Request(model=facts.id, gpu="any", source="embedded"), facts)
     assert {row.gpu for row in found} == {gpu.name for gpu in all_gpus()}
-    assert all(row.verdict == "fits" for row in found if row.gpus == 1)
+    alone = {row.gpu: row for row in found if row.gpus == 1}
+    old = {gpu.name for gpu in all_gpus() if gpu.capability < TURING}
+    assert {name for name, row in alone.items() if row.verdict != "fits"} == old
+    assert all("not built for" in alone[name].refusal for name in old)
 
 
 def offers(model="Qwen/Qwen3-32B", **stated):

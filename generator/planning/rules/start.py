@@ -36,6 +36,17 @@ def check_start(start: Replica) -> None:
         rule(start)
 
 
+def gpu_is_built_for(start: Replica) -> None:
+    """The release's wheel carries code for the GPU (CMakeLists.txt: CUDA_SUPPORTED_ARCHS, and its CUDA's own)."""
+    release, own, name = start.settings.release, start.settings.capability, "built_for"
+    if not release.has(name, capability=own):
+        last = release.until[name]
+        raise RequestError(
+            f"vLLM {release} is not built for compute capability {own.words}, which {start.gpu.name} has: choose a "
+            f"newer GPU, or pin vLLM {last}, the last that was (--vllm {last})"
+        )
+
+
 def modelopt_algorithm_known(start: Replica) -> None:
     """ModelOpt's mixed precision needs a quant_method in older releases (model_arch_config_convertor.py:283)."""
     algorithm, release, name = start.modelopt_algorithm, start.settings.release, "reads_modelopt_mixed_precision"
@@ -237,7 +248,8 @@ def _own_cache_dtype(start: Replica) -> str:
 
 
 RULES: tuple[Callable[[Replica], None], ...] = (
-    class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence, world_fits_nodes,
+    gpu_is_built_for, class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
+    world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide, cache_dtype_runs,
