@@ -9,23 +9,27 @@ from typing import Any
 
 from tests.oracle.draws import RELEASES, models_in
 from tests.oracle.judge import Judge, oracle_home
-from tests.oracle.lots import judge_lot, plan_lot
+from tests.oracle.lots import judge_lot, plan_lot, record_lots
 
 
 def main() -> int:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.add_argument("seed", type=int)
-    parser.add_argument("lots", type=int, nargs="+")
+    parser.add_argument("lots", type=int, nargs="*")
     parser.add_argument("--models", type=Path, nargs="+", default=[Path("../shared/data/hf_configs")])
     parser.add_argument("--state", type=Path, default=Path(".cache/oracle"))
+    parser.add_argument("--record", action="store_true", help="ask nothing: record what the seed's lots were answered")
     parser.add_argument("--releases", nargs="+", default=RELEASES)
     given = parser.parse_args()
+    models = models_in(given.models)
+    if given.record:
+        print(record_lots(given.seed, models, given.state), "answers are recorded")
+        return 0
     home = oracle_home()
     if home is None:
         sys.exit("the judge is not installed: .ci/install-oracle DIR, then VLLM_WIZARD_ORACLE=DIR")
     given.state.mkdir(parents=True, exist_ok=True)
-    models = models_in(given.models)
     with Judge(home) as judge:
         for lot in given.lots:
             rows = plan_lot(given.seed, lot, models, given.state)

@@ -60,3 +60,21 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def record_lots(seed: int, models: Mapping[str, Path], state: Path) -> int:
+    """Put the answers of every lot of a seed in `state` into the recorded ones; their number.
+
+    A deployment of an embedded model is recorded with its request, so that it can be planned again without the lot.
+    """
+    kept = records.load()
+    found = {one["name"]: one for file in sorted(state.glob(f"answers-{seed}-*.jsonl")) for one in _lines(file)}
+    last = max((int(name.partition("-")[2]) for name in found), default=-1)
+    for draw in islice(draws(seed, models), last + 1):
+        if draw.name in found:
+            one = found[draw.name]
+            request = draw.request.model_dump(mode="json", exclude_defaults=True)
+            again = {"draw": draw.name, "request": request} if draw.request.source == "embedded" else {}
+            kept[one["key"]] = one["record"] | again
+    records.save(kept)
+    return len(kept)
