@@ -55,7 +55,7 @@ def test_a_plan_is_accepted_with_the_plans_own_figures(judge, model):
         ("L4", ("--swap-space", "4"), "parse", "unrecognized arguments: --swap-space 4"),
     ],
 )
-def test_a_refusal_is_vllms_own(judge, model, gpu, argv, level, said):
+def test_a_refusal_is_vllms_own(judge, model, gpu, argv, level, said):  # noqa: PLR0917
     question = {
         "id": "one", "directory": str(model), "argv": list(argv), "release": "0.33.0", "gpu": card(find_gpu(gpu)),
         "count": 8, "nodes": 1, "cache_bytes": 1 << 33, "cache_bytes_low": None, "worst_stage": None,

@@ -83,7 +83,7 @@ def test_a_plan_of_ours_starts_and_its_weights_are_the_plans(python, deployment)
         ("unknown", {"swap_space": 4}, "parse", "swap-space"),
     ],
 )
-def test_a_refusal_is_vllms_and_is_answered(python, deployment, name, changes, level, said):
+def test_a_refusal_is_vllms_and_is_answered(python, deployment, name, changes, level, said):  # noqa: PLR0917
     status, _, file = asked(python, deployment, name, **changes)
     report = json.loads(file.read_text())
     assert (status, report["level"]) == (8, level), report
