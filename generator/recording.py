@@ -41,7 +41,7 @@ DIGEST = "facts"
 """The one plan input that is no field of `Request`: the digest of the facts that the plan was made from."""
 _DRAFT = "draft"
 _COMPACT = ("architecture", "checkpoint")
-_SINCE = ("sentence",)
+_SINCE = ("sentence", "built_by")
 """Fields of the facts that older packages lack, which are recorded only where they say something."""
 _PROVEN: ContextVar[Proof | None] = ContextVar("proven", default=None)
 

@@ -10,7 +10,7 @@ import typer
 
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
-from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, proposal
+from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.request import Artefact
 from generator.presenting.shortfall import shortfall_line
@@ -36,6 +36,7 @@ def generate(
     git: Annotated[bool | None, typer.Option("--git/--no-git", help=_GIT_HELP, show_default=False)] = None,
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
+    facts: Annotated[Path | None, typer.Option("--facts", help=FACTS_HELP, show_default=False)] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
@@ -53,7 +54,8 @@ def generate(
     from generator.operations.generate import generate as render  # noqa: PLC0415 - start-up time
     from generator.operations.generate import settled  # noqa: PLC0415
 
-    proof = proposal(answers, cheapest=cheapest, apply=apply, offline=offline, settled=settled)
+    with facts_from(facts):
+        proof = proposal(answers, cheapest=cheapest, apply=apply, offline=offline, settled=settled)
     _refuse_unfit(proof.plan)
     if asks:
         report.show_plan(proof.plan, explain=False)

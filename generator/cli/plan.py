@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import Annotated
 
 import typer
 
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
-from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, proposal
+from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
 from generator.errors import InfeasiblePlanError
 from generator.presenting.shortfall import shortfall_line
 
@@ -21,6 +22,7 @@ def plan(
     explain: Annotated[bool, typer.Option("--explain", help="Print the reason of every engine value.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
+    facts: Annotated[Path | None, typer.Option("--facts", help=FACTS_HELP, show_default=False)] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Use embedded models and the cache only.")] = False,
 ) -> None:
     """Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.
@@ -29,7 +31,8 @@ def plan(
     """
     for warning in stated.warnings:
         console.warn(warning)
-    made = proposal(stated.answers, cheapest=cheapest, apply=apply, offline=offline).plan
+    with facts_from(facts):
+        made = proposal(stated.answers, cheapest=cheapest, apply=apply, offline=offline).plan
     if json_:
         console.out(made.model_dump_json(indent=2, by_alias=True))
     else:

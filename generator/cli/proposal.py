@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from generator.cli import console
@@ -11,7 +12,8 @@ from generator.errors import InfeasiblePlanError, RequestError
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow
@@ -19,8 +21,21 @@ if TYPE_CHECKING:
     from generator.workflow import Proof
 
 CHEAPEST_HELP = "Take the cheapest GPUs that carry the workload and meet the targets."
+FACTS_HELP = "What vLLM built of the model: the file that `scripts/preflight.py --facts` wrote."
 APPLY_HELP = "Plan with the N-th change that the plan proposes."
 _OF_FACTS = ("model", "revision", "source")
+
+
+@contextmanager
+def facts_from(file: Path | None) -> Iterator[None]:
+    """While this lasts, the model's facts are those of `file`, where one is named."""
+    if file is None:
+        yield
+        return
+    from generator.sources.dumped import given  # noqa: PLC0415 - start-up time
+
+    with given(file):
+        yield
 
 
 def _as_asked(request: Request) -> Request:

@@ -9,7 +9,7 @@ import typer
 
 from generator.cli import console, recovery, update_report
 from generator.cli.options import Stated, with_request_options
-from generator.cli.proposal import APPLY_HELP, proposed
+from generator.cli.proposal import APPLY_HELP, FACTS_HELP, facts_from, proposed
 from generator.errors import ConflictError, GeneratorError, RequestError, SourceError
 from generator.models.request import Request
 
@@ -39,6 +39,7 @@ def update(
     undo: Annotated[bool, typer.Option("--undo", help="Take the last update back.")] = False,
     resume: Annotated[bool, typer.Option("--continue", help="Finish an update that died while it wrote.")] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
+    facts: Annotated[Path | None, typer.Option("--facts", help=FACTS_HELP, show_default=False)] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
 ) -> None:
     """Update a deployment repository: change answers, plan again, merge; your own edits survive.
@@ -68,11 +69,13 @@ def update(
             from generator.operations.resolve import resolve as settle  # noqa: PLC0415 - start-up time
 
             return settle(place, stated.answers, **options)
-        changes = _changes(place, stated, replan=replan)
+        changes = _changes(place, stated, replan=replan or facts is not None)
         changes |= _applied(place, changes, apply, offline=offline) if apply else {}
         return _updated(place, changes, options, dry_run=dry_run)
 
-    _tell(*_collected(one, _places(directory, every=every)), report_to)
+    with facts_from(facts):
+        told = _collected(one, _places(directory, every=every))
+    _tell(*told, report_to)
 
 
 def _collected(

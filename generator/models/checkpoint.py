@@ -64,5 +64,7 @@ class ModelFacts(Value):
     """True where config.json's `auto_map` asks for code from the repository."""
     sentence: SentenceFacts | None = None
     """None where the repository has no sentence-transformers file."""
+    built_by: str | None = None
+    """The vLLM release whose own build of the model these facts are; None where a reader of ours made them."""
     draft: ModelFacts | None = None
     """Facts of the model that drafts for this one in speculative decoding; None where none is asked for."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
+from generator.sources.dumped import given_facts
 from generator.sources.hub import hub_facts
 from generator.sources.local import is_directory, local_facts
 
@@ -36,6 +37,9 @@ def model_facts(
         SourceError: no source has the model, or the one asked for failed.
         RequestError: a revision was asked of a source that has none.
     """
+    told = given_facts(model)
+    if told is not None:
+        return told
     if source == "local" or (source == "auto" and (_PATH.search(model) or is_directory(model))):
         if revision is not None:
             raise RequestError(f"{model} is a directory, which has no revisions: drop --revision {revision}.")

@@ -28,6 +28,11 @@ loader.get_model = _built
 
 def stage_of(config, stage, answer):
     """What rank 0 of a pipeline stage holds; `answer["level"]` names how far it came."""
+    return model_of(config, stage, answer)[1]
+
+
+def model_of(config, stage, answer):
+    """The model of rank 0 of a pipeline stage, and what it holds."""
     ranks.become(config, stage)
     _workspace()
     with set_current_vllm_config(config):
@@ -43,7 +48,7 @@ def stage_of(config, stage, answer):
         specs = attn_utils.get_kv_cache_spec(config)
         backends = worker_base.get_current_attn_backends(config)
         layouts = [one.name for one in worker_base.get_supported_kv_cache_layouts(backends)] if backends else []
-    return {
+    return model, {
         "class": type(model).__name__,
         "target_bytes": _bytes(model.parameters()),
         "parameter_bytes": _bytes(one for part in (model, draft) if part for one in part.parameters()),

@@ -20,6 +20,8 @@ from pathlib import Path
 STARTS, UNREADABLE, REFUSED = 0, 4, 8
 _ANSWERS = ".copier-answers.yml"
 _GIB = 1 << 30
+_H100 = {"name": "NVIDIA H100 80GB HBM3", "capability": "9.0", "bytes": 81559 << 20, "multiprocessors": 132}
+"""What a model is built for where no plan names a GPU."""
 _WHICH = "ask with this machine's GPUs, or with the plan's (auto: this machine's where it has any)"
 
 
@@ -33,12 +35,27 @@ def main(words=None):
         return UNREADABLE
     _quiet()
     pretended = _pretend(given, question)
+    if given.facts:
+        return _facts(given, question)
     answer = _asked(question)
     report = _report(question, answer, pretended)
     _write(report, given.json)
     for line in _lines(report):
         print(line, file=sys.stderr if given.json == "-" else sys.stdout)
     return STARTS if report["starts"] else REFUSED
+
+
+def _facts(given, question):
+    """Write what vLLM builds of the model, for `vllm-wizard plan --facts FILE`."""
+    import vllm  # noqa: PLC0415 - after the stand-ins
+
+    _inspect_here(question)
+    from vllm_judge.facts import dumped  # noqa: PLC0415
+
+    asked = question | {"argv": [], "count": 8, "nodes": 1}
+    found = {"schema": 1, "vllm": vllm.__version__.partition("+")[0], "model": question["directory"], **dumped(asked)}
+    _write(found, given.facts)
+    return STARTS
 
 
 def _write(report, place):
@@ -57,6 +74,7 @@ def _given(words):
     parser.add_argument("--serve", type=Path, help="the configuration (default: serve.yaml of the deployment)")
     parser.add_argument("--model", help="a directory or id in place of the recorded model")
     parser.add_argument("--json", help="write the report to this file; -: to the output, words to the errors")
+    parser.add_argument("--facts", help="ask nothing: write what vLLM builds of the model (-: to the output)")
     parser.add_argument("--gpu", choices=("auto", "real", "pretended"), default="auto", help=_WHICH)
     return parser.parse_args(words)
 
@@ -65,6 +83,8 @@ def _question(given):
     """What is asked: serve.yaml as it stands, and the machine and cache bytes of the recorded plan."""
     import yaml  # noqa: PLC0415 - vLLM brings it
 
+    if given.facts and given.model:
+        return {"id": "facts", "directory": given.model, "gpu": _H100, "plan": {}}
     recorded = yaml.safe_load((given.plan or given.root / _ANSWERS).read_text(encoding="utf-8"))
     serve = given.serve or given.root / "serve.yaml"
     if not serve.is_file():
@@ -123,12 +143,17 @@ def _has_gpu():
     return torch.cuda.is_available()
 
 
-def _asked(question):
+def _inspect_here(question):
     from vllm.model_executor.models import registry  # noqa: PLC0415 - after the stand-ins
-    from vllm_judge.question import answered  # noqa: PLC0415
 
     if "gpu" in question:
         registry._run_in_subprocess = lambda function: function()  # noqa: SLF001 - a child would lack the stand-ins
+
+
+def _asked(question):
+    _inspect_here(question)
+    from vllm_judge.question import answered  # noqa: PLC0415 - after the stand-ins
+
     return answered(question)
 
 

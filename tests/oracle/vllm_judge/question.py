@@ -68,14 +68,14 @@ def _stages(config, count):
     found = []
     for stage in range(count):
         level = {"level": "model"}
-        kind, value = _forked(lambda stage=stage, level=level: building.stage_of(config, stage, level), level)
+        kind, value = forked(lambda stage=stage, level=level: building.stage_of(config, stage, level), level)
         if kind == "refused":
             raise RefusedError(value["level"], stage, value["error"])
         found.append(value)
     return found
 
 
-def _forked(function, level):
+def forked(function, level):
     """`function()` in a fork: its picklable value, or how it was refused."""
     reader, writer = os.pipe()
     child = os.fork()
