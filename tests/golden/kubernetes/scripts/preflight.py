@@ -64,6 +64,11 @@ loader.get_model = _built
 
 def stage_of(config, stage, answer):
     """What rank 0 of a pipeline stage holds; `answer["level"]` names how far it came."""
+    return model_of(config, stage, answer)[1]
+
+
+def model_of(config, stage, answer):
+    """The model of rank 0 of a pipeline stage, and what it holds."""
     ranks.become(config, stage)
     _workspace()
     with set_current_vllm_config(config):
@@ -79,7 +84,7 @@ def stage_of(config, stage, answer):
         specs = attn_utils.get_kv_cache_spec(config)
         backends = worker_base.get_current_attn_backends(config)
         layouts = [one.name for one in worker_base.get_supported_kv_cache_layouts(backends)] if backends else []
-    return {
+    return model, {
         "class": type(model).__name__,
         "target_bytes": _bytes(model.parameters()),
         "parameter_bytes": _bytes(one for part in (model, draft) if part for one in part.parameters()),
@@ -346,6 +351,123 @@ def _figures(config):
         "quantization": config.model_config.quantization,
         "cudagraph_mode": str(config.compilation_config.cudagraph_mode).rpartition(".")[2],
     }
+'''
+
+MODULES['vllm_judge.facts'] = r'''
+"""What vLLM built of a model, for a planner that has no reader of its family: `preflight.py --facts FILE`.
+
+The model is built without weights at tensor parallel size 1 and 2. What halves is split; what stays is whole.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vllm_judge import building
+from vllm_judge.command import configured
+from vllm_judge.question import forked
+
+_LAYER = re.compile(r"^(.*?(?:layers|blocks|h))\.(\d+)\.")
+_SHAPES = {
+    "Attention": ("num_heads", "num_kv_heads", "head_size", "head_size_v", "sliding_window"),
+    "MLAAttention": (
+        "num_heads", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "indexer"),
+    "GatedDeltaNet": ("num_k_heads", "num_v_heads", "head_k_dim", "head_v_dim", "conv_kernel_size"),
+    "MambaMixer2": ("num_heads", "head_dim", "n_groups", "ssm_state_size", "conv_kernel_size"),
+}  # fmt: skip
+"""Attributes of vLLM's layers that keep a cache, by the beginning of their class."""
+_EXPERTS = ("global_num_experts", "top_k", "intermediate_size_per_partition", "hidden_size")
+
+
+def dumped(question):
+    """Both builds, as runs of equal layers."""
+    found = {}
+    for size in (1, 2):
+        asked = question | {"argv": [*question["argv"], "--tensor-parallel-size", str(size)]}
+        level = {"level": "start"}
+        kind, value = forked(lambda asked=asked, level=level: _built(asked, level), level)
+        if kind == "refused":
+            if size == 1:
+                raise SystemExit(f"vLLM refuses to build the model ({value['level']}): {value['error']['text']}")
+            break
+        found[f"tp{size}"] = value
+    return found
+
+
+def _built(question, level):
+    config = configured(question, level)
+    model, stage = building.model_of(config, 0, level)
+    first = next(iter(stage["specs"]), "")
+    prefix = (_LAYER.match(first) or _LAYER.match("layers.0."))[1]
+    return {
+        "class": stage["class"],
+        "backends": stage["backends"],
+        "block": stage["block"],
+        "dtype": str(config.model_config.dtype).removeprefix("torch."),
+        "quantization": config.model_config.quantization,
+        "max_model_len": config.model_config.max_model_len,
+        "text": _text(config.model_config.hf_text_config),
+        "buffer_bytes": stage["buffer_bytes"],
+        "layers": _runs(_layers(config, model, prefix)),
+        "outside": _outside(model, prefix),
+    }
+
+
+def _text(text):
+    """The few words of the config that every class has."""
+    names = ("model_type", "hidden_size", "vocab_size", "num_hidden_layers", "tie_word_embeddings")
+    return {name: getattr(text, name, None) for name in names}
+
+
+def _layers(config, model, prefix):
+    """Each layer: what keeps its cache, its experts, and bytes of its parameters."""
+    found = {}
+    for name, parameter in model.named_parameters():
+        at = _LAYER.match(name)
+        if at and at[1] == prefix:
+            layer = found.setdefault(int(at[2]), {"mixers": [], "experts": None, "bytes": 0})
+            layer["bytes"] += parameter.numel() * parameter.element_size()
+    for name, kept in config.compilation_config.static_forward_context.items():
+        at = _LAYER.match(name)
+        if at and at[1] == prefix and int(at[2]) in found:
+            _tell(found[int(at[2])], kept)
+    return [found[number] for number in sorted(found)]
+
+
+def _tell(layer, kept):
+    if hasattr(kept, "global_num_experts"):
+        layer["experts"] = {name: getattr(kept, name, None) for name in _EXPERTS}
+    elif hasattr(kept, "get_kv_cache_spec"):
+        kind = next((one for one in _SHAPES if type(kept).__name__.startswith(one)), type(kept).__name__)
+        shape = {name: _plain(getattr(kept, name, None)) for name in _SHAPES.get(kind, ())}
+        layer["mixers"].append({"kind": kind} | shape)
+
+
+def _plain(value):
+    return value if isinstance(value, int | float | str | None) else True
+
+
+def _outside(model, prefix):
+    """Bytes outside the layers: embedding, head and all else."""
+    sizes = {"embedding": 0, "head": 0, "rest": 0}
+    for name, parameter in model.named_parameters():
+        at = _LAYER.match(name)
+        if not (at and at[1] == prefix):
+            part = "embedding" if "embed_tokens" in name or "word_embeddings" in name else "rest"
+            part = "head" if "lm_head" in name else part
+            sizes[part] += parameter.numel() * parameter.element_size()
+    return sizes
+
+
+def _runs(layers):
+    """Equal layers that follow each other, as [layer, count]."""
+    runs = []
+    for layer in layers:
+        if runs and runs[-1][0] == layer:
+            runs[-1][1] += 1
+        else:
+            runs.append([layer, 1])
+    return runs
 '''
 
 MODULES['vllm_judge.fake'] = r'''
@@ -795,6 +917,8 @@ from pathlib import Path
 STARTS, UNREADABLE, REFUSED = 0, 4, 8
 _ANSWERS = ".copier-answers.yml"
 _GIB = 1 << 30
+_H100 = {"name": "NVIDIA H100 80GB HBM3", "capability": "9.0", "bytes": 81559 << 20, "multiprocessors": 132}
+"""What a model is built for where no plan names a GPU."""
 _WHICH = "ask with this machine's GPUs, or with the plan's (auto: this machine's where it has any)"
 
 
@@ -808,12 +932,27 @@ def main(words=None):
         return UNREADABLE
     _quiet()
     pretended = _pretend(given, question)
+    if given.facts:
+        return _facts(given, question)
     answer = _asked(question)
     report = _report(question, answer, pretended)
     _write(report, given.json)
     for line in _lines(report):
         print(line, file=sys.stderr if given.json == "-" else sys.stdout)
     return STARTS if report["starts"] else REFUSED
+
+
+def _facts(given, question):
+    """Write what vLLM builds of the model, for `vllm-wizard plan --facts FILE`."""
+    import vllm  # noqa: PLC0415 - after the stand-ins
+
+    _inspect_here(question)
+    from vllm_judge.facts import dumped  # noqa: PLC0415
+
+    asked = question | {"argv": [], "count": 8, "nodes": 1}
+    found = {"schema": 1, "vllm": vllm.__version__.partition("+")[0], "model": question["directory"], **dumped(asked)}
+    _write(found, given.facts)
+    return STARTS
 
 
 def _write(report, place):
@@ -832,6 +971,7 @@ def _given(words):
     parser.add_argument("--serve", type=Path, help="the configuration (default: serve.yaml of the deployment)")
     parser.add_argument("--model", help="a directory or id in place of the recorded model")
     parser.add_argument("--json", help="write the report to this file; -: to the output, words to the errors")
+    parser.add_argument("--facts", help="ask nothing: write what vLLM builds of the model (-: to the output)")
     parser.add_argument("--gpu", choices=("auto", "real", "pretended"), default="auto", help=_WHICH)
     return parser.parse_args(words)
 
@@ -840,6 +980,8 @@ def _question(given):
     """What is asked: serve.yaml as it stands, and the machine and cache bytes of the recorded plan."""
     import yaml  # noqa: PLC0415 - vLLM brings it
 
+    if given.facts and given.model:
+        return {"id": "facts", "directory": given.model, "gpu": _H100, "plan": {}}
     recorded = yaml.safe_load((given.plan or given.root / _ANSWERS).read_text(encoding="utf-8"))
     serve = given.serve or given.root / "serve.yaml"
     if not serve.is_file():
@@ -898,12 +1040,17 @@ def _has_gpu():
     return torch.cuda.is_available()
 
 
-def _asked(question):
+def _inspect_here(question):
     from vllm.model_executor.models import registry  # noqa: PLC0415 - after the stand-ins
-    from vllm_judge.question import answered  # noqa: PLC0415
 
     if "gpu" in question:
         registry._run_in_subprocess = lambda function: function()  # noqa: SLF001 - a child would lack the stand-ins
+
+
+def _asked(question):
+    _inspect_here(question)
+    from vllm_judge.question import answered  # noqa: PLC0415 - after the stand-ins
+
     return answered(question)
 
 
@@ -1033,14 +1180,14 @@ def _stages(config, count):
     found = []
     for stage in range(count):
         level = {"level": "model"}
-        kind, value = _forked(lambda stage=stage, level=level: building.stage_of(config, stage, level), level)
+        kind, value = forked(lambda stage=stage, level=level: building.stage_of(config, stage, level), level)
         if kind == "refused":
             raise RefusedError(value["level"], stage, value["error"])
         found.append(value)
     return found
 
 
-def _forked(function, level):
+def forked(function, level):
     """`function()` in a fork: its picklable value, or how it was refused."""
     reader, writer = os.pipe()
     child = os.fork()
