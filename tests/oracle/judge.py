@@ -64,9 +64,9 @@ class Judge:
     def close(self) -> None:
         """End the warm process."""
         if self._process is not None:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            self._process.wait()
+            with self._process as ending:  # closes both pipes, and waits
+                if ending.stdin is not None:
+                    ending.stdin.close()
         self._process, self._release = None, ""
 
     def _of(self, release: str) -> subprocess.Popen[str] | None:
