@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.bounds import check_config
 from generator.sources.safetensors_headers import aggregate, total_bytes
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from generator.models.checkpoint import SentenceFacts, Source
-    from generator.sources.safetensors_headers import Tensor
+    from generator.models.quantization import Quantization
+from generator.sources.safetensors_headers import Tensor
 
 MAX_JSON_BYTES = 8000
 """Model facts are a recorded answer of every generated repository: they stay short enough to read."""
@@ -61,13 +63,19 @@ def assemble(
     license: str | None = None,  # noqa: A002 - ModelFacts' own name
     gated: bool | None = None,
 ) -> ModelFacts:
-    """Facts of one revision, 8 kB of JSON at most; `tensors` is None where no safetensors header is known."""
+    """Facts of one revision, 8 kB of JSON at most; `tensors` is None where no safetensors header is known.
+
+    Raises:
+        SourceError: config.json states what cannot be.
+        UnknownFactError: it is of a class or a quantization that no reader knows.
+    """
+    check_config(config, f"config.json of {id}")
     facts = ModelFacts(
         id=id,
         revision=revision,
         source=source,
         architecture=read_architecture(config, quant_config),
-        checkpoint=Checkpoint(quantization=read_quantization(config, quant_config)),
+        checkpoint=Checkpoint(quantization=_quantization(config, quant_config, f"config.json of {id}")),
         license=license,
         gated=gated,
         custom_code=asks_for_code(config),
@@ -78,6 +86,21 @@ def assemble(
     groups = aggregate(tensors, MAX_JSON_BYTES - len(facts.model_dump_json(exclude={"draft"})) - _TOTAL_BYTES_DIGITS)
     stored = {"total_bytes": total_bytes(tensors), "tensors": groups}
     return facts.model_copy(update={"checkpoint": facts.checkpoint.model_copy(update=stored)})
+
+
+def _quantization(config: dict[str, Any], quant_config: dict[str, Any] | None, where: str) -> Quantization | None:
+    """The declared scheme.
+
+    Raises:
+        SourceError: a field of it is of a wrong type or value.
+    """
+    try:
+        return read_quantization(config, quant_config)
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as wrong:
+        reason = str(wrong).splitlines()[0] if str(wrong) else type(wrong).__name__
+        raise SourceError(
+            f"{where} has a quantization_config with a field of a wrong type or value ({reason}): fetch it anew"
+        ) from wrong
 
 
 def asks_for_code(config: Mapping[str, Any]) -> bool:

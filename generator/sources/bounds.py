@@ -1,0 +1,109 @@
+"""Bounds at the reader's door: what a config.json states of a decoder counts something, or it lies."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import SourceError
+from generator.sources.architectures.fields import text_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Config = Mapping[str, Any]
+
+_POSITIVE = frozenset({
+    "head_dim", "hidden_size", "intermediate_size", "kv_lora_rank", "max_position_embeddings", "moe_intermediate_size",
+    "n_embd", "n_head", "n_layer", "n_positions", "num_attention_heads", "num_experts_per_tok", "num_hidden_layers",
+    "num_key_value_heads", "vocab_size",
+})  # fmt: skip
+"""Fields that vLLM divides by or multiplies with: none of them is 0."""
+_WHOLE = ("_dim", "_experts", "_heads", "_layers", "_rank", "_size", "_window")
+"""Endings of the names of fields that count something."""
+_MOST = 2**40
+"""Beyond any model: the largest context of 2026 is 10 million tokens."""
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+_CHOSEN = ("num_experts_per_tok", "num_selected_experts", "moe_top_k")
+_BITS = range(1, 33)
+
+
+def check_config(config: Config, where: str) -> None:
+    """Return only where every field that a plan may count with is a count, and those that divide do.
+
+    Raises:
+        SourceError: one is not; its name and value.
+    """
+    text = text_config(config)
+    parts = [config] if text is config else [config, text]
+    for part in parts:
+        for name, value in part.items():
+            _check_count(name, value, where)
+        _check_rope(part, where)
+        _check_quantization(part.get("quantization_config"), where)
+    _check_divisions(text, where)
+
+
+def _check_count(name: str, value: Any, where: str) -> None:
+    if name not in _POSITIVE and not (name.endswith(_WHOLE) and not isinstance(value, str | bool)):
+        return
+    least = 1 if name in _POSITIVE else 0
+    for one in _numbers(value):
+        whole = isinstance(one, int) and not isinstance(one, bool)
+        if isinstance(one, float) and isfinite(one) and one.is_integer():
+            whole = True
+        if not whole or not least <= one <= _MOST:
+            raise _lie(where, name, one, f"a whole number from {least} on")
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    """What is to be a count: the value, or those of a list by layers; nothing where it is absent."""
+    if isinstance(value, list):
+        yield from (one for one in value if isinstance(one, int | float) and one)
+    elif value is not None and not isinstance(value, dict):
+        yield value
+
+
+def _check_rope(part: Config, where: str) -> None:
+    for name in ("rope_scaling", "rope_parameters"):
+        found = part.get(name)
+        factor = found.get("factor") if isinstance(found, dict) else None
+        if factor is not None and not (_is_number(factor) and isfinite(factor) and factor > 0):
+            raise _lie(where, f"{name}.factor", factor, "a number above 0")
+
+
+def _check_quantization(declared: Any, where: str) -> None:
+    if not isinstance(declared, dict):
+        return
+    bits, group = declared.get("bits", declared.get("w_bit")), declared.get("group_size", declared.get("q_group_size"))
+    if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or bits not in _BITS):
+        raise _lie(where, "quantization_config.bits", bits, "a number of bits")
+    if group is not None and (isinstance(group, bool) or not isinstance(group, int) or (group < 1 and group != -1)):
+        raise _lie(where, "quantization_config.group_size", group, "a whole number above 0, or -1 for a channel")
+    block = declared.get("weight_block_size")
+    if block is not None and not (isinstance(block, list) and all(_is_count(one) for one in block)):
+        raise _lie(where, "quantization_config.weight_block_size", block, "two whole numbers above 0")
+
+
+def _check_divisions(text: Config, where: str) -> None:
+    heads, groups = text.get("num_attention_heads"), text.get("num_key_value_heads")
+    if isinstance(heads, int) and isinstance(groups, int) and heads % groups:
+        raise _lie(where, "num_key_value_heads", groups, f"a divisor of the {heads} num_attention_heads")
+    experts = next((text[name] for name in _EXPERTS if _is_count(text.get(name))), None)
+    chosen = next((text[name] for name in _CHOSEN if _is_count(text.get(name))), None)
+    if experts is not None and chosen is not None and chosen > experts:
+        raise _lie(where, "num_experts_per_tok", chosen, f"at most the {experts} experts")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _lie(where: str, name: str, value: Any, wanted: str) -> SourceError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."  # noqa: PLR2004 - a line of a terminal
+    return SourceError(f"{where} says {name} {shown}, which has to be {wanted}: fetch the model's own config.json.")
