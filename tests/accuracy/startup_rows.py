@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from generator.catalogue.behaviours import release_of
+from generator.catalogue.classes import model_type_of
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, SourceError
 from generator.models.architecture import Architecture
@@ -279,6 +280,7 @@ def _settings(
     return CacheSettings(
         release=release_of(release),
         capability=gpu.capability,
+        float16=model_type_of(architecture.model_type).float16,
         dtype=row["dtype"] or "auto",
         kv_cache_dtype=asked or "auto",
         checkpoint_kv_cache_dtype=_checkpoint_dtype(stored, quantization),

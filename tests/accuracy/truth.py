@@ -120,6 +120,7 @@ def settings(record: Record, found: Model) -> CacheSettings:
     return CacheSettings(
         release=release_of(record["vllm"]),
         capability=card.capability,
+        float16=model_type_of(found.architecture.model_type).float16,
         max_num_batched_tokens=batch.max_num_batched_tokens,
         max_num_seqs=batch.max_num_seqs,
         max_model_len=length,
