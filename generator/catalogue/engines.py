@@ -13,6 +13,7 @@ from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Row, Source, Words, read, row, table
+from generator.catalogue.successors import successors
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 from generator.models.value import Value
@@ -127,6 +128,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         kv_cache_dtypes=dump.kv_cache_dtypes,
         quantization_methods=dump.quantization_methods,
         elsewhere=_elsewhere(frozenset(flag.name for flag in flags)),
+        successors=successors(),
         source=f"{_OWN_RELEASE}, on {dump.platform}",
     )
 
@@ -169,6 +171,7 @@ def _engine(version: str) -> Engine:
         quantization_methods=_inherited(version, "quantization_methods"),
         mappings=mappings_of(version),
         elsewhere=_elsewhere(frozenset(rows)),
+        successors=successors(),
         source=own.source,
     )
 

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from generator.errors import RequestError
 from generator.models.mapping import MappingKeys, check_mapping
-from generator.models.release import Release
+from generator.models.release import Release, release_key
+from generator.models.successor import Successor
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Engine(Value):
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
     elsewhere: dict[str, str] = Field(default_factory=dict)
     """Releases by the name of a flag that this release lacks: `0.19.1 to 0.27.1`."""
+    successors: dict[str, Successor] = Field(default_factory=dict)
+    """What became of arguments that this or an earlier release removed."""
     source: str
 
     @cached_property
@@ -106,7 +109,7 @@ class Engine(Value):
         """Flags by argument name."""
         return {flag.name: flag for flag in self.flags}
 
-    def flag(self, name: str) -> Flag:
+    def flag(self, name: str, value: Any = None) -> Flag:
         """The flag of exactly this name, dashes or underscores; vLLM's own prefix matching is not followed.
 
         Raises:
@@ -114,7 +117,7 @@ class Engine(Value):
         """
         underscored = name.removeprefix("--").replace("-", "_")
         if underscored not in self.by_name:
-            raise RequestError(f"vLLM {self.version} has no argument {name!r}; {self._hint(underscored)}")
+            raise RequestError(f"vLLM {self.version} has no argument {name!r}; {self._hint(underscored, value)}")
         return self.by_name[underscored]
 
     def check(self, name: str, value: Any) -> Any:
@@ -123,7 +126,7 @@ class Engine(Value):
         Raises:
             RequestError: the release lacks the flag, or takes no such value.
         """
-        flag = self.flag(name)
+        flag = self.flag(name, value)
         if value is None:
             return None
         read = flag.read(value)
@@ -138,7 +141,11 @@ class Engine(Value):
         """Arguments that the parser takes as free text and the engine refuses later."""
         return {"kv_cache_dtype": self.kv_cache_dtypes, "quantization": self.quantization_methods}
 
-    def _hint(self, name: str) -> str:
+    def _hint(self, name: str, value: Any) -> str:
+        gone = self.successors.get(name)
+        if gone is not None and release_key(self.version) > release_key(gone.last):
+            pinned = f"; or pin vLLM {self.elsewhere[name]}, which has it (--vllm)" if name in self.elsewhere else ""
+            return gone.advice(value) + pinned
         if name in self.elsewhere:
             return f"vLLM {self.elsewhere[name]} has it: remove it or pin that release (--vllm)"
         opposite = _opposite(name)

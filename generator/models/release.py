@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, lru_cache
 
 from pydantic import Field
@@ -14,8 +15,9 @@ from generator.models.value import Value
 
 @lru_cache(maxsize=256)
 def release_key(release: str) -> tuple[int, ...]:
-    """A release as numbers that compare in order: (0, 27, 1) for "0.27.1"."""
-    return tuple(int(part) for part in release.split("."))
+    """A release as numbers that compare in order: (0, 27, 1) for "0.27.1", and for a candidate of it, "0.27.1rc1"."""
+    found = re.match(r"\d+(\.\d+){0,2}", release)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def is_between(version: str, since: str | None, until: str | None) -> bool:

@@ -24,7 +24,7 @@ class VLLMConfig(Value):
             RequestError: the release lacks an argument, or refuses its value.
         """
         set_ = {name: value for name, value in self.arguments.items() if value is not None}
-        return {engine.flag(name).name: engine.check(name, value) for name, value in set_.items()}
+        return {engine.flag(name, value).name: engine.check(name, value) for name, value in set_.items()}
 
     def serve_yaml(self, engine: Engine) -> dict[str, Any]:
         """The mapping of `vllm serve --config`: dashed keys, `model` left out; off by negation (`no-...: true`).

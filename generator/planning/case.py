@@ -93,7 +93,8 @@ class Case(Value):
             RequestError: the release lacks an argument that the user sets, or refuses its value.
         """
         checked = {
-            tables.engine.flag(name).name: tables.engine.check(name, value) for name, value in request.overrides.items()
+            tables.engine.flag(name, value).name: tables.engine.check(name, value)
+            for name, value in request.overrides.items()
         }
         return cls(
             request=request,

@@ -114,7 +114,7 @@ def test_a_flag_that_came_with_0_33_is_refused_in_0_32_naming_the_release(name):
 
 
 def test_a_flag_that_was_removed_names_the_releases_that_have_it():
-    with pytest.raises(RequestError, match=r"vLLM 0\.19\.1 to 0\.27\.1 has it: remove it or pin"):
+    with pytest.raises(RequestError, match=r"or pin vLLM 0\.19\.1 to 0\.27\.1, which has it"):
         engine("0.33").check("calculate_kv_scales", value=True)
 
 
@@ -128,7 +128,7 @@ def test_a_prefix_that_argparse_would_complete_is_refused(name):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("disable_log_requests", "set enable_log_requests instead"),
+        ("disable_log_requests", "leave it out, requests are not logged"),
         ("no_enable_prefix_caching", "set enable_prefix_caching instead"),
         ("max_model_length", "nearest: max_model_len"),
         ("zzz", "remove it"),
