@@ -11,6 +11,7 @@ from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
+from tests.every_kind import KINDS, built
 
 GIB = 2**30
 HEADS = st.sampled_from([(8, 8), (16, 8), (32, 8), (32, 4), (64, 2), (8, 1)])
@@ -52,6 +53,7 @@ STATES = [
 ]  # fmt: skip
 MAMBA2 = STATES[1]
 MIXES = st.one_of(
+    st.sampled_from(KINDS).map(lambda kind: [built(kind).model_dump()]),
     st.lists(softmax(), min_size=1, max_size=2),
     st.just([{"kind": "mla", **_LATENT}]),
     st.just([{"kind": "sparse_mla", **_LATENT, "indexer": _INDEXER}]),

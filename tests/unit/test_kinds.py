@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from types import NoneType, UnionType
-from typing import get_args, get_origin
-
 import pytest
 
 from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models import attention
 from generator.models.architecture import Architecture, Layer
-from generator.models.attention import EncoderOnly, Mixer, ShortConv
+from generator.models.attention import EncoderOnly, ShortConv
 from generator.models.parallelism import Layout
 from generator.models.value import Value
 from generator.planning.kinds.of import of
@@ -21,33 +18,10 @@ from generator.planning.replica import Replica
 from generator.planning.rules.start import check_start
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights import rank_weights
+from tests.every_kind import KINDS, built
 from tests.replicas import replica_of
 
-KINDS = get_args(get_args(Mixer)[0])
-"""The members of the union, whatever they are."""
-SIZES = {
-    "num_key_value_heads": 8, "kv_lora_rank": 512, "qk_nope_head_dim": 128, "head_dim": 128, "head_dim_v": 128,
-    "index_head_dim": 128, "index_topk": 2048, "sliding_window": 128, "conv_kernel": 4, "compress_ratio": 4,
-    "encoder_tokens": 1500, "attention_chunk_size": 8192,
-}  # fmt: skip
-"""Sizes where kernels or laws of the kind take no 64."""
 HIDDEN = 4096
-
-
-def built(kind: type[Value]) -> Value:
-    """A value of the kind with plausible sizes in every field that it requires."""
-    fields = kind.model_fields.items()
-    return kind(**{name: sized(kind, name, field.annotation) for name, field in fields if field.is_required()})
-
-
-def sized(kind: type[Value], name: str, annotation: object) -> object:
-    """A plausible value of one required field."""
-    options = [one for one in get_args(annotation) if one is not NoneType]
-    own = options[0] if get_origin(annotation) is UnionType else annotation
-    if isinstance(own, type) and issubclass(own, Value):
-        return built(own)
-    assert own is int, f"{kind.__name__}.{name}: say here how to build a {annotation}"
-    return SIZES.get(name, 64)
 
 
 def model_of(mixer: Value) -> Architecture:
