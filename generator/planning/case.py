@@ -112,7 +112,7 @@ class Case(Value):
     @cached_property
     def pooling(self) -> Pooling | None:
         """How the server pools; None where it generates text."""
-        return pooling_of(self)
+        return pooling_of(self.facts, self.model_class, self.tables.serving.family, self.fixed)
 
     @cached_property
     def architecture(self) -> Architecture:

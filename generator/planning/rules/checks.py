@@ -11,8 +11,8 @@ from generator.planning.memory.lora import check_lora
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
+from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
-from generator.planning.serving.pooling import check_task
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.serving import Pooling
 from generator.planning.kinds.of import keeps_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from generator.models.architecture import Architecture
+    from generator.models.checkpoint import ModelFacts
     from generator.models.model_class import ModelClass
-    from generator.models.serving import Task
-    from generator.planning.case import Case
+    from generator.models.serving import ServingFamily, Task
 
 _SUFFIXES: tuple[tuple[str, Task], ...] = (
     ("ForCausalLM", "generate"), ("ForConditionalGeneration", "generate"), ("ChatModel", "generate"),
@@ -26,7 +25,8 @@ _SUFFIXES: tuple[tuple[str, Task], ...] = (
 )  # fmt: skip
 """Endings of class names, the first that fits (vLLM 0.32 config/model.py:2322)."""
 
-_VERBS: dict[Task, str] = {"embed": "turns text into vectors", "classify": "classifies", "score": "ranks documents"}
+VERBS: dict[Task, str] = {"embed": "turns text into vectors", "classify": "classifies", "score": "ranks documents"}
+"""What a server of the task does, in words."""
 _POOLING = frozenset({"embed", "classify"})
 _WHOLE = frozenset({"CLS", "MEAN"})
 """Poolings that need a prompt's states at once (vLLM 0.32 config/model.py:2187)."""
@@ -51,67 +51,30 @@ def is_encoder(architecture: Architecture) -> bool:
     return bool(mixers) and all(mixers) and not keeps_cache(architecture)
 
 
-def pooling_of(case: Case) -> Pooling | None:
+def pooling_of(
+    facts: ModelFacts, model_class: ModelClass, family: ServingFamily | None, fixed: Mapping[str, Any]
+) -> Pooling | None:
     """How the server pools, and why; None where it generates text.
 
     The order is vLLM's: the user's runner, the user's conversion, `modules.json`, the class (0.32
     config/model.py:1270); then the family, where its name alone tells it from a chat model.
     """
-    runner, convert = case.fixed.get("runner", "auto"), case.fixed.get("convert", "auto")
+    runner, convert = fixed.get("runner", "auto"), fixed.get("convert", "auto")
     if runner == "generate":
         return None
-    found = _reason(case, runner, convert)
+    named = task_of(facts.architecture, model_class)
+    found = _reason(facts, named, family, (runner, convert))
     if found is None:
         return None
     task, reason = found
-    return Pooling(task=task, reason=reason, chunked=_chunked(case))
+    return Pooling(task=task, reason=reason, chunked=_chunked(facts, model_class, fixed.get("pooler_config")))
 
 
-def check_task(case: Case) -> None:
-    """Return only where the server can answer as it is asked to, and this planner counts what it takes.
-
-    Raises:
-        UnsupportedArchitectureError: the model generates no text, or has modules that no reader counts.
-        RequestError: a pooling model is asked for what only text has.
-    """
-    name, architecture = case.facts.id, case.facts.architecture
-    task = task_of(architecture, case.model_class)
-    if case.pooling is None:
-        if task != "generate":
-            raise UnsupportedArchitectureError(
-                f"{name} ({architecture.architecture}) {_VERBS[task]} and generates no text: drop --set runner=generate"
-            )
-        return
-    if case.model_class.own_modules or (architecture.generic and task != "generate"):
-        raise UnsupportedArchitectureError(
-            f"{name} ({architecture.architecture}) {_VERBS[case.pooling.task]} with modules that no reader counts: "
-            f"start it without a plan: vllm serve {name} --runner pooling"
-        )
-    if case.request.tpot_ms:
-        raise RequestError(f"{name} {_VERBS[case.pooling.task]} and emits no tokens: drop --tpot-ms")
-    if case.fixed.get("speculative_config"):
-        raise RequestError(f"{name} {_VERBS[case.pooling.task]}, nothing is drafted: drop speculative_config")
-
-
-def pooling_advisories(case: Case) -> Iterator[str]:
-    """What whoever plans a pooling model should know, a sentence each."""
-    pooling = case.pooling
-    if pooling is None:
-        return
-    yield (
-        f"{case.facts.id} {_VERBS[pooling.task]}: each request is one pass over its prompt, and no token is generated. "
-        "No pooling model is in the calibration sets, neither for memory nor for speed."
-    )
-    preset = case.request.load.prompt_tokens
-    if case.load.prompt_tokens < preset:
-        tokens = f"{case.load.prompt_tokens:,}"
-        yield f"Prompts are taken to be {tokens} tokens long, the model's own context: state --prompt-tokens."
-
-
-def _reason(case: Case, runner: str, convert: str) -> tuple[Task, str] | None:
+def _reason(
+    facts: ModelFacts, named: Task, family: ServingFamily | None, asked: tuple[str, str]
+) -> tuple[Task, str] | None:
     """The task of a pooling server and what decides it; None for text."""
-    architecture, family, sentence = case.facts.architecture, case.tables.serving.family, case.facts.sentence
-    named = task_of(architecture, case.model_class)
+    (runner, convert), architecture, sentence = asked, facts.architecture, facts.sentence
     task = _asked(convert) or (named if named != "generate" else family.task if family else "embed")
     task = "embed" if task == "generate" else task
     if runner == "pooling":
@@ -122,9 +85,9 @@ def _reason(case: Case, runner: str, convert: str) -> tuple[Task, str] | None:
         return task, "modules.json of the repository names a pooling module"
     if named != "generate":
         attends = "every token attends to every other" if is_encoder(architecture) else "the class has no text head"
-        return task, f"{architecture.architecture} {_VERBS[named]}: {attends}"
+        return task, f"{architecture.architecture} {VERBS[named]}: {attends}"
     if family is not None and family.task != "generate":
-        return task, f"{family.name} {_VERBS[family.task]} ({family.origin})"
+        return task, f"{family.name} {VERBS[family.task]} ({family.origin})"
     return None
 
 
@@ -132,12 +95,11 @@ def _asked(convert: str) -> Task | None:
     return "classify" if convert == "classify" else "embed" if convert == "embed" else None
 
 
-def _chunked(case: Case) -> bool:
+def _chunked(facts: ModelFacts, model_class: ModelClass, given: object) -> bool:
     """Whether vLLM may cut a prompt into pieces (0.32 config/model.py:2175); else a step holds the longest whole."""
-    if is_encoder(case.facts.architecture):
+    if is_encoder(facts.architecture):
         return False
-    sentence = case.facts.sentence
+    sentence = facts.sentence
     own = sentence.pooling_type if sentence is not None else ""
-    given = case.fixed.get("pooler_config")
     asked = str(given.get("seq_pooling_type") or "") if isinstance(given, dict) else ""
-    return (asked or own).upper() not in _WHOLE and not case.model_class.pools_steps
+    return (asked or own).upper() not in _WHOLE and not model_class.pools_steps
