@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import re
 from typing import TYPE_CHECKING
 
 from generator.errors import GeneratorError
 from generator.rendering.git import git
+from generator.rendering.line_merge import merged_lines
+from generator.rendering.value_merge import merged_values
+from generator.rendering.workspace import workspace
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PROFILE = "profile.yaml"
 _SIDES = ("base", "ours", "theirs")
+_LABELS = ("before updating", "last update", "after updating")
+_MARKED = re.compile("^<{7} ", re.MULTILINE)
+_VALUES = (".yaml", ".yml", ".json")
 
 
 def settle(place: Path, name: str, agrees: Callable[[Path, Path], bool]) -> bool:
@@ -26,17 +32,75 @@ def settle(place: Path, name: str, agrees: Callable[[Path, Path], bool]) -> bool
     blobs = [line.split()[1] for line in stages]
     if len(blobs) != len(_SIDES):
         return False
-    with TemporaryDirectory(prefix="vllm-wizard-") as folder:
-        base, ours, theirs = sides = [Path(folder) / side for side in _SIDES]
+    with workspace() as folder:
+        base, ours, theirs = sides = [folder / side for side in _SIDES]
         for side, blob in zip(sides, blobs, strict=True):
             side.write_text(git("cat-file", "blob", blob, at=place), encoding="utf-8")
-        merged = Path(folder) / "merged"
+        merged = folder / "merged"
         words = ("merge-file", "-p", "--quiet", "--theirs")
         merged.write_text(git(*words, str(ours), str(base), str(theirs), at=place), encoding="utf-8")
         if not agrees(ours, merged):
             return False
         (place / name).write_text(merged.read_text(encoding="utf-8"), encoding="utf-8")
     git("restore", "--staged", "--", name, at=place)
+    return True
+
+
+def settle_conflicts(place: Path) -> None:
+    """End the conflicts of the tree at `place` that are none: key by key where the file is YAML, else word by word.
+
+    Of one whose values differ on both sides the lines of those values alone stay in conflict.
+    """
+    names = git("diff", "--name-only", "--relative", "--diff-filter=U", "-z", "--", ".", at=place).split("\0")[:-1]
+    for name in names:
+        texts = _sides(place, name)
+        if texts is None:
+            continue
+        whole, text = _merged(name, *texts)
+        if text is not None:
+            (place / name).write_bytes(text.encode())
+        if whole:
+            git("--literal-pathspecs", "restore", "--staged", "--", name, at=place)
+
+
+def _merged(name: str, base: str, ours: str, theirs: str) -> tuple[bool, str | None]:
+    """Whether the three sides merge without hands, and the text that they make; None where it stays as it is."""
+    found = merged_values(base, ours, theirs) if name.endswith(_VALUES) else None
+    if found is not None:
+        text = _by_line(found.base, found.ours, theirs)
+        if not found.open:
+            return True, found.ours if _MARKED.search(text) else text
+        return False, text
+    lines = merged_lines(_by_line(base, ours, theirs, "--diff3"))
+    return lines is not None, lines
+
+
+def _by_line(base: str, ours: str, theirs: str, *options: str) -> str:
+    """What git makes of the three sides, its conflicts marked."""
+    with workspace() as folder:
+        for side, text in zip(_SIDES, (base, ours, theirs), strict=True):
+            (folder / side).write_bytes(text.encode())
+        labels = [word for label in _LABELS for word in ("-L", label)]
+        words = ("merge-file", "-p", "--quiet", *options, *labels, "ours", "base", "theirs")
+        return git(*words, at=folder, accept=tuple(range(128)))
+
+
+def _sides(place: Path, name: str) -> tuple[str, str, str] | None:
+    """Base, ours and theirs of a file in conflict; None where a side is missing, or is no text."""
+    listed = git("--literal-pathspecs", "ls-files", "--unmerged", "-z", "--", name, at=place).split("\0")[:-1]
+    blobs = [line.split()[1] for line in listed]
+    if len(blobs) != len(_SIDES):
+        return None
+    base, ours, theirs = (git("cat-file", "blob", blob, at=place) for blob in blobs)
+    bad = any("\0" in text or (not text.isascii() and not _is_text(text)) for text in (base, ours, theirs))
+    return None if bad else (base, ours, theirs)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
     return True
 
 

@@ -15,7 +15,7 @@ from generator.operations.anchoring import anchored
 from generator.operations.handmade import explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
 from generator.operations.scratch import worktree
-from generator.operations.settle import settle_profile
+from generator.operations.settle import settle_conflicts, settle_profile
 from generator.operations.transaction import begin, started
 from generator.rendering import driving, pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, INPUTS, Answers, checked_naming, read
@@ -114,6 +114,7 @@ def planned_in(
         driving.update(template, scratch, data, ref=target, pinned=before.template, keep=_kept(start.left))
         after = read_updated(scratch, before)
         _refuse_drift(before, after, data)
+        settle_conflicts(scratch)
         settle_profile(scratch)
         repository.restore_owned(scratch, _owned(template, {before.template, target or before.template}))
         repository.keep_dropped(scratch, _edited_and_dropped(scratch, before, template, packaged))

@@ -43,7 +43,7 @@ def load(text: bytes) -> Any:
     return None if root is None else value_of(root)
 
 
-def compose(text: bytes) -> yaml.Node | None:
+def compose(text: bytes, loader: Any = LOADER) -> yaml.Node | None:
     """The nodes of one YAML document, few enough and plain; None for an empty one.
 
     Raises:
@@ -54,7 +54,7 @@ def compose(text: bytes) -> yaml.Node | None:
     try:
         decoded = text.decode("utf-8-sig")
         _refuse_deep(decoded)
-        root: yaml.Node | None = yaml.compose(decoded, Loader=LOADER)
+        root: yaml.Node | None = yaml.compose(decoded, Loader=loader)
     except UnicodeDecodeError as error:
         raise NotPlainError("is not UTF-8 text") from error
     except yaml.YAMLError as error:

@@ -1,0 +1,121 @@
+"""Merges that need no hands: by value in YAML, word by word elsewhere; what both sides changed stays open."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.rendering.line_merge import merged_lines
+from generator.rendering.value_merge import merged_values
+
+BASE = """\
+# Arguments.
+
+# GPUs.
+tensor-parallel-size: 2
+
+# Sequences.
+max-num-seqs: 32
+dtype: "auto"
+resources:
+  limits:
+    gpu: 1
+  args:
+    - a
+    - b
+logging: &log
+  driver: json-file
+again: *log
+"""
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "result"),
+    [
+        (("seqs: 32", "seqs: 32  # our reason"), ("seqs: 32", "seqs: 48"), "max-num-seqs: 48  # our reason\n"),
+        (
+            ('dtype: "auto"\n', 'dtype: "auto"\nseed: 1\n'),
+            ('dtype: "auto"', 'dtype: "half"'),
+            'dtype: "half"\nseed: 1\n',
+        ),
+        (("seqs: 32", "seqs: 24"), ('dtype: "auto"', 'dtype: "half"'), 'max-num-seqs: 24\ndtype: "half"\n'),
+        (("seqs: 32", "seqs: 48"), ("seqs: 32", "seqs: 48"), "max-num-seqs: 48\n"),
+        (
+            ("    gpu: 1", "    gpu: 1  # ours"),
+            ("    gpu: 1", "    gpu: 1\n    cpu: 2"),
+            "    gpu: 1  # ours\n    cpu: 2\n",
+        ),
+        (("    - a\n", "    - a # ours\n"), ("    - a\n", "    - c\n"), "    - c # ours\n    - b\n"),
+        (("    - a\n", "    - z\n    - a\n"), ('"auto"', '"half"'), "    - z\n    - a\n    - b\n"),
+        (("# GPUs.\n", "# GPUs, ours.\n"), ("# GPUs.\ntensor-parallel-size: 2\n\n", ""), "# GPUs, ours.\n"),
+    ],
+)
+def test_a_value_that_one_side_changed_is_no_conflict(ours, theirs, result):
+    merged = merged_values(BASE, BASE.replace(*ours), BASE.replace(*theirs))
+    assert merged is not None
+    assert not merged.open
+    assert result in merged.ours
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "open_"),
+    [
+        (("seqs: 32", "seqs: 24"), ("seqs: 32", "seqs: 48"), "max-num-seqs"),
+        (("# Sequences.\nmax-num-seqs: 32\n", ""), ("seqs: 32", "seqs: 48"), "max-num-seqs"),
+        (("    - a\n", "    - z\n    - a\n"), ("    - b\n", "    - c\n"), "resources.args"),
+        (('dtype: "auto"\n', 'dtype: "auto"\nx: 1\n'), ('dtype: "auto"\n', 'dtype: "auto"\nx: 2\n'), "x"),
+    ],
+)
+def test_a_value_that_both_sides_changed_stays_open(ours, theirs, open_):
+    merged = merged_values(BASE, BASE.replace(*ours), BASE.replace(*theirs))
+    assert merged is not None
+    assert merged.open == (open_,)
+    value = yaml.safe_load(BASE.replace(*ours))
+    assert yaml.safe_load(merged.ours) == value
+
+
+@pytest.mark.parametrize("text", ["- 1\n", "a: [\n", "a: 2020-01-01\n", "a: 1\na: 2\n", "a:\t1\n", "{{ x }}: 1\n"])
+def test_what_is_no_plain_mapping_is_left_to_lines(text):
+    assert merged_values(BASE, text, BASE) is None
+
+
+KEYS = st.sampled_from("abcdef")
+SIDE = st.dictionaries(KEYS, st.integers(0, 3) | st.lists(st.integers(0, 2), max_size=2), min_size=1)
+
+
+@given(SIDE, SIDE, SIDE)
+def test_a_merge_says_what_the_sides_say(base, ours, theirs):
+    """Key by key the three-way rule, whatever the texts look like; checked against the values alone."""
+    texts = [yaml.safe_dump(side, default_flow_style=False, sort_keys=False) for side in (base, ours, theirs)]
+    merged = merged_values(*texts)
+    if merged is None:
+        return
+    result = yaml.safe_load(merged.ours) or {}
+    for key in {*base, *ours, *theirs}:
+        was, mine, new, now = (side.get(key, "absent") for side in (base, ours, theirs, result))
+        assert now == (mine if new == was or key in {one.split(".")[0] for one in merged.open} else new)
+        if mine not in (was, new) and new != was and not isinstance(mine, list):
+            assert key in merged.open
+
+
+def conflict(ours, base, theirs):
+    return f"x\n<<<<<<< a\n{ours}||||||| b\n{base}=======\n{theirs}>>>>>>> c\ny\n"
+
+
+@pytest.mark.parametrize(
+    ("ours", "base", "theirs", "result"),
+    [
+        ("run 8B # ours\n", "run 8B\n", "run 14B\n", "run 14B # ours\n"),
+        ("sudo run 8B\n", "run 8B\n", "run 14B\n", "sudo run 14B\n"),
+        ("# ours\nrun 8B\n", "run 8B\n", "run 14B\n", "# ours\nrun 14B\n"),
+        ("run 8B\nours\n", "run 8B\n", "run 14B\n", "run 14B\nours\n"),
+        ("run 9B\n", "run 8B\n", "run 14B\n", None),
+        ("run 8B --more\n", "run 8B\n", "run 14B \\\n", None),
+        ("", "run 8B\n", "run 14B\n", None),
+        ("run 8B # ours\n", "run 8B\n", "", None),
+    ],
+)
+def test_words_at_the_end_of_a_line_go_with_it(ours, base, theirs, result):
+    assert merged_lines(conflict(ours, base, theirs)) == (None if result is None else f"x\n{result}y\n")
