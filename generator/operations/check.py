@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from generator.catalogue.engines import all_versions
 from generator.errors import RequestError
 from generator.models.value import Value
+from generator.operations import scratch
 from generator.operations.findings import Finding, findings
 from generator.operations.state import State
 from generator.rendering import store
@@ -71,6 +72,8 @@ def check(
             packaged=packaged,
             today=today or datetime.now(UTC).date(),
         )
+        if state.in_git:
+            scratch.clear(place)
         found = findings(state)
         facts: dict[str, Any] = state.answers.values.get("model_facts") or {}
         return CheckReport(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RenderError
-from generator.operations import transaction
+from generator.operations import scratch, transaction
 from generator.rendering.git import isolated
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def recovered(root: Path) -> Recovered | None:
     place = root.expanduser().absolute()
     with isolated():
         try:
-            if not place.is_dir() or not transaction.is_interrupted(place):
+            if not place.is_dir():
+                return None
+            if not transaction.is_interrupted(place):
+                scratch.clear(place)
                 return None
         except RenderError:  # no repository: whoever needs one says so
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -19,7 +20,6 @@ from generator.rendering.git import telling_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 
 _LEAKS = (ValueError, TypeError, OSError)
@@ -106,10 +106,14 @@ def _translated() -> Iterator[None]:
         raise RenderError(f"git: {telling_line(str(error.stderr)) or 'failed'}") from error
     except (MemoryError, RecursionError, OverflowError) as error:
         raise RenderError("the template asks for more memory, or depth, than there is") from error
+    except IsADirectoryError as error:
+        raise RenderError(_in_the_way(error)) from error
     except (CopierError, TemplateError, YAMLError, LookupError, ArithmeticError, AttributeError, *_LEAKS) as error:
         raise _planners(error) or RenderError(_one_line(error)) from error
     except AssertionError as error:  # Copier's own, where a directory stands in the place of a rendered file
-        raise RenderError(_one_line(error.__context__ or error)) from error
+        behind = error.__context__
+        said = _in_the_way(behind) if isinstance(behind, IsADirectoryError) else _one_line(behind or error)
+        raise RenderError(said) from error
 
 
 def _planners(error: BaseException) -> GeneratorError | None:
@@ -118,6 +122,11 @@ def _planners(error: BaseException) -> GeneratorError | None:
     while behind is not None and not isinstance(behind, GeneratorError):
         behind = behind.__cause__
     return behind
+
+
+def _in_the_way(error: IsADirectoryError) -> str:
+    name = Path(str(error.filename)).name
+    return f"{name} is a directory, and the template renders a file of this name: move it, commit, and try again"
 
 
 def _one_line(error: BaseException) -> str:

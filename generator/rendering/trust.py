@@ -24,7 +24,7 @@ _CONFIGS = re.compile(r"copier\..*", re.IGNORECASE)
 _FILES = ("100644", "100755")
 _MOST_FILES, _MOST_BYTES = 10_000, 64 * 1024**2
 _GITS = re.compile(r"\.git[ .]*|git~[0-9]+", re.IGNORECASE)
-_INVISIBLE = re.compile("[\u200c\u200d\u200e\u200f\u202a-\u202e\u206a-\u206f\ufeff:]")
+_INVISIBLE = re.compile("[\u200c\u200d\u200e\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 """Characters that a file system ignores in a name (git's utf8.c, is_hfs_dotgit)."""
 GIT_PATTERN = "[.][gG][iI][tT]"
 """The pattern for Copier that no path of git's own is rendered, at any depth."""
@@ -56,7 +56,7 @@ def config_of(history: Path, commit: str) -> str:
 
 def is_git(name: str) -> bool:
     """True where a part of the path is git's own directory, as any file system may spell it."""
-    return any(_GITS.fullmatch(_INVISIBLE.sub("", part)) for part in re.split(r"[/\\]", name))
+    return any(_GITS.fullmatch(_INVISIBLE.sub("", part.partition(":")[0])) for part in re.split(r"[/\\]", name))
 
 
 def rendered_into_git(history: Path, commit: str, values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def merged_values(base: str, ours: str, theirs: str) -> Merged | None:
         before, mine, their = (entries(text, split) for text in (base, ours, theirs))
         wanted = [path for path in dict.fromkeys([*their, *before]) if _value(before, path) != _value(their, path)]
         both = tuple(path for path in wanted if _value(mine, path) not in (_value(before, path), _value(their, path)))
-        taken = [path for path in wanted if path not in both and _value(mine, path) != _value(their, path)]
+        taken = [path for path in wanted if path not in both]
         _refuse_reshaped(mine, their, taken)
         new_ours = _changed(ours, theirs, base, taken, split)
         new_base = _changed(base, theirs, base, [path for path in wanted if path not in both], split)
@@ -78,6 +78,9 @@ def _changed(text: str, theirs: str, base: str, paths: list[Path], split: frozen
     """The text with the values, the new keys and the removals of `theirs` at these paths."""
     for path in paths:
         here, there = entries(text, split), entries(theirs, split)
+        old, new = here.get(path), there.get(path)
+        if (old and old.value) == (new and new.value) and not (old and new and old.span and new.span):
+            continue  # the sides agree, and there is no spelling of theirs to take over
         if path not in there:
             text = delete(text, here, path, entries(base, split), base)
         elif path in here:
