@@ -71,6 +71,9 @@ def generate(
         proof=proof,
     )
     _show(made)
+    if not asks:
+        for row in report.answer_rows(proof.plan):
+            console.show(row)
 
 
 def _asked(answers: dict[str, Any], template: str | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from generator.cli import console
+from generator.cli import console, verdict
 from generator.presenting.memory import memory_rows, memory_shares
 from generator.presenting.speed import cost_text, energy_text, pass_text, scaling_text, speed_details, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from generator.models.plan import Plan
     from generator.sources.nvml import DetectedSystem
 
-_VERDICTS = {
-    "fits": ("green", "FITS", "even at the high end of every estimate"),
-    "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
-    "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
-}
 _REPAIRED = {"does_not_fit": "make it fit", "tight": "make the start sure", "fits": "meet what is asked for"}
 _PRICE_HOLDS = timedelta(days=90)
 """Cloud prices of GPUs fell by tens of percent a year: a quarter is as long as one is taken as it is."""
@@ -30,7 +25,7 @@ _LABEL = 10
 
 def show_plan(plan: Plan, *, explain: bool) -> None:
     """Print a plan: verdict, memory of one rank, what it carries, the command; reasons when asked for."""
-    for line in (*_headline(plan), "", *_memory(plan), "", *_capacity(plan)):
+    for line in (*_headline(plan), *answer_rows(plan), "", *_memory(plan), "", *_capacity(plan)):
         console.show(line)
     if explain:
         console.show("")
@@ -105,18 +100,22 @@ def _memory_word(value: int | None) -> str:
     return "shared with the CPU" if value is None else gib_text(value)
 
 
+def answer_rows(plan: Plan) -> tuple[str, ...]:
+    """The three answers and a context that is cut, a row each; none for a pooling server's."""
+    if plan.runner == "pooling":
+        return ()
+    return tuple(_row(label, text, colour) for label, text, colour in verdict.answers(plan))
+
+
 def _headline(plan: Plan) -> tuple[str, str]:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
-    colour, word, meaning = _VERDICTS[plan.feasibility.verdict]
     model = plan.model
     revision = f" @ {model.revision[:12]}" if model.revision else ""
     embedded = ", embedded facts" if model.source == "embedded" else ""
     what = f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
     where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}"
-    verdict = f"[bold {colour}]{word}[/bold {colour}] {meaning}"
-    risk = "" if plan.feasibility.verdict == "does_not_fit" else f"; OOM risk {plan.feasibility.oom_risk}"
-    return f"{what} on {where}", f"{verdict}{risk}"
+    return f"{what} on {where}", verdict.headline(plan)
 
 
 def _memory(plan: Plan) -> tuple[str, ...]:
@@ -205,10 +204,10 @@ def _show_alternatives(plan: Plan) -> None:
         console.show(f"[dim]{_hanging('', f'not chosen: {other.lost}', '    ')}[/dim]")
 
 
-def _row(label: str, text: str) -> str:
+def _row(label: str, text: str, colour: str = "default") -> str:
     """One figure of the plan as markup: the label in bold, later lines below the first one's text."""
     head = f"{label:<{_LABEL}}"
-    return f"[bold]{label}[/bold]{_broken(f'{head}{text}', '', ' ' * _LABEL)[len(label) :]}"
+    return f"[bold {colour}]{label}[/bold {colour}]{_broken(f'{head}{text}', '', ' ' * _LABEL)[len(label) :]}"
 
 
 def _hanging(head: str, text: str, indent: str) -> str:

@@ -65,8 +65,15 @@ class KVCacheReport(Value):
     at_max_model_len: int
 
 
+class Answer(Value):
+    """One of the verdict's three answers, and why."""
+
+    answer: Literal["yes", "doubtful", "no", "not_asked"]
+    why: str = ""
+
+
 class Feasibility(Value):
-    """The verdict: fits even at the high end, tight at the expected value only, does_not_fit."""
+    """The verdict: fits even at the high end, tight at the expected value only, does_not_fit; and its three answers."""
 
     verdict: Verdict
     fits: bool
@@ -75,6 +82,18 @@ class Feasibility(Value):
     shortfall_bytes: int
     max_concurrency_at_context: int
     max_context_at_concurrency: int
+    starts: Answer
+    """Whether vLLM starts: memory and rules; the exit status follows it alone."""
+    carries: Answer
+    """Whether the workload's requests are all held at once, at their lengths."""
+    meets: Answer
+    """Whether the stated targets are met."""
+
+    @property
+    def worst(self) -> str:
+        """Name of the first answer that is worst: `starts`, `carries` or `meets`."""
+        order = ("no", "doubtful", "yes", "not_asked")
+        return min(("starts", "carries", "meets"), key=lambda name: order.index(getattr(self, name).answer))
 
 
 class Decision(Value):
@@ -159,6 +178,8 @@ class ModelSummary(Value):
     parameters: int
     active_parameters: int
     checkpoint_bytes: int
+    context_tokens: int = 0
+    """The longest context that vLLM accepts for the model."""
     license: str | None = None
     gated: bool | None = None
 

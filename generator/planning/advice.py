@@ -12,7 +12,7 @@ from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.budget import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.serving.features import serving_advisories
-from generator.presenting.text import gib_text
+from generator.presenting.text import duration_text, gib_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +197,7 @@ def _missed_targets(case: Case, speed: Estimate | None) -> tuple[str, ...]:
         ("time per output token", targets.tpot_ms, speed.tpot_ms.mean),
     )
     return tuple(
-        f"The target of {asked:g} ms {name} is missed: {found:.0f} ms are expected."
+        f"The target of {asked:g} ms {name} is missed: {duration_text(found)} are expected."
         for name, asked, found in pairs
         if asked is not None and found > asked
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, MemoryBudget, ModelSummary, Runtime
+from generator.planning import answers
 from generator.planning.decisions import DRAIN_S
 from generator.planning.host import host_of, watch_of
 from generator.planning.limits import longest_common_context
@@ -33,8 +34,8 @@ _SHM_FLOOR_BYTES = GIB
 _PRE_STOP_S, _MARGIN_S, _PULL_S, _PROBE_S = 15, 15, 600, 10
 
 
-def feasibility(case: Case, chosen: Candidate) -> Feasibility:
-    """The verdict with its figures; concurrency at the workload's request, context at its concurrency."""
+def feasibility(case: Case, chosen: Candidate, estimate: Estimate | None) -> Feasibility:
+    """The verdict with its answers and figures; concurrency at the workload's request, context at its concurrency."""
     pool = tuple(max(0, have) for have in chosen.expected_bytes)
     return Feasibility(
         verdict=chosen.verdict,
@@ -46,6 +47,9 @@ def feasibility(case: Case, chosen: Candidate) -> Feasibility:
         max_context_at_concurrency=longest_common_context(
             chosen.load.concurrency, case.model_context, chosen.cache, pool
         ),
+        starts=answers.starts(case, chosen),
+        carries=answers.carries(case, chosen),
+        meets=answers.meets(case, estimate),
     )
 
 
@@ -93,6 +97,7 @@ def model_summary(case: Case) -> ModelSummary:
         parameters=totals.parameters,
         active_parameters=totals.active_parameters,
         checkpoint_bytes=stored_bytes(case),
+        context_tokens=case.model_context,
         license=facts.license,
         gated=facts.gated,
     )

@@ -103,7 +103,7 @@ def _assembled(case: Case, option: Scored) -> Plan:
         inputs=case.request,
         cluster=case.cluster,
         layout=chosen.layout,
-        feasibility=parts.feasibility(case, chosen),
+        feasibility=parts.feasibility(case, chosen, speed),
         model=parts.model_summary(case),
         draft=draft_summary(case, chosen),
         engine=config.checked(engine),

@@ -92,5 +92,8 @@ def _late(value: Latency) -> str:
 
 
 def _ranged(mean: float, low: float, high: float) -> str:
-    digits = 0 if mean >= 100 else 1  # noqa: PLR2004 - three digits tell enough
-    return f"{mean:,.{digits}f} ms ({low:,.{digits}f} to {high:,.{digits}f})"
+    """A duration with its range in one unit: seconds from one second on."""
+    by = 1000 if mean >= 1000 else 1  # noqa: PLR2004 - milliseconds of a second
+    unit = "ms" if by == 1 else "s"
+    digits = 0 if mean / by >= 100 else 1  # noqa: PLR2004 - three digits tell enough
+    return f"{mean / by:,.{digits}f} {unit} ({low / by:,.{digits}f} to {high / by:,.{digits}f})"

@@ -47,6 +47,14 @@ def times_text(value: float) -> str:
     return f"{value:,.2f}x"
 
 
+def duration_text(milliseconds: float) -> str:
+    """A duration in milliseconds below a second, else in seconds: `85.3 ms`, `604 s`."""
+    if milliseconds < 1000:  # noqa: PLR2004 - milliseconds of a second
+        return f"{milliseconds:,.{0 if milliseconds >= 100 else 1}f} ms"  # noqa: PLR2004 - three digits tell enough
+    seconds = milliseconds / 1000
+    return f"{seconds:,.{0 if seconds >= 100 else 1}f} s"  # noqa: PLR2004 - three digits tell enough
+
+
 def plural(count: int, noun: str) -> str:
     """`1 GPU`, `2 GPUs`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -38,7 +38,10 @@ def test_the_colleague_tells_every_figure():
 
 
 def test_more_requests_than_the_cache_holds_may_be_preempted():
-    few, many = (planned(concurrency=n, prompt_tokens=8000, gen_tokens=8000).estimate for n in (4, 512))
+    few, many = (
+        planned(concurrency=n, prompt_tokens=8000, gen_tokens=8000, overrides={"max_num_seqs": n}).estimate
+        for n in (4, 512)
+    )
     assert few.preemption_risk == 0
     assert many.preemption_risk > 0.5
 

@@ -13,7 +13,7 @@ from generator.planning.costs import cost, gpus_needed
 from generator.planning.evaluation import evaluate
 from generator.planning.rules.checks import check_layout
 from generator.planning.speed.estimates import meets_targets
-from generator.presenting.text import gib_text, plural, tokens_text
+from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -209,7 +209,7 @@ def _lost(case: Case, option: Scored, chosen: Scored) -> str:
 def _missed(case: Case, option: Scored) -> str:
     found, targets = option.estimate, case.request.targets
     if found is not None and targets.ttft_ms is not None and found.ttft_ms.mean > targets.ttft_ms:
-        return f"first token after {found.ttft_ms.mean:,.0f} ms"
+        return f"first token after {duration_text(found.ttft_ms.mean)}"
     return _gap_words(case, option)
 
 

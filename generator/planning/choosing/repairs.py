@@ -8,7 +8,7 @@ from generator.errors import GeneratorError, RequestError
 from generator.models.plan import Repair
 from generator.planning.choosing.changes import changes
 from generator.planning.speed.estimates import meets_targets
-from generator.presenting.text import plural, tokens_text
+from generator.presenting.text import duration_text, plural, tokens_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,5 +95,9 @@ def _repair(case: Case, change: Change, proven: Scored) -> Repair:
 def _effect(proven: Scored) -> str:
     candidate, found = proven.candidate, proven.estimate
     longest = tokens_text(int(candidate.context.value))
-    pace = f", first token {found.ttft_ms.mean:,.0f} ms, then {found.tpot_ms.mean:,.1f} ms each" if found else ""
+    pace = (
+        f", first token {duration_text(found.ttft_ms.mean)}, then {duration_text(found.tpot_ms.mean)} each"
+        if found
+        else ""
+    )
     return f"{candidate.verdict}: context {longest}, room for {candidate.concurrency:,}{pace}"

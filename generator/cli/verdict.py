@@ -1,0 +1,61 @@
+"""The verdict as a person reads it: its worst answer first, then each of the three in its own words and colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.presenting.text import tokens_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.plan import Plan
+
+_VERDICTS = {
+    "fits": ("green", "FITS", "even at the high end of every estimate"),
+    "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
+    "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
+}
+_COLOURS = {"yes": "green", "doubtful": "yellow", "no": "red", "not_asked": "dim"}
+_WORST = {
+    ("carries", "no"): "STARTS, DOES NOT CARRY THE WORKLOAD",
+    ("carries", "doubtful"): "STARTS, MAY NOT CARRY THE WORKLOAD",
+    ("meets", "no"): "STARTS, MISSES A TARGET",
+    ("meets", "doubtful"): "STARTS, MAY BE TOO SLOW",
+}
+"""The headline where vLLM starts and something else is worse."""
+
+
+def headline(plan: Plan) -> str:
+    """The worst of the three answers as markup, with the risk of running out of memory."""
+    found = plan.feasibility
+    risk = "" if found.verdict == "does_not_fit" else f"; OOM risk {found.oom_risk}"
+    worst = getattr(found, found.worst)
+    words = _WORST.get((found.worst, worst.answer))
+    if words is not None:
+        colour = _COLOURS[worst.answer]
+        return f"[bold {colour}]{words}[/bold {colour}]{risk}"
+    colour, word, meaning = _VERDICTS[found.verdict]
+    colour = "yellow" if found.starts.answer == "doubtful" else colour
+    return f"[bold {colour}]{word}[/bold {colour}] {meaning}{risk}"
+
+
+def answers(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Label, text and colour of each answer that was asked for, and of a context that is cut."""
+    for name in ("starts", "carries", "meets"):
+        one = getattr(plan.feasibility, name)
+        if one.answer != "not_asked":
+            yield name.capitalize(), f"{one.answer}: {one.why}" if one.why else one.answer, _COLOURS[one.answer]
+    cut = context_line(plan)
+    if cut:
+        yield "Context", cut, "default"
+
+
+def context_line(plan: Plan) -> str:
+    """Why the context is shorter than the model's own, and what would raise it; empty where it is not."""
+    made = next((one for one in plan.decisions if one.field == "max_model_len"), None)
+    own = plan.model.context_tokens
+    if made is None or not isinstance(made.value, int) or not 0 < made.value < own:
+        return ""
+    more = f"; to raise it: {made.change}" if made.change else ""
+    return f"{tokens_text(made.value)} of the model's {tokens_text(own)}: {made.reason}{more}"

@@ -1,0 +1,80 @@
+"""The verdict in three answers: whether vLLM starts, whether the workload is carried, whether targets are met."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.models.plan import Answer
+from generator.planning.choosing.choice import has_targets
+from generator.presenting.text import duration_text, gib_text, plural, tokens_text
+
+if TYPE_CHECKING:
+    from generator.models.estimate import Estimate
+    from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
+
+_MINUTE_MS = 60_000.0
+
+
+def starts(case: Case, chosen: Candidate) -> Answer:
+    """Whether vLLM starts: memory, and what it asks of it beside."""
+    if chosen.verdict == "does_not_fit":
+        lacks = f"{gib_text(chosen.shortfall_bytes)} short on each GPU"
+        if chosen.state_blocks > chosen.sure_blocks > 0:
+            lacks = (
+                f"max_num_seqs ({chosen.state_blocks:,}) exceeds the {chosen.sure_blocks:,} cache blocks that are sure"
+            )
+        return Answer(answer="no", why=lacks)
+    if chosen.oom_risk == "LOW":
+        return Answer(answer="yes", why="even at the high end of every estimate")
+    if case.gpu.unified_memory:
+        return Answer(answer="doubtful", why="the CPU shares this memory, and takes gibibytes of it")
+    if chosen.start_risk != "LOW":
+        return Answer(answer="doubtful", why="what else such a GPU holds may leave too little for this utilization")
+    if chosen.verdict == "tight":
+        return Answer(answer="doubtful", why="at the expected values, not at the high end")
+    return Answer(answer="doubtful", why="even at the high end of every estimate, with little to spare")
+
+
+def carries(case: Case, chosen: Candidate) -> Answer:
+    """Whether the workload's requests are all held at once, at their lengths."""
+    load = case.load
+    asked = f"{plural(load.concurrency, 'request')} of {tokens_text(load.request_tokens)} tokens"
+    if chosen.verdict == "does_not_fit":
+        return Answer(answer="no", why=f"no room for {asked}")
+    room = f"room for {chosen.concurrency:,} at once, {asked} are asked for"
+    if chosen.concurrency < load.concurrency:
+        return Answer(answer="no", why=f"{room}: the rest wait")
+    return Answer(answer="yes" if _surely_carries(chosen) else "doubtful", why=room)
+
+
+def _surely_carries(chosen: Candidate) -> bool:
+    """Whether the pool holds the workload at the low end of what is available."""
+    if not chosen.cache.groups:
+        return True
+    low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in chosen.stages)
+    length = min(chosen.load.request_tokens, int(chosen.context.value))
+    return chosen.cache.max_concurrency(low, length) >= chosen.load.concurrency
+
+
+def meets(case: Case, estimate: Estimate | None) -> Answer:
+    """Whether the stated targets are met; a first token of minutes is never in order."""
+    targets = case.request.targets
+    if estimate is None:
+        unknown = "this GPU's speed is not known"
+        return Answer(answer="doubtful", why=unknown) if has_targets(case) else Answer(answer="not_asked", why=unknown)
+    pairs = ((targets.ttft_ms, estimate.ttft_ms, "first token"), (targets.tpot_ms, estimate.tpot_ms, "each further"))
+    stated = [(asked, found, name) for asked, found, name in pairs if asked is not None]
+    missed = [one for one in stated if one[1].mean > one[0]]
+    doubtful = [one for one in stated if one[1].high > one[0]]
+    for answer, listed in (("no", missed), ("doubtful", doubtful)):
+        if listed:
+            asked, found, name = listed[0]
+            shown = duration_text(found.mean if answer == "no" else found.high)
+            return Answer.model_validate({"answer": answer, "why": f"{name} {shown}, {duration_text(asked)} asked for"})
+    first = estimate.ttft_ms.mean
+    if first >= _MINUTE_MS and targets.ttft_ms is None:
+        return Answer(answer="doubtful", why=f"the first token takes {duration_text(first)}")
+    return Answer(
+        answer="yes" if has_targets(case) else "not_asked", why="" if has_targets(case) else "no target is stated"
+    )
