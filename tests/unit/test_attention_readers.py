@@ -16,7 +16,8 @@ from generator.planning.kv_cache.layers import cache_layers
 from generator.planning.kv_cache.selection import context
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.sources.architectures import read_quantization
-from generator.sources.architectures.attention import draft_mixers, is_prefix_lm
+from generator.sources.architectures.attention import draft_mixers
+from generator.sources.architectures.multimodal import is_prefix_lm
 from generator.sources.architectures.reader import mixers
 from generator.sources.architectures.table import FAMILIES as ROWS
 

@@ -39,9 +39,6 @@ _HARMLESS = frozenset({
 })  # fmt: skip
 """Fields that hold one of those words and yet say nothing about the cache."""
 
-_PREFIX_LM = frozenset({"bagel", "gemma3", "molmo2", "moondream3", "paligemma"})
-"""Multimodal model types whose images are attended to both ways (model_arch_config_convertor.py)."""
-
 _DRAFT_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
@@ -112,12 +109,3 @@ def refuse_unknown_markers(config: Config) -> None:
             f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache "
             "cannot be derived from standard fields; pick a model of a known family or measure it"
         )
-
-
-def is_prefix_lm(config: Config, text: Config) -> bool:
-    """Whether image tokens attend both ways in this model, whose whole config.json is `config`."""
-    if config.get("is_mm_prefix_lm") is not None:
-        return bool(config["is_mm_prefix_lm"])
-    if config is not text and text.get("use_bidirectional_attention") == "vision":
-        return True
-    return config.get("model_type") in _PREFIX_LM or bool(config.get("vision_n_layers"))

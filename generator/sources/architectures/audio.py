@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
-from generator.sources.architectures.gemma_towers import gemma3n_audio_tower, gemma4_audio_tower
-from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.towers import block, headed, linear, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.matrix import Matrix
 
     Config = Mapping[str, Any]
 
 
-def whisper_tower(config: Config) -> Tower:
+def whisper_towers(config: Config, _: Config) -> tuple[Tower, ...]:
     """Whisper's encoder: two convolutions, a table of positions, plain blocks (whisper.py)."""
-    return _whisper("model.encoder", config)
+    return (headed(_whisper("model.encoder", config), config),)
 
 
 def _whisper(name: str, audio: Config, *projector: Matrix, split: bool = True, positions: bool = True) -> Tower:
@@ -177,13 +176,3 @@ def generic_audio_tower(_config: Config, audio: Config, text: Config) -> Tower:
         ),
         outer=(plain("projector", integer(text, "hidden_size"), hidden, bias=True),),
     )
-
-
-AUDIO: dict[str, Callable[[Config, Config, Config], Tower]] = {
-    "qwen2_audio": qwen2_audio_tower, "audioflamingo3": flamingo_tower, "musicflamingo": flamingo_tower,
-    "qwen2_5_omni": omni_tower, "minicpmo": minicpmo_tower, "ultravox": ultravox_tower, "glmasr": glm_asr_tower,
-    "moss_transcribe_diarize": moss_tower, "voxtral": voxtral_tower,
-    "gemma3n": gemma3n_audio_tower, "gemma4": gemma4_audio_tower,
-    "qwen3_omni_moe": qwen3_audio_tower, "qwen3_asr": qwen3_audio_tower,
-}  # fmt: skip
-"""Readers by config.json's outer `model_type`, of the outer, the audio and the text config."""

@@ -11,7 +11,7 @@ from generator.sources.architectures.vision_encoders import siglip_encoder
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.matrix import Matrix
 
@@ -130,9 +130,3 @@ def _phi4_speech(audio: Config, out: int) -> Tower:
 
 def _distance(audio: Config) -> int:
     return integer(audio.get("relative_attention_bias_args") or {}, "t5_bias_max_distance", default=500)
-
-
-CONFORMER: dict[str, Callable[[Config, Config], tuple[Tower, ...]]] = {
-    "granite_speech": granite_towers, "granite_speech_plus": granite_towers, "phi4mm": phi4_towers,
-}  # fmt: skip
-"""Readers by config.json's outer `model_type`, of the outer and the text config."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer, Tower
-from generator.sources.architectures.attention import is_prefix_lm
 from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
 from generator.sources.architectures.heads import pooling_heads
 from generator.sources.architectures.rotary import Rotary, is_multi_axis, rotary_bytes
@@ -98,7 +97,13 @@ def stack(
 
 
 def assemble(
-    config: Config, decoder: Decoder, ways: Ways, towers: tuple[Tower, ...] = (), *, generic: bool = False
+    config: Config,
+    decoder: Decoder,
+    ways: Ways,
+    towers: tuple[Tower, ...] = (),
+    *,
+    generic: bool = False,
+    prefix_lm: bool = False,
 ) -> Architecture:
     """The Architecture of config.json with the layers and towers that its readers found, and its family's ways."""
     text = text_config(config)
@@ -127,7 +132,7 @@ def assemble(
         shared=decoder.shared,
         towers=towers,
         drafts=decoder.drafts,
-        prefix_lm=is_prefix_lm(config, text),
+        prefix_lm=prefix_lm,
         attn_logit_softcapping=bool(text.get("attn_logit_softcapping", ways.softcapped)),
         rotary_bytes=rotary_bytes(config, ways.rotary),
         multi_axis_rotary=ways.multi_axis or is_multi_axis(config),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
-from generator.sources.architectures.audio import AUDIO, generic_audio_tower, whisper_tower
-from generator.sources.architectures.audio_conformer import CONFORMER
+from generator.sources.architectures.audio import generic_audio_tower
 from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
-from generator.sources.architectures.vision import VISION, generic_tower
-from generator.sources.architectures.vision_llava import BEHIND_ENCODER, FIXED_ENCODER
-from generator.sources.architectures.vision_own import WITH_OWN_ENCODER
+from generator.sources.architectures.tower_table import TOWERS, Towers
+from generator.sources.architectures.towers import headed
+from generator.sources.architectures.vision import generic_tower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from generator.models.architecture import Tower
 
     Config = Mapping[str, Any]
-
-_DEFAULTED = frozenset({"llama4"})
-"""Model types whose Transformers config fills in a tower that config.json leaves out."""
 
 _VISION = ("vision_config", "vit_config", "visual_config", "visual_tokenizer_config")
 _AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config")
@@ -44,81 +40,67 @@ def read_towers(config: Config) -> tuple[Tower, ...]:
     Raises:
         UnsupportedArchitectureError: the encoders' tensors cannot be told from the config.
     """
-    model_type = str(config.get("model_type"))
-    _refuse_unread(config, model_type)
-    text = text_config(config)
-    if model_type == "whisper":
-        return (_headed(whisper_tower(config), config),)
-    if model_type in CONFORMER:
-        return CONFORMER[model_type](config, text)
-    return (*_vision_towers(config, model_type, text), *_audio_towers(config, model_type, text))
+    row, text = _row(config), text_config(config)
+    _refuse_unread(config, row)
+    if row.whole is not None:
+        return row.whole(config, text)
+    return (*_vision_towers(config, row, text), *_audio_towers(config, row, text))
 
 
-def _refuse_unread(config: Config, model_type: str) -> None:
+def _row(config: Config) -> Towers:
+    return TOWERS.get(str(config.get("model_type")), Towers())
+
+
+def _refuse_unread(config: Config, row: Towers) -> None:
     """Refuse by name what standard fields would plan wrong.
 
     Raises:
         UnsupportedArchitectureError: no reader knows the encoder, or the cache of its cross attention.
     """
     names = config.get("architectures") or ("",)
-    if names[0] in _UNREAD and model_type not in WITH_OWN_ENCODER:
+    if names[0] in _UNREAD and not row.own_encoder:
         raise UnsupportedArchitectureError(
             f"{names[0]} has an encoder that no reader knows: its weights cannot be planned from config.json; "
             "a reader of the family's tensors is needed (generator/sources/architectures)"
         )
-    if config.get("is_encoder_decoder") is True and model_type != "whisper":
+    if config.get("is_encoder_decoder") is True and row.whole is None:
         raise UnsupportedArchitectureError(
-            f"model_type {model_type!r} is an encoder-decoder, of which only whisper is planned: "
+            f"model_type {config.get('model_type')!r} is an encoder-decoder, of which only whisper is planned: "
             "the cache of its cross attention is not known"
         )
 
 
-def _vision_towers(config: Config, model_type: str, text: Config) -> tuple[Tower, ...]:
+def _vision_towers(config: Config, row: Towers, text: Config) -> tuple[Tower, ...]:
     vision = _part(config, _VISION)
-    if vision is None and model_type not in _DEFAULTED | FIXED_ENCODER:
-        _refuse_blind(config, model_type)
+    if vision is None and not row.unnamed:
+        _refuse_blind(config, row)
         return ()
     vision = vision or {}
-    if model_type in WITH_OWN_ENCODER:
-        towers = WITH_OWN_ENCODER[model_type](config, vision, text)
-        shape = encoder_shape(config, {} if isinstance(vision.get("width"), dict) else vision)
-        return tuple(_headed(tower.model_copy(update=shape), vision) for tower in towers)
-    if model_type in BEHIND_ENCODER:
-        tower = BEHIND_ENCODER[model_type](config, vision, text)
-    else:
-        tower = VISION.get(model_type, generic_tower)(vision, text)
-    return (_headed(tower.model_copy(update=encoder_shape(config, vision)), vision),)
+    towers = row.seen(config, vision, text) if row.seen else (generic_tower(vision, text),)
+    named = {} if row.own_encoder and isinstance(vision.get("width"), dict) else vision
+    shape = encoder_shape(config, named)
+    return tuple(headed(tower.model_copy(update=shape), vision) for tower in towers)
 
 
-def _refuse_blind(config: Config, model_type: str) -> None:
+def _refuse_blind(config: Config, row: Towers) -> None:
     """Refuse a multimodal class without the config of its encoder, unless it is the text class of the family.
 
     Raises:
         UnsupportedArchitectureError: vLLM would build an encoder whose shapes are not there.
     """
     names = config.get("architectures") or ("",)
-    if model_type in {*VISION, *BEHIND_ENCODER, *WITH_OWN_ENCODER} and "ForConditionalGeneration" in str(names[0]):
+    if row.seen is not None and "ForConditionalGeneration" in str(names[0]):
         raise UnsupportedArchitectureError(
-            f"config.json of model_type {model_type!r} lacks 'vision_config', which {names[0]} needs; "
+            f"config.json of model_type {config.get('model_type')!r} lacks 'vision_config', which {names[0]} needs; "
             "fetch the model's own config.json"
         )
 
 
-def _audio_towers(config: Config, model_type: str, text: Config) -> tuple[Tower, ...]:
+def _audio_towers(config: Config, row: Towers, text: Config) -> tuple[Tower, ...]:
     audio = _part(config, _AUDIO)
     if audio is None:
         return ()
-    return (_headed(AUDIO.get(model_type, generic_audio_tower)(config, audio, text), audio),)
-
-
-def _headed(tower: Tower, part: Config) -> Tower:
-    """The tower with the heads that its ranks share, where its attention is split whatever they are."""
-    first = tower.block[0] if tower.block else None
-    if first is None or tower.num_heads or first.shard != "column" or first.undivided:
-        return tower
-    names = ("num_heads", "num_attention_heads", "encoder_attention_heads")
-    heads = next((part[name] for name in names if isinstance(part.get(name), int)), 0)
-    return tower.model_copy(update={"num_heads": heads})
+    return (headed((row.heard or generic_audio_tower)(config, audio, text), audio),)
 
 
 def _part(config: Config, keys: tuple[str, ...]) -> Config | None:
@@ -142,9 +124,16 @@ def _part(config: Config, keys: tuple[str, ...]) -> Config | None:
 
 def has_generic_tower(config: Config) -> bool:
     """Whether a tower is read by standard fields, no reader knowing its family."""
-    model_type = str(config.get("model_type"))
-    if model_type == "whisper" or model_type in CONFORMER:
-        return False
-    seen = _part(config, _VISION) is not None and model_type not in {*VISION, *BEHIND_ENCODER, *WITH_OWN_ENCODER}
-    heard = _part(config, _AUDIO) is not None and model_type not in AUDIO
-    return seen or heard
+    row = _row(config)
+    seen = _part(config, _VISION) is not None and row.seen is None
+    heard = _part(config, _AUDIO) is not None and row.heard is None
+    return row.whole is None and (seen or heard)
+
+
+def is_prefix_lm(config: Config, text: Config) -> bool:
+    """Whether image tokens attend both ways in this model, whose whole config.json is `config`."""
+    if config.get("is_mm_prefix_lm") is not None:
+        return bool(config["is_mm_prefix_lm"])
+    if config is not text and text.get("use_bidirectional_attention") == "vision":
+        return True
+    return _row(config).prefix_lm or bool(config.get("vision_n_layers"))

@@ -15,7 +15,7 @@ from generator.sources.architectures.dense import dense_decoder
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.heads import both_ways
 from generator.sources.architectures.moe import moe_decoder
-from generator.sources.architectures.multimodal import has_generic_tower, read_towers
+from generator.sources.architectures.multimodal import has_generic_tower, is_prefix_lm, read_towers
 from generator.sources.architectures.speculators import as_draft, unwrapped
 from generator.sources.architectures.table import FAMILIES
 from generator.sources.architectures.unread import refuse_unread
@@ -70,7 +70,9 @@ def _read(config: Config) -> Architecture:
     decoder = family.decoder(text, found) if family else _generic_decoder(text, found)
     generic = family is None or has_generic_tower(config)
     ways = family.ways if family else Ways()
-    return as_draft(assemble(config, decoder, ways, read_towers(config), generic=generic), text)
+    prefix_lm = is_prefix_lm(config, text_config(config))
+    shapes = assemble(config, decoder, ways, read_towers(config), generic=generic, prefix_lm=prefix_lm)
+    return as_draft(shapes, text)
 
 
 def _generic_decoder(text: Config, found: Mixers) -> Decoder:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from generator.models.matrix import Matrix, Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generator.models.architecture import Tower
+
+    Config = Mapping[str, Any]
 
 
 def linear(
@@ -40,3 +49,13 @@ def block(
         linear(last, hidden_size, inner, "row", bias=mlp, heads=heads),
         plain("norms", hidden_size, bias=norm_bias, copies=norms),
     )
+
+
+def headed(tower: Tower, part: Config) -> Tower:
+    """The tower with the heads that its ranks share, where its attention is split whatever they are."""
+    first = tower.block[0] if tower.block else None
+    if first is None or tower.num_heads or first.shard != "column" or first.undivided:
+        return tower
+    names = ("num_heads", "num_attention_heads", "encoder_attention_heads")
+    heads = next((part[name] for name in names if isinstance(part.get(name), int)), 0)
+    return tower.model_copy(update={"num_heads": heads})

@@ -6,20 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import integer
-from generator.sources.architectures.gemma_towers import gemma3n_tower
 from generator.sources.architectures.towers import block, linear, plain
-from generator.sources.architectures.vision_muse import muse_tower
-from generator.sources.architectures.vision_ocr import dots_tower, exaone_tower, glm_ocr_tower
-from generator.sources.architectures.vision_qwen import (
-    glm4v_tower,
-    qwen2_5_tower,
-    qwen2_tower,
-    qwen3_5_tower,
-    qwen3_tower,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     Config = Mapping[str, Any]
 
@@ -237,18 +227,3 @@ def generic_tower(vision: Config, text: Config) -> Tower:
             linear("projector.2", out, out, "row"),
         ),
     )
-
-
-VISION: dict[str, Callable[[Config, Config], Tower]] = {
-    **dict.fromkeys(("glm4v", "glm4v_moe", "glm46v"), glm4v_tower),
-    "gemma3": siglip_tower, "gemma3n": gemma3n_tower, "gemma4": gemma4_tower,
-    "qwen2_vl": qwen2_tower, "qwen2_5_vl": qwen2_5_tower, "qwen2_5_omni": qwen2_5_tower, "opencua": qwen2_5_tower,
-    **dict.fromkeys(("qwen3_vl", "qwen3_vl_moe", "qwen3_omni_moe", "cosmos3_omni"), qwen3_tower),
-    **dict.fromkeys(("qwen3_5", "qwen3_5_moe"), qwen3_5_tower),
-    "llama4": llama4_tower, "kimi_k25": kimi_tower, "kimi_k3": kimi_tower, "kimi_vl": kimi_vl_tower,
-    **dict.fromkeys(("internvl_chat", "qianfan_ocr", "skywork_chat", "h2ovl_chat"), intern_tower),
-    "NVLM_D": nvlm_tower, "internvl": intern_hf_tower, "interns1": intern_hf_tower,
-    "glm_ocr": glm_ocr_tower, "exaone4_5": exaone_tower, "dots_ocr": dots_tower,
-    "muse_glimmer": muse_tower,
-}  # fmt: skip
-"""Readers by config.json's outer `model_type`."""

@@ -11,7 +11,7 @@ from generator.sources.architectures.towers import linear, plain
 from generator.sources.architectures.vision_encoders import Encoder, clip_encoder, encoder_of, siglip_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     Config = Mapping[str, Any]
 
@@ -207,20 +207,3 @@ def molmo2_tower(config: Config, vision: Config, text: Config) -> Tower:
         linear("image_projector.gate_up", 2 * inner, hidden, "column", bias=False),
         linear("image_projector.down_proj", out, inner, "row", bias=False),
     )  # fmt: skip
-
-
-BEHIND_ENCODER: dict[str, Callable[[Config, Config, Config], Tower]] = {
-    **dict.fromkeys(("llava", "llava_next"), llava_tower),
-    **dict.fromkeys(("llava_next_video", "llava_onevision"), llava_video_tower),
-    **dict.fromkeys(("mistral3", "lighton_ocr"), mistral3_tower),
-    **dict.fromkeys(("idefics3", "smolvlm"), idefics3_tower),
-    "bee": bee_tower, "paligemma": paligemma_tower, "cohere2_vision": cohere2_tower,
-    **dict.fromkeys(("minicpmv", "minicpmo"), minicpm_tower),
-    **dict.fromkeys(("minicpmv4_6", "minicpmv4_7"), minicpm4_tower),
-    **dict.fromkeys(("Keye", "KeyeVL1_5", "paddleocr_vl"), keye_tower),
-    "phi3_v": phi3_tower, "molmo": molmo_tower, "molmo2": molmo2_tower,
-}  # fmt: skip
-"""Readers by config.json's outer `model_type`, of the outer, the vision and the text config."""
-
-FIXED_ENCODER = frozenset({"phi3_v", "molmo"})
-"""Model types whose class fixes the encoder, which config.json leaves out."""

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Tower
-from generator.sources.architectures.ernie_vl import ernie_vl_towers
 from generator.sources.architectures.fields import integer
 from generator.sources.architectures.towers import block, linear, plain
 from generator.sources.architectures.vision_encoders import clip_encoder, patches, siglip_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from generator.models.matrix import Matrix
 
@@ -219,15 +218,3 @@ def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[T
         ),
     )
     return (tower,)
-
-
-WITH_OWN_ENCODER: dict[str, Callable[[Config, Config, Config], tuple[Tower, ...]]] = {
-    "deepseek_vl_v2": deepseek_towers,
-    **dict.fromkeys(("NemotronH_Nano_VL_V2", "NemotronH_Nano_Omni_Reasoning_V3", "NemotronH_Super_Omni_Reasoning_V3",
-                     "NemotronH_Omni_Reasoning_V3"), radio_towers),
-    "step3_vl": step3_towers,
-    "lfm2_vl": lfm2_towers, "eagle_2_5_vl": eagle_towers, "ernie4_5_moe_vl": ernie_vl_towers,
-    **dict.fromkeys(("ovis2_5", "ovis2_6", "ovis2_6_moe"), ovis_towers),
-    "ovis": old_ovis_towers,
-}  # fmt: skip
-"""Readers by config.json's outer `model_type`, of the outer, the vision and the text config."""
