@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.planning.memory.overhead import encoder_tokens
 from generator.units import GIB
 from tests.accuracy.requantized import is_requantized
 
@@ -44,11 +45,11 @@ def _sequences(one: Scored) -> str:
 
 
 def _encoder(one: Scored) -> str:
-    case = one.case
-    if not case.settings.encoder_tokens or not case.architecture.towers:
+    case, tokens = one.case, encoder_tokens(one.case.replica)
+    if not tokens or not case.architecture.towers:
         return ""
     logged = "" if case.row["encoder_cache_budget_tokens"] else ", budget not logged"
-    return f"encoder profiled with {case.settings.encoder_tokens} tokens{logged}"
+    return f"encoder profiled with {tokens} tokens{logged}"
 
 
 def _collectives(one: Scored) -> str:
