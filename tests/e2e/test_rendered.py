@@ -192,9 +192,11 @@ def test_selectors_and_references_of_the_chart_meet(manifests):
     assert kinds["Deployment"]["spec"]["selector"]["matchLabels"].items() <= labels
     assert kinds["Service"]["spec"]["selector"].items() <= labels
     ports = {port["name"] for one in pod["spec"]["containers"] for port in one.get("ports", [])}
-    assert {port["targetPort"] for port in kinds["Service"]["spec"]["ports"]} == ports == {"http"}
+    assert {port["targetPort"] for port in kinds["Service"]["spec"]["ports"]} == {"http"}
+    assert ports == {"http", "metrics"}
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
-    mounts = {mount["name"] for one in pod["spec"]["containers"] for mount in one["volumeMounts"]}
+    containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+    mounts = {mount["name"] for one in containers for mount in one["volumeMounts"]}
     assert mounts == volumes.keys()
     assert volumes["config"]["configMap"]["name"] == kinds["ConfigMap"]["metadata"]["name"]
     runtime = answers["plan"]["runtime"]
