@@ -16,7 +16,14 @@ from generator.models.question import Asked, asked
 from generator.models.value import Value
 from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Workload
 
-Artefact = Literal["command", "profile", "compose", "kubernetes", "monitoring"]
+Artefact = Literal[
+    "command", "profile", "compose", "kubernetes", "monitoring", "systemd", "gitops", "airgap", "production-stack",
+    "llm-d", "kserve", "inference-pool",
+]  # fmt: skip
+NEEDS: dict[Artefact, Artefact] = {"systemd": "command", "gitops": "kubernetes", "inference-pool": "kubernetes"}
+"""What an artefact starts or installs, which is to be rendered too."""
+ONE_NODE: frozenset[Artefact] = frozenset({"production-stack", "llm-d", "kserve"})
+"""Artefacts that are rendered for one node only; the chart serves from several."""
 CI = Literal["github", "gitlab", "none"]
 SourceChoice = Literal["auto", "hub", "local", "embedded"]
 MOST = 128

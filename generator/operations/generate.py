@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from generator import recording, workflow
 from generator.errors import RequestError, SourceError
 from generator.models.plan import Plan
+from generator.models.request import ONE_NODE
 from generator.models.value import Value
 from generator.operations.anchoring import anchored
 from generator.rendering import copier_driver, driving, repository, store
@@ -17,11 +18,11 @@ from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from generator.models.checkpoint import ModelFacts
-    from generator.models.request import Request
+    from generator.models.request import Artefact, Request
     from generator.workflow import Proof
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -74,6 +75,7 @@ def generate(
     place = _vacant(destination)
     naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci})
     wanted = settled(request)
+    _refuse_unrenderable(naming.get("artefacts", ()), wanted.nodes)
     if proof is None or proof.request != wanted:
         known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
         proof = workflow.prove(wanted, known)
@@ -95,6 +97,19 @@ def settled(request: Request) -> Request:
     """The request as a repository records it: it means the same on every machine and from every directory."""
     stated = anchored({name: getattr(request, name) for name in ("model", "source", "overrides")})
     return workflow.concrete(request.model_copy(update=stated))
+
+
+def _refuse_unrenderable(artefacts: Iterable[Artefact], nodes: int) -> None:
+    """Return only where everything that is asked for can be rendered for so many nodes.
+
+    Raises:
+        RequestError: an artefact cannot; names the one that can.
+    """
+    alone = sorted(ONE_NODE & set(artefacts))
+    if nodes > 1 and alone:
+        raise RequestError(
+            f"{alone[0]} is rendered for one node: --emit kubernetes serves from {nodes}, as a LeaderWorkerSet"
+        )
 
 
 def _vacant(destination: Path) -> Path:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from generator.errors import RenderError, RequestError
 from generator.models.plan import PlanRecord
-from generator.models.request import CI, Artefact, Request
+from generator.models.request import CI, NEEDS, Artefact, Request
 from generator.models.value import Value, problem
 from generator.sources import plain_yaml
 
@@ -82,6 +82,9 @@ def checked_naming(stated: Mapping[str, Any]) -> dict[str, Any]:
     if artefacts is not None:
         _refuse_unknown("artefact", artefacts, get_args(Artefact))
         found["artefacts"] = [name for name in get_args(Artefact) if name in artefacts]
+        for name in found["artefacts"]:
+            if name in NEEDS and NEEDS[name] not in artefacts:
+                raise RequestError(f"{name} starts what {NEEDS[name]} renders: ask for both")
     if ci is not None:
         _refuse_unknown("ci", [ci], get_args(CI))
         found["ci"] = ci
