@@ -136,6 +136,13 @@ def _check_context(case: Case) -> None:
 def _check_quantization(case: Case) -> None:
     """A quantization can be asked for where the checkpoint has none and vLLM can apply it while loading."""
     asked, own = case.fixed.get("quantization"), case.quantization
+    engine = case.tables.engine
+    have = {*engine.quantization_methods, *engine.by_name["quantization"].choices}
+    if own is not None and have and case.method and not have & {own.method, case.method.name, *case.method.aliases}:
+        raise RequestError(
+            f"vLLM {case.release} has no quantization {own.method}, which the checkpoint is stored in: pin a release "
+            "that has it (--vllm), or choose another checkpoint"
+        )
     if asked is None:
         return
     if own is not None:

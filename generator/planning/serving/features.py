@@ -96,7 +96,10 @@ def _family_advisories(case: Case, family: ServingFamily, layout: Layout) -> Ite
             )
     parsers = case.tables.serving.parsers
     for field, names, known in _families_parsers(case, family):
-        if names and known and not _decided(case, field) and not _first(names, known):
+        own, sure = case.fixed.get(field), _first(names, known)
+        if own and sure and own not in names:
+            yield f"{family.name} is read by {field} {sure}; {own} is yours, and what it cannot read stays text."
+        if names and known and not _decided(case, field) and not sure:
             when = parsers.elsewhere.get(f"{_KINDS[field]} {names[0]}", "a newer release")
             yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: {when} has it."
     yield from _notes(family)

@@ -1,0 +1,41 @@
+"""What the checkpoint or the user brings and the release or the model contradicts."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.errors import RequestError
+from generator.models.quantization import Quantization
+from generator.models.request import Request
+from generator.workflow import plan_for
+
+
+@pytest.mark.parametrize(
+    ("model", "parser", "sure"),
+    [
+        ("Qwen/Qwen3-Coder-480B-A35B-Instruct", "hermes", "qwen3_coder"),
+        ("openai/gpt-oss-20b", "hermes", "openai"),
+    ],
+)
+def test_a_parser_that_contradicts_the_model_is_named_and_not_refused(model, parser, sure):
+    """Qwen3-Coder issue 537: the server starts and calls stay text."""
+    asked = Request(
+        model=model, gpu="H200-SXM-141GB", gpus=8, source="embedded", overrides={"tool_call_parser": parser}
+    )
+    made = plan_for(asked, embedded_model(model))
+    assert any(f"tool_call_parser {sure}; {parser} is yours" in text for text in made.advisories)
+
+
+@pytest.mark.parametrize(("release", "starts"), [("0.27.1", True), ("0.33.0", False)])
+def test_a_checkpoint_stored_in_a_method_that_the_release_lacks_is_refused(release, starts):
+    """VLLM 0.33: "Unknown quantization method: bitsandbytes" (its last release is 0.27.1)."""
+    facts = embedded_model("Qwen/Qwen3-8B")
+    stored = facts.checkpoint.model_copy(update={"quantization": Quantization(method="bitsandbytes", bits=4)})
+    asked = Request(model=facts.id, gpu="L4-24GB", source="embedded", vllm=release)
+    four = facts.model_copy(update={"checkpoint": stored})
+    if starts:
+        assert plan_for(asked, four).feasibility.fits
+    else:
+        with pytest.raises(RequestError, match="no quantization bitsandbytes, which the checkpoint is stored in"):
+            plan_for(asked, four)
