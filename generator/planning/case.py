@@ -22,6 +22,7 @@ from generator.models.speculation import Speculation, folded
 from generator.models.speed import Coefficients
 from generator.models.value import Value
 from generator.planning.drafts.draft import Draft, draft_of
+from generator.planning.drafts.named import is_named, pinned_draft
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.pinned import offloaded
@@ -101,7 +102,7 @@ class Case(Value):
             facts=facts,
             cluster=cluster,
             tables=tables,
-            fixed=_pinned({name: value for name, value in folded(checked).items() if value is not None}, facts),
+            fixed=pinned_draft({name: value for name, value in folded(checked).items() if value is not None}, facts),
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
 
@@ -250,7 +251,7 @@ class Case(Value):
         if spoken.checkpoint is None:
             return None
         known = self.facts.draft
-        if known is None or not _is_named(known, spoken.checkpoint):
+        if known is None or not is_named(known, spoken.checkpoint):
             raise UnknownFactError(
                 f"the facts of the draft model {spoken.checkpoint} are not recorded: plan again where the Hub answers "
                 "(vllm-wizard update --replan)"
@@ -302,19 +303,3 @@ class Case(Value):
                 "checkpoint_kv_cache_dtype": quantization.kv_cache_dtype,
             }
         return CacheSettings(**given)
-
-
-def _pinned(fixed: dict[str, Any], facts: ModelFacts) -> dict[str, Any]:
-    """The engine values with the draft model where it lies, at the commit that it was read at."""
-    config, draft = fixed.get("speculative_config"), facts.draft
-    if draft is None or not isinstance(config, dict) or not _is_named(draft, str(config.get("model") or "")):
-        return fixed
-    pin = {"revision": draft.revision} if draft.revision else {}
-    return fixed | {"speculative_config": config | {"model": draft.id} | pin}
-
-
-def _is_named(facts: ModelFacts, name: str) -> bool:
-    """Whether the facts are those of `name`: the same id, or a directory of that name."""
-    if facts.source == "local":
-        return facts.id.rstrip("/").rsplit("/", 1)[-1] == name.rstrip("/").rsplit("/", 1)[-1]
-    return facts.id.lower() == name.lower()
