@@ -12,7 +12,7 @@ from pydantic import Field
 from generator.catalogue.loader import Row, Source, Words, packaged_rows, table, unique
 from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import VOLTA, Capability
-from generator.models.hardware import GPU, Flops
+from generator.models.hardware import GPU, Flops, MemoryKind
 from generator.units import MIB, gib
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class GPURow(Row):
     pcie_generation: int | None = None
     board_power_w: Annotated[int, Field(gt=0)] | None = None
     power_source: Source | None = None
-    unified_memory: bool = False
+    memory: MemoryKind
     memory_source: Source
     spec_source: Source
     note: Source | None = None
@@ -70,7 +70,8 @@ class GPURow(Row):
             nvlink_bridge=self.nvlink_bridge,
             pcie_generation=self.pcie_generation,
             board_power_w=self.board_power_w,
-            unified_memory=self.unified_memory,
+            memory_kind=self.memory,
+            unified_memory=self.memory == "unified",
             source=f"memory: {self.memory_source}; figures: {self.spec_source}",
         )
 

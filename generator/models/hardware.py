@@ -8,6 +8,7 @@ from generator.models.capability import AMPERE, Capability
 from generator.models.value import Value
 
 Interconnect = Literal["auto", "nvlink", "pcie"]
+MemoryKind = Literal["hbm", "gddr", "unified"]
 
 
 class Flops(Value):
@@ -42,6 +43,8 @@ class GPU(Value):
     pcie_generation: int | None = None
     board_power_w: int | None = None
     """Power of the whole board in watts, its maker's limit; None where no source states it."""
+    memory_kind: MemoryKind | None = None
+    """What its memory is built of, by which it is timed; None where no source states it."""
     unified_memory: bool = False
     """True where GPU and CPU share one memory (GB10, GH200's page migration excluded)."""
     source: str = ""

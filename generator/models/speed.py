@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from generator.errors import UnknownFactError
+from generator.models.capability import Capability, CapabilitySet
 from generator.models.release import release_key
 from generator.models.value import Value
 
@@ -22,6 +23,14 @@ _RANGES: tuple[tuple[tuple[int, ...], ReleaseRange], ...] = (((0, 12), "early"),
 
 MEMORY_CLASSES = ("hbm", "gddr", "unified")
 GENERATIONS = ("sm80", "sm89", "sm90", "sm100", "sm120")
+_CAPABILITIES = {
+    "sm80": CapabilitySet("7.0-8.7"),
+    "sm89": CapabilitySet("8.9"),
+    "sm90": CapabilitySet("9.x"),
+    "sm100": CapabilitySet("10.x 11.x"),
+    "sm120": CapabilitySet("12.x"),
+}
+"""Compute capabilities of each generation; what is older than SM80 is timed as it."""
 RELEASES: tuple[ReleaseRange, ...] = ("early", "middle", "late")
 KERNELS = ("native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4", "fp4")
 """Kernels as they run: those of `WeightKernel`, and FP4 arithmetic where the GPU has it."""
@@ -48,6 +57,11 @@ COEFFICIENTS: dict[str, tuple[str, ...]] = {
     "experts_chosen": ("routing", "imbalance"),
 }
 """Every coefficient that an estimate may ask for, by group: each GPU class, kernel, layer kind and release range."""
+
+
+def speed_class(capability: Capability) -> str | None:
+    """The generation whose coefficients time a GPU; None for one that no row knows."""
+    return next((name for name, held in _CAPABILITIES.items() if held.has(capability)), None)
 
 
 def release_range(release: str) -> ReleaseRange:

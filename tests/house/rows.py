@@ -10,6 +10,7 @@ _GPU = """
 name = "Z1000-96GB"
 nvml_names = ["NVIDIA Z1000"]
 memory_mib = 97871
+memory = "hbm"
 capability = "10.0"
 bandwidth_gb_per_s = 8000
 bf16_tflops = 2000

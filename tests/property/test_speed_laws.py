@@ -22,6 +22,7 @@ gpus = st.builds(
         capability=capability,
         bandwidth_bytes_per_s=bandwidth * 10**11,
         flops=Flops(bf16=flops * 10**13, fp8=2 * flops * 10**13),
+        memory_kind="hbm" if capability in {80, 90, 100} else "gddr",
         nvlink_bytes_per_s=450 * 10**9,
     ),
     st.sampled_from((80, 86, 89, 90, 100, 120)),

@@ -18,6 +18,7 @@ GOOD = """
 name = "X1"
 nvml_names = ["NVIDIA X1"]
 memory_mib = 1000
+memory = "gddr"
 capability = "8.9"
 memory_source = "nvidia-smi: 1000MiB"
 spec_source = "a datasheet"

@@ -5,18 +5,19 @@ from math import isclose
 
 import pytest
 
-from generator.catalogue.gpus import find_gpu
+from generator.catalogue.gpus import all_gpus, find_gpu
 from generator.catalogue.models import embedded_model
 from generator.catalogue.speed import speed
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import MLA, FullAttention, GatedDeltaNet, SlidingWindow
+from generator.models.capability import Capability
 from generator.models.dtype import DType
 from generator.models.estimate import Estimate
 from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
-from generator.models.speed import Limits, Scenario, release_range
+from generator.models.speed import Limits, Scenario, release_range, speed_class
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.kernels import kernel_of, kernels
 from generator.planning.speed.rates import rates, running_kernel
@@ -266,3 +267,20 @@ def test_cost_is_price_over_tokens():
 def test_an_estimate_round_trips():
     found = planned()
     assert Estimate.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"capability": Capability(130)}, r"no GPU of H200-SXM-141GB's generation \(13\.0\) was ever timed"),
+        ({"memory_kind": None}, "the kind of memory of H200-SXM-141GB is not known"),
+    ],
+)
+def test_what_nobody_timed_gets_no_estimate(change, said):
+    gpu = find_gpu("H200-SXM-141GB").model_copy(update=change)
+    with pytest.raises(UnknownFactError, match=said):
+        estimate(footprint(LLAMA_8B, Layout()), gpu, CLOSED, Limits(), speed(), release="0.32.0")
+
+
+def test_every_card_of_the_table_is_of_a_generation_that_was_timed():
+    assert all(speed_class(gpu.capability) for gpu in all_gpus())

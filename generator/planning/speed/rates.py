@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.errors import UnknownFactError
+from generator.models.capability import ADA, BLACKWELL
+from generator.models.speed import speed_class
 
 if TYPE_CHECKING:
     from generator.models.hardware import GPU
@@ -14,10 +16,6 @@ Link = Literal["nvlink", "pcie"]
 
 _PCIE_BYTES_PER_S = {3: 16e9, 4: 32e9, 5: 64e9, 6: 128e9}
 """One direction of an x16 slot by generation (PCI-SIG's raw rates, as aiconfigurator's systems/*.yaml use them)."""
-_HBM = frozenset({70, 80, 90, 100, 103})
-_GENERATIONS = {89: "sm89", 90: "sm90", 100: "sm100", 103: "sm100", 110: "sm100", 120: "sm120", 121: "sm120"}
-_BLACKWELL_DATACENTER = (100, 103)
-_FP8_SINCE = 89
 _WIDENS = frozenset({"int4", "int8", "mxfp4", "nvfp4"})
 """Kernels that widen their weights to the activations' format as they read them."""
 _FP8_ARITHMETIC = frozenset({"fp8", "fp8_block", "fp4"})
@@ -65,15 +63,26 @@ class Rates(NamedTuple):
 
 
 def memory_class(gpu: GPU) -> str:
-    """hbm, gddr or unified: the kind of memory that weights are read from."""
-    if gpu.unified_memory:
-        return "unified"
-    return "hbm" if gpu.capability in _HBM else "gddr"
+    """hbm, gddr or unified: the kind of memory that weights are read from.
+
+    Raises:
+        UnknownFactError: it is not known.
+    """
+    if gpu.memory_kind is None:
+        raise UnknownFactError(f"the kind of memory of {gpu.name} is not known")
+    return gpu.memory_kind
 
 
 def generation(gpu: GPU) -> str:
-    """The class of compute capability that coefficients are given for; older ones count as SM80."""
-    return _GENERATIONS.get(gpu.capability, "sm80" if gpu.capability < _FP8_SINCE else "sm120")
+    """The class of compute capability that coefficients are given for.
+
+    Raises:
+        UnknownFactError: nothing of its generation was ever timed.
+    """
+    found = speed_class(gpu.capability)
+    if found is None:
+        raise UnknownFactError(f"no GPU of {gpu.name}'s generation ({gpu.capability.words}) was ever timed")
+    return found
 
 
 def running_kernel(kernel: WeightKernel, gpu: GPU) -> str:
@@ -82,9 +91,9 @@ def running_kernel(kernel: WeightKernel, gpu: GPU) -> str:
     FP4 weights run natively on SM100 alone, elsewhere they are widened in the kernel; FP8 weights are widened by
     Marlin below SM89 (vLLM 0.32 model_executor/layers/quantization/utils/marlin_utils_fp8.py).
     """
-    if kernel in ("mxfp4", "nvfp4") and gpu.capability in _BLACKWELL_DATACENTER:
+    if kernel in ("mxfp4", "nvfp4") and gpu.capability.family == BLACKWELL:
         return "fp4"
-    if kernel in ("fp8", "fp8_block", "int8") and gpu.capability < _FP8_SINCE:
+    if kernel in ("fp8", "fp8_block", "int8") and gpu.capability < ADA:
         return "int8"
     return kernel
 
