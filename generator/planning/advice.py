@@ -74,7 +74,11 @@ def _standard_fields(case: Case, _: Candidate) -> Figures | None:
 @_says("advisory", "{idle} of {total} GPUs stay idle: {reason}.")
 def _idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
     idle = case.cluster.total_gpus - chosen.layout.ranks
-    reason = "fewer meet the targets" if has_targets(case) else "no layout that vLLM accepts gains from them"
+    reason = (
+        "fewer meet the targets"
+        if has_targets(case)
+        else "this layout is best at this workload; alternatives say what others gain"
+    )
     if case.request.targets.requests_per_s is not None:
         reason = "one replica takes fewer, and the rate counts replicas of it"
     return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None

@@ -110,7 +110,8 @@ def heads_divide(start: Replica) -> None:
         if attention.heads % tp:
             raise RequestError(
                 f"the total number of attention heads ({attention.heads}) must be divisible by tensor parallel size "
-                f"({tp}); choose {_divisors(attention.heads, start)}"
+                f"({tp}); choose {_divisors(attention.heads, start)}, or stages of whole layers: "
+                f"--pipeline-parallel-size {tp}"
             )
 
 
