@@ -247,10 +247,9 @@ class Case(Value):
             UnknownFactError: its facts are not those of the model that the user names.
             RequestError: vLLM has no class for it, or it was made for another target.
         """
-        spoken = self.speculation
+        spoken, known = self.speculation, self.facts.draft
         if spoken.checkpoint is None:
             return None
-        known = self.facts.draft
         if known is None or not is_named(known, spoken.checkpoint):
             raise UnknownFactError(
                 f"the facts of the draft model {spoken.checkpoint} are not recorded: plan again where the Hub answers "
@@ -280,9 +279,8 @@ class Case(Value):
 
     def _settings(self, limits: BatchLimits) -> CacheSettings:
         """The engine's values at these limits."""
-        names = CacheSettings.model_fields.keys() & self.fixed.keys()
         spoken, draft, quantization = self.speculation, self.draft, self.quantization
-        given = {name: self.fixed[name] for name in names} | {
+        given = {name: value for name, value in self.fixed.items() if name in CacheSettings.model_fields} | {
             "release": self.vllm,
             "capability": self.gpu.capability,
             "float16": self.tables.model_type.float16,
@@ -298,8 +296,5 @@ class Case(Value):
             "cpu_offload_bytes": offloaded(self.fixed),
         }
         if quantization is not None:
-            given |= {
-                "quantization": quantization.method,
-                "checkpoint_kv_cache_dtype": quantization.kv_cache_dtype,
-            }
+            given |= {"quantization": quantization.method, "checkpoint_kv_cache_dtype": quantization.kv_cache_dtype}
         return CacheSettings(**given)
