@@ -33,7 +33,11 @@ def _show_edits(done: UpdateReport) -> None:
     for name in done.kept or ():
         console.show(f"kept     {console.escaped(name)}")
     for name in done.left:
-        console.show(f"left     {console.escaped(name)}: ignored by git or binary, so no update touches it")
+        console.show(f"left     {console.escaped(name)}: git does not see your text, or cannot merge it; as it was")
+    for name in done.absent:
+        console.show(f"absent   {console.escaped(name)}: renamed or deleted by you, so no update touches it")
+    for name in done.meanwhile:
+        console.warn(f"{name} was saved while the update ran: it is as you saved it; git has the plan's side too")
 
 
 def _next(done: UpdateReport) -> str:

@@ -53,6 +53,8 @@ class UpdateSummary(Value):
     """Managed files whose edits by hand survived; None where nobody compared."""
     left: tuple[str, ...] = ()
     """Managed files that the update left alone, because git ignores them or they are binary."""
+    absent: tuple[str, ...] = ()
+    """Managed files that were renamed or deleted by hand, so that no update touches them."""
     meanwhile: tuple[str, ...] = ()
     """Files that somebody saved while the update ran: they are as they were saved, and conflicts now."""
     dry_run: bool = False

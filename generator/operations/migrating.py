@@ -90,6 +90,8 @@ class Edits(Value):
     """Edited by hand; an update merges into them."""
     left: tuple[str, ...]
     """Ignored by git, or binary: no update touches them."""
+    absent: tuple[str, ...] = ()
+    """Renamed or deleted by hand: no update brings them back."""
 
 
 def edits(
@@ -110,4 +112,5 @@ def edits(
     alone = frozenset(left)
     folders = tuple(name for name in alone if name.endswith("/"))
     untouched = tuple(name for name in files if name in alone or name.startswith(folders))
-    return Edits(merged=tuple(name for name in other if name not in untouched), left=untouched)
+    absent = tuple(name for name in files if name not in held and name not in untouched)
+    return Edits(merged=tuple(name for name in other if name not in untouched), left=untouched, absent=absent)

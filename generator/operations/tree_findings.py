@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import yaml
@@ -11,12 +13,17 @@ from generator.operations import transaction
 from generator.operations.look import Look, Severity, says, some
 from generator.rendering import addresses, pristine, repository
 from generator.rendering.answers import ANSWERS_FILE, of
+from generator.sources import plain_yaml
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from generator.operations.state import State
+
+
+_IS_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @says("An update died here while it wrote{}: `vllm-wizard update --continue` finishes it, `--undo` takes it back")
@@ -50,6 +57,31 @@ def _uncommitted_files(state: State) -> Iterator[str]:
             yield some(tuple(new))
 
 
+@says("{}: rename its own file back, or change the model there too")
+def _other_model(state: State) -> Iterator[str]:
+    planned = str(state.answers.values.get("model"))
+    for path in sorted(state.place.glob("*compose*.y*ml")):
+        named = [one for one in _served(path) if one != planned]
+        if named and _IS_ID.fullmatch(planned):
+            yield f"{path.name} serves {named[0]}, the plan is for {planned}"
+
+
+def _served(path: Path) -> Iterator[str]:
+    """Hub ids that services with vLLM's image name in a Compose file."""
+    try:
+        with path.open("rb") as file:
+            content = plain_yaml.load(file.read(plain_yaml.MOST_BYTES + 1))
+    except (OSError, plain_yaml.NotPlainError):
+        return
+    services = content.get("services") if isinstance(content, dict) else None
+    for service in services.values() if isinstance(services, dict) else ():
+        if isinstance(service, dict) and "vllm" in str(service.get("image")):
+            command = service.get("command") or []
+            words = [str(word) for word in (command if isinstance(command, list) else str(command).split())]
+            behind = [word for flag, word in pairwise(words) if flag == "--model"]
+            yield from (word for word in (*words[:1], *behind) if _IS_ID.fullmatch(word))
+
+
 def _is_rendered(state: State, name: str) -> bool:
     """True where a file is what the template renders, without any edit."""
     try:
@@ -76,5 +108,6 @@ CHECKS: tuple[tuple[Severity, Look], ...] = (
     ("error", _secret_address),
     ("warning", _lost_edits),
     ("warning", _uncommitted_files),
+    ("warning", _other_model),
 )
 """These findings with their severities."""

@@ -109,8 +109,8 @@ def planned_in(
         moved = carried(before, named, keep_defaults=keep_defaults)
         data = _changed(before, moved.changes, offline=offline, progress=progress)
         target = _target(before, template, upgrade=upgrade, ref=ref)
-        hidden = not start.left.isdisjoint(start.marks)
-        edited = edits(scratch, before, render=compare or hidden, left=start.left, packaged=packaged)
+        own = before.source == store.STORE
+        edited = edits(scratch, before, render=compare or own, left=start.left, packaged=packaged)
         driving.update(template, scratch, data, ref=target, pinned=before.template, keep=_kept(start.left))
         after = read_updated(scratch, before)
         _refuse_drift(before, after, data)
@@ -260,6 +260,7 @@ def _report(place: Path, before: Answers, after: Answers, moved: Carried, edited
         patch=patch,
         kept=None if edited is None else tuple(name for name in edited.merged if name not in gone),
         left=() if edited is None else edited.left,
+        absent=() if edited is None else edited.absent,
     )
 
 

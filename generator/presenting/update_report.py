@@ -121,6 +121,7 @@ def _files(done: UpdateSummary) -> str:
         ("Deleted", done.files.deleted),
         ("Your edits kept", done.kept or ()),
         ("Left alone, being ignored by git or binary", done.left),
+        ("Absent, renamed or deleted by hand", done.absent),
     )
     return "\n".join(f"- {title}: {', '.join(map(_code, names))}" for title, names in rows if names)
 
