@@ -26,6 +26,8 @@ _MOST = 2**40
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 _CHOSEN = ("num_experts_per_tok", "num_selected_experts", "moe_top_k")
 _BITS = range(1, 33)
+_STATES = ("auto", "bfloat16", "float16", "float32")
+"""Dtypes that vLLM keeps states in (vLLM 0.33 config/cache.py: MambaDType)."""
 
 
 def check_config(config: Config, where: str) -> None:
@@ -39,6 +41,8 @@ def check_config(config: Config, where: str) -> None:
     for part in parts:
         for name, value in part.items():
             _check_count(name, value, where)
+        if (kept := part.get("mamba_ssm_cache_dtype")) not in (None, *_STATES):
+            raise _lie(where, "mamba_ssm_cache_dtype", kept, f"one of {', '.join(_STATES)}")
         _check_rope(part, where)
         _check_quantization(part.get("quantization_config"), where)
     _check_divisions(text, where)
