@@ -75,6 +75,18 @@ TAKEN = {
 }  # fmt: skip
 
 
+def test_a_dockerfile_and_a_makefile_start_servers_too(tmp_path):
+    texts = {
+        "Dockerfile": 'FROM vllm/vllm-openai\nENTRYPOINT ["vllm", "serve", "Qwen/Qwen3-8B", "--max-num-seqs", "8"]\n',
+        "Makefile": "serve:\n\tuv run vllm serve Qwen/Qwen3-8B --max-num-seqs 8\n",
+        "job.sbatch": "#!/bin/bash\nsrun vllm serve Qwen/Qwen3-8B --max-num-seqs=8\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        answers = imported(read_running(tmp_path / name)).answers
+        assert (answers["model"], answers["overrides"]) == (QWEN, {"max_num_seqs": 8})
+
+
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_deployment_that_exists_is_taken_over(name):
     answers, overrides = TAKEN[name]

@@ -105,7 +105,8 @@ def _taken(left: list[str], flag: Flag | None) -> list[str]:
 
 def _value(flag: Flag | None, text: list[str]) -> Any:
     if flag is None:
-        return " ".join(text) or True
+        said = " ".join(text)
+        return _plain(said) if said[:1] in ("{", "[") else said or True
     if flag.type == "bool":
         return not text or text[0].lower() == "true"
     if flag.type == "list":

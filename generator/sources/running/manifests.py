@@ -21,6 +21,9 @@ _PRODUCTS = (
     "karpenter.k8s.aws/instance-gpu-name", "gpu.nvidia.com/model", "accelerator",
 )  # fmt: skip
 _CACHES = ("/.cache/huggingface", "/.cache", "/huggingface", "/hf-cache", "/hf_cache")
+_WORKLOADS = (
+    "Deployment", "StatefulSet", "DaemonSet", "Pod", "LeaderWorkerSet", "InferenceService", "LLMInferenceService",
+)  # fmt: skip
 _KEY, _TOKENS = "VLLM_API_KEY", ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _OWN_LABELS = frozenset({"app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "pod-template-hash"})
 _PLANNED = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports", "imagePullPolicy")
@@ -187,7 +190,7 @@ def _notes(
         notes.append(
             ImportNote(kind="changed", what="securityContext", why="an unprivileged user without capabilities")
         )
-    known = ("Deployment", "StatefulSet", "Pod", "Service", "LeaderWorkerSet", "Secret")
+    known = (*_WORKLOADS, "Service", "Secret")
     for one in objects:
         if one.get("kind") == "Secret":
             why = "never copied: make secret makes one from .env, or secretName names yours"

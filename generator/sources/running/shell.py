@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-=?]([^}]*))?\}|(\w+))")
 _UNIT = re.compile(r"^(ExecStart=[-@:+!]*|Environment=)")
 """Keys of a systemd unit in front of a command or a variable."""
+_STARTS = re.compile(
+    r"^(?:ENTRYPOINT|CMD)\s+(\[\s*\"(?:[^\"\\\]]|\\.)*\"(?:\s*,\s*\"(?:[^\"\\]|\\.)*\")*\s*\])\s*$", re.MULTILINE
+)
+"""What a Dockerfile starts, as a JSON list."""
 _ALONE = frozenset({
     "-d", "-it", "-ti", "-i", "-t", "-dit", "-itd", "-P", "--rm", "--init", "--privileged", "--detach", "--interactive",
     "--tty", "--read-only", "--no-healthcheck", "--oom-kill-disable", "--publish-all", "--quiet", "-q",
@@ -77,7 +82,7 @@ def docker_run(words: Sequence[str], variables: Mapping[str, str]) -> Running:
     why = "the rendered launchers set what the plan needs"
     return Running(
         words=container_words(entrypoint, rest[1:], {**variables, **environment}),
-        image=rest[0] if rest else "",
+        image=expanded(rest[0], variables) if rest else "",
         environment=environment,
         gpu_ids=ids,
         gpus=count,
@@ -118,6 +123,8 @@ def environment_file(text: str) -> dict[str, str]:
 
 def _commands(text: str) -> Iterable[list[str]]:
     """The simple commands of a script, in words; what is no shell is left out."""
+    for start in _STARTS.findall(text):
+        yield [str(word) for word in json.loads(start)]
     for whole in text.replace("\\\r\n", " ").replace("\\\n", " ").splitlines():
         line = _UNIT.sub("", whole)
         lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;<>()")
