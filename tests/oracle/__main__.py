@@ -11,6 +11,8 @@ from tests.oracle.draws import RELEASES, models_in
 from tests.oracle.judge import Judge, oracle_home
 from tests.oracle.lots import judge_lot, plan_lot, record_lots
 
+REFUSED = 8
+
 
 def main() -> int:
     """Run what the command line names."""
@@ -30,6 +32,7 @@ def main() -> int:
     if home is None:
         sys.exit("the judge is not installed: .ci/install-oracle DIR, then VLLM_WIZARD_ORACLE=DIR")
     given.state.mkdir(parents=True, exist_ok=True)
+    refused = 0
     with Judge(home) as judge:
         for lot in given.lots:
             rows = plan_lot(given.seed, lot, models, given.state)
@@ -37,7 +40,8 @@ def main() -> int:
             for release in given.releases:
                 for one in judge_lot(given.seed, lot, rows, judge, given.state, release=release):
                     tell(one["answer"], told[one["name"]])
-    return 0
+                    refused += one["answer"]["verdict"] == "refused"
+    return REFUSED if refused else 0
 
 
 def tell(answer: dict[str, Any], words: str) -> None:
