@@ -196,9 +196,9 @@ def _experts(shape: dict[str, Any] | None) -> MoE | None:
     if shape is None:
         return None
     return MoE(
-        num_experts=int(shape["global_num_experts"]),
-        num_experts_per_tok=int(shape["top_k"]),
-        moe_intermediate_size=int(shape["intermediate_size_per_partition"]),
+        num_experts=int(shape["num_experts"]),
+        num_experts_per_tok=int(shape["experts_per_token"]),
+        moe_intermediate_size=int(shape["intermediate_size"]),
     )
 
 

@@ -68,6 +68,32 @@ def test_facts_and_reader_give_one_plan(file):
     assert abs(dumped.memory.weights_bytes.expected - reader.memory.weights_bytes.expected) < 1024  # small buffers
 
 
+def mixture(tensor):
+    """VLLM 0.33's own build of Qwen3-30B-A3B, as its dump has it."""
+    mixer = {"kind": "Attention", "num_heads": 32 // tensor, "num_kv_heads": 4 // tensor, "head_size": 128}
+    experts = {"num_experts": 128, "experts_per_token": 8, "intermediate_size": 768, "hidden_dim": 2048}
+    held = {1: 1246241280, 2: 623387136}[tensor]
+    table = 622329856 // tensor
+    text = {"model_type": "new", "hidden_size": 2048, "vocab_size": VOCAB, "tie_word_embeddings": False}
+    return build(tensor) | {
+        "layers": [[{"mixers": [mixer], "experts": experts, "bytes": held}, 48]],
+        "outside": {"embedding": table, "head": table, "rest": 4096},
+        "text": text,
+    }
+
+
+@pytest.mark.parametrize("tensor", [1, 2, 4, 8])
+def test_experts_are_told_apart_from_what_every_token_reads(tmp_path, tensor):
+    """At 4 and 8 ranks by the law alone; of 30.5 B parameters 3.35 B work on a token."""
+    file = written(tmp_path / "it.json", tp1=mixture(1), tp2=mixture(2))
+    layout = Layout(tensor_parallel_size=tensor)
+    reader = facts_for(Request(model="Qwen/Qwen3-30B-A3B", source="embedded", gpu="L4")).architecture
+    dumped = dumped_facts(file).architecture
+    held, read = (rank_weights(one, None, layout).worst for one in (dumped, reader))
+    assert held.total_bytes == read.total_bytes
+    assert held.expert_bytes == read.expert_bytes
+
+
 def test_they_are_recorded_with_the_release_that_said_so_in_8_kb(file):
     request = Request(model="some/new", gpu="L4")
     with given(file):
