@@ -57,6 +57,15 @@ def _embedded_facts(case: Case, _: Candidate) -> Figures | None:
 
 @_says(
     "advisory",
+    "Layers, weights and caches are as vLLM {built_by} built the model (--facts), not as a reader of ours: dump "
+    "them again for another release.",
+)
+def _facts_of_vllm(case: Case, _: Candidate) -> Figures | None:
+    return {"built_by": case.facts.built_by} if case.facts.built_by else None
+
+
+@_says(
+    "advisory",
     "The directory holds no safetensors: weights are counted from config.json alone, and vLLM needs them there.",
 )
 def _weightless(case: Case, _: Candidate) -> Figures | None:

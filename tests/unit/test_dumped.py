@@ -116,7 +116,9 @@ def test_the_command_line_takes_it(file):
     words = ["plan", "--model", "some/new", "--facts", str(file), "--gpu", "H100", "--json"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["model"]["architecture"] == "NewForCausalLM"
+    made = json.loads(done.stdout)
+    assert made["model"]["architecture"] == "NewForCausalLM"
+    assert any("vLLM 0.33.0 built the model" in one for one in made["advisories"])
 
 
 def test_a_kind_that_no_room_knows_is_refused_by_vllms_name(tmp_path):

@@ -376,7 +376,8 @@ _SHAPES = {
     "MambaMixer2": ("num_heads", "head_dim", "n_groups", "ssm_state_size", "conv_kernel_size"),
 }  # fmt: skip
 """Attributes of vLLM's layers that keep a cache, by the beginning of their class."""
-_EXPERTS = ("global_num_experts", "top_k", "intermediate_size_per_partition", "hidden_size")
+_EXPERTS = ("num_experts", "experts_per_token", "intermediate_size", "hidden_dim")
+"""Fields of vLLM's config of a layer's experts."""
 
 
 def dumped(question):
@@ -435,8 +436,8 @@ def _layers(config, model, prefix):
 
 
 def _tell(layer, kept):
-    if hasattr(kept, "global_num_experts"):
-        layer["experts"] = {name: getattr(kept, name, None) for name in _EXPERTS}
+    if hasattr(kept, "moe_config"):
+        layer["experts"] = {name: _plain(getattr(kept.moe_config, name, None)) for name in _EXPERTS}
     elif hasattr(kept, "get_kv_cache_spec"):
         kind = next((one for one in _SHAPES if type(kept).__name__.startswith(one)), type(kept).__name__)
         shape = {name: _plain(getattr(kept, name, None)) for name in _SHAPES.get(kind, ())}
