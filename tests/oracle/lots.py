@@ -45,7 +45,6 @@ def judge_lot(
             question = row["question"]
             answer = judge.ask(question)
             kept = {"key": row["key"], "name": row["name"], "answer": answer}
-            kept["record"] = records.recorded(row["key"], row["model"], question, answer)
             answers.append(kept)
             out.write(json.dumps(kept) + "\n")
             out.flush()
@@ -69,12 +68,14 @@ def record_lots(seed: int, models: Mapping[str, Path], state: Path) -> int:
     """
     kept = records.load()
     found = {one["name"]: one for file in sorted(state.glob(f"answers-{seed}-*.jsonl")) for one in _lines(file)}
+    rows = {one["name"]: one for file in sorted(state.glob(f"plans-{seed}-*.jsonl")) for one in _lines(file)}
     last = max((int(name.partition("-")[2]) for name in found), default=-1)
     for draw in islice(draws(seed, models), last + 1):
         if draw.name in found:
             one = found[draw.name]
             request = draw.request.model_dump(mode="json", exclude_defaults=True)
             again = {"draw": draw.name, "request": request} if draw.request.source == "embedded" else {}
-            kept[one["key"]] = one["record"] | again
+            question = rows[draw.name]["question"]
+            kept[one["key"]] = records.recorded(one["key"], draw.model, question, one["answer"]) | again
     records.save(kept)
     return len(kept)

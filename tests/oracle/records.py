@@ -48,4 +48,5 @@ def recorded(key: str, model: str, question: Mapping[str, Any], answer: Mapping[
     if stands:
         return asked | {name: answer[name] for name in _KEPT if answer.get(name) not in (None, [], {})}
     error = answer["error"]
-    return asked | {"level": answer["level"], "text": error["text"][:300], "where": error["where"][:160]}
+    text = error["text"].replace(str(question["directory"]), model)
+    return asked | {"level": answer["level"], "text": text[:300], "where": error["where"][:160]}
