@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
+_SNAPSHOT = re.compile(r"/models--([^/]+)/snapshots/[^/]+/?$")
 DRAIN_S = 30
 """Seconds that running requests get to finish; vLLM's own default of 0 cuts them."""
 
@@ -45,7 +47,7 @@ def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[Ex
 def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
     facts, flags = case.facts, case.tables.engine.by_name
     if facts.source == "local":
-        yield _decision("served_model_name", _served_name(facts.id), "clients name the model, not its path")
+        yield _decision("served_model_name", served_name(facts.id), "clients name the model, not its path")
     if facts.revision:
         yield _decision("revision", facts.revision, "the commit that the plan was made for")
     yield from _pooling(case)
@@ -166,8 +168,10 @@ def _runs_fp8_cache(case: Case, chosen: Candidate) -> bool:
     return True
 
 
-def _served_name(path: str) -> str:
-    return path.rstrip("/").rsplit("/", 1)[-1]
+def served_name(path: str) -> str:
+    """The directory's name; of a snapshot in the Hub's cache (models--ORG--NAME/snapshots/COMMIT) the model's id."""
+    cached = _SNAPSHOT.search(path)
+    return cached[1].replace("--", "/", 1) if cached else path.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _decision(field: str, value: Any, reason: str) -> Decision:

@@ -278,3 +278,46 @@ def test_compose_waits_as_long_as_the_plan_says(sample):
     assert compose["services"][service]["healthcheck"]["start_period"] == f"{runtime['startup_s']}s"
     assert compose["services"][service]["stop_grace_period"] == f"{runtime['grace_period_s']}s"
     assert runtime["grace_period_s"] > answers["plan"]["serve"]["shutdown-timeout"]
+
+
+def test_amds_gpus_are_devices_of_the_host_and_amds_resource(tmp_path):
+    """rocm.docs.amd.com: containers get /dev/kfd and /dev/dri; its device plugin counts amd.com/gpu."""
+    answers = ANSWERS["single"]
+    plan = answers["plan"]
+    image = {"runtime": plan["runtime"] | {"image": "vllm/vllm-openai-rocm:v0.33.0"}}
+    artefacts = ["command", "compose", "kubernetes"]
+    repository = render(answers | {"plan": plan | image, "artefacts": artefacts}, tmp_path)
+    vllm = yaml.safe_load((repository / "compose.yaml").read_text(encoding="utf-8"))["services"]["vllm"]
+    assert vllm["devices"] == ["/dev/kfd", "/dev/dri"]
+    assert "deploy" not in vllm
+    values = yaml.safe_load((repository / "deploy/chart/values.yaml").read_text(encoding="utf-8"))
+    assert values["gpuResource"] == values["tolerations"][0]["key"] == "amd.com/gpu"
+    assert "--device /dev/kfd" in (repository / "scripts/docker-run.sh").read_text(encoding="utf-8")
+
+
+def test_a_snapshot_of_the_hubs_cache_is_mounted_with_what_its_links_point_at(tmp_path):
+    place = "/data/hub/models--Qwen--Qwen3-8B"
+    answers = ANSWERS["local"]
+    facts = answers["model_facts"] | {"id": f"{place}/snapshots/0a1b2c"}
+    repository = render(answers | {"model_facts": facts}, tmp_path)
+    vllm = yaml.safe_load((repository / "compose.yaml").read_text(encoding="utf-8"))["services"]["vllm"]
+    assert (vllm["volumes"][-1]["source"], vllm["volumes"][-1]["target"]) == (place, "/model")
+    assert vllm["command"][0] == "/model/snapshots/0a1b2c"
+    values = yaml.safe_load((repository / "deploy/chart/values.yaml").read_text(encoding="utf-8"))
+    assert (values["model"], values["modelVolume"]["hostPath"]["path"]) == ("/model/snapshots/0a1b2c", place)
+
+
+def test_every_path_that_the_plan_names_is_mounted_by_each_launcher(tmp_path):
+    mounts = [{"path": "/data/lo,ras", "writable": False}, {"path": '/srv/"big"', "writable": True}]
+    plan = ANSWERS["single"]["plan"]
+    answers = ANSWERS["single"] | {"plan": plan | {"runtime": plan["runtime"] | {"mounts": mounts}}}
+    repository = render(answers | {"artefacts": ["command", "compose", "kubernetes"]}, tmp_path)
+    vllm = yaml.safe_load((repository / "compose.yaml").read_text(encoding="utf-8"))["services"]["vllm"]
+    found = {one["target"]: one.get("read_only", False) for one in vllm["volumes"] if isinstance(one, dict)}
+    assert found == {"/data/lo,ras": True, '/srv/"big"': False}
+    values = yaml.safe_load((repository / "deploy/chart/values.yaml").read_text(encoding="utf-8"))
+    assert {one["path"]: one["readOnly"] for one in values["paths"]} == found
+    words = run_with_stub(repository / "scripts/docker-run.sh", "docker", tmp_path)
+    fields = [next(csv.reader([word])) for word in words if word.startswith("type=bind")]
+    assert ["type=bind", "readonly", "source=/data/lo,ras", "target=/data/lo,ras"] in fields
+    assert ["type=bind", 'source=/srv/"big"', 'target=/srv/"big"'] in fields
