@@ -84,8 +84,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- /* vLLM's resources: what the values say, the GPUs, RDMA devices, and disk where the cache is the pod's own. */ -}}
 {{- define "this.resources" -}}
 {{- $disk := and (not (include "this.claim" .)) .Values.cache.size -}}
-{{- $requests := deepCopy (default dict .Values.resources.requests) -}}
-{{- $limits := deepCopy (default dict .Values.resources.limits) -}}
+{{- $own := default dict .Values.resources -}}
+{{- $requests := deepCopy (default dict $own.requests) -}}
+{{- $limits := deepCopy (default dict $own.limits) -}}
 {{- if .Values.memoryMi -}}
 {{- $_ := set $requests "memory" (printf "%dMi" (int64 .Values.memoryMi)) -}}
 {{- $_ := unset $limits "memory" -}}
@@ -105,7 +106,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $limits . 1 -}}
 {{- end -}}
 {{- $all := dict "requests" $requests "limits" $limits -}}
-{{- with .Values.resources.claims -}}{{- $_ := set $all "claims" . -}}{{- end -}}
+{{- with $own.claims -}}{{- $_ := set $all "claims" . -}}{{- end -}}
 {{- toYaml $all -}}
 {{- end -}}
 

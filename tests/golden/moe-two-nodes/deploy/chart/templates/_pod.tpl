@@ -110,7 +110,7 @@ spec:
       resources:
         {{- include "this.resources" $root | nindent 8 }}
       securityContext:
-        {{- $context := deepCopy $v.securityContext }}
+        {{- $context := deepCopy (default dict $v.securityContext) }}
         {{- if $v.network.rdmaResource }}
         {{- $_ := set $context "capabilities" (merge (dict "add" (list "IPC_LOCK")) (default dict $context.capabilities)) }}
         {{- end }}
