@@ -114,5 +114,5 @@ def test_a_directory_in_a_files_place_is_an_error_of_one_line(tmp_path):
     write_model(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     (tmp_path / "model.safetensors").mkdir()
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="is no file"):
         local_facts(str(tmp_path))

@@ -177,7 +177,7 @@ def test_a_parser_of_another_release_is_refused_with_that_release(release, asked
 
 
 def test_a_parser_of_a_plugin_is_the_users_affair():
-    given = {"reasoning_parser": "nano_v3", "reasoning_parser_plugin": "nano_v3_reasoning_parser.py"}
+    given = {"reasoning_parser": "nano_v3", "reasoning_parser_plugin": "/srv/plugins/nano_v3.py"}
     assert planned(overrides=given).engine["reasoning_parser"] == "nano_v3"
 
 
