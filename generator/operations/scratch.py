@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.rendering.git import git
 from generator.rendering.workspace import PREFIX, is_dead, workspace
+from generator.rendering.workspace import clear as clear_workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +43,7 @@ def worktree(place: Path, commit: str) -> Iterator[Path]:
 
 def clear(place: Path) -> None:
     """Forget the scratch trees of dead processes; a linked working tree of the user's is none, also if it is away."""
+    clear_workspaces(Path(tempfile.gettempdir()))
     common = place / git("rev-parse", "--git-common-dir", at=place).rstrip("\n")
     for note in (common / "worktrees").glob("*/gitdir"):
         try:

@@ -49,6 +49,11 @@ def apply(place: Path, command: str, head: str, changes: Iterable[Change]) -> tu
 
         take_back(place, entry)
         raise SourceError(f"{error.filename or place}: {error.strerror}; nothing was changed") from error
+    except RenderError as error:
+        raise RenderError(
+            f"{error}; the files are written, and git does not know of them yet: once it is free,"
+            " `vllm-wizard update --continue` ends this, `--undo` takes it back"
+        ) from error
     journal.save(place, entry.model_copy(update={"writing": False}))
     return kept
 
@@ -87,6 +92,7 @@ def _refuse_moved(place: Path, head: str, wanted: Mapping[str, Change]) -> None:
             f"commit {now[:12]} was checked out while this ran, which began at {head[:12]}: nothing was changed; run it"
             " again"
         )
+    index.refuse_locked(place)
     answers = wanted.get(ANSWERS_FILE)
     if answers is not None and files.mark(place / ANSWERS_FILE) != answers.before:
         raise RenderError(f"{ANSWERS_FILE} was changed while this ran, and nothing else: look at it, and run it again")

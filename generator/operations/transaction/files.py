@@ -46,9 +46,9 @@ def copy(source: Path, target: Path, like: Path | None = None) -> None:
         return
     shutil.copyfile(source, target)
     mode = source.stat().st_mode
-    with suppress(OSError):
-        old = like.lstat().st_mode if like is not None else mode
-        same = stat.S_ISREG(old) and bool(old & stat.S_IXUSR) == bool(mode & stat.S_IXUSR)
+    old = like.lstat().st_mode if like is not None and like.is_file() and not like.is_symlink() else mode
+    same = bool(old & stat.S_IXUSR) == bool(mode & stat.S_IXUSR)
+    with suppress(PermissionError):  # a file system without permissions
         target.chmod(stat.S_IMODE(old if same else mode))
 
 

@@ -49,6 +49,20 @@ def without(place: Path, rows: str, names: Iterable[str]) -> str:
     return "".join(f"{row}\0" for row in rows.split("\0")[:-1] if row.partition("\t")[2] not in left)
 
 
+def refuse_locked(place: Path) -> None:
+    """Return only where no other git command holds the index; waits for one that ends soon.
+
+    Raises:
+        RenderError: it is held, or was left by one that died.
+    """
+    lock = place / git("rev-parse", "--git-path", "index.lock", at=place).rstrip("\n")
+    for _ in range(_ATTEMPTS):
+        if not lock.exists():
+            return
+        time.sleep(_PAUSE_S)
+    raise RenderError(f"{lock} is held by another git command, or was left by one that died: nothing was changed")
+
+
 def update(place: Path, rows: str) -> None:
     """Write index entries in one step; waits for another git command that holds the index.
 
