@@ -21,7 +21,7 @@ BARE = (
     " overwrite=True, settings=copier.Settings(trust=['~/.local/share/vllm-wizard/templates.bundle']))"
 )
 MODEL = "Qwen/Qwen3-14B"
-LIMIT = 1.15
+LIMIT = 1.25
 
 
 def cpu_of(code: str, place: Path) -> float:
