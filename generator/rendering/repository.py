@@ -149,6 +149,11 @@ def enclosing(place: Path) -> Path | None:
     return Path(found)
 
 
+def is_in_git(place: Path) -> bool:
+    """Whether git has a repository around the directory `place`."""
+    return place.is_dir() and bool(git("rev-parse", "--git-dir", at=place, accept=(0, 128)).strip())
+
+
 def create(root: Path, message: str) -> str:
     """The id of the first commit of a new repository at `root` that holds every file there."""
     git("init", "--quiet", "--initial-branch=main", at=root)

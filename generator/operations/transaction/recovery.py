@@ -55,8 +55,8 @@ def recover(place: Path, *, finish: bool = False) -> Recovered | None:
 
 
 def is_interrupted(place: Path) -> bool:
-    """True where an update died while it wrote; nothing is changed."""
-    return interrupted(place) is not None
+    """True where an update died while it wrote; nothing is changed, and a place without git has none."""
+    return repository.is_in_git(place) and interrupted(place) is not None
 
 
 def undo(place: Path, entry: Entry) -> None:
