@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 
 from generator import recording
-from generator.errors import GeneratorError, SourceError
+from generator.errors import GeneratorError
 from generator.models.plan import Repair
-from generator.models.value import Value, problem
+from generator.models.value import Value
 from generator.rendering.answers import read
+from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ def preflight(root: Path, file: Path) -> Preflight:
         SourceError: the file cannot be read, or is no preflight report.
         RequestError: `root` is no deployment.
     """
-    report = _read(file.expanduser())
+    report = read_written(file.expanduser(), Report, what="preflight report", script=_SCRIPT)
     if report.starts:
         return Preflight(report=report)
     answers = read(root.expanduser().absolute()).values
@@ -108,18 +108,6 @@ def preflight(root: Path, file: Path) -> Preflight:
     candidates = [*_by_message(report), *_own_values_back(report, request)]
     found = [one for one in candidates if _stands(_with(request, one), facts)]
     return Preflight(report=report, planner=said, repairs=(*found, *(plan.repairs if plan else ())))
-
-
-def _read(file: Path) -> Report:
-    try:
-        return Report.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SourceError(f"{file} cannot be read: {error.strerror}; {_SCRIPT}") from error
-    except ValidationError as error:
-        where, why = problem(error)
-        raise SourceError(f"{file} is no preflight report: {where}: {why}; {_SCRIPT}") from error
-    except ValueError as error:
-        raise SourceError(f"{file} is no JSON: {error}; {_SCRIPT}") from error
 
 
 def _by_message(report: Report) -> Iterator[Repair]:

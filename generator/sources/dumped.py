@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from generator.errors import SourceError, UnsupportedArchitectureError
+from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import MLA, FullAttention, GatedDeltaNet, Mamba2, Mixer, SlidingWindow
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
 from generator.models.parallelism import Layout
-from generator.models.value import Value, problem
+from generator.models.value import Value
 from generator.planning.weights import rank_weights
+from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,15 +103,7 @@ def dumped_facts(file: Path) -> ModelFacts:
         SourceError: it cannot be read, or is no dump.
         UnsupportedArchitectureError: a layer is of a kind that no room of the planner knows.
     """
-    try:
-        dump = Dump.model_validate(json.loads(file.expanduser().read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SourceError(f"{file} cannot be read: {error.strerror}; {_SCRIPT}") from error
-    except ValidationError as error:
-        where, why = problem(error)
-        raise SourceError(f"{file} is no dump of vLLM's facts: {where}: {why}; {_SCRIPT}") from error
-    except ValueError as error:
-        raise SourceError(f"{file} is no JSON: {error}; {_SCRIPT}") from error
+    dump = read_written(file, Dump, what="dump of vLLM's facts", script=_SCRIPT)
     return ModelFacts(
         id=dump.model,
         revision=None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
 from generator.planning.memory.budget import budget, verdict
-from generator.planning.memory.unbudgeted import outside_bytes, strained
+from generator.planning.memory.unbudgeted import left_over, outside_bytes
 from generator.planning.weights import rank_weights
 from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB
@@ -110,7 +110,8 @@ def plan(case: Case, table: OverheadTable) -> Scored:
     )
     needed = max(cache.min_bytes_to_start(case.replica.max_model_len), default=0)
     result, risk = verdict(memory, needed)
-    if risk == "LOW" and strained(memory, outside_bytes(case.replica, table)):
+    left = left_over(case.replica.cluster, case.utilization, table)
+    if risk == "LOW" and left < outside_bytes(case.replica, table).high:
         risk = "MEDIUM"
     free = case.figure("initial_free_gib")
     if free is not None and free * GIB < memory.requested_bytes.expected - _LOGGED_DIGIT:

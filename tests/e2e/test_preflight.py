@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fixtures.programs import vllm_python
 from typer.testing import CliRunner
 
 from generator.cli.app import app
@@ -23,10 +24,7 @@ pytestmark = [pytest.mark.needs_tool, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def python():
     """The interpreter of the environment that has vLLM."""
-    place = os.environ.get("VLLM_WIZARD_VLLM")
-    if not place:
-        pytest.skip("vLLM is not installed: .ci/install-vllm DIR, then VLLM_WIZARD_VLLM=DIR")
-    return Path(place) / "bin" / "python"
+    return vllm_python()
 
 
 @pytest.fixture(scope="module")

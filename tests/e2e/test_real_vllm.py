@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.gateway import ask, free_port, start_nginx, wait
+from fixtures.programs import vllm_python
 
 from generator.catalogue.config_keys import ConfigKeysRow
 from generator.catalogue.engines import compare, engine, engine_from_dump
@@ -49,10 +50,7 @@ pytestmark = [pytest.mark.needs_tool, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def python():
     """The interpreter of the environment that has vLLM."""
-    place = os.environ.get("VLLM_WIZARD_VLLM")
-    if not place:
-        pytest.skip("vLLM is not installed: .ci/install-vllm DIR, then VLLM_WIZARD_VLLM=DIR")
-    return Path(place) / "bin" / "python"
+    return vllm_python()
 
 
 def environment(python, **more):

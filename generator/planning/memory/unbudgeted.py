@@ -26,32 +26,22 @@ def outside_bytes(replica: Replica, table: OverheadTable) -> ByteInterval:
     The CUDA context, what others hold on such a GPU (unless the cluster says what they do) and the first NCCL buffers
     come before vLLM's snapshot. After its profile come block tables (two copies, 0.32 v1/worker/gpu/block_table.py:55),
     graphs beyond the estimate, the sampler's fp32 logits (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's
-    fragments.
+    fragments: what it holds of the profile's buffers and cannot hand out again, a share of their peak.
     """
     world, release = overhead.joined_ranks(replica.layout, moe=replica.architecture.is_moe), replica.release.version
+    peak = overhead.activation_peak(replica, table)
     items = (
         in_use(replica.cluster, table),
         table.term("nccl_first_mib", release).times((world > 1) * MIB),
         table.term("allocator_slack_mib", release).times(MIB),
-        _fragments(replica, table),
+        table.term("allocator_share", release).times(peak.expected),
         _graphs_beyond_estimate(replica, table),
-        _sampling_copy(replica, table),
+        _sampling_copy(replica, peak),
     )
     tables = 2 * replica.settings.max_num_seqs * ceil_div(replica.max_model_len, _BLOCK_TOKENS) * 4
     tables += overhead.penalty_state(replica) - overhead.persistent_buffers(replica).expected
     left = remainder(ByteInterval.exact(0), items)
     return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
-
-
-def _fragments(replica: Replica, table: OverheadTable) -> ByteInterval:
-    """What the allocator holds of the profile's buffers and cannot hand out again, a share of its peak."""
-    peak = overhead.activation_peak(replica, table)
-    return table.term("allocator_share", replica.release.version).times(peak.expected)
-
-
-def strained(memory: MemoryBudget, outside: ByteInterval) -> bool:
-    """Whether what vLLM does not budget may take more than the requested memory leaves of the GPU."""
-    return memory.requested_bytes.expected + outside.high > memory.gpu_total_bytes.expected
 
 
 def _graphs_beyond_estimate(replica: Replica, table: OverheadTable) -> ByteInterval:
@@ -63,14 +53,13 @@ def _graphs_beyond_estimate(replica: Replica, table: OverheadTable) -> ByteInter
     )
 
 
-def _sampling_copy(replica: Replica, table: OverheadTable) -> ByteInterval:
+def _sampling_copy(replica: Replica, peak: ByteInterval) -> ByteInterval:
     """The fp32 logits that sampling parameters ask for at run time, where the profiled peak is smaller.
 
     One fp32 copy may find no room among what the allocator holds already (startup_logs.csv F040).
     """
     logits = replica.settings.max_num_seqs * replica.architecture.vocab_size * replica.settings.samples
     copy = (4 + replica.dtype_bytes) * logits
-    peak = overhead.activation_peak(replica, table)
     return ByteInterval(expected=max(0, copy - peak.expected), low=0, high=max(4 * logits, copy - peak.low))
 
 
