@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from generator.models.parallelism import Layout
-from generator.models.plan import Verdict
 from generator.models.value import Value
+from generator.models.verdict import Verdict
 
 
 class FitRow(Value):

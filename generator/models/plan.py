@@ -18,12 +18,10 @@ from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.serving import PoolingApi
 from generator.models.value import Value
+from generator.models.verdict import Feasibility, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Verdict = Literal["fits", "tight", "does_not_fit"]
-OOMRisk = Literal["LOW", "MEDIUM", "HIGH"]
 
 
 class MemoryBudget(Value):
@@ -63,37 +61,6 @@ class KVCacheReport(Value):
     capacity_tokens: int
     max_concurrency: float
     at_max_model_len: int
-
-
-class Answer(Value):
-    """One of the verdict's three answers, and why."""
-
-    answer: Literal["yes", "doubtful", "no", "not_asked"]
-    why: str = ""
-
-
-class Feasibility(Value):
-    """The verdict: fits even at the high end, tight at the expected value only, does_not_fit; and its three answers."""
-
-    verdict: Verdict
-    fits: bool
-    oom_risk: OOMRisk
-    headroom_bytes: int
-    shortfall_bytes: int
-    max_concurrency_at_context: int
-    max_context_at_concurrency: int
-    starts: Answer
-    """Whether vLLM starts: memory and rules; the exit status follows it alone."""
-    carries: Answer
-    """Whether the workload's requests are all held at once, at their lengths."""
-    meets: Answer
-    """Whether the stated targets are met."""
-
-    @property
-    def worst(self) -> str:
-        """Name of the first answer that is worst: `starts`, `carries` or `meets`."""
-        order = ("no", "doubtful", "yes", "not_asked")
-        return min(("starts", "carries", "meets"), key=lambda name: order.index(getattr(self, name).answer))
 
 
 class Decision(Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.plan import Answer
+from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 

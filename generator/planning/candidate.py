@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from generator.models.plan import MemoryBudget, OOMRisk, Verdict
+from generator.models.plan import MemoryBudget
 from generator.models.value import Value
+from generator.models.verdict import OOMRisk, Verdict
 from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.attempts import Attempt, own, replica_load

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
-from generator.models.plan import CacheGroup, Feasibility, KVCacheReport, MemoryBudget, ModelSummary, Runtime
+from generator.models.plan import CacheGroup, KVCacheReport, MemoryBudget, ModelSummary, Runtime
+from generator.models.verdict import Feasibility
 from generator.planning import answers
 from generator.planning.decisions import DRAIN_S
 from generator.planning.host import host_of, watch_of

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from generator.models.overheads import OverheadTable
-    from generator.models.plan import MemoryBudget, OOMRisk, Verdict
+    from generator.models.plan import MemoryBudget
+    from generator.models.verdict import OOMRisk, Verdict
     from generator.planning.kv_cache.layout import CacheLayout
 
 ENOUGH_FOR_P90 = 40

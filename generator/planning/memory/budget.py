@@ -18,8 +18,8 @@ from generator.units import MIB
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.overheads import OverheadTable
-    from generator.models.plan import OOMRisk, Verdict
     from generator.models.release import Release
+    from generator.models.verdict import OOMRisk, Verdict
     from generator.planning.replica import Replica
 
 _SMALL_HEADROOM = 50

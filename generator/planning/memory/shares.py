@@ -12,7 +12,8 @@ from generator.planning.memory import unbudgeted
 
 if TYPE_CHECKING:
     from generator.models.interval import ByteInterval
-    from generator.models.plan import MemoryBudget, OOMRisk
+    from generator.models.plan import MemoryBudget
+    from generator.models.verdict import OOMRisk
     from generator.planning.case import Case
     from generator.planning.replica import Replica
 

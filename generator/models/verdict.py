@@ -1,0 +1,41 @@
+"""The verdict on a plan: its word, its risk, and its three answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from generator.models.value import Value
+
+Verdict = Literal["fits", "tight", "does_not_fit"]
+OOMRisk = Literal["LOW", "MEDIUM", "HIGH"]
+
+
+class Answer(Value):
+    """One of the verdict's three answers, and why."""
+
+    answer: Literal["yes", "doubtful", "no", "not_asked"]
+    why: str = ""
+
+
+class Feasibility(Value):
+    """The verdict: fits even at the high end, tight at the expected value only, does_not_fit; and its three answers."""
+
+    verdict: Verdict
+    fits: bool
+    oom_risk: OOMRisk
+    headroom_bytes: int
+    shortfall_bytes: int
+    max_concurrency_at_context: int
+    max_context_at_concurrency: int
+    starts: Answer
+    """Whether vLLM starts: memory and rules; the exit status follows it alone."""
+    carries: Answer
+    """Whether the workload's requests are all held at once, at their lengths."""
+    meets: Answer
+    """Whether the stated targets are met."""
+
+    @property
+    def worst(self) -> str:
+        """Name of the first answer that is worst: `starts`, `carries` or `meets`."""
+        order = ("no", "doubtful", "yes", "not_asked")
+        return min(("starts", "carries", "meets"), key=lambda name: order.index(getattr(self, name).answer))
