@@ -21,14 +21,16 @@ from generator.sources.profile import load_profile
 ALWAYS = {
     ".copier-answers.yml", ".env.example", ".gitattributes", ".gitignore", ".yamllint", "Makefile",
     "README.md", "RUNBOOK.md", "SECURITY.md", "docs/NOTES.md", "serve.yaml",
-    "scripts/dump-engine.py", "scripts/env.sh", "scripts/pin-image.sh", "scripts/smoke.sh", "scripts/wait-ready.sh",
+    "scripts/dump-engine.py", "scripts/env.sh", "scripts/pin-image.sh", "scripts/preflight.py", "scripts/preflight.sh",
+    "scripts/smoke.sh", "scripts/wait-ready.sh",
 }  # fmt: skip
 CHART = {
     "deploy/values.local.yaml", "deploy/chart/.helmignore", "deploy/chart/Chart.yaml",
-    "deploy/chart/files/nginx.conf", "deploy/chart/values.schema.json", "deploy/chart/values.yaml",
+    "deploy/chart/files/nginx.conf", "deploy/chart/files/preflight.py", "deploy/chart/files/preflight-plan.json",
+    "deploy/chart/values.schema.json", "deploy/chart/values.yaml",
     *(f"deploy/chart/templates/{name}" for name in (
         "NOTES.txt", "_download.tpl", "_helpers.tpl", "_pod.tpl", "access.yaml", "configmap.yaml", "extra.yaml",
-        "networkpolicy.yaml", "podmonitor.yaml", "scaling.yaml", "service.yaml", "storage.yaml",
+        "networkpolicy.yaml", "podmonitor.yaml", "preflight.yaml", "scaling.yaml", "service.yaml", "storage.yaml",
     )),
 }  # fmt: skip
 GATEWAY = {
@@ -95,7 +97,7 @@ def test_templates_read_answers_only():
 
 
 def test_every_artefact_has_its_entry_and_its_choice():
-    entries = set(re.findall(r"'([a-z]+)' in artefacts", "\n".join(_PATHS)))
+    entries = set(re.findall(r"'([a-z-]+)' in artefacts", "\n".join(_PATHS)))
     assert entries == set(SETTINGS["artefacts"]["choices"].values()) == set(get_args(Artefact))
 
 

@@ -43,7 +43,7 @@ def test_what_others_hold_of_a_gpu_is_short_in_full():
     short = [
         workflow.plan_for(request_for(reserve_gb=held), facts).feasibility.shortfall_bytes for held in (8, 16, 21, 22)
     ]
-    assert [(after - short[0]) / GIB for after in short] == pytest.approx([0, 8, 13, 14], abs=0.25)
+    assert [(after - short[0]) / GIB for after in short] == pytest.approx([0, 8, 13, 14], abs=0.5)
 
 
 @pytest.fixture

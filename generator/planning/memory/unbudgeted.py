@@ -90,7 +90,7 @@ def left_over(cluster: Cluster, share: float, table: OverheadTable) -> int:
 
 def overdrawn_bytes(*, gpu: GPU, outside: ByteInterval, reserved_bytes: int, table: OverheadTable) -> int:
     """Bytes that other processes and what vLLM does not budget take beyond the whole GPU; 0 where they leave some."""
-    return max(0, _taken(gpu, outside.high, reserved_bytes, table) - overhead.device_total(gpu, table).low)
+    return max(0, _taken(gpu, outside.expected, reserved_bytes, table) - overhead.device_total(gpu, table).low)
 
 
 def _taken(gpu: GPU, outside: int, reserved_bytes: int, table: OverheadTable) -> int:

@@ -8,6 +8,7 @@ from generator.errors import RequestError
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
+from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
@@ -40,6 +41,7 @@ def check_request(case: Case) -> None:
         UnsupportedArchitectureError: the model generates no text.
     """
     check_task(case)
+    class_is_served(case)
     check_owners(case.fixed)
     check_paths(case.fixed, case.tables.path_kinds)
     _check_sizes(case)

@@ -9,12 +9,13 @@ from generator.planning.kinds.of import of
 from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
+    from generator.planning.case import Case
     from generator.planning.replica import Replica
 
 
-def class_is_served(start: Replica) -> None:
+def class_is_served(case: Case) -> None:
     """The release has the model's class (vLLM 0.32 model_executor/models/registry.py: _raise_for_unsupported)."""
-    found, release = start.model_class, start.settings.release.version
+    found, release = case.model_class, case.release
     if found.last_release:
         raise RequestError(
             f"{found.name} was supported until vLLM {found.last_release} and is not in {release}: pin an engine that "

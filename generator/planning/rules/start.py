@@ -14,7 +14,7 @@ from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
-from generator.planning.rules.classes import class_is_served, shared_caches_stay_in_a_stage
+from generator.planning.rules.classes import shared_caches_stay_in_a_stage
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
@@ -249,7 +249,7 @@ def _own_cache_dtype(start: Replica) -> str:
 
 
 RULES: tuple[Callable[[Replica], None], ...] = (
-    gpu_is_built_for, class_is_served, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
+    gpu_is_built_for, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
     world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, dtype_runs,
