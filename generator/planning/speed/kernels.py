@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from generator.models.dtype import DType
@@ -18,6 +19,7 @@ _OUTSIDE = ("vision", "embed", "lm_head")
 _HALF_BYTE = 4
 
 
+@lru_cache(maxsize=64)
 def kernels(architecture: Architecture, quantization: Quantization | None) -> tuple[WeightKernel, WeightKernel]:
     """Kernels of the always-active products and of the routed experts, by most elements."""
     if quantization is None:
