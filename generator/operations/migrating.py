@@ -63,24 +63,31 @@ def carried(before: Answers, changes: Mapping[str, Any], *, keep_defaults: bool 
     return Carried(changes=named, notes=done.notes)
 
 
-def own_files(place: Path, notes: tuple[MigrationNote, ...]) -> tuple[tuple[Mention, ...], str]:
-    """Lines of files at `place` that still name a changed argument, and a patch of what can be patched.
+def own_files(scratch: Path, place: Path, notes: tuple[MigrationNote, ...]) -> tuple[tuple[Mention, ...], str]:
+    """Lines of the user's files that still name a changed argument, and a patch of what can be patched.
 
-    An update has rewritten what it manages, so that what still names one is the user's.
+    An update has rewritten in `scratch` what it manages, so that what still names one there is the user's; what git
+    does not have lies at `place` alone.
     """
     flags = sorted({note.flag for note in notes if note.kind in ("renamed", "dropped", "replaced")})
     if not flags:
         return (), ""
     words = [word for flag in flags for word in ("-e", flag, "-e", flag.replace("_", "-"))]
-    found = git("grep", "--untracked", "-lIzF", *words, "--", ".", at=place, accept=(0, 1)).split("\0")[:-1]
+    committed = _naming(words, scratch)
+    beside = [name for name in _naming(words, place, "--untracked") if not (scratch / name).exists()]
     hidden = [path.relative_to(place).as_posix() for pattern in _IGNORED for path in place.glob(f"**/{pattern}")]
     mentions: list[Mention] = []
     patches = []
-    for name in sorted({*found, *hidden} - {ANSWERS_FILE}):
-        text = (place / name).read_text(encoding="utf-8", errors="replace")
+    for name in sorted({*committed, *beside, *hidden} - {ANSWERS_FILE}):
+        text = (scratch if name in committed else place).joinpath(name).read_text(encoding="utf-8", errors="replace")
         mentions += overlays.mentions(name, text, notes)
         patches.append(overlays.patch(name, text, notes))
     return tuple(mentions), "".join(patches)
+
+
+def _naming(words: list[str], at: Path, *options: str) -> list[str]:
+    """Text files at `at` that hold one of the words of a `git grep`."""
+    return git("grep", *options, "-lIzF", *words, "--", ".", at=at, accept=(0, 1)).split("\0")[:-1]
 
 
 class Edits(Value):

@@ -79,7 +79,7 @@ def _resolved(taken: Transaction, choices: Mapping[str, Any], options: dict[str,
     _refuse_handmade(place, merge, managed)
     ref = max(ours.template, theirs.template, key=Version)
     options["ref"] = ref if ref != ours.template else None
-    start = Start(marks=_marks(place), left=frozenset(repository.left_alone(place)))
+    start = Start(place=place, marks=_marks(place), left=frozenset(repository.left_alone(place)))
     with worktree(place, merge.ours) as scratch:
         report = planned_in(scratch, changes, start=start, packaged=packaged, **options)
         names = sorted({*managed, *_named(report)} - {ANSWERS_FILE})

@@ -118,7 +118,9 @@ def planned_in(
         settle_profile(scratch)
         repository.restore_owned(scratch, _owned(template, {before.template, target or before.template}))
         repository.keep_dropped(scratch, _edited_and_dropped(scratch, before, template, packaged))
-        return _report(scratch, before, after, moved, edited)
+        mentions, patch = own_files(scratch, start.place, moved.notes)
+        report = _report(scratch, before, after, moved, edited)
+        return report.model_copy(update={"mentions": mentions, "patch": patch})
 
 
 def brought(
@@ -242,12 +244,11 @@ def _refuse_drift(before: Answers, after: Answers, data: Mapping[str, Any]) -> N
         raise RequestError(f"template {after.template} does not ask for {lost[0]}: nothing was changed; try --upgrade")
 
 
-def _report(place: Path, before: Answers, after: Answers, moved: Carried, edited: Edits | None) -> UpdateReport:
-    files = repository.changes(place)
-    mentions, patch = own_files(place, moved.notes)
+def _report(scratch: Path, before: Answers, after: Answers, moved: Carried, edited: Edits | None) -> UpdateReport:
+    files = repository.changes(scratch)
     gone = {*files.conflicts, *files.deleted}
     return UpdateReport(
-        path=place,
+        path=scratch,
         template_before=before.template,
         template_after=after.template,
         answers=differences(before.inputs, after.inputs),
@@ -256,8 +257,6 @@ def _report(place: Path, before: Answers, after: Answers, moved: Carried, edited
         plan_after=after.plan,
         files=files,
         migrated=moved.notes,
-        mentions=mentions,
-        patch=patch,
         kept=None if edited is None else tuple(name for name in edited.merged if name not in gone),
         left=() if edited is None else edited.left,
         absent=() if edited is None else edited.absent,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class Start:
     """Marks of the files of one deployment, from before anything was rendered."""
 
+    place: Path
     marks: Mapping[str, str | None]
     """By name: of the user's files."""
     left: frozenset[str]
@@ -61,7 +62,7 @@ def started(place: Path, scratch: Path, left: Iterable[str]) -> Start:
             returns.add(name)
         else:
             theirs.add(name)
-    return Start(marks=marks, left=frozenset(theirs), returns=frozenset(returns))
+    return Start(place=place, marks=marks, left=frozenset(theirs), returns=frozenset(returns))
 
 
 def _are_line_ends(one: Path, other: Path) -> bool:
