@@ -52,7 +52,8 @@ class Copy:
 
     def run(self, *words: str) -> tuple[bool, str]:
         """Whether Python ended well, and all that it printed."""
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (self.place, self.place / "tests")))}
+        env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+        env |= {"PYTHONPATH": os.pathsep.join(map(str, (self.place, self.place / "tests")))}
         command = [sys.executable, *words]
         done = subprocess.run(command, cwd=self.place, env=env, capture_output=True, text=True, check=False)
         return done.returncode == 0, done.stdout + done.stderr
