@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
 
 
+@lru_cache(maxsize=256)
 def gib(value: float | str) -> int:
     """Bytes of `value` GiB, rounded down."""
     return int(Fraction(str(value)) * GIB)

@@ -74,6 +74,9 @@ class OverheadTable(Value):
     most_utilization: float = 1.0
     """The largest share of a GPU that starts are known to have survived."""
 
+    def __hash__(self) -> int:
+        return hash(self.calibration_set)
+
     @cached_property
     def _terms(self) -> dict[str, tuple[tuple[tuple[int, ...], Term], ...]]:
         names = dict.fromkeys(term.name for term in self.terms)

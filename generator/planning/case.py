@@ -121,7 +121,7 @@ class Case(Value):
         own = self.facts.architecture
         return own.model_copy(update={"lm_head": False}) if self.pooling and own.lm_head else own
 
-    @property
+    @cached_property
     def model_class(self) -> ModelClass:
         """VLLM's class of the model, as the release has it."""
         return self.tables.classes.of(self.facts.architecture.architecture)
@@ -258,7 +258,16 @@ class Case(Value):
         return draft_of(spoken, known, self.architecture, self.tables.heads)
 
     def replica(self, layout: Layout, limits: BatchLimits) -> Replica:
-        """One replica of the case under a layout and batch limits."""
+        """One replica of the case under a layout and batch limits, the same one each time."""
+        if (layout, limits) not in self._replicas:
+            self._replicas[layout, limits] = self._replica(layout, limits)
+        return self._replicas[layout, limits]
+
+    @cached_property
+    def _replicas(self) -> dict[tuple[Layout, BatchLimits], Replica]:
+        return {}
+
+    def _replica(self, layout: Layout, limits: BatchLimits) -> Replica:
         method = self.method
         return Replica.model_construct(
             architecture=self.architecture,

@@ -32,11 +32,12 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
     if not shares or not _wants_more(case, made):
         return made
     gained = (shares[-1] - float(made.utilization.value)) * made.memory.gpu_total_bytes.expected
-    raised = [_at_share(case, layout, weights, shares[-1])]
-    if made.shortfall_bytes <= gained:
-        raised = [*(_at_share(case, layout, weights, share) for share in shares[:-1]), *raised]
-    enough = next((one for one in raised if not _wants_more(case, one)), None)
-    return enough or min(made, *raised, key=_need)
+    raised = []
+    for share in shares if made.shortfall_bytes <= gained else shares[-1:]:
+        raised.append(_at_share(case, layout, weights, share))
+        if not _wants_more(case, raised[-1]):
+            return raised[-1]
+    return min(made, *raised, key=_need)
 
 
 def _wants_more(case: Case, made: Candidate) -> bool:

@@ -151,7 +151,7 @@ def context_limit(
             return Limit(
                 "max_model_len", longest, partial(_context_reason, load, model_context, longest, companions, end)
             )
-        if fits(cache, pool, value, 0, value):
+        if fits(cache, cache.num_blocks(pool), value, 0, value):
             return Limit("max_model_len", value, partial(_MORE_THAN_HALF.format, end))
     return Limit("max_model_len", value, lambda: "one request of the workload, nothing more")
 
@@ -183,11 +183,11 @@ def whole_prompt_context(length: int, longest: int) -> Limit:
 
 def longest_context(load: Workload, model_context: int, cache: CacheLayout, pool: Pools, companions: int) -> int:
     """Longest request, in steps of 1,024 tokens, beside `companions` mean requests; 0 where none fits."""
-    low, high = 0, ceil_div(model_context, _CONTEXT_STEP)
+    low, high, blocks = 0, ceil_div(model_context, _CONTEXT_STEP), cache.num_blocks(pool)
     while low < high:
         middle = (low + high + 1) // 2
         length = min(middle * _CONTEXT_STEP, model_context)
-        if fits(cache, pool, length, companions, min(load.request_tokens, length)):
+        if fits(cache, blocks, length, companions, min(load.request_tokens, length)):
             low = middle
         else:
             high = middle - 1
@@ -206,12 +206,13 @@ def longest_common_context(requests: int, model_context: int, cache: CacheLayout
     return low
 
 
-def fits(cache: CacheLayout, pool: Pools, length: int, companions: int, mean_length: int) -> bool:
-    """Whether one request of `length` tokens and `companions` of `mean_length` share the pool's blocks."""
-    if not cache.starts(pool, length):
-        return False
-    needed = cache.blocks_per_request(length) + companions * cache.blocks_per_request(mean_length)
-    return not companions or needed < cache.num_blocks(pool)
+def fits(cache: CacheLayout, blocks: int, length: int, companions: int, mean_length: int) -> bool:
+    """Whether one request of `length` tokens and `companions` of `mean_length` share a pool of `blocks`.
+
+    The null block is nobody's, and a start with one request alone needs it too.
+    """
+    alone = not cache.groups and not companions
+    return alone or cache.blocks_per_request(length) + companions * cache.blocks_per_request(mean_length) < blocks
 
 
 def utilization_reason(value: float, default: float, outside_bytes: int, cluster: Cluster) -> str:

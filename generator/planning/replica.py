@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from generator.models.architecture import Architecture
 from generator.models.hardware import Cluster
@@ -18,10 +18,15 @@ from generator.planning.speed.kernels import kernels
 from generator.planning.weights.rank import DTYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from generator.models.hardware import GPU
     from generator.models.release import Release
     from generator.models.speed import WeightKernel
     from generator.planning.kv_cache.context import Context
+
+_Others = ParamSpec("_Others")
+_Found = TypeVar("_Found")
 
 
 class Replica(Value):
@@ -55,6 +60,11 @@ class Replica(Value):
         """The replica with other values of the engine; nothing that was resolved from the old ones is kept."""
         own = {name: getattr(self, name) for name in Replica.model_fields}
         return Replica.model_construct(**own | {"settings": self.settings.model_copy(update=settings)})
+
+    @cached_property
+    def kept(self) -> dict[tuple[object, ...], object]:
+        """What functions that are asked `once_a_replica` said of it, by function and further arguments."""
+        return {}
 
     @property
     def gpu(self) -> GPU:
@@ -98,3 +108,18 @@ class Replica(Value):
             RequestError: vLLM would refuse the cache dtype, the block size or the division of heads.
         """
         return cache_layout(self.architecture, self.layout, self.settings)
+
+
+def once_a_replica(
+    function: Callable[Concatenate[Replica, _Others], _Found],
+) -> Callable[Concatenate[Replica, _Others], _Found]:
+    """The function, asked once with the same further arguments: shares of a GPU are tried on one replica."""
+
+    @wraps(function)
+    def asked(replica: Replica, /, *others: _Others.args, **named: _Others.kwargs) -> _Found:
+        key = (function, others, tuple(named.items()))
+        if key not in replica.kept:
+            replica.kept[key] = function(replica, *others, **named)
+        return cast("_Found", replica.kept[key])
+
+    return asked

@@ -118,8 +118,8 @@ def test_lengths_of_the_pool(cache):
     assert longest_context(load(), MODEL_CONTEXT, cache, (0,), 0) == 0
     assert longest_common_context(4, MODEL_CONTEXT, cache, pool(4 * 4096)) == 4096
     assert longest_common_context(4, MODEL_CONTEXT, cache, (0,)) == 0
-    assert fits(cache, pool(4096), 4096, 0, 0)
-    assert not fits(cache, pool(4096), 4112, 0, 0)
+    assert fits(cache, cache.num_blocks(pool(4096)), 4096, 0, 0)
+    assert not fits(cache, cache.num_blocks(pool(4096)), 4112, 0, 0)
 
 
 def test_the_reason_of_the_utilization_names_what_is_outside():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from generator.models.attention import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from generator.planning.kinds.kind import Attention, Kind, State
 
 
+@lru_cache(maxsize=256)
 def of(mixer: Mixer) -> Kind:
     """The kind of a mixer.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from math import inf, lcm
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,14 @@ class CacheLayout(Value):
 
     def blocks_per_request(self, length: int) -> int:
         """Blocks that one request of `length` tokens takes from the pool, over all groups."""
-        return sum(group.spec.max_blocks(length, self.reservation) for group in self.groups)
+        if length not in self._blocks:
+            self._blocks[length] = sum(group.spec.max_blocks(length, self.reservation) for group in self.groups)
+        return self._blocks[length]
+
+    @cached_property
+    def _blocks(self) -> dict[int, int]:
+        """Blocks of a request by its length: searches for a length ask for the same ones again."""
+        return {}
 
     def max_concurrency(self, available_bytes: Available, length: int) -> float:
         """Requests of `length` tokens that the pool holds at once, as vLLM logs it."""

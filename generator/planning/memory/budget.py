@@ -13,6 +13,7 @@ from generator.planning.kinds.of import attentions_of
 from generator.planning.memory import graphs, overhead
 from generator.planning.memory.pinned import left_on_gpu, pinned
 from generator.planning.memory.workspace import sparse_workspace
+from generator.planning.replica import once_a_replica
 from generator.units import MIB
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _loaded(
     return with_load_extras(weights, model, release=replica.release, table=table, dtype_bytes=replica.dtype_bytes)
 
 
+@once_a_replica
 def _outside_pytorch(replica: Replica, table: OverheadTable, *, last_stage: bool) -> ByteInterval:
     """What is neither weights nor activations: libraries, buffers that stay, workspaces, the host's growth."""
     fixed = overhead.non_torch(replica, table)
@@ -139,6 +141,7 @@ def with_load_extras(
     return held + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
 
 
+@once_a_replica
 def calibration(replica: Replica, table: OverheadTable) -> str:
     """What the items rest on, and what they were not calibrated for."""
     outside = uncalibrated(replica, table)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.planning.memory.overhead import model_runner
+from generator.planning.replica import once_a_replica
 from generator.units import KIB, MIB
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def capture_sizes(replica: Replica) -> int:
     return small + min(largest, 256) // 8 + max(0, largest - 256) // 16
 
 
+@once_a_replica
 def cuda_graph_estimate(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Bytes the profiler subtracts for CUDA graphs: none when eager or where release and runner have no estimate."""
     release = replica.release
@@ -39,6 +41,7 @@ def cuda_graph_estimate(replica: Replica, table: OverheadTable) -> ByteInterval:
     return base.times(MIB) + table.term("graph_layer_kib", release.version).times(captures * layers * KIB)
 
 
+@once_a_replica
 def cuda_graph_actual(replica: Replica, table: OverheadTable) -> ByteInterval:
     """What the capture really takes after the cache is allocated."""
     captures = capture_sizes(replica)

@@ -13,6 +13,7 @@ from generator.models.interval import ByteInterval
 from generator.planning.kinds.of import is_hybrid
 from generator.planning.memory import experts
 from generator.planning.memory.workspace import indexer_logits
+from generator.planning.replica import once_a_replica
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def joined_ranks(layout: Layout, *, moe: bool) -> int:
     return layout.ranks if moe else layout.tensor_parallel_size * layout.pipeline_parallel_size
 
 
+@once_a_replica
 def non_torch(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Growth of memory outside PyTorch between vLLM's first snapshot and the end of its profile.
 
@@ -108,6 +110,7 @@ def unified_growth(gpu: GPU, *, release: Release, table: OverheadTable) -> ByteI
     return table.term("unified_growth_mib", release.version).times(gpu.unified_memory * MIB)
 
 
+@once_a_replica
 def activation_peak(
     replica: Replica, table: OverheadTable, *, first_stage: bool = True, last_stage: bool = True
 ) -> ByteInterval:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from generator.models.interval import ByteInterval
 from generator.planning.memory import graphs, overhead
 from generator.planning.memory.budget import remainder, requested_bytes
+from generator.planning.replica import once_a_replica
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _BLOCK_TOKENS = 16
 """The smallest block of every attention backend, which makes the longest block table."""
 
 
+@once_a_replica
 def outside_bytes(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Bytes of the rank beyond the requested memory: vLLM does not budget them, the GPU must have them.
 
