@@ -9,7 +9,7 @@ from generator import __version__
 from generator.catalogue.classes import classes_of, model_type_of
 from generator.catalogue.draft_heads import all_heads, heads_of
 from generator.catalogue.engines import engine as find_engine
-from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml
+from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml, without_speed
 from generator.catalogue.overheads import overheads
 from generator.catalogue.paths import path_kinds
 from generator.catalogue.prices import all_prices
@@ -206,7 +206,7 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         serving=serving_of(facts, engine.version),
         classes=classes,
         heads=heads_of(classes),
-        model_type=model_type_of(facts.architecture.model_type),
+        model_type=model_type_of(facts.architecture.model_type, engine.version),
         siblings=siblings,
         gpus=all_gpus(),
         path_kinds=dict(path_kinds()),
@@ -258,4 +258,4 @@ def _gpu(request: Request) -> GPU:
     if request.gpu == "auto":
         return find_gpu(str(detected_hardware()["gpu"]))
     gpu = find_gpu(request.gpu)
-    return gpu.model_copy(update={"memory_bytes": gib(request.vram_gb)}) if request.vram_gb else gpu
+    return without_speed(gpu, gib(request.vram_gb)) if request.vram_gb else gpu

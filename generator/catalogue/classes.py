@@ -1,4 +1,4 @@
-"""vLLM's model classes and model types by release: `classes.toml`, `class_notes.toml` and `model_types.toml`."""
+"""vLLM's model classes and model types by release: classes, class_notes, model_types and config_types .toml."""
 
 from __future__ import annotations
 
@@ -81,6 +81,15 @@ class ModelTypeRow(Row):
     name: str = Field(min_length=1)
     float16: bool = True
     largest_item_tokens: int = 0
+    tokenizer_code: bool = False
+    source: Source
+
+
+class ConfigTypeRow(Row):
+    """One row of `config_types.toml`, whose head says what the columns are."""
+
+    releases: Releases
+    names: Words
     source: Source
 
 
@@ -96,11 +105,17 @@ def classes_of(version: str, names: frozenset[str] | None = None) -> ModelClasse
     return ModelClasses(rows=found, with_adapters=tuple(sorted(name for name in notes if notes[name].adapters_counted)))
 
 
-def model_type_of(name: str) -> ModelType:
-    """What vLLM decides by the `model_type` `name`; one of defaults where no row has it."""
+def model_type_of(name: str, version: str) -> ModelType:
+    """What vLLM release `version` decides by the `model_type` `name`; of defaults where no row has it."""
     rows = packaged_rows("model_types.toml", "model_type", ModelTypeRow)
     found = next((row for row in rows if row.name == name), None)
-    return ModelType(name=name) if found is None else ModelType(**found.model_dump(exclude={"source"}))
+    decided = {} if found is None else found.model_dump(exclude={"source"})
+    return ModelType(**{"name": name, **decided}, has_config_class=_has_config_class(name, version))
+
+
+def _has_config_class(name: str, version: str) -> bool:
+    rows = packaged_rows("config_types.toml", "config_type", ConfigTypeRow)
+    return any(name in row.names and holds(row.releases, version) for row in rows)
 
 
 def holds(releases: str, version: str) -> bool:

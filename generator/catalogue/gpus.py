@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _FILE = "gpus.toml"
 _SAME_CARD = 0.9
 """ECC, a reserved part and older drivers hide up to 7 % of a card's memory (notes of `gpus.toml`)."""
+_SLICE = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b")
+_OTHER_MAKERS = re.compile(
+    r"(amd|instinct|radeon|rx-\d|mi\d{2,3}|gfx\d|intel|gaudi|arc-|tpu|trainium|inferentia|ascend)"
+)
+"""Spellings, as `_key` makes them, of slices and of accelerators that are not NVIDIA's."""
 _BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
 
 Figure = Annotated[float, Field(gt=0)]
@@ -107,10 +112,46 @@ def find_gpu(name: str) -> GPU:
     if not key:
         raise RequestError(f"no GPU named; name one of the tables with --gpu, like L40S, {_BY_HAND}")
     if not names:
-        raise UnknownFactError(f"unknown GPU {name!r}; nearest: {', '.join(_nearest(name))}; {_BY_HAND}")
+        raise UnknownFactError(_unknown(name))
     if len(names) > 1:
         raise RequestError(f"{name!r} was sold with different memory; choose {' or '.join(names)}")
     return _by_name()[names[0]]
+
+
+def _unknown(name: str) -> str:
+    """Why no row has the spelling, in one sentence: what is no GPU of one kind is called by its name."""
+    key = _key(name)
+    if _SLICE.search(key):
+        return (
+            f"{name!r} is a slice of a GPU (MIG), whose share of the speed no table has: plan its memory, as "
+            f"nvidia-smi prints it, with --gpu {_whole(key)} --vram-gb N"
+        )
+    if _OTHER_MAKERS.match(key):
+        return (
+            f"{name!r} is no GPU of NVIDIA: vllm-wizard plans for vLLM's CUDA builds; AMD, Intel and other makers are "
+            "not covered"
+        )
+    if parts := [part for part in re.split(r"[,+]", name) if part.strip()][1:]:
+        return (
+            f"{name!r} names {len(parts) + 1} kinds of GPU: one server is planned on GPUs of one kind; plan with the "
+            "smaller one for all, which then bounds memory and speed, or one server for each kind"
+        )
+    return f"unknown GPU {name!r}; nearest: {', '.join(_nearest(name))}; {_BY_HAND}"
+
+
+def _whole(key: str) -> str:
+    """The GPU that a slice's name begins with, as it is called here."""
+    words = key.partition("-mig")[0]
+    names = _names_by_nvml().get(words) or [_spellings().get(words, "")]
+    return names[0] or _nearest(words)[0]
+
+
+def without_speed(gpu: GPU, memory_bytes: int) -> GPU:
+    """The GPU with another memory; with no figures of speed where it is not the whole card's."""
+    if _likeness(gpu.memory_bytes, memory_bytes) >= _SAME_CARD:
+        return gpu.model_copy(update={"memory_bytes": memory_bytes})
+    none = {"bandwidth_bytes_per_s": None, "flops": Flops()}
+    return gpu.model_copy(update={"memory_bytes": memory_bytes, **none})
 
 
 def gpu_by_nvml(product_name: str, memory_bytes: int | None) -> GPU:

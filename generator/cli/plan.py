@@ -10,8 +10,10 @@ import typer
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
-from generator.errors import InfeasiblePlanError
+from generator.errors import FindingsError, InfeasiblePlanError
 from generator.presenting.shortfall import shortfall_line
+
+_STRICT = "Status 8 also where the plan does not carry the workload or misses a target."
 
 
 @with_request_options
@@ -23,6 +25,7 @@ def plan(
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
     facts: Annotated[Path | None, typer.Option("--facts", help=FACTS_HELP, show_default=False)] = None,
+    strict: Annotated[bool, typer.Option("--strict", help=_STRICT)] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Use embedded models and the cache only.")] = False,
 ) -> None:
     """Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.
@@ -39,3 +42,5 @@ def plan(
         report.show_plan(made, explain=explain)
     if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
         raise InfeasiblePlanError(shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)
+    if strict and made.feasibility.falls_short:
+        raise FindingsError("; ".join(made.feasibility.falls_short))

@@ -62,6 +62,8 @@ class ModelFacts(Value):
     gated: bool | None = None
     custom_code: bool = False
     """True where config.json's `auto_map` asks for code from the repository."""
+    tokenizer_code: bool | None = None
+    """Whether the tokenizer or processor is code from the repository; None where their configs were not read."""
     sentence: SentenceFacts | None = None
     """None where the repository has no sentence-transformers file."""
     built_by: str | None = None

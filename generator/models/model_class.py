@@ -58,6 +58,10 @@ class ModelType(Value):
     name: str = ""
     float16: bool = True
     """False where vLLM refuses to compute in float16."""
+    has_config_class: bool = True
+    """Whether the release or Transformers brings a class for its config.json; else that is code of the repository."""
+    tokenizer_code: bool = False
+    """Whether its checkpoints' tokenizers are code of their repositories, where only config.json is at hand."""
     largest_item_tokens: int = 0
     """Tokens of the largest image or video, where the processor states them without a file; 0 where it does not."""
 

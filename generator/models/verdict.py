@@ -16,6 +16,11 @@ class Answer(Value):
     answer: Literal["yes", "doubtful", "no", "not_asked"]
     why: str = ""
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether anybody asked."""
+        return self.answer != "not_asked"
+
 
 class Feasibility(Value):
     """The verdict: fits even at the high end, tight at the expected value only, does_not_fit; and its three answers."""
@@ -33,6 +38,12 @@ class Feasibility(Value):
     """Whether the workload's requests are all held at once, at their lengths."""
     meets: Answer
     """Whether the stated targets are met."""
+
+    @property
+    def falls_short(self) -> tuple[str, ...]:
+        """What the server starts without: the answers beside `starts` that are no, each with its reason."""
+        asked = {"the workload is not carried": self.carries, "a target is missed": self.meets}
+        return tuple(f"{what}: {one.why}" for what, one in asked.items() if self.fits and one.answer == "no")
 
     @property
     def worst(self) -> str:

@@ -131,6 +131,12 @@ def _other_plan(state: State) -> Iterator[str]:
             yield some(changes)
 
 
+@says("The server starts, and {}: `vllm-wizard plan` with the same answers shows what would mend it")
+def _falls_short(state: State) -> Iterator[str]:
+    if state.sound and state.falls_short:
+        yield some(state.falls_short)
+
+
 @says("The newest list price of this GPU in the tables is {} old: state yours, `vllm-wizard update --price N`")
 def _old_price(state: State) -> Iterator[str]:
     gpu, own = str(state.answers.values.get("gpu")), state.answers.values.get("price")
@@ -229,6 +235,7 @@ CHECKS: tuple[tuple[Severity, Look], ...] = (
     ("warning", _unread_repository),
     ("warning", _refused_plan),
     ("warning", _other_plan),
+    ("warning", _falls_short),
     ("warning", _unrendered),
     ("warning", _served_otherwise),
     ("warning", _profile_otherwise),

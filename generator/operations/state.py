@@ -20,6 +20,7 @@ from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from generator.models.plan import PlanRecord
+    from generator.workflow import Proof
 
 _MARKERS = "^(<<<<<<< |>>>>>>> )"
 
@@ -54,13 +55,24 @@ class State:
     @cached_property
     def fresh(self) -> PlanRecord | GeneratorError:
         """The plan that this package makes of the same answers and facts, or why it makes none."""
+        if isinstance(self._proof, GeneratorError):
+            return self._proof
+        return recording.record(self._proof, self.plan.inputs)
+
+    @property
+    def falls_short(self) -> tuple[str, ...]:
+        """What the plan of these answers does not do, though it starts: the workload, a target."""
+        return () if isinstance(self._proof, GeneratorError) else self._proof.plan.feasibility.falls_short
+
+    @cached_property
+    def _proof(self) -> Proof | GeneratorError:
         try:
             facts = recording.facts_of(self.answers.values.get(recording.FACTS) or {})
             proof = recording.prove(recording.request_of(self.answers.values), facts)
             recording.refuse_unfit(proof.plan)
-            return recording.record(proof, self.plan.inputs)
         except GeneratorError as error:
             return error
+        return proof
 
     @cached_property
     def in_git(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.budget import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
+from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.serving.features import serving_advisories
 from generator.presenting.text import duration_text, gib_text
 
@@ -70,6 +71,16 @@ def _facts_of_vllm(case: Case, _: Candidate) -> Figures | None:
 )
 def _weightless(case: Case, _: Candidate) -> Figures | None:
     return {} if case.facts.source == "local" and case.facts.checkpoint.total_bytes is None else None
+
+
+@_says(
+    "warning",
+    "{name} brings its tokenizer as code of its own repository (tokenizer_config.json: auto_map). Without consent vLLM "
+    "stops, or takes a generic one in which the model's marks are wrong tokens: read the code, then add "
+    "--trust-remote-code.",
+)
+def _tokenizer_code(case: Case, _: Candidate) -> Figures | None:
+    return {"name": case.facts.id} if lacks_tokenizer_code(case) else None
 
 
 @_says(

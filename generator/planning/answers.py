@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
+from generator.planning.rules.code import lacks_tokenizer_code
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def starts(case: Case, chosen: Candidate) -> Answer:
                 f"max_num_seqs ({chosen.state_blocks:,}) exceeds the {chosen.sure_blocks:,} cache blocks that are sure"
             )
         return Answer(answer="no", why=lacks)
+    if lacks_tokenizer_code(case):
+        return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
     if chosen.oom_risk == "LOW":
         return Answer(answer="yes", why="even at the high end of every estimate")
     if case.gpu.unified_memory:
@@ -45,7 +48,8 @@ def carries(case: Case, chosen: Candidate) -> Answer:
     room = f"room for {chosen.concurrency:,} at once, {asked} are asked for"
     if chosen.concurrency < load.concurrency:
         return Answer(answer="no", why=f"{room}: the rest wait")
-    return Answer(answer="yes" if _surely_carries(chosen) else "doubtful", why=room)
+    sure = not case.states_load or _surely_carries(chosen)  # a preset's figures are nobody's wish
+    return Answer(answer="yes" if sure else "doubtful", why=room)
 
 
 def _surely_carries(chosen: Candidate) -> bool:

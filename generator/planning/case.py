@@ -24,7 +24,7 @@ from generator.models.value import Value
 from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.drafts.named import is_named, pinned_draft
 from generator.planning.graph_mode import graph_mode
-from generator.planning.kv_cache.settings import CacheSettings
+from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
 from generator.planning.memory.pinned import offloaded
 from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
@@ -146,6 +146,12 @@ class Case(Value):
     def chooses(self, field: str) -> bool:
         """Whether the planner chooses this value: the user neither sets it nor leaves it to vLLM."""
         return field not in self.fixed and field not in self.left_to_vllm
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that weights are kept and computed in where they are not quantized."""
+        asked, kind = str(self.fixed.get("dtype", "auto")), self.tables.model_type
+        return resolved_dtype(self.architecture.dtype, asked, self.gpu.capability, float16=kind.float16)
 
     @property
     def language_model_only(self) -> bool:

@@ -126,7 +126,7 @@ def _pooling(case: Case) -> Iterator[Decision]:
 
 def _dtype_reason(case: Case) -> str:
     if case.architecture.dtype == "bfloat16" and not case.gpu.supports_bf16:
-        return f"{case.gpu.name} has no bfloat16: vLLM computes in float16"
+        return f"{case.gpu.name} has no bfloat16: vLLM computes in {case.dtype}"
     if case.pooling and case.quantization is None:
         return "the checkpoint's own; pooling of one that stores float32 computes in float16"
     quantization, method = case.quantization, case.method

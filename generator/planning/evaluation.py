@@ -90,13 +90,14 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
         case.architecture,
         case.on_gpu,
         layout,
+        dtype=case.dtype,
         capability=case.gpu.capability,
         drafts=case.drafts,
         language_model_only=case.language_model_only,
         encoders_whole=encoders_whole(case.model_class, case.fixed),
     )
     if case.on_gpu == case.quantization:
-        weights = measured_weights(weights, case.architecture, case.facts.checkpoint)
+        weights = measured_weights(weights, case.architecture, case.facts.checkpoint, dtype=case.dtype)
     return with_draft_of(case, layout, with_adapters(case, layout, weights))
 
 

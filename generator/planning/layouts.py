@@ -68,8 +68,11 @@ def candidate_layouts(
 
 def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, object]) -> Iterator[Layout]:
     total = cluster.total_gpus
+    groups = int(str(fixed.get("decode_context_parallel_size", 1)))
     for tp in _sizes(fixed, "tensor_parallel_size", total):
         for pp in _sizes(fixed, "pipeline_parallel_size", total // tp):
+            if tp % groups and "tensor_parallel_size" not in fixed and total >= groups:
+                continue  # ranks that share a context are part of a tensor-parallel group
             for dp in _sizes(fixed, "data_parallel_size", total // (tp * pp)):
                 if not _fills((tp, pp, dp), cluster, fixed):
                     continue
@@ -79,7 +82,7 @@ def _grid(architecture: Architecture, cluster: Cluster, fixed: Mapping[str, obje
                         pipeline_parallel_size=pp,
                         data_parallel_size=dp,
                         enable_expert_parallel=expert,
-                        decode_context_parallel_size=int(str(fixed.get("decode_context_parallel_size", 1))),
+                        decode_context_parallel_size=groups,
                     )
 
 

@@ -92,13 +92,21 @@ def _display(plan: Plan) -> Display:
     nodes = f"{plural(cluster.nodes, 'node')} of " if cluster.nodes > 1 else ""
     risk = f"; risk of running out of memory: {plan.feasibility.oom_risk}"
     return Display(
-        verdict=_VERDICTS[plan.feasibility.verdict] + risk,
+        verdict=f"{_VERDICTS[plan.feasibility.verdict]}{risk}{_answers(plan)}",
         gpus=f"{nodes}{cluster.gpus_per_node} x {cluster.gpu.name}",
         memory=_memory(plan),
         concurrency=_concurrency(plan),
         context=_context(plan),
         speed=_speed(plan),
     )
+
+
+def _answers(plan: Plan) -> str:
+    """The verdict's answers beside whether it fits, each with its reason; nothing of what was not asked."""
+    found = plan.feasibility
+    asked = {"It starts": found.starts, "It carries the workload": found.carries, "It meets the targets": found.meets}
+    said = [f"{what}: {one.answer}" + f" ({one.why})" * bool(one.why) for what, one in asked.items() if one.is_asked]
+    return "".join(f". {sentence}" for sentence in said)
 
 
 def _caches_nothing(plan: Plan) -> bool:

@@ -60,6 +60,7 @@ def assemble(
     quant_config: dict[str, Any] | None,
     tensors: Sequence[Tensor] | None,
     sentence: SentenceFacts | None = None,
+    tokenizer_code: bool | None = None,
     license: str | None = None,  # noqa: A002 - ModelFacts' own name
     gated: bool | None = None,
 ) -> ModelFacts:
@@ -79,6 +80,7 @@ def assemble(
         license=license,
         gated=gated,
         custom_code=asks_for_code(config),
+        tokenizer_code=tokenizer_code,
         sentence=sentence,
     )
     if tensors is None:

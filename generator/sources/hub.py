@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.local import below, directory_tensors, read_object, read_value
+from generator.sources.repository_code import brings_tokenizer
 from generator.sources.safetensors_headers import INDEX_FILE, shard_names
 from generator.sources.sentence import sentence_facts
 
@@ -74,6 +75,7 @@ def _fetched_facts(client: HubClient, progress: Callable[[int, int], None] | Non
         quant_config=quant,
         tensors=client.tensors(shards, published.commit, progress) if shards else None,
         sentence=sentence_facts(read, config),
+        tokenizer_code=brings_tokenizer(read),
         license=published.license,
         gated=published.gated,
     )
@@ -91,6 +93,7 @@ def _cached_facts(client: HubClient) -> ModelFacts:
         quant_config=read_object(snapshot / _QUANT_FILE),
         tensors=_cached_tensors(snapshot),
         sentence=sentence_facts(lambda name: read_value(below(snapshot, name)), config),
+        tokenizer_code=brings_tokenizer(lambda name: read_value(snapshot / name)),
     )
 
 

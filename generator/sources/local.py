@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
+from generator.sources.repository_code import brings_tokenizer
 from generator.sources.safetensors_headers import (
     INDEX_FILE,
     MAX_HEADER_BYTES,
@@ -65,6 +66,7 @@ def local_facts(model: str, *, progress: Callable[[int, int], None] | None = Non
         quant_config=read_object(directory / "hf_quant_config.json"),
         tensors=directory_tensors(directory, progress=progress),
         sentence=sentence_facts(lambda name: read_value(below(directory, name)), config),
+        tokenizer_code=brings_tokenizer(lambda name: read_value(directory / name)),
     )
 
 

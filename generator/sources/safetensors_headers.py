@@ -28,6 +28,10 @@ _MAX_SIZE = 2**48
 """Far above any tensor, far below what makes a product of hostile sizes slow."""
 INDEX_FILE = "model.safetensors.index.json"
 _SINGLE_FILE = "model.safetensors"
+_NUMBERED = re.compile(r"(?P<stem>.+)-\d+-of-(?P<all>\d+)\.safetensors")
+_MAX_SHARDS = 10_000
+_UNFINISHED = ".safetensors.incomplete"
+"""How a download that did not end is named."""
 _LEAVES = re.compile(
     r"weight|bias|(weight|input|activation|[kv])_(global_)?scale(_inv|_2|_second)?|weight_(packed|shape|zero_point|g_idx)"
     r"|qweight|qzeros|scales?|g_idx|zero_point|absmax|quant_map|quant_state"
@@ -91,10 +95,27 @@ def parse_header(header: bytes, where: str, *, data_bytes: int | None = None) ->
         raise _broken(where, "its header is not JSON") from error
     if not isinstance(entries, dict):
         raise _broken(where, "its header is not a JSON object")
-    tensors = tuple(_tensor(name, entry, where) for name, entry in entries.items() if name != "__metadata__")
+    named = {name: entry for name, entry in entries.items() if name != "__metadata__"}
+    tensors = tuple(_tensor(name, entry, where) for name, entry in named.items())
     if data_bytes is not None and sum(tensor.stored_bytes for tensor in tensors) > data_bytes:
         raise _broken(where, "it is shorter than its header says: the download or copy did not finish")
+    _check_spans(sorted((entry["data_offsets"][0], entry["data_offsets"][1]) for entry in named.values()), where)
     return tensors
+
+
+def _check_spans(spans: Sequence[tuple[int, int]], where: str) -> None:
+    """Tensors lie one after the other from the first byte on, as the format asks: no hole, no byte twice.
+
+    Raises:
+        SourceError: they do not.
+    """
+    at = 0
+    for begin, end in spans:
+        if begin != at:
+            raise _broken(
+                where, "its tensors overlap" if begin < at else "its tensors leave bytes between them unnamed"
+            )
+        at = end
 
 
 def shard_names(files: Iterable[str], index: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -104,7 +125,7 @@ def shard_names(files: Iterable[str], index: Mapping[str, Any] | None) -> tuple[
     file of the root directory, copies in Mistral's own format (`consolidated*`) last.
 
     Raises:
-        SourceError: the index is malformed, or names a file that is not there.
+        SourceError: the index is malformed, or a file that it or the others' names count is not there.
     """
     root = {name for name in files if name.endswith(".safetensors") and "/" not in name and "\\" not in name}
     if index is not None:
@@ -112,7 +133,33 @@ def shard_names(files: Iterable[str], index: Mapping[str, Any] | None) -> tuple[
     if _SINGLE_FILE in root:
         return (_SINGLE_FILE,)
     converted = {name for name in root if not name.startswith("consolidated")}
-    return tuple(sorted(converted or root))
+    return _whole_sets(converted or root, {name for name in files if name.endswith(_UNFINISHED)})
+
+
+def _whole_sets(chosen: set[str], unfinished: set[str]) -> tuple[str, ...]:
+    """The files, where each set that their names count (`-00001-of-00004`) is there to its last one.
+
+    Raises:
+        SourceError: some are missing, or are still being downloaded.
+    """
+    sets = {(found["stem"], found["all"]) for name in chosen if (found := _NUMBERED.fullmatch(name))}
+    for stem, total in sorted(sets):
+        digits, most = len(total), min(int(total), _MAX_SHARDS)
+        names = (f"{stem}-{number:0{digits}d}-of-{total}.safetensors" for number in range(1, most + 1))
+        missing = [name for name in names if name not in chosen]
+        if missing:
+            raise _unfinished(missing[0], len(missing), int(total))
+    being = sorted(name.removesuffix(".incomplete") for name in unfinished)
+    if absent := [name for name in being if name not in chosen]:
+        raise _unfinished(absent[0], len(absent), len(chosen) + len(absent))
+    return tuple(sorted(chosen))
+
+
+def _unfinished(name: str, missing: int, total: int) -> SourceError:
+    return SourceError(
+        f"{name[:80]!r} is not there ({missing} of {total} files are missing): finish the download, or choose another "
+        "revision."
+    )
 
 
 def total_bytes(tensors: Iterable[Tensor]) -> int:

@@ -45,3 +45,17 @@ def test_a_context_that_is_cut_says_why_and_what_raises_it():
 
 def test_a_duration_is_in_seconds_from_one_on():
     assert [duration_text(one) for one in (85.32, 640.4, 1500.0, 603_628.0)] == ["85.3 ms", "640 ms", "1.5 s", "604 s"]
+
+
+def test_a_preset_that_surely_nobody_typed_is_no_doubt():
+    """The chat preset's requests fit an L4 as expected; typed, they are a promise that the low end must hold."""
+    assert planned("L4-24GB").feasibility.carries.answer == "yes"
+
+
+def test_what_falls_short_is_named_only_where_it_starts():
+    agent = planned("L4-24GB", workload="agent", ttft_ms=1.0)
+    assert [one.partition(":")[0] for one in agent.feasibility.falls_short] == [
+        "the workload is not carried",
+        "a target is missed",
+    ]
+    assert not planned("H100-SXM-80GB").feasibility.falls_short

@@ -91,6 +91,6 @@ def test_a_class_younger_than_the_release_is_refused_with_the_release_that_has_i
 
 def test_what_a_model_type_decides():
     """_FLOAT16_NOT_SUPPORTED_MODELS of config/model.py; 32 frames of 78 tokens of gemma4_mm.py."""
-    assert not model_type_of("gemma2").float16
-    assert model_type_of("gemma4").largest_item_tokens == 32 * 78
-    assert model_type_of("llama").float16
+    assert not model_type_of("gemma2", "0.33.0").float16
+    assert model_type_of("gemma4", "0.33.0").largest_item_tokens == 32 * 78
+    assert model_type_of("llama", "0.33.0").float16

@@ -120,12 +120,37 @@ def test_an_index_chooses_the_files_and_leaves_duplicates_out():
     [
         ({"model.safetensors", "consolidated.safetensors"}, ("model.safetensors",)),
         ({"b.safetensors", "a.safetensors", "onnx/c.safetensors"}, ("a.safetensors", "b.safetensors")),
-        ({"consolidated-00001-of-00002.safetensors"}, ("consolidated-00001-of-00002.safetensors",)),
+        ({"consolidated-00001-of-00001.safetensors"}, ("consolidated-00001-of-00001.safetensors",)),
         ({"pytorch_model.bin", "model.gguf"}, ()),
     ],
 )
 def test_without_an_index_the_names_decide(files, chosen):
     assert shard_names(files, None) == chosen
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"model-00001-of-00004.safetensors"}, r"00002-of-00004.*3 of 4 files are missing"),
+        ({f"model-0000{n}-of-00004.safetensors" for n in (1, 2, 4)}, r"00003-of-00004.*1 of 4 files are missing"),
+        ({"consolidated-00001-of-00002.safetensors"}, r"1 of 2 files are missing"),
+        ({"model.safetensors.incomplete", "config.json"}, r"'model\.safetensors' is not there"),
+        ({"a.safetensors", "b.safetensors.incomplete"}, r"'b\.safetensors' is not there \(1 of 2"),
+        ({"model-1-of-99999999999.safetensors"}, r"9,?999 of 99999999999|is not there"),
+    ],
+)
+def test_an_unfinished_download_is_refused_by_its_names(files, said):
+    with pytest.raises(SourceError, match=said):
+        shard_names(files, None)
+
+
+@pytest.mark.parametrize(("offsets", "said"), [((0, 8), "overlap"), ((16, 24), "unnamed")])
+def test_tensors_lie_one_after_the_other(offsets, said):
+    """Safetensors 0.6 refuses holes and overlaps (tensor.rs: InvalidOffset)."""
+    two = {"a": ([2, 2], [0, 8]), "b": ([2, 2], list(offsets))}
+    text = json.dumps({name: {"dtype": "BF16", "shape": a, "data_offsets": b} for name, (a, b) in two.items()}).encode()
+    with pytest.raises(SourceError, match=said):
+        parse_header(text, "x.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,7 @@ def with_draft_of(case: Case, layout: Layout, weights: RankWeights) -> RankWeigh
     draft = case.draft
     if draft is None:
         return weights
-    asked = case.fixed.get("dtype", "auto")
-    dtype = case.architecture.dtype if asked == "auto" else asked
+    dtype = case.dtype
     size = draft_weights(draft, case.architecture, layout, capability=case.gpu.capability, dtype=dtype)
     if draft.method == "draft_model":
         size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.vllm)

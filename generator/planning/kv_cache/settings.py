@@ -58,14 +58,22 @@ class CacheSettings(Value):
 
 
 def model_dtype(architecture: Architecture, settings: CacheSettings) -> str:
-    """The computing dtype that `--dtype` resolves to on this GPU (vLLM 0.32 config/model.py:2405)."""
-    if settings.dtype not in {"auto", ""}:
-        return {"half": "float16", "float": "float32"}.get(settings.dtype, settings.dtype)
-    supported = ["bfloat16"] if settings.capability >= AMPERE else []
-    supported += ["float16"] if settings.float16 else []
+    """The computing dtype that `--dtype` resolves to on this GPU."""
+    return resolved_dtype(architecture.dtype, settings.dtype, settings.capability, float16=settings.float16)
+
+
+def resolved_dtype(own: str, asked: str, capability: Capability, *, float16: bool) -> str:
+    """The computing dtype of a checkpoint of dtype `own` (vLLM 0.32 config/model.py:2405).
+
+    `float16` is False for a model that vLLM does not compute in it: without bfloat16 it is float32.
+    """
+    if asked not in {"auto", ""}:
+        return {"half": "float16", "float": "float32"}.get(asked, asked)
+    supported = ["bfloat16"] if capability >= AMPERE else []
+    supported += ["float16"] if float16 else []
     supported.append("float32")
-    own = supported[0] if architecture.dtype == "float32" else architecture.dtype
-    return own if own in supported else supported[0]
+    stored = supported[0] if own == "float32" else own
+    return stored if stored in supported else supported[0]
 
 
 def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:

@@ -9,6 +9,7 @@ from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
 from generator.planning.rules.classes import class_is_served
+from generator.planning.rules.code import check_code
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
@@ -52,9 +53,7 @@ def check_request(case: Case) -> None:
     _check_quantization(case)
     check_serving(case)
     check_lora(case)
-    for facts in (case.facts, *((case.draft.facts,) if case.draft else ())):
-        if facts.custom_code and facts.architecture.generic and not case.request.trust_remote_code:
-            raise RequestError(f"{facts.id} runs code of its own repository: read it, then add --trust-remote-code")
+    check_code(case)
 
 
 def check_layout(case: Case, layout: Layout) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from generator.errors import UnknownFactError
 from generator.models.capability import ADA, BLACKWELL
 from generator.models.speed import speed_class
+from generator.units import GIB
 
 if TYPE_CHECKING:
     from generator.models.hardware import GPU
@@ -126,7 +127,7 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         UnknownFactError: the GPU's bandwidth is not known.
     """
     if gpu.bandwidth_bytes_per_s is None:
-        raise UnknownFactError(f"no memory bandwidth is known for {gpu.name}")
+        raise UnknownFactError(f"no memory bandwidth is known for {gpu.name} of {gpu.memory_bytes / GIB:.1f} GiB")
     get, tp = table.get, footprint.tensor_parallel_size
     sm, memory = generation(gpu), memory_class(gpu)
     reduction, growth = get(f"reduction.{link}"), get("reduction.growth")
