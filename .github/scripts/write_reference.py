@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
-from typer.main import get_command
 
-from generator.cli.app import app
+from generator.cli.commands import COMMANDS, loaded
 from generator.models.plan import Plan
 from generator.models.request import Request
 
@@ -32,7 +31,7 @@ _SHARED_BY = "plan"
 
 def commands() -> dict[str, Any]:
     """Every command by its words after `vllm-wizard`, in the order of the help page."""
-    return dict(_walk(get_command(app), ()))
+    return dict(pair for name in COMMANDS for pair in _walk(loaded(name), (name,)))
 
 
 def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from generator.catalogue.gpu_words import size_of
 from generator.catalogue.loader import Row, Source, Words, packaged_rows, table, unique
 from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import VOLTA, Capability
@@ -25,7 +26,13 @@ _SLICE = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b")
 _OTHER_MAKERS = re.compile(
     r"(amd|instinct|radeon|rx-\d|mi\d{2,3}|gfx\d|intel|gaudi|arc-|tpu|trainium|inferentia|ascend)"
 )
-"""Spellings, as `_key` makes them, of slices and of accelerators that are not NVIDIA's."""
+"""Spellings, as `_product` makes them, of slices and of accelerators that are not NVIDIA's."""
+_ALIKE = 0.6
+"""Likeness of two spellings under which naming one for the other misleads."""
+_SHORT, _ALIKE_SHORT = 2, 0.5
+"""Letters of a name as short as L4, and the likeness of two of them with one letter in common."""
+_MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro"})
+"""Words of a product's name that tell no two rows apart."""
 _BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
 
 Figure = Annotated[float, Field(gt=0)]
@@ -106,9 +113,11 @@ def find_gpu(name: str) -> GPU:
         UnknownFactError: no row has that spelling; the nearest three are named.
         RequestError: nothing is spelt, or the spelling is an NVML name of cards with different memory.
     """
+    _refuse_a_size(name)
     key = _key(name)
     own = _spellings().get(key)
-    names = [own] if own else _names_by_nvml().get(key, [])
+    products = _names_by_nvml().get(_product(name), [])
+    names = [own] if own and len(products) < 2 else products  # noqa: PLR2004 - an NVML name of several cards
     if not key:
         raise RequestError(f"no GPU named; name one of the tables with --gpu, like L40S, {_BY_HAND}")
     if not names:
@@ -120,7 +129,7 @@ def find_gpu(name: str) -> GPU:
 
 def _unknown(name: str) -> str:
     """Why no row has the spelling, in one sentence: what is no GPU of one kind is called by its name."""
-    key = _key(name)
+    key = _product(name)
     if _SLICE.search(key):
         return (
             f"{name!r} is a slice of a GPU (MIG), whose share of the speed no table has: plan its memory, as "
@@ -136,14 +145,14 @@ def _unknown(name: str) -> str:
             f"{name!r} names {len(parts) + 1} kinds of GPU: one server is planned on GPUs of one kind; plan with the "
             "smaller one for all, which then bounds memory and speed, or one server for each kind"
         )
-    return f"unknown GPU {name!r}; nearest: {', '.join(_nearest(name))}; {_BY_HAND}"
+    return f"unknown GPU {name!r}{_nearest_words(name)}; {_BY_HAND}"
 
 
 def _whole(key: str) -> str:
     """The GPU that a slice's name begins with, as it is called here."""
     words = key.partition("-mig")[0]
-    names = _names_by_nvml().get(words) or [_spellings().get(words, "")]
-    return names[0] or _nearest(words)[0]
+    names = _names_by_nvml().get(words) or [_spellings().get(_key(words), "")]
+    return next(filter(None, (*names, *_nearest(words))), words)
 
 
 def without_speed(gpu: GPU, memory_bytes: int) -> GPU:
@@ -152,6 +161,11 @@ def without_speed(gpu: GPU, memory_bytes: int) -> GPU:
         return gpu.model_copy(update={"memory_bytes": memory_bytes})
     none = {"bandwidth_bytes_per_s": None, "flops": Flops()}
     return gpu.model_copy(update={"memory_bytes": memory_bytes, **none})
+
+
+def gpus_of(size_gb: float) -> tuple[GPU, ...]:
+    """The GPUs of the table with about this much memory, as sold or as NVML counts it, in its order."""
+    return tuple(one for one in all_gpus() if _likeness(one.memory_bytes, gib(size_gb)) >= _SAME_CARD)
 
 
 def gpu_by_nvml(product_name: str, memory_bytes: int | None) -> GPU:
@@ -163,10 +177,10 @@ def gpu_by_nvml(product_name: str, memory_bytes: int | None) -> GPU:
     Raises:
         UnknownFactError: no row has that product name, or none of a similar memory.
     """
-    names = _names_by_nvml().get(_key(product_name), [])
+    names = _names_by_nvml().get(_product(product_name), [])
     if not names:
-        nearest = ", ".join(_nearest(product_name))
-        raise UnknownFactError(f"unknown GPU {product_name!r} (the driver's name); nearest: {nearest}; {_BY_HAND}")
+        near = _nearest_words(product_name)
+        raise UnknownFactError(f"unknown GPU {product_name!r} (the driver's name){near}; {_BY_HAND}")
     cards = [_by_name()[name] for name in names]
     if memory_bytes is None:
         return cards[0]
@@ -220,22 +234,52 @@ def _names_by_nvml() -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
     for row in _rows():
         for product in row.nvml_names:
-            names.setdefault(_key(product), []).append(row.name)
+            names.setdefault(_product(product), []).append(row.name)
     return names
 
 
+def _refuse_a_size(name: str) -> None:
+    """Return only where `name` is more than a size of memory.
+
+    Raises:
+        RequestError: several GPUs have it, or none.
+    """
+    size = size_of(name)
+    if size is not None:
+        held = ", ".join(one.name for one in gpus_of(size))
+        which = f"choose of {held}" if held else "no GPU of the table has that much"
+        raise RequestError(f"{name.strip()} is no GPU but a size of memory: {which}, {_BY_HAND}")
+
+
+def _nearest_words(name: str) -> str:
+    near = _nearest(name)
+    return f"; nearest: {', '.join(near)}" if near else ", and none is spelt alike: `vllm-wizard gpus` lists the table"
+
+
 def _nearest(name: str) -> list[str]:
-    """At most four rows to suggest: those of the same product in another size first, then by spelling."""
-    typed = _key(name)
-    known = _spellings() | {product: names[0] for product, names in _names_by_nvml().items()}
-    close = get_close_matches(typed, known, n=len(known), cutoff=0.0)
+    """At most four rows to suggest: those of the same product in another size first, then by spelling; none far off."""
+    typed, compact = _dashed(name), _key(name)
+    known = _spellings() | {_key(product): names[0] for product, names in _names_by_nvml().items()}
+    alike = _ALIKE if len(compact) > _SHORT else _ALIKE_SHORT
+    close = get_close_matches(compact, known, n=len(known), cutoff=alike)
     same_product = [gpu.name for gpu in all_gpus() if gpu.name.casefold().startswith(f"{typed}-")]
     return same_product[:4] or list(dict.fromkeys(known[spelling] for spelling in close))[:3]
 
 
-def _key(name: str) -> str:
-    """A spelling without regard to case, and with one dash for every run of blanks, dashes and underscores."""
+def _product(name: str) -> str:
+    """An NVML name without regard to case, with one dash for every run of blanks, dashes and underscores."""
     return re.sub(r"[\s_-]+", "-", name.strip().casefold())
+
+
+def _dashed(name: str) -> str:
+    """A spelling without regard to case and makers, with one dash for every run of blanks, dashes and underscores."""
+    words = re.split(r"[\s_-]+", name.strip().casefold())
+    return "-".join(word for word in words if word not in _MAKERS)
+
+
+def _key(name: str) -> str:
+    """A spelling without regard to case, makers and what stands between words; `80G` is 80GB."""
+    return re.sub(r"(?<=\d)g$", "gb", _dashed(name).replace("-", ""))
 
 
 def _likeness(one: int, other: int) -> float:

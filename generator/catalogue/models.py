@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from difflib import get_close_matches
 from functools import cache
@@ -13,12 +14,45 @@ from generator.models.architecture import Architecture
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.models.quantization import Quantization
 
-_NEAREST = 3
+_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:[/?#].*)?$")
+_ALIKE = 0.6
+"""Likeness of two spellings under which naming one for the other misleads."""
 
 
 def embedded_ids() -> tuple[str, ...]:
     """Hub ids of every embedded model, in the table's order."""
     return tuple(_table())
+
+
+def named(word: str) -> str:
+    """The model's id that a person means by `word`: of a page of the Hub, or by an embedded model's own name alone.
+
+    A name of several owners' models, and what is no such name, stays as it is.
+    """
+    page = _PAGE.match(word.strip())
+    if page:
+        return page[1]
+    typed = "-".join(word.lower().split())
+    own = [one for one in embedded_ids() if typed in (one.lower(), one.rpartition("/")[2].lower())]
+    return own[0] if len(own) == 1 else word.strip()
+
+
+def nearest_models(word: str, most: int = 3) -> tuple[str, ...]:
+    """Embedded ids that `word` may mean: those that hold all its parts, else those spelled alike; none far from all."""
+    parts = _parts(word)
+    holding = [one for one in embedded_ids() if parts and parts <= _parts(one)]
+    if holding:
+        return tuple(sorted(holding, key=len)[:most])
+    known = {form: one for one in embedded_ids() for form in (one.lower(), one.rpartition("/")[2].lower())}
+    typed = word.lower().rstrip("/")
+    close = get_close_matches(typed, known, n=2 * most, cutoff=_ALIKE)
+    close += get_close_matches(typed.rpartition("/")[2], known, n=2 * most, cutoff=_ALIKE)
+    return tuple(dict.fromkeys(known[form] for form in close))[:most]
+
+
+def _parts(name: str) -> frozenset[str]:
+    """Words and numbers of a name: `Qwen/Qwen3-8B` as qwen, qwen3, 8b."""
+    return frozenset(re.findall(r"[a-z0-9.]+", name.lower()))
 
 
 def embedded_model(model_id: str) -> ModelFacts:
@@ -30,10 +64,10 @@ def embedded_model(model_id: str) -> ModelFacts:
     known = {name.lower(): name for name in _table()}
     name = known.get(model_id.lower())
     if name is None:
-        nearest = get_close_matches(model_id.lower(), known, n=_NEAREST, cutoff=0.0)
-        listed = ", ".join(known[key] for key in nearest)
+        near = nearest_models(model_id)
+        listed = f"nearest: {', '.join(near)}; " if near else ""
         raise UnknownFactError(
-            f"{model_id!r} is not an embedded model; nearest: {listed}; any other needs the Hub or a local directory"
+            f"{model_id!r} is not an embedded model; {listed}any other needs the Hub or a local directory"
         )
     return _facts(name)
 

@@ -14,31 +14,19 @@ from typer.exceptions import TyperException
 
 from generator import __version__
 from generator.cli import console
-from generator.cli.adopt import adopt
-from generator.cli.check import check
-from generator.cli.detect import detect
-from generator.cli.engine import engine
-from generator.cli.fit import fit
-from generator.cli.generate import generate
-from generator.cli.import_ import import_
-from generator.cli.plan import plan
-from generator.cli.template import template
-from generator.cli.update import update
-from generator.errors import INTERRUPTED, GeneratorError, SourceError
+from generator.cli.commands import LazyGroup
+from generator.errors import INTERRUPTED, GeneratorError, RequestError, SourceError
 
 _UNEXPECTED = 1
 app = typer.Typer(
     name="vllm-wizard",
+    cls=LazyGroup,
     help="Prove a vLLM configuration on paper, generate its deployment repository, update it in place.",
-    no_args_is_help=True,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=True,
     pretty_exceptions_enable=False,
 )
-for command in (detect, fit, plan, generate, update, check, adopt):
-    app.command()(command)
-app.command("import")(import_)
-app.add_typer(engine, name="engine")
-app.add_typer(template, name="template")
 
 
 def _show_version(value: bool) -> None:
@@ -49,11 +37,23 @@ def _show_version(value: bool) -> None:
 
 @app.callback()
 def frame(
-    version: Annotated[
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Prove a vLLM configuration on paper, generate its deployment repository, update it in place."""
+    """Prove a vLLM configuration on paper, generate its deployment repository, update it in place.
+
+    Alone on a terminal it asks, shows what could be had, and generates what you choose.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    if not console.interactive():
+        console.out(ctx.get_help())
+        raise typer.Exit(RequestError.status)
+    from generator.cli.generate import begin  # noqa: PLC0415 - start-up time
+
+    begin()
 
 
 def main() -> None:

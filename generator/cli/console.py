@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
 from generator.presenting.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -56,17 +58,39 @@ def show_table(table: Table) -> None:
 
 def note(text: str) -> None:
     """One message beside the result."""
-    stderr().print(text, markup=False, soft_wrap=True)
+    stderr().print(_at_words(text), markup=False, soft_wrap=True)
+
+
+def tell(text: str, style: str = "default") -> None:
+    """One remark to the person who is asked, broken between words."""
+    import textwrap  # noqa: PLC0415 - start-up time
+
+    lines = textwrap.wrap(" ".join(text.split()), stderr().width - 2, break_long_words=False, break_on_hyphens=False)
+    for line in lines:
+        stderr().print(f"  [{style}]{escaped(line)}[/{style}]", soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One warning."""
-    stderr().print(f"[yellow]warning:[/yellow] {escaped(text)}", soft_wrap=True)
+    stderr().print(f"[yellow]warning:[/yellow] {escaped(_at_words(text, 'warning: '))}", soft_wrap=True)
 
 
 def error(text: str) -> None:
-    """One error, on one line."""
-    stderr().print(f"[bold red]error:[/bold red] {escaped(_short(' '.join(text.split())))}", soft_wrap=True)
+    """One error: on one line, which a terminal shows broken between words."""
+    said = _at_words(_short(" ".join(text.split())), "error: ")
+    stderr().print(f"[bold red]error:[/bold red] {escaped(said)}", soft_wrap=True)
+
+
+def _at_words(text: str, before: str = "") -> str:
+    """The text as a terminal is to show it behind `before`; as it is, one line, where a program reads it."""
+    if not stderr().is_terminal:
+        return text
+    import textwrap  # noqa: PLC0415 - start-up time
+
+    filled = textwrap.fill(
+        before + text, stderr().width, replace_whitespace=False, break_long_words=False, break_on_hyphens=False
+    )
+    return filled.removeprefix(before)
 
 
 def _short(text: str) -> str:
@@ -102,6 +126,21 @@ def progress() -> Callable[[int, int], None] | None:
     if not sys.stderr.isatty():
         return None
     return _draw_progress
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """While this lasts, a terminal shows what is waited for; nothing is drawn where nobody watches, or of no text."""
+    if not text or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield
+        return
+    sys.stderr.write(f"\r\x1b[K{clean(text)} ...")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
 
 
 def _draw_progress(done: int, total: int) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from generator.cli import console
-from generator.cli.options import Stated, request_from, with_request_options
+from generator.cli.knowing import facts_of
+from generator.cli.options import MODEL_HELP, Stated, named_too, request_from, with_request_options
 from generator.cli.proposal import priced_rows, replica_text, stated_gpu
 from generator.errors import RequestError
 from generator.presenting.text import gib_text, short_tokens_text
@@ -26,7 +27,7 @@ _COLUMNS = (1, 2, 4, 8)
 def fit(
     *,
     stated: Stated,
-    id_: Annotated[str, typer.Argument(metavar="MODEL", help="The model.", show_default=False)] = "",
+    id_: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)] = "",
     by_cost: Annotated[bool, typer.Option("--cheapest", help="What meets the targets, the cheapest first.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print every row as one JSON array.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Embedded models and the cache only.")] = False,
@@ -35,14 +36,12 @@ def fit(
 
     Example: vllm-wizard fit Qwen/Qwen3-32B --workload rag
     """
-    from generator.workflow import facts_for, fit_for  # noqa: PLC0415 - start-up time
+    from generator.workflow import fit_for  # noqa: PLC0415 - start-up time
 
-    if id_ and stated.answers.get("model", id_) != id_:
-        raise RequestError(f"two models are named, {id_} and {stated.answers['model']}: drop one of the two")
-    answers = {**stated.answers, **({"model": id_} if id_ else {}), "gpu": "any"}
+    answers = {**named_too(stated, id_), "gpu": "any"}
     request = request_from(answers)
     only = _only(stated.answers)
-    facts = facts_for(request, offline=offline, progress=console.progress())
+    facts = facts_of(request, offline=offline)
     if by_cost:
         rows = priced_rows(request, facts, stated.answers)
     else:
@@ -83,7 +82,7 @@ def _show(model: str, rows: tuple[FitRow, ...], shown: tuple[tuple[int, int], ..
         table.add_row(name, *(cells[name, *size] for size in shown))
     console.show_table(table)
     console.show(
-        "[dim]red: short by; yellow: tight, fits at the expected values only; -: vLLM refuses the layout[/dim]"
+        "[dim]-5 GiB: short by that much on each; ~: tight, fits at the expected values only; x: vLLM refuses it[/dim]"
     )
 
 
@@ -115,11 +114,11 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
 
 def _cell(row: FitRow) -> str:
     if row.verdict is None:
-        return "[dim]-[/dim]"
+        return "[dim]x[/dim]"
     if row.verdict == "does_not_fit":
-        return f"[red]{gib_text(row.shortfall_bytes)}[/red]"
-    colour = "green" if row.verdict == "fits" else "yellow"
-    return f"[{colour}]{short_tokens_text(row.max_model_len)}[/{colour}] {_short(row.concurrency)}"
+        return f"[red]-{gib_text(row.shortfall_bytes)}[/red]"
+    colour, sign = ("green", "") if row.verdict == "fits" else ("yellow", "~")
+    return f"[{colour}]{sign}{short_tokens_text(row.max_model_len)}[/{colour}] {_short(row.concurrency)}"
 
 
 def _short(count: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
+from generator.cli.words import PARSERS
 from generator.errors import RequestError
 from generator.models.question import PANELS
 from generator.models.request import ASKED, Request
@@ -17,7 +18,7 @@ from generator.sources import plain_yaml
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 _ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "tensor_parallel_size": (("--tensor-parallel-size", "--tp"), int, "GPUs that share every layer"),
@@ -33,6 +34,8 @@ _ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "enforce_eager": (("--enforce-eager",), bool, "No CUDA graphs"),
 }
 _OWN = "Engine (your choice; the planner works around it)"
+MODEL_HELP = "The model: id or address of the Hub, an embedded name, a directory; as --model."
+_METAVARS = {int: "N", float: "X", str: "WORD", Path: "PATH"}
 _NOT_STATED = {"quantization": "none", "interconnect": "unknown"}
 """Words of the ancestor's command line that state nothing."""
 
@@ -64,6 +67,29 @@ def with_request_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
+def named_too(stated: Stated, word: str) -> dict[str, Any]:
+    """The stated answers, with the model that a command names by position.
+
+    Raises:
+        RequestError: two models are named.
+    """
+    if not word:
+        return dict(stated.answers)
+    model = model_named(word)
+    if stated.answers.get("model", model) != model:
+        raise RequestError(f"two models are named, {model} and {stated.answers['model']}: drop one of the two")
+    return {**stated.answers, "model": model}
+
+
+def model_named(word: str) -> str:
+    """The model that `word` means: a directory that is one, else by an embedded name or an address of the Hub."""
+    if (Path(word) / "config.json").is_file():
+        return word
+    from generator.catalogue.models import named  # noqa: PLC0415 - start-up time
+
+    return named(word)
+
+
 def request_from(answers: dict[str, Any]) -> Request:
     """The request that these answers make; answers that only name the repository are left out.
 
@@ -78,6 +104,21 @@ def request_from(answers: dict[str, Any]) -> Request:
         field, said = problem(error)
         got = shortened(error.errors()[0]["input"])
         raise RequestError(f"--{field.replace('_', '-')}: {said}, got {got}") from error
+
+
+def changes_of(flags: Sequence[str]) -> dict[str, Any]:
+    """Fields of the request that options as a plan proposes them would set: `--tp 2`, `--set KEY=VALUE`."""
+    engine = {flag: name for name, (own, _, _) in _ENGINE.items() for flag in own}
+    changes: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
+    for flag, word in zip(flags[::2], flags[1::2], strict=True):
+        if flag == "--set":
+            overrides |= [_assignment(word)]
+        elif flag in engine:
+            overrides[engine[flag]] = _number(word)
+        else:
+            changes[flag.lstrip("-").replace("-", "_")] = _number(word)
+    return changes | ({"overrides": overrides} if overrides else {})
 
 
 def _parameters() -> Iterable[inspect.Parameter]:
@@ -101,7 +142,14 @@ def _parameters() -> Iterable[inspect.Parameter]:
 
 
 def _parameter(name: str, kind: Any, flags: tuple[str, ...], text: str, panel: str) -> inspect.Parameter:
-    option = typer.Option(*flags, help=text, rich_help_panel=panel, show_default=False)
+    option = typer.Option(
+        *flags,
+        help=text,
+        rich_help_panel=panel,
+        show_default=False,
+        parser=PARSERS.get(name),
+        metavar=_METAVARS.get(kind),
+    )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
@@ -120,6 +168,9 @@ def _stated(given: dict[str, Any]) -> Stated:
     answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
     if flags.get("capability") and answers.get("gpu", "custom") not in {"custom", "auto"}:
         raise RequestError(f"--capability describes --gpu custom: {answers['gpu']} has its own, leave it out")
+    if answers.get("model"):
+        answers["model"] = model_named(answers["model"])
+    answers |= _counted(answers, flags)
     engine = {name: _number(value) for name, value in flags.items() if name in _ENGINE}
     engine |= dict(map(_assignment, flags.get("set_", ())))
     if engine:
@@ -132,6 +183,24 @@ def _stated(given: dict[str, Any]) -> Stated:
         answers["overrides"] = {k: v for k, v in answers["overrides"].items() if k not in dropped}
     whole = profile is not None and "overrides" in profile.answers
     return Stated(answers=answers, warnings=profile.warnings if profile else (), whole=whole, dropped=dropped)
+
+
+def _counted(answers: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """The GPU and their number where the name says it too: `2x3090`.
+
+    Raises:
+        RequestError: `--gpus` says another number.
+    """
+    if "gpu" not in answers:
+        return {}
+    from generator.catalogue.gpu_words import counted  # noqa: PLC0415 - start-up time
+
+    count, name = counted(str(answers["gpu"]))
+    if count is None:
+        return {}
+    if flags.get("gpus", count) != count:
+        raise RequestError(f"--gpu {answers['gpu']} says {count} GPUs and --gpus {flags['gpus']}: drop one of the two")
+    return {"gpu": name, "gpus": count}
 
 
 def _number(value: Any) -> Any:

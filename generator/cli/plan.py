@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from generator.cli import console, report
-from generator.cli.options import Stated, with_request_options
+from generator.cli.options import MODEL_HELP, Stated, named_too, with_request_options
 from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
 from generator.errors import FindingsError, InfeasiblePlanError
 from generator.presenting.shortfall import shortfall_line
@@ -20,6 +20,7 @@ _STRICT = "Status 8 also where the plan does not carry the workload or misses a 
 def plan(
     *,
     stated: Stated,
+    id_: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)] = "",
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print the reason of every engine value.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
@@ -30,12 +31,12 @@ def plan(
 ) -> None:
     """Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.
 
-    Example: vllm-wizard plan --model Qwen/Qwen3-8B --gpu L4 --gpus 2 --concurrency 16 --explain
+    Example: vllm-wizard plan Qwen/Qwen3-8B --gpu 2xL4 --concurrency 16 --explain
     """
     for warning in stated.warnings:
         console.warn(warning)
     with facts_from(facts):
-        made = proposal(stated.answers, cheapest=cheapest, apply=apply, offline=offline).plan
+        made = proposal(named_too(stated, id_), cheapest=cheapest, apply=apply, offline=offline).plan
     if json_:
         console.out(made.model_dump_json(indent=2, by_alias=True))
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.cli import console
 from generator.cli.hardware import with_detected_gpus
+from generator.cli.knowing import facts_of
 from generator.cli.options import request_from
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.presenting.text import plural
@@ -57,10 +58,10 @@ def proposal(
         InfeasiblePlanError: no GPU with a price does.
     """
     from generator.planning.choosing.repairs import with_repair  # noqa: PLC0415 - start-up time
-    from generator.workflow import facts_for, prove  # noqa: PLC0415
+    from generator.workflow import prove  # noqa: PLC0415
 
     request = settled(request_from({"gpu": "any", **answers} if cheapest else with_detected_gpus(answers)))
-    facts = facts_for(request, offline=offline, progress=console.progress())
+    facts = facts_of(request, offline=offline)
     if cheapest:
         request = _on_cheapest(request, facts, answers)
     proof = prove(request, facts)
@@ -70,7 +71,7 @@ def proposal(
     repair = proof.plan.repairs[apply - 1]
     console.note(f"applied: {repair.title} ({' '.join(repair.flags)})")
     if any(getattr(changed, name) != getattr(request, name) for name in _OF_FACTS):
-        facts = facts_for(changed, offline=offline, progress=console.progress())
+        facts = facts_of(changed, offline=offline)
     return prove(changed, facts)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from generator.cli import console, verdict
-from generator.presenting.memory import memory_rows, memory_shares
+from generator.cli.picture import memory_picture
 from generator.presenting.speed import cost_text, energy_text, pass_text, scaling_text, speed_details, speed_text
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 _REPAIRED = {"does_not_fit": "make it fit", "tight": "make the start sure", "fits": "meet what is asked for"}
 _PRICE_HOLDS = timedelta(days=90)
 """Cloud prices of GPUs fell by tens of percent a year: a quarter is as long as one is taken as it is."""
-_COLOURS = ("blue", "bright_black", "yellow", "magenta", "green")
-_DRAFT_COLOUR = "bright_blue"
-_BAR = 60
 _LABEL = 10
 
 
 def show_plan(plan: Plan, *, explain: bool) -> None:
     """Print a plan: verdict, memory of one rank, what it carries, the command; reasons when asked for."""
-    for line in (*_headline(plan), *answer_rows(plan), "", *_memory(plan), "", *_capacity(plan)):
+    for line in (*headline_rows(plan), *answer_rows(plan), "", *memory_picture(plan), "", *_capacity(plan)):
         console.show(line)
     if explain:
         console.show("")
@@ -107,7 +104,8 @@ def answer_rows(plan: Plan) -> tuple[str, ...]:
     return tuple(_row(label, text, colour) for label, text, colour in verdict.answers(plan))
 
 
-def _headline(plan: Plan) -> tuple[str, str]:
+def headline_rows(plan: Plan) -> tuple[str, str]:
+    """The model on its GPUs, and the worst of the verdict's answers."""
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
     model = plan.model
@@ -116,24 +114,6 @@ def _headline(plan: Plan) -> tuple[str, str]:
     what = f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
     where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}"
     return f"{what} on {where}", verdict.headline(plan)
-
-
-def _memory(plan: Plan) -> tuple[str, ...]:
-    shares = memory_shares(plan.memory)
-    first, *others = _COLOURS
-    colours = (first, *((_DRAFT_COLOUR,) if plan.memory.draft_weights_bytes else ()), *others)
-    cells = [(colour, round(share * _BAR)) for colour, (_, share) in zip(colours, shares, strict=True)]
-    bar, used = "", 0
-    for colour, wanted in cells:
-        width = min(wanted, _BAR - used)
-        bar, used = f"{bar}[{colour}]{'█' * width}[/{colour}]", used + width
-    unused = plan.runner == "pooling" and plan.kv_cache is None
-    rows = [
-        f"  [{colour}]■[/{colour}] {'Not used' if unused and label == 'KV cache' else label:<16} {figure}"
-        for colour, (label, figure) in zip((*colours, "dim", "dim"), memory_rows(plan.memory), strict=True)
-    ]
-    rank = f" ({plan.memory.worst_rank})" if plan.layout.pipeline_parallel_size > 1 else ""
-    return f"[bold]Memory of one GPU[/bold]{rank}", f"  {bar}[dim]{'░' * (_BAR - used)}[/dim]", *rows
 
 
 def _capacity(plan: Plan) -> tuple[str, ...]:

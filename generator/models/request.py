@@ -52,14 +52,14 @@ class Request(Value):
     model_config = ConfigDict(allow_inf_nan=False)
 
     model: Annotated[str, Asked("Model", "model", ("id",), "-m")] = Field(
-        min_length=1, description="Hugging Face model id, embedded id or local directory"
+        min_length=1, description="Model: id of the Hub, embedded id or local directory"
     )
     revision: Annotated[str, _MODEL] = Field(
         "", description="Branch, tag or commit of the model; empty: the newest, pinned"
     )
     source: Annotated[SourceChoice, _MODEL] = Field("auto", description="Where model facts come from")
     gpu: Annotated[str, Asked("GPUs", "hardware", ("gpu", "gpu_name"))] = Field(
-        "auto", description="GPU by catalogue or NVML name; auto: detect; custom: --vram-gb"
+        "auto", description="GPU: name of the product; auto: this machine's; custom: its memory and capability"
     )
     gpus: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="GPUs of one node")
     nodes: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="Nodes of one replica")

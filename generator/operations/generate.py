@@ -72,7 +72,7 @@ def generate(
         SourceError: the destination cannot be written.
         RenderError: Copier or git refused.
     """
-    place = _vacant(destination)
+    place = vacant(destination)
     naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci})
     wanted = settled(request)
     _refuse_unrenderable(naming.get("artefacts", ()), wanted.nodes)
@@ -112,8 +112,12 @@ def _refuse_unrenderable(artefacts: Iterable[Artefact], nodes: int) -> None:
         )
 
 
-def _vacant(destination: Path) -> Path:
-    """The absolute destination, which does not exist or is an empty directory."""
+def vacant(destination: Path) -> Path:
+    """The absolute destination, which does not exist or is an empty directory.
+
+    Raises:
+        RequestError: something is there, or above it.
+    """
     place = destination.expanduser().absolute()
     try:
         taken = place.exists() and (not place.is_dir() or any(place.iterdir()))

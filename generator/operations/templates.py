@@ -64,9 +64,15 @@ def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
 def questions(
     template: str | None = None, *, packaged: Path = store.PACKAGED, checkout: Path = _CHECKOUT
 ) -> tuple[Question, ...]:
-    """The questions that a person is asked, in order, of a released template or of the checkout's.
+    """The questions that take an answer, in order, of a released template or of the checkout's.
 
     Raises:
         RequestError: there is no such template.
     """
     return asked_questions(template, packaged=packaged, checkout=checkout)
+
+
+def service_of(model: str, template: str | None = None) -> str:
+    """The name that a template gives a model's service where nobody names it."""
+    asked = next(one for one in questions(template) if one.name == "service")
+    return str(asked.default_for({"model": model}))

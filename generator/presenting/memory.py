@@ -1,4 +1,4 @@
-"""One rank's memory as rows and as shares of a bar."""
+"""One rank's memory as rows and as the cells of a bar."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ _ITEMS = (
 )
 
 DRAFT_LABEL = "Draft weights"
+LEFT_LABEL = "Left to the GPU"
+SIGNS = {
+    "Weights": "W",
+    DRAFT_LABEL: "D",
+    "Outside PyTorch": "O",
+    "Activation peak": "A",
+    "CUDA graphs": "G",
+    "KV cache": "K",
+    LEFT_LABEL: ".",
+}
+"""A letter for each part, which tells it apart where there is no colour."""
 
 
 def memory_rows(memory: MemoryBudget) -> tuple[tuple[str, str], ...]:
@@ -28,13 +39,45 @@ def memory_rows(memory: MemoryBudget) -> tuple[tuple[str, str], ...]:
     rows = [(label, interval_text(figure)) for label, figure in _items(memory)]
     unused = memory.gpu_total_bytes.expected - memory.requested_bytes.expected
     total = gib_text(memory.gpu_total_bytes.expected)
-    return (*rows, ("Left to the GPU", gib_text(unused)), ("GPU", total))
+    return (*rows, (LEFT_LABEL, gib_text(unused)), ("GPU", total))
 
 
-def memory_shares(memory: MemoryBudget) -> tuple[tuple[str, float], ...]:
-    """Label and share of the GPU of every item, in drawing order; negative items count as nothing."""
-    total = memory.gpu_total_bytes.expected
-    return tuple((label, max(0, figure.expected) / total) for label, figure in _items(memory))
+def memory_runs(memory: MemoryBudget, shortfall_bytes: int, cells: int) -> tuple[tuple[str, int], ...]:
+    """Signs of a bar of `cells` cells and how many of each, in drawing order; negative items count as nothing.
+
+    `k` is cache that the high end of the other items would take, `.` what vLLM leaves, `!` what is missing.
+    """
+    held = [(SIGNS[label], max(0, figure.expected)) for label, figure in _items(memory)]
+    asked, total = memory.requested_bytes.expected, memory.gpu_total_bytes.expected
+    cache = memory.kv_cache_available_bytes
+    sure = max(0, min(cache.low, cache.expected))
+    parts = [(sign, amount) for sign, amount in held if sign != "K"]
+    if shortfall_bytes:
+        parts = [*_cut(parts, asked), ("!", shortfall_bytes)]
+    else:
+        parts += [("K", sure), ("k", max(0, cache.expected - sure)), (".", max(0, total - asked))]
+    return _rounded(parts, cells)
+
+
+def _cut(parts: list[tuple[str, int]], most: int) -> Iterator[tuple[str, int]]:
+    """The parts up to `most` bytes, which the last one is cut to."""
+    left = most
+    for sign, amount in parts:
+        yield sign, min(amount, left)
+        left -= min(amount, left)
+    yield ".", left
+
+
+def _rounded(parts: list[tuple[str, int]], cells: int) -> tuple[tuple[str, int], ...]:
+    """Whole cells of each part, together `cells`: the edges are rounded, so that no rounding adds up."""
+    whole, edge, drawn = sum(amount for _, amount in parts), 0, 0
+    runs = []
+    for sign, amount in parts:
+        edge += amount
+        until = round(edge * cells / whole) if whole else 0
+        runs.append((sign, until - drawn))
+        drawn = until
+    return tuple(runs)
 
 
 def _items(memory: MemoryBudget) -> Iterator[tuple[str, ByteInterval]]:

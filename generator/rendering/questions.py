@@ -11,6 +11,7 @@ from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 from generator.copier_ext import PlannerV1
 from generator.models.value import Value
 from generator.rendering import store, trust
+from generator.rendering.answers import INPUTS
 from generator.rendering.git import isolated
 from generator.rendering.template import opened
 
@@ -35,6 +36,14 @@ class Question(Value):
     default: Any = None
     placeholder: str = ""
     validator: str = ""
+    ask: bool | str = True
+    """Whether a person is asked, as a template over the answers so far where it depends on them."""
+
+    def is_asked(self, answers: Mapping[str, Any]) -> bool:
+        """Whether a person is asked, the other answers being these."""
+        if isinstance(self.ask, bool):
+            return self.ask
+        return _rendered(self.ask, answers) == "True"
 
     def default_for(self, answers: Mapping[str, Any]) -> Any:
         """The default, computed from the answers so far where it depends on them."""
@@ -48,7 +57,7 @@ class Question(Value):
 
 
 def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[Question, ...]:
-    """The questions that a person is asked, in order, of a released template or of the checkout's.
+    """The questions that take an answer, in order, of a released template or of the checkout's.
 
     Raises:
         RequestError: there is no such template.
@@ -59,20 +68,19 @@ def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[
         with isolated(), opened(store.STORE, packaged) as history:
             text = history.config(template or store.newest(str(packaged)))
     config = yaml.safe_load(text)
-    asked = ((name, spec) for name, spec in config.items() if not name.startswith("_") and _is_asked(spec))
-    return tuple(_question(name, spec) for name, spec in asked)
-
-
-def _is_asked(spec: dict[str, Any]) -> bool:
-    return spec.get("ask", True) is True and spec.get("when", True) is True
+    return tuple(_question(name, spec) for name, spec in config.items() if name in INPUTS)
 
 
 def _question(name: str, spec: dict[str, Any]) -> Question:
     listed = spec.get("choices") or []
     pairs = listed.items() if isinstance(listed, dict) else ((str(choice), choice) for choice in listed)
     kept = {
-        key: spec[key] for key in ("help", "type", "multiselect", "default", "placeholder", "validator") if key in spec
+        key: spec[key]
+        for key in ("help", "type", "multiselect", "default", "placeholder", "validator", "ask")
+        if key in spec
     }
+    if kept["type"] == "json" and kept.get("default") == "{}":
+        kept["default"] = {}
     return Question(name=name, choices=tuple(pairs), **kept)
 
 

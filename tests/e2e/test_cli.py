@@ -23,6 +23,7 @@ QWEN = ("--model", "Qwen/Qwen3-8B", "--offline")
 H100 = (*QWEN, "--gpu", "H100")
 DRAWN = r"\x1b\[\?7h\x1b\[0m"
 """What a prompt prints last; keys that come before it may be lost."""
+MODEL_QUESTION = "embedded id or local directory"
 QUESTIONS = ("GPUs of one node", "Workload preset", "Requests in flight", "Name of the service", "What to render")
 """What a person is asked where model and GPU are named, in copier.yml's order."""
 
@@ -414,7 +415,7 @@ def test_generate_into_a_path_with_spaces_and_accents_asks_nothing(vllm_wizard, 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--emit", "helm"), r"--emit helm: choose of command"),
+        (("--emit", "terraform"), r"--emit terraform: .*choose of command"),
         (("--ci", "jenkins"), r"none of github, gitlab"),
         (("--service", "Not A Slug"), r"lower-case letters"),
         (("--template", "9.9.9"), r"9\.9\.9"),
@@ -457,7 +458,7 @@ def test_a_taken_destination_is_refused_and_untouched(refused, tmp_path):
 
 
 def test_generate_needs_a_destination_and_a_gpu(refused, tmp_path):
-    assert "--output-dir" in refused(2, "generate", *H100, "--yes")
+    assert "--output-dir" in refused(2, "generate", *H100)
     line = refused(4, "generate", *QWEN, "--yes", "-o", tmp_path / "new")
     assert "--gpu" in line
     assert not (tmp_path / "new").exists()
@@ -502,17 +503,41 @@ def answer(child, *questions, keys="\r"):
         child.send(keys)
 
 
-def test_an_unknown_gpu_is_said_at_its_own_question(terminal):
-    child = terminal("generate", *QWEN, "--output-dir", "new")
-    answer(child, "GPU by catalogue", keys="L5\r")
+def test_a_bare_command_begins_and_refuses_each_answer_where_it_is_typed(terminal, tmp_path):
+    """A short name, a typo in it, a number of GPUs before their name; what a default is stands beside the question."""
+    child = terminal()
+    answer(child, MODEL_QUESTION, keys="Qwen/Qwen3-8BB\r")
+    child.expect_exact("nearest: Qwen/Qwen3-8B")
+    answer(child, MODEL_QUESTION, keys="qwen3-8b\r")
+    child.expect_exact("Qwen/Qwen3-8B: 8.2B parameters")
+    answer(child, "GPU", keys="L5\r")
     child.expect_exact("unknown GPU 'L5'; nearest: L4-24GB")
-    child.send("\x7f4\r")
-    child.expect_exact("GPUs of one node")
+    answer(child, "GPU", keys="2x3090\r")
+    answer(child, *QUESTIONS[1:])
+    answer(child, "New directory", keys="mine\r")
+    answer(child, "Which one?")
+    answer(child, "Generate mine", keys="y")
+    child.expect("The same without questions")
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == 0
+    words = shlex.split(child.before[child.before.index("vllm-wizard generate") :])
+    assert words[:2] == ["vllm-wizard", "generate"]
+    assert tuple(words[words.index("--gpu") :][:4]) == ("--gpu", "RTX-3090-24GB", "--gpus", "2")
+    again = ["--offline", *words[2:-3], "--output-dir", "again/mine", "--yes"]
+    subprocess.run([sys.executable, "-m", "generator", "generate", *again], cwd=tmp_path, check=True)
+    assert tree(tmp_path / "mine") == tree(tmp_path / "again/mine")
+
+
+def tree(place):
+    """Bytes of every file of a repository but git's own, by path."""
+    found = (path for path in place.rglob("*") if path.is_file() and ".git" not in path.relative_to(place).parts[:1])
+    return {str(path.relative_to(place)): path.read_bytes() for path in found}
 
 
 def test_ctrl_c_at_a_prompt_writes_nothing(terminal, tmp_path):
     child = terminal("generate", *QWEN, "--output-dir", "new")
-    child.expect_exact("GPU by catalogue")
+    child.expect_exact("GPU")
     child.expect(DRAWN)
     child.send("\x03")
     child.expect("nothing was changed")
@@ -535,7 +560,7 @@ def test_yes_asks_nothing_on_a_terminal(terminal, tmp_path):
 def test_a_person_is_asked_for_what_is_open_and_confirms(terminal, tmp_path):
     """Every prompt is answered with Enter, its default; the plan is shown before the last one."""
     child = terminal("generate", *H100, "--output-dir", "new")
-    answer(child, *QUESTIONS, "Generate new")
+    answer(child, *QUESTIONS, "Which one?", "Generate new")
     child.expect("generated")
     child.expect(pexpect.EOF)
     child.wait()
@@ -543,10 +568,11 @@ def test_a_person_is_asked_for_what_is_open_and_confirms(terminal, tmp_path):
     assert git(tmp_path / "new", "status", "--porcelain") == ""
 
 
-def test_a_person_who_declines_gets_nothing(terminal, tmp_path):
+def test_a_person_who_declines_is_shown_the_choice_again_and_leaves_with_nothing(terminal, tmp_path):
     child = terminal("generate", *H100, "--output-dir", "new")
-    answer(child, *QUESTIONS)
+    answer(child, *QUESTIONS, "Which one?")
     answer(child, "Generate new", keys="n")
+    answer(child, "Which one?", keys="\x1b[A\r")
     child.expect("nothing was changed")
     child.expect(pexpect.EOF)
     child.wait()

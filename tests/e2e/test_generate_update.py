@@ -470,7 +470,7 @@ def test_plain_copier_asks_a_person_seven_questions(bundle, tmp_path):
     words = ["-m", "copier", "copy", "--trust", "-r", "1.0.0", store.STORE, str(tmp_path / "asked")]
     terminal = pexpect.spawn(sys.executable, words, timeout=60, encoding="utf-8", dimensions=(50, 200))
     answers = (
-        ("Hugging Face model id", MODEL), ("GPU by catalogue", GPU), ("GPUs of one node", ""),
+        ("Model: id of the Hub", MODEL), ("GPU: name of the product", GPU), ("GPUs of one node", ""),
         ("Workload preset", ""), ("Requests in flight", ""), ("Name of the service", ""),
         ("What to render", ""),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.models.request import Request
-from generator.presenting.memory import memory_rows, memory_shares
+from generator.presenting.memory import memory_rows, memory_runs
 from generator.presenting.record import summary
 from generator.presenting.text import count_text, gib_text, plural, short_tokens_text, times_text, tokens_text
 from generator.recording import record
@@ -66,7 +66,12 @@ def test_the_memory_of_a_rank_as_rows_and_as_a_bar():
     assert next(iter(rows)) == "Weights"
     assert rows["Weights"].startswith("15.3 GiB")
     assert rows["GPU"].startswith("79.")
-    assert 0.8 < sum(share for _, share in memory_shares(memory)) <= 1
+    runs = memory_runs(memory, 0, 72)
+    assert sum(count for _, count in runs) == 72
+    assert next(sign for sign, count in runs if count) == "W"
+    assert dict(runs)["k"] > 0
+    short = memory_runs(memory, memory.requested_bytes.expected, 72)
+    assert short[-1] == ("!", 36)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""What a person writes with a GPU's name, or in its place: how many there are, how much memory one has."""
+
+from __future__ import annotations
+
+import re
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:g|gb|gib)", re.IGNORECASE)
+_COUNTS = (
+    re.compile(r"(?P<count>[1-9]\d{0,2})\s*[x*\u00d7]\s*(?P<name>\S.*)", re.IGNORECASE),
+    re.compile(r"(?P<name>\S.*?)\s*[x*\u00d7]\s*(?P<count>[1-9]\d{0,2})", re.IGNORECASE),
+)
+
+
+def counted(word: str) -> tuple[int | None, str]:
+    """How many GPUs `2x3090`, `2 x L4` or `L4 x2` means, and of which name; None where it gives no number."""
+    for pattern in _COUNTS:
+        found = pattern.fullmatch(word.strip())
+        if found:
+            return int(found["count"]), found["name"]
+    return None, word.strip()
+
+
+def size_of(word: str) -> float | None:
+    """The gigabytes that `24GB` says; None where it is no size."""
+    found = _SIZE.fullmatch(word.strip())
+    return float(found[1]) if found else None

@@ -1,0 +1,90 @@
+"""The command line's commands by name; a command's module is imported when it runs, so that help comes at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command as built
+
+
+class Listed(NamedTuple):
+    """Where a command lies, and what the list of commands says of it: its own first sentence."""
+
+    place: str
+    says: str
+
+
+COMMANDS = {
+    "detect": Listed("detect:detect", "Show this machine's GPUs, driver and free memory; nvidia-smi is not needed."),
+    "gpus": Listed(
+        "gpus:gpus",
+        "List the GPUs that can be planned for: memory, bandwidth, arithmetic in TFLOP/s and the lowest dated price.",
+    ),
+    "fit": Listed(
+        "fit:fit",
+        "Show on which GPUs, and how many of them, a model fits: context beside the workload and concurrency.",
+    ),
+    "plan": Listed(
+        "plan:plan",
+        "Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.",
+    ),
+    "generate": Listed("generate:generate", "Generate a deployment repository: prove the plan, render it, commit it."),
+    "update": Listed(
+        "update:update", "Update a deployment repository: change answers, plan again, merge; your own edits survive."
+    ),
+    "check": Listed(
+        "check:check",
+        "Say what a deployment is pinned to, what is newer, and what drifted; status 8 on errors and warnings.",
+    ),
+    "adopt": Listed(
+        "adopt:adopt",
+        "Turn an edit of serve.yaml into overrides, so that it is planned with and survives every update.",
+    ),
+    "import": Listed(
+        "import_:import_", "Read a deployment that exists, say what each part of it becomes, and generate it."
+    ),
+    "engine": Listed("engine:engine", "The vLLM releases that plans can be made for."),
+    "template": Listed("template:template", "The released templates, and a team's own remote of them."),
+}
+
+_ALIASES = {"new": "generate", "init": "generate"}
+"""What other tools call the same."""
+
+
+class LazyGroup(TyperGroup):
+    """The commands of the table: a name and a sentence until one of them is to run."""
+
+    _runs = False
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = {name: TyperCommand(name=name, help=one.says) for name, one in COMMANDS.items()}
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command itself where it is to run, else what the list shows of it; None where there is none."""
+        name = _ALIASES.get(cmd_name, cmd_name)
+        return loaded(name) if self._runs and name in COMMANDS else super().get_command(ctx, name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the words name, ready to run."""
+        self._runs = True
+        try:
+            return super().resolve_command(ctx, args)
+        finally:
+            self._runs = False
+
+
+def loaded(name: str) -> Any:
+    """The command of the table, its module imported."""
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    found = getattr(import_module(f"generator.cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        group = built(found)
+        group.name = name
+        return group
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(name)(found)
+    return built(single)
