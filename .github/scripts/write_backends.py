@@ -56,9 +56,9 @@ HEAD = """\
 """
 
 
-def main() -> None:
-    """Read the trees, write the table."""
-    trees = sorted((Path(one) for one in sys.argv[1:]), key=lambda one: _key(release_of_tree(one)))
+def main(trees: list[Path]) -> None:
+    """Write the table from unpacked releases."""
+    trees = sorted(trees, key=lambda one: _key(release_of_tree(one)))
     asked = {release_of_tree(tree): Backends(tree) for tree in trees}
     versions = list(asked)
     orders = {version: _orders(one) for version, one in asked.items()}
@@ -230,4 +230,4 @@ def _dotted(capability: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(name) for name in sys.argv[1:]])

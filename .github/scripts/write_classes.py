@@ -56,9 +56,9 @@ Registry = dict[str, tuple[str, str, str]]
 """Task, module and class by name."""
 
 
-def main() -> None:
-    """Write the table from the trees named on the command line."""
-    read = sorted((release(Path(name)) for name in sys.argv[1:]), key=lambda one: order(one[0]))
+def main(trees: list[Path]) -> None:
+    """Write the table from unpacked releases."""
+    read = sorted(map(release, trees), key=lambda one: order(one[0]))
     versions = [version for version, _, _ in read]
     found = {version: rows for version, rows, _ in read}
     gone = {name: last for _, _, lasts in read for name, last in lasts.items()}
@@ -231,4 +231,4 @@ def order(version: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(name) for name in sys.argv[1:]])

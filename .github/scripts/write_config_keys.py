@@ -1,6 +1,6 @@
-"""Write generator/catalogue/config_keys.toml from the source distributions of vLLM releases.
+"""Write generator/catalogue/config_keys.toml from vLLM's own trees.
 
-    python .github/scripts/write_config_keys.py vllm-0.19.1.tar.gz ... vllm-0.33.0.tar.gz
+    python .github/scripts/write_config_keys.py tree-0.19.1 ... tree-0.33.0
 
 A release's keys are the fields of its own configuration classes, its closed sets of values their `Literal`s, read and
 never run. A set that is open in some releases, or that a validator widens, is left out.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import json
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ TABLE = Path(__file__).parents[2] / "generator" / "catalogue" / "config_keys.tom
 HEADER = """\
 # Keys of vLLM's arguments that are mappings of a closed vocabulary, one row an argument. vLLM refuses another key, and
 # another value of the keys under `choices`, while it parses its command line; `speculative_config` a moment later.
-# Written by .github/scripts/write_config_keys.py from the source distributions of {first} to {last}; do not edit.
+# Written by .github/scripts/write_config_keys.py from the trees of {first} to {last}; do not edit.
 #
 # name     the argument, or `argument.key` of a mapping inside it
 # source   vLLM's class, in vllm/config
@@ -60,9 +59,9 @@ class Source(NamedTuple):
     modules: dict[str, str]
 
 
-def main() -> None:
-    """Write the table from the archives named on the command line."""
-    read = sorted(map(release, map(Path, sys.argv[1:])), key=lambda one: tuple(map(int, one[0].split("."))))
+def main(trees: list[Path]) -> None:
+    """Write the table from unpacked releases."""
+    read = sorted(map(release, trees), key=lambda one: tuple(map(int, one[0].split("."))))
     versions = [version for version, _ in read]
     names = sorted({name for _, arguments in read for name in arguments})
     rows = [row(name, {version: held[name] for version, held in read if name in held}) for name in names]
@@ -70,21 +69,16 @@ def main() -> None:
     print(f"{len(rows)} mappings of {len(versions)} releases, {TABLE.stat().st_size} bytes")
 
 
-def release(archive: Path) -> tuple[str, dict[str, tuple[str, Keys]]]:
-    """Version of one source distribution; class and keys by argument."""
-    root = archive.name.removesuffix(".tar.gz")
-    texts = {}
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            inside = member.name.removeprefix(f"{root}/")
-            if inside.endswith(".py") and inside.startswith(("vllm/config/", "vllm/engine/arg_utils")):
-                texts[inside] = opened.extractfile(member).read()  # type: ignore[union-attr]
+def release(tree: Path) -> tuple[str, dict[str, tuple[str, Keys]]]:
+    """Version of one tree, which is named after it; class and keys by argument."""
+    files = sorted((*tree.glob("vllm/config/**/*.py"), tree / "vllm/engine/arg_utils.py"))
+    texts = {file.relative_to(tree).as_posix(): file.read_bytes() for file in files}
     arguments = ast.parse(texts.pop("vllm/engine/arg_utils.py"))
     source = source_of(texts)
     found: dict[str, tuple[str, Keys]] = {}
     for name, class_name in argument_classes(arguments, source).items():
         add(found, name, class_name, source)
-    return root.removeprefix("vllm-"), found
+    return tree.name.rpartition("-")[2], found
 
 
 def source_of(texts: dict[str, bytes]) -> Source:
@@ -237,4 +231,4 @@ def quoted(key: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(name) for name in sys.argv[1:]])

@@ -1,9 +1,10 @@
-"""Write `generator/catalogue/engines/*.toml` from the dumps of the releases' own parsers.
+"""Write `generator/catalogue/engines/*.toml` from dumps of the releases' own parsers.
 
-    python .github/scripts/write_engine_tables.py DUMPS_FOLDER
+    python .github/scripts/write_engine_tables.py DUMP [DUMP ...]
 
-The folder holds one `dump_engine.py` output a release. The newest release is written in full, every other
-one as its differences from the next newer one: a fact stands in one place, and a file reads as a change log.
+A dump is what `dump_engine.py` printed of one release; a release without one stays as its table says. The newest
+release is written in full, every other one as its differences from the next newer one: a fact stands in one place,
+and a file reads as a change log.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import json
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.catalogue.engine_dump import EngineDump, flags_of
+from generator.catalogue.engines import engine, known_versions
+from generator.models.release import release_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from generator.models.engine import Flag
 
 TABLES = Path(__file__).parents[2] / "generator" / "catalogue" / "engines"
@@ -35,48 +40,68 @@ HEADER = """\
 """
 
 
-def main(folder: str) -> None:
-    """Read every dump of `folder` and rewrite the tables."""
-    paths = sorted(Path(folder).glob("*.json"), key=lambda path: tuple(map(int, path.stem.split("."))))
-    dumps = [EngineDump.model_validate_json(path.read_bytes()) for path in paths]
-    write(dumps[-1], None)
-    for older, newer in pairwise(dumps):
+class Engine(NamedTuple):
+    """Everything that the table of a release says, in full."""
+
+    version: str
+    source: str
+    kv_cache_dtypes: list[str]
+    quantization_methods: list[str]
+    rows: dict[str, dict[str, Any]]
+
+
+def main(dumps: Sequence[Path], without: str = "") -> None:
+    """Rewrite the tables with what the dumps say of their releases, as if there were no release `without`."""
+    found = {version: of_table(version) for version in known_versions() if version != without}
+    found |= {one.version: one for one in map(of_dump, dumps)}
+    listed = sorted(found.values(), key=lambda one: release_key(one.version))
+    write(listed[-1], None)
+    for older, newer in pairwise(listed):
         write(older, newer)
+    if without:
+        (TABLES / f"{without}.toml").unlink()
 
 
-def write(dump: EngineDump, base: EngineDump | None) -> None:
+def of_table(version: str) -> Engine:
+    """A release as the tables have it."""
+    known = engine(version)
+    rows = {flag.name: _row(flag) for flag in known.flags}
+    return Engine(version, known.source, list(known.kv_cache_dtypes), list(known.quantization_methods), rows)
+
+
+def of_dump(file: Path) -> Engine:
+    """A release as its own parser has it."""
+    dump = EngineDump.model_validate_json(file.read_bytes())
+    source = f"vLLM {dump.version}: its own parser, run on {dump.platform} by .github/scripts/dump_engine.py"
+    rows = {flag.name: _row(flag) for flag in flags_of(dump)}
+    return Engine(dump.version, source, list(dump.kv_cache_dtypes), list(dump.quantization_methods), rows)
+
+
+def write(one: Engine, base: Engine | None) -> None:
     """One release's file."""
-    rows, base_rows = _rows(dump), _rows(base) if base else {}
-    own = {name: row for name, row in rows.items() if base_rows.get(name) != row}
-    removed = sorted(base_rows.keys() - rows.keys())
+    base_rows = base.rows if base else {}
+    own = {name: row for name, row in one.rows.items() if base_rows.get(name) != row}
+    removed = sorted(base_rows.keys() - one.rows.keys())
     relation = f": its differences from {base.version}" if base else ", in full"
-    lines = [HEADER.format(version=dump.version, relation=relation), f'version = "{dump.version}"']
+    lines = [HEADER.format(version=one.version, relation=relation), f'version = "{one.version}"']
     lines += [f'base = "{base.version}"'] if base else []
-    lines += [f"source = {_toml(_source(dump))}"]
+    lines += [f"source = {_toml(one.source)}"]
     for column in ("kv_cache_dtypes", "quantization_methods"):
-        if base is None or getattr(base, column) != getattr(dump, column):
-            lines.append(f"{column} = {_toml(list(getattr(dump, column)))}")
+        if base is None or getattr(base, column) != getattr(one, column):
+            lines.append(f"{column} = {_toml(getattr(one, column))}")
     lines += [f"removed = {_toml(removed)}"] if removed else []
-    lines += ["", "[flags]", *(f"{name} = {_toml(row)}" for name, row in own.items())]
-    (TABLES / f"{dump.version}.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _rows(dump: EngineDump) -> dict[str, dict[str, Any]]:
-    return {flag.name: _row(flag) for flag in flags_of(dump)}
+    lines += ["", "[flags]", *(f"{name} = {_toml(row)}" for name, row in sorted(own.items()))]
+    (TABLES / f"{one.version}.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _row(flag: Flag) -> dict[str, Any]:
-    row = flag.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    row = flag.model_dump(mode="json", exclude_defaults=True, exclude={"name", "negation"})
     if flag.name in CHECKED_LATER:
         row.pop("choices", None)
     missing = [choice for choice in CUDA_CHOICES.get(flag.name, ()) if choice not in flag.choices]
     if missing:
         row["choices"] = [*flag.choices, *missing]
     return row
-
-
-def _source(dump: EngineDump) -> str:
-    return f"vLLM {dump.version}: its own parser, run on {dump.platform} by .github/scripts/dump_engine.py"
 
 
 def _toml(value: Any) -> str:
@@ -87,4 +112,4 @@ def _toml(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main([Path(name) for name in sys.argv[1:]])

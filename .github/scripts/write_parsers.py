@@ -1,6 +1,6 @@
-"""Write generator/catalogue/parsers.toml from the source distributions of vLLM releases.
+"""Write generator/catalogue/parsers.toml from vLLM's own trees.
 
-    python .github/scripts/write_parsers.py vllm-0.19.1.tar.gz ... vllm-0.33.0.tar.gz
+    python .github/scripts/write_parsers.py tree-0.19.1 ... tree-0.33.0
 
 A release's names are the keys of two dictionaries in its own source, read and never run.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ TABLE = Path(__file__).parents[2] / "generator" / "catalogue" / "parsers.toml"
 
 HEADER = """\
 # Names of vLLM's parsers, one row a parser: the values of --tool-call-parser and --reasoning-parser.
-# Written by .github/scripts/write_parsers.py from the source distributions of {first} to {last}; do not edit.
+# Written by .github/scripts/write_parsers.py from the trees of {first} to {last}; do not edit.
 #
 # since   first release that has the name; absent where the oldest one read, {first}, has it
 # until   last release that has it; absent where the newest one read, {last}, has it
@@ -37,9 +36,9 @@ class Release(NamedTuple):
     names: dict[str, list[str]]
 
 
-def main() -> None:
-    """Write the table from the archives named on the command line."""
-    releases = sorted(map(read, map(Path, sys.argv[1:])), key=lambda one: order(one.version))
+def main(trees: list[Path]) -> None:
+    """Write the table from unpacked releases."""
+    releases = sorted(map(read, trees), key=lambda one: order(one.version))
     versions = [one.version for one in releases]
     rows = [
         row(kind, name, [kind_name(one, kind, name) for one in releases], versions)
@@ -51,17 +50,10 @@ def main() -> None:
     print(f"{len(rows)} parsers of {len(versions)} releases, {TABLE.stat().st_size} bytes")
 
 
-def read(archive: Path) -> Release:
-    """The names in the registries of one source distribution."""
-    root = archive.name.removesuffix(".tar.gz")
-    with tarfile.open(archive) as opened:
-        return Release(
-            version=root.removeprefix("vllm-"),
-            names={
-                kind: keys(opened.extractfile(f"{root}/{path}").read(), variable)  # type: ignore[union-attr]
-                for kind, (path, variable) in REGISTRIES.items()
-            },
-        )
+def read(tree: Path) -> Release:
+    """The names in the registries of one tree, which is named after its release."""
+    names = {kind: keys((tree / path).read_bytes(), variable) for kind, (path, variable) in REGISTRIES.items()}
+    return Release(tree.name.rpartition("-")[2], names)
 
 
 def keys(source: bytes, variable: str) -> list[str]:
@@ -95,4 +87,4 @@ def order(version: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    main()
+    main([Path(name) for name in sys.argv[1:]])

@@ -27,6 +27,8 @@ class Slip(NamedTuple):
     """Regular expression."""
     instead: Place | None = None
     """The incomplete edit; None where the place is left out."""
+    undone: tuple[str, ...] = ()
+    """Places that are left out, where it is more than the one that is forgotten."""
 
 
 class Addition(NamedTuple):
@@ -63,7 +65,7 @@ def inserted(*pairs: tuple[str, str]) -> Callable[[str], str]:
 def tests(*targets: str) -> tuple[str, ...]:
     """The command that runs these tests."""
     without = ("no:cacheprovider", "no:hypothesispytest", "no:xdist", "no:cov")
-    return ("-m", "pytest", "-qx", "--noconftest", *(word for one in without for word in ("-p", one)), *targets)
+    return ("-m", "pytest", "-q", "--noconftest", *(word for one in without for word in ("-p", one)), *targets)
 
 
 def planned(**request: object) -> tuple[str, ...]:

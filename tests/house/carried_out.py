@@ -55,6 +55,8 @@ def _undone(addition: Addition, slip: Slip, kept: dict[str, str]) -> set[str]:
     hands = {one.name for one in addition.places}
     if slip.instead:
         return {slip.instead.name}
+    if slip.undone:
+        return {*slip.undone}
     if slip.forgotten == "the scripts":
         # a script also writes into a place: only what a person wrote there stays
         return kept.keys() - hands
