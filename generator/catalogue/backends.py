@@ -14,15 +14,15 @@ from generator.models.release import is_between
 
 _FILE = "backends.toml"
 
-Version = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
+MinorRelease = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 
 
 class BackendRow(Row):
     """One row of `backends.toml`, whose head says what the columns are."""
 
     name: str
-    since: Version | None = None
-    until: Version | None = None
+    since: MinorRelease | None = None
+    until: MinorRelease | None = None
     capabilities: CapabilitySet = CapabilitySet()
     kv_cache_dtypes: Words
     dtypes: Words
@@ -49,8 +49,8 @@ class BackendRow(Row):
 class OrderRow(Row):
     """One order of a range of releases."""
 
-    since: Version | None = None
-    until: Version | None = None
+    since: MinorRelease | None = None
+    until: MinorRelease | None = None
     mla: bool = False
     capabilities: CapabilitySet = CapabilitySet()
     quantized: bool | None = None

@@ -12,15 +12,15 @@ from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.capability import CapabilitySet
 from generator.models.release import Behaviour, Release, is_between
 
-Version = Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")]
+AnyRelease = Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")]
 
 
 class BehaviourRow(Row):
     """One row of `behaviours.toml`, whose head says what the columns are."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-    since: Version | None = None
-    until: Version | None = None
+    since: AnyRelease | None = None
+    until: AnyRelease | None = None
     capabilities: CapabilitySet = CapabilitySet()
     classes: Words = ()
     what: Annotated[str, Field(min_length=1)]

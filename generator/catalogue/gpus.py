@@ -35,7 +35,7 @@ _MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro"})
 """Words of a product's name that tell no two rows apart."""
 _BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
 
-Figure = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class GPURow(Row):
@@ -46,13 +46,13 @@ class GPURow(Row):
     nvml_names: Words
     memory_mib: Annotated[int, Field(gt=0)]
     capability: Annotated[str, Field(pattern=r"^\d{1,2}\.\d$")]
-    bandwidth_gb_per_s: Figure | None = None
-    bf16_tflops: Figure | None = None
-    fp16_tflops: Figure | None = None
-    fp8_tflops: Figure | None = None
-    int8_tops: Figure | None = None
-    fp4_tflops: Figure | None = None
-    nvlink_gb_per_s: Figure | None = None
+    bandwidth_gb_per_s: Positive | None = None
+    bf16_tflops: Positive | None = None
+    fp16_tflops: Positive | None = None
+    fp8_tflops: Positive | None = None
+    int8_tops: Positive | None = None
+    fp4_tflops: Positive | None = None
+    nvlink_gb_per_s: Positive | None = None
     nvlink_bridge: bool = False
     pcie_generation: int | None = None
     board_power_w: Annotated[int, Field(gt=0)] | None = None

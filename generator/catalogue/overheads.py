@@ -16,7 +16,7 @@ from generator.units import MIB
 
 _FILE = "overheads.toml"
 
-Release = Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")]
+ReleaseNumber = Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")]
 Number = Annotated[float, Field(strict=False)]
 
 
@@ -24,7 +24,7 @@ class TermRow(Row):
     """One coefficient."""
 
     name: str
-    since: Release
+    since: ReleaseNumber
     capabilities: CapabilitySet = CapabilitySet()
     expected: Number
     low: Number
@@ -55,8 +55,8 @@ class InUseRow(Row):
 class CalibrationRow(Row):
     """What the table was calibrated on."""
 
-    since: Release
-    until: Release
+    since: ReleaseNumber
+    until: ReleaseNumber
     capabilities: Words
     set: Source
     most_utilization: Annotated[float, Field(gt=0, le=1)]

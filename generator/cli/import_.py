@@ -15,7 +15,7 @@ from generator.models.request import Artefact
 from generator.presenting.shortfall import shortfall_line
 
 if TYPE_CHECKING:
-    from generator.models.running import Imported
+    from generator.models.running import ImportedDeployment
     from generator.operations.generate import Generated
 
 _SIGNS = {"taken": "taken   ", "changed": "changed ", "overlay": "kept    ", "left out": "left out"}
@@ -64,14 +64,14 @@ def import_(
     _show(made, kept)
 
 
-def _answers(found: Imported, stated: Stated) -> dict[str, Any]:
+def _answers(found: ImportedDeployment, stated: Stated) -> dict[str, Any]:
     """What the file says, with the options' own values in front."""
     overrides = found.answers["overrides"] | stated.answers.get("overrides", {})
     dropped = {name: value for name, value in overrides.items() if name not in stated.dropped}
     return found.answers | stated.answers | {"overrides": dropped}
 
 
-def _say(found: Imported) -> None:
+def _say(found: ImportedDeployment) -> None:
     for note in found.notes:
         console.out(f"{_SIGNS[note.kind]}  {note.what}{f': {note.why}' if note.why else ''}")
 

@@ -9,7 +9,7 @@ from generator.models.dtype import DType
 from generator.models.quantization import Quantization
 from generator.models.value import Value
 
-Source = Literal["hub", "local", "embedded"]
+FactsSource = Literal["hub", "local", "embedded"]
 
 
 class TensorGroup(Value):
@@ -55,7 +55,7 @@ class ModelFacts(Value):
     id: str
     revision: str | None
     """40-hex commit of the Hub; None for a local directory or an embedded model without one."""
-    source: Source
+    source: FactsSource
     architecture: Architecture
     checkpoint: Checkpoint
     license: str | None = None

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from generator.models.value import Value
 
-NoteKind = Literal["renamed", "replaced", "dropped", "pinned", "default"]
+MigrationKind = Literal["renamed", "replaced", "dropped", "pinned", "default"]
 
 
 class MigrationRow(Value):
@@ -27,7 +27,7 @@ class MigrationRow(Value):
 class MigrationNote(Value):
     """One thing that moving to another release did, or that its owner should know."""
 
-    kind: NoteKind
+    kind: MigrationKind
     """`pinned`: an old default became an override; `default`: a new default is accepted."""
     flag: str
     """The argument's name in the release that is left."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from generator.models.checkpoint import Source
+from generator.models.checkpoint import FactsSource
 from generator.models.cost import Cost, Energy, Scaling
 from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
@@ -140,7 +140,7 @@ class ModelSummary(Value):
 
     id: str
     revision: str | None
-    source: Source
+    source: FactsSource
     architecture: str
     parameters: int
     active_parameters: int
@@ -156,7 +156,7 @@ class DraftSummary(Value):
 
     id: str
     revision: str | None
-    source: Source
+    source: FactsSource
     method: str
     """VLLM's name of the way to draft."""
     architecture: str

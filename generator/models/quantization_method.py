@@ -11,8 +11,8 @@ from generator.models.quantization import Format
 from generator.models.release import release_key
 from generator.models.value import Value
 
-Arithmetic = Literal["int8", "fp8", "fp4"]
-Online = Literal["linear", "experts"]
+ProductFormat = Literal["int8", "fp8", "fp4"]
+OnlinePart = Literal["linear", "experts"]
 
 
 class QuantizationMethod(Value):
@@ -25,7 +25,7 @@ class QuantizationMethod(Value):
     """Oldest compute capability that vLLM starts the method on."""
     older: dict[str, Capability] = Field(default_factory=dict)
     """Another minimum capability, by the last release that had it."""
-    arithmetic: Arithmetic | None = None
+    arithmetic: ProductFormat | None = None
     """Format that the matrices are multiplied in where the GPU has it; None for 16 bits always."""
     native_capability: Capability | None = None
     """Oldest compute capability with that arithmetic; below it the weights are unpacked to 16 bits."""
@@ -33,7 +33,7 @@ class QuantizationMethod(Value):
     """How a checkpoint of the method stores its matrices; None where its own config.json says it."""
     covers: Literal["all", "experts"] = "all"
     """Which matrices `stored` is true of."""
-    online: tuple[Online, ...] = Field((), strict=False)
+    online: tuple[OnlinePart, ...] = Field((), strict=False)
     """What is quantized while loading an unquantized checkpoint; empty where vLLM cannot."""
     online_since: str = "0.0.0"
     """First release that can, where earlier ones knew the method for checkpoints only."""

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from generator.models.value import Value
 
-NoteKind = Literal["taken", "changed", "overlay", "left out"]
+ImportKind = Literal["taken", "changed", "overlay", "left out"]
 
 
 class ImportNote(Value):
     """What became of one thing that a file said."""
 
-    kind: NoteKind
+    kind: ImportKind
     what: str
     why: str = ""
 
@@ -47,7 +47,7 @@ class Running(Value):
     notes: tuple[ImportNote, ...] = ()
 
 
-class Imported(Value):
+class ImportedDeployment(Value):
     """What `vllm-wizard generate` is asked for, and the files of the user's that go beside what it renders."""
 
     answers: dict[str, Any]

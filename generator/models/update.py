@@ -9,7 +9,7 @@ from generator.models.plan import PlanRecord
 from generator.models.value import Value
 
 
-class Change(Value):
+class AnswerChange(Value):
     """One name whose value an update changed; None where there was or is none."""
 
     name: str
@@ -37,8 +37,8 @@ class UpdateSummary(Value):
 
     template_before: str
     template_after: str
-    answers: tuple[Change, ...]
-    engine: tuple[Change, ...]
+    answers: tuple[AnswerChange, ...]
+    engine: tuple[AnswerChange, ...]
     """Engine arguments that changed."""
     plan_before: PlanRecord
     plan_after: PlanRecord

@@ -11,7 +11,7 @@ from generator.errors import RequestError, SourceError
 from generator.models.value import Value
 
 
-class Imported(Value):
+class ImportedEngine(Value):
     """A release that this machine knows now."""
 
     version: str
@@ -24,7 +24,7 @@ class Imported(Value):
     removed: tuple[str, ...]
 
 
-def import_engine(file: Path) -> Imported:
+def import_engine(file: Path) -> ImportedEngine:
     """Add the release of a dump that `scripts/dump-engine.py` wrote to this machine's releases.
 
     Raises:
@@ -45,7 +45,7 @@ def import_engine(file: Path) -> Imported:
         raise SourceError(f"{PLACE} cannot be written: {error.strerror}") from error
     beside = known_versions()[-1]
     changes = compare(engine(beside), release)
-    return Imported(
+    return ImportedEngine(
         version=dump.version,
         path=place,
         flags=len(release.flags),

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from generator.models.running import Imported
+    from generator.models.running import ImportedDeployment
     from generator.workflow import Proof
 
 _OWN_MODE = 0o600
 
 
 def import_into(
-    found: Imported, proof: Proof, destination: Path, answers: Mapping[str, Any], template: str | None
+    found: ImportedDeployment, proof: Proof, destination: Path, answers: Mapping[str, Any], template: str | None
 ) -> tuple[Generated, tuple[str, ...]]:
     """The deployment at `destination` with the user's own files, and the names of files there that stayed.
 
@@ -50,7 +50,7 @@ def import_into(
     return made.model_copy(update={"path": place, "within": place}), kept
 
 
-def _files(found: Imported) -> dict[str, str]:
+def _files(found: ImportedDeployment) -> dict[str, str]:
     """The user's own files beside what is rendered, by name."""
     head = "# Imported by `vllm-wizard import`, and yours: updates never touch it.\n"
     made = {}

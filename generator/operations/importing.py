@@ -9,7 +9,7 @@ from generator.catalogue.engines import all_versions
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, RequestError
-from generator.models.running import Imported, ImportNote
+from generator.models.running import ImportedDeployment, ImportNote
 from generator.planning.rules.owned import check_owners
 from generator.rendering.answers import SERVICE
 from generator.sources.running.arguments import arguments_of, checked
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from generator.models.engine import Engine
-    from generator.models.running import NoteKind, Running
+    from generator.models.running import ImportKind, Running
 
 _RELEASE = re.compile(r":v?(\d+\.\d+(?:\.\d+)?)(?:[-@+].*)?$")
 _OFFICIAL = re.compile(r"^(docker\.io/)?vllm/vllm-openai:v[0-9.]+$")
@@ -46,12 +46,12 @@ class _Taking:
         self.values: dict[str, Any] = dict(running.values)
         self.notes: list[ImportNote] = []
 
-    def note(self, kind: NoteKind, what: str, why: str = "") -> None:
+    def note(self, kind: ImportKind, what: str, why: str = "") -> None:
         """Write down what became of one thing."""
         self.notes.append(ImportNote(kind=kind, what=what, why=why))
 
 
-def imported(running: Running) -> Imported:
+def imported(running: Running) -> ImportedDeployment:
     """Answers, overlays and what became of each thing that the file said.
 
     Raises:
@@ -72,7 +72,7 @@ def imported(running: Running) -> Imported:
     _volumes(taking)
     _port(taking)
     _name(taking)
-    return Imported(
+    return ImportedDeployment(
         answers=taking.answers,
         environment=taking.environment,
         compose=taking.compose if "compose" in running.artefacts else {},

@@ -33,7 +33,7 @@ _VLLM_SAYS = (
 """Figures in vLLM's messages, the argument that each is of, and how a repair is called."""
 
 
-class Figure(Value):
+class BuiltFigure(Value):
     """One figure of vLLM's beside the plan's."""
 
     figure: str
@@ -70,10 +70,10 @@ class Report(Value):
     level: str
     error: Refusal | None = None
     backends: tuple[str, ...] | None = None
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[BuiltFigure, ...] = ()
 
     @property
-    def differing(self) -> tuple[Figure, ...]:
+    def differing(self) -> tuple[BuiltFigure, ...]:
         """Figures that leave the plan's; the CPU's own blocks are nobody's concern."""
         on_cpu = any(name.startswith("CPU") for name in self.backends or ())
         return () if on_cpu else tuple(one for one in self.figures if one.differs)

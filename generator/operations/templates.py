@@ -12,7 +12,7 @@ from generator.rendering.template import opened
 
 if TYPE_CHECKING:
     from generator.rendering.questions import Question
-    from generator.rendering.releases import Release
+    from generator.rendering.releases import TemplateRelease
 
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def release(
     recut: bool = False,
     checkout: Path = _CHECKOUT,
     bundle: Path = store.PACKAGED,
-) -> Release:
+) -> TemplateRelease:
     """Append the checkout's template to the packaged bundle; the same input gives the same commit.
 
     Raises:
@@ -51,7 +51,7 @@ def sync(packaged: Path = store.PACKAGED) -> str:
         return template.source
 
 
-def released(packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
+def released(packaged: Path = store.PACKAGED) -> tuple[TemplateRelease, ...]:
     """Every release that this machine's store holds, oldest first; the store is brought up to date first.
 
     Raises:

@@ -18,7 +18,7 @@ from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
     from generator.operations.transaction import Transaction
-    from generator.operations.transaction.journal import Entry
+    from generator.operations.transaction.journal import JournalEntry
 
 
 class Undone(Value):
@@ -81,7 +81,7 @@ def resume(root: Path) -> Undone:
     return Undone(path=place, commit=None, files=done.files, interrupted=True)
 
 
-def _restored(place: Path, entry: Entry) -> Undone:
+def _restored(place: Path, entry: JournalEntry) -> Undone:
     edited = tuple(name for name in entry.names if mark(place / name) != entry.after[name])
     if edited:
         raise RenderError(

@@ -10,7 +10,7 @@ import yaml
 
 from generator import recording, workflow
 from generator.errors import ConflictError, RenderError, RequestError
-from generator.models.update import Change, UpdateSummary
+from generator.models.update import AnswerChange, UpdateSummary
 from generator.operations.anchoring import anchored
 from generator.operations.handmade import explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
@@ -263,8 +263,8 @@ def _report(scratch: Path, before: Answers, after: Answers, moved: Carried, edit
     )
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[AnswerChange, ...]:
     """Names whose values differ, in the order of `after`, then those that are gone."""
     names = dict.fromkeys([*after, *before])
     pairs = ((name, before.get(name, _ABSENT), after.get(name, _ABSENT)) for name in names)
-    return tuple(Change(name=name, before=old, after=new) for name, old, new in pairs if old != new)
+    return tuple(AnswerChange(name=name, before=old, after=new) for name, old, new in pairs if old != new)

@@ -29,7 +29,7 @@ _IDENTITY = {
 }
 
 
-class Release(Value):
+class TemplateRelease(Value):
     """One released template."""
 
     version: str
@@ -39,7 +39,9 @@ class Release(Value):
     notes: str = ""
 
 
-def release(version: str, *, checkout: Path, bundle: Path, when: str, notes: str = "", recut: bool = False) -> Release:
+def release(
+    version: str, *, checkout: Path, bundle: Path, when: str, notes: str = "", recut: bool = False
+) -> TemplateRelease:
     """Append the checkout's template to the bundle as `version`; `recut` replaces the newest version.
 
     Raises:
@@ -71,7 +73,7 @@ def release(version: str, *, checkout: Path, bundle: Path, when: str, notes: str
         commit = git("rev-parse", "HEAD", at=history).strip()
         bundle.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(made, bundle)
-    return Release(version=version, commit=commit, date=when, notes=notes)
+    return TemplateRelease(version=version, commit=commit, date=when, notes=notes)
 
 
 def is_released(checkout: Path, bundle: Path) -> bool:
@@ -84,7 +86,7 @@ def is_released(checkout: Path, bundle: Path) -> bool:
         return not git("status", "--porcelain", at=history)
 
 
-def releases(source: str, packaged: Path = store.PACKAGED) -> tuple[Release, ...]:
+def releases(source: str, packaged: Path = store.PACKAGED) -> tuple[TemplateRelease, ...]:
     """Every release of a template source, oldest first.
 
     Raises:
@@ -94,7 +96,7 @@ def releases(source: str, packaged: Path = store.PACKAGED) -> tuple[Release, ...
     with opened(source, packaged) as template:
         listing = git("for-each-ref", f"--format={fields}%00%00", "refs/tags", at=template.place)
     rows = (row.strip("\n").split("\0") for row in listing.split("\0\0\n") if row.strip("\n"))
-    found = [Release(version=row[0], commit=row[1], date=row[2], notes=row[3].strip()) for row in rows]
+    found = [TemplateRelease(version=row[0], commit=row[1], date=row[2], notes=row[3].strip()) for row in rows]
     return tuple(sorted(found, key=lambda one: Version(one.version)))
 
 

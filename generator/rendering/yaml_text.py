@@ -17,7 +17,7 @@ class Missing:
     """In the place of a value that a side does not have."""
 
 
-class Entry(NamedTuple):
+class TextEntry(NamedTuple):
     """One value of a mapping, however deep: what it is and where it stands."""
 
     value: Any
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     """Start and end of a value within one line; None for one over several lines, and for an alias."""
 
 
-Entries = dict[tuple[str, ...], Entry]
+Entries = dict[tuple[str, ...], TextEntry]
 
 
 def entries(text: str, split: frozenset[tuple[str, ...]] = frozenset()) -> Entries:
@@ -49,7 +49,7 @@ def entries(text: str, split: frozenset[tuple[str, ...]] = frozenset()) -> Entri
     return _Reader(split).read(root)
 
 
-def replace(text: str, old: Entry, theirs: str, new: Entry) -> str:
+def replace(text: str, old: TextEntry, theirs: str, new: TextEntry) -> str:
     """The text with one value in the place of another; what stands behind it in the line stays.
 
     Raises:
@@ -129,7 +129,7 @@ class _Reader:
     def _add(self, value: yaml.Node, path: tuple[str, ...], start: Any) -> None:
         """Add what a key, or an item of a list, holds."""
         if id(value) in self._seen:  # an alias: where it stands, nobody says, but it is one word in the key's line
-            self.found[path] = Entry(plain_yaml.value_of(value), start.line, start.line, start.column, None)
+            self.found[path] = TextEntry(plain_yaml.value_of(value), start.line, start.line, start.column, None)
             return
         self._seen.add(id(value))
         if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
@@ -141,7 +141,7 @@ class _Reader:
             return
         whole = value.start_mark.line == value.end_mark.line and not _is_block(value)
         span = (value.start_mark.index, value.end_mark.index) if whole else None
-        self.found[path] = Entry(plain_yaml.value_of(value), start.line, _last_line(value), start.column, span)
+        self.found[path] = TextEntry(plain_yaml.value_of(value), start.line, _last_line(value), start.column, span)
 
 
 def _is_block(node: yaml.Node) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from generator.models.checkpoint import SentenceFacts, Source
+    from generator.models.checkpoint import SentenceFacts, FactsSource
     from generator.models.quantization import Quantization
 from generator.sources.safetensors_headers import Tensor
 
@@ -55,7 +55,7 @@ def assemble(
     *,
     id: str,  # noqa: A002 - ModelFacts' own name
     revision: str | None,
-    source: Source,
+    source: FactsSource,
     config: dict[str, Any],
     quant_config: dict[str, Any] | None,
     tensors: Sequence[Tensor] | None,

@@ -19,11 +19,11 @@ _KIND = '''class Retention(Value):
 _RETAINED = '''
 """Retention: a square state a head."""
 
-from generator.planning.kinds.kind import State, divide
+from generator.planning.kinds.kind import StateKind, divide
 from generator.planning.kinds.tensors import projection
 
 
-class Retained(State):
+class Retained(StateKind):
     """Retention."""
 
     def __init__(self, mixer):

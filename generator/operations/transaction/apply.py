@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RenderError, SourceError
 from generator.operations.transaction import files, index, journal
-from generator.operations.transaction.journal import Entry
+from generator.operations.transaction.journal import JournalEntry
 from generator.rendering.answers import ANSWERS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Change(NamedTuple):
+class FileChange(NamedTuple):
     """One file of an update."""
 
     name: str
@@ -27,7 +27,7 @@ class Change(NamedTuple):
     """`mode blob stage` of its index entries afterwards; None: as they are."""
 
 
-def apply(place: Path, command: str, head: str, changes: Iterable[Change]) -> tuple[str, ...]:
+def apply(place: Path, command: str, head: str, changes: Iterable[FileChange]) -> tuple[str, ...]:
     """Apply the changes; names of files that somebody else changed meanwhile, which stay theirs and are conflicts now.
 
     Raises:
@@ -58,7 +58,7 @@ def apply(place: Path, command: str, head: str, changes: Iterable[Change]) -> tu
     return kept
 
 
-def _replaced(place: Path, entry: Entry, sources: Mapping[str, Path | None]) -> tuple[str, ...]:
+def _replaced(place: Path, entry: JournalEntry, sources: Mapping[str, Path | None]) -> tuple[str, ...]:
     """Put every file in its place; names of those that had changed, before it or while it went."""
     kept = []
     for name, source in sources.items():
@@ -85,7 +85,7 @@ def _reachable(place: Path, target: Path) -> bool:
     return True
 
 
-def _refuse_moved(place: Path, head: str, wanted: Mapping[str, Change]) -> None:
+def _refuse_moved(place: Path, head: str, wanted: Mapping[str, FileChange]) -> None:
     now = journal.head_of(place)
     if now != head:
         raise RenderError(
@@ -98,9 +98,9 @@ def _refuse_moved(place: Path, head: str, wanted: Mapping[str, Change]) -> None:
         raise RenderError(f"{ANSWERS_FILE} was changed while this ran, and nothing else: look at it, and run it again")
 
 
-def _noted(place: Path, command: str, head: str, wanted: Mapping[str, Change]) -> Entry:
+def _noted(place: Path, command: str, head: str, wanted: Mapping[str, FileChange]) -> JournalEntry:
     sources = {name: change.source for name, change in wanted.items()}
-    entry = Entry(
+    entry = JournalEntry(
         id=f"vllm-wizard-{secrets.token_hex(6)}",
         command=command,
         head=head,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.update import Changes
 from generator.operations.transaction import files, journal
-from generator.operations.transaction.apply import Change, apply
+from generator.operations.transaction.apply import FileChange, apply
 from generator.operations.transaction.lock import locked
 from generator.operations.transaction.recovery import Recovered, recover
 from generator.rendering import repository
@@ -43,7 +43,7 @@ class Transaction:
         names = [*found.added, *found.changed, *found.deleted, *found.conflicts]
         wanted = [name for name in names if not start.is_left(name)]
         changes = [
-            Change(
+            FileChange(
                 name=name,
                 source=start.ended(scratch, self.place, name),
                 before=start.expected(name),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FORMAT: Literal[2] = 2
 
 
-class Entry(Value):
+class JournalEntry(Value):
     """One update of a deployment: what it replaces and by what, and how far it is."""
 
     format: Literal[2] = _FORMAT
@@ -62,7 +62,7 @@ class Entry(Value):
         return None if known[name] is None else folder_of(place) / side / str(self.number(name))
 
 
-def write(place: Path, entry: Entry, sources: Mapping[str, Path | None]) -> None:
+def write(place: Path, entry: JournalEntry, sources: Mapping[str, Path | None]) -> None:
     """Note an update that is about to begin, with the contents from the tree and from `sources`."""
     folder = folder_of(place)
     shutil.rmtree(folder, ignore_errors=True)
@@ -76,7 +76,7 @@ def write(place: Path, entry: Entry, sources: Mapping[str, Path | None]) -> None
     save(place, entry)
 
 
-def save(place: Path, entry: Entry) -> None:
+def save(place: Path, entry: JournalEntry) -> None:
     """Write the note in one step, so that a reader meets the old or the new one."""
     path = folder_of(place) / "journal.json"
     new = path.with_suffix(".new")
@@ -87,10 +87,10 @@ def save(place: Path, entry: Entry) -> None:
     new.replace(path)
 
 
-def last(place: Path) -> Entry | None:
+def last(place: Path) -> JournalEntry | None:
     """The last update of `place`; None where none is noted, or the note cannot be read."""
     try:
-        return Entry.model_validate_json((folder_of(place) / "journal.json").read_text(encoding="utf-8"))
+        return JournalEntry.model_validate_json((folder_of(place) / "journal.json").read_text(encoding="utf-8"))
     except (OSError, ValidationError, ValueError):
         return None
 

@@ -14,7 +14,7 @@ from generator.rendering import repository
 if TYPE_CHECKING:
     from typing import Literal
 
-    from generator.operations.transaction.journal import Entry
+    from generator.operations.transaction.journal import JournalEntry
 
 
 class Recovered(Value):
@@ -29,7 +29,7 @@ class Recovered(Value):
     """True where it was finished, False where everything is as it was before it."""
 
 
-def interrupted(place: Path) -> Entry | None:
+def interrupted(place: Path) -> JournalEntry | None:
     """The update that died while it wrote, if one did and nobody is at it; nothing is changed."""
     found = journal.last(place)
     return found if found is not None and found.writing else None
@@ -59,7 +59,7 @@ def is_interrupted(place: Path) -> bool:
     return repository.is_in_git(place) and interrupted(place) is not None
 
 
-def undo(place: Path, entry: Entry) -> None:
+def undo(place: Path, entry: JournalEntry) -> None:
     """Take a whole update back; noted first, so that one that dies on its way is taken back by the next command."""
     journal.save(place, entry.model_copy(update={"writing": True}))
     take_back(place, entry)
@@ -76,7 +76,7 @@ def resume(place: Path) -> Recovered | None:
         return recover(place, finish=True)
 
 
-def take_back(place: Path, entry: Entry) -> tuple[str, ...]:
+def take_back(place: Path, entry: JournalEntry) -> tuple[str, ...]:
     """Put back what was there before; names of files that somebody wrote since, and that stay so."""
     kept = _moved(place, entry, "before")
     if journal.head_of(place) == entry.head:
@@ -85,7 +85,7 @@ def take_back(place: Path, entry: Entry) -> tuple[str, ...]:
     return kept
 
 
-def finish_off(place: Path, entry: Entry) -> tuple[str, ...]:
+def finish_off(place: Path, entry: JournalEntry) -> tuple[str, ...]:
     """Put there what the update wanted; names of files that somebody wrote since: they are conflicts now."""
     kept = _moved(place, entry, "after")
     stages = {name: index.conflict(place, name, entry.content(place, "after", name)) for name in kept}
@@ -96,7 +96,7 @@ def finish_off(place: Path, entry: Entry) -> tuple[str, ...]:
     return kept
 
 
-def _moved(place: Path, entry: Entry, to: Literal["before", "after"]) -> tuple[str, ...]:
+def _moved(place: Path, entry: JournalEntry, to: Literal["before", "after"]) -> tuple[str, ...]:
     """Give every file its content of one side; names of files that have neither side's now."""
     kept = []
     for name in entry.names:
@@ -118,7 +118,7 @@ def _moved(place: Path, entry: Entry, to: Literal["before", "after"]) -> tuple[s
     return tuple(kept)
 
 
-def _settle_aside(target: Path, aside: Path, entry: Entry, name: str) -> None:
+def _settle_aside(target: Path, aside: Path, entry: JournalEntry, name: str) -> None:
     """Remove a file that was left on its way, unless somebody wrote into it: then it is theirs, and in its place."""
     lying = files.mark(aside)
     if lying is None:

@@ -49,7 +49,7 @@ class Kind(ABC):
         """Its attention blocks, in the order in which vLLM registers them."""
 
     @abstractmethod
-    def state(self) -> State | None:
+    def state(self) -> StateKind | None:
         """The state that it keeps; None where it keeps none."""
 
 
@@ -139,12 +139,12 @@ class Attention(Kind):
             "num_heads": max(1, self.heads // ctx.tp),
         }
 
-    def state(self) -> State | None:
+    def state(self) -> StateKind | None:
         """None."""
         return None
 
 
-class State(Kind):
+class StateKind(Kind):
     """A recurrent layer: what it keeps of a sequence does not grow with it."""
 
     def __init__(self, *, divisible: int, elements: int, in_float32: bool) -> None:
@@ -205,7 +205,7 @@ class State(Kind):
         """None."""
         return ()
 
-    def state(self) -> State | None:
+    def state(self) -> StateKind | None:
         """Itself."""
         return self
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, LinearAttention
 from generator.models.capability import BLACKWELL, BLACKWELL_RTX, HOPPER
 from generator.models.dtype import DType
-from generator.planning.kinds.kind import State, divide
+from generator.planning.kinds.kind import StateKind, divide
 from generator.planning.kinds.tensors import projection, unquantized
 from generator.planning.kinds.unknown import unknown_kind
 
@@ -24,7 +24,7 @@ _CHECKPOINT_TOKENS = 64
 _KERNEL_HEAD_DIM = 128
 
 
-class GatedDelta(State):
+class GatedDelta(StateKind):
     """Gated delta rule."""
 
     def __init__(self, mixer: GatedDeltaNet) -> None:
@@ -74,7 +74,7 @@ class GatedDelta(State):
         )
 
 
-class KimiDelta(State):
+class KimiDelta(StateKind):
     """Kimi delta attention."""
 
     def __init__(self, mixer: KimiDeltaAttention) -> None:
@@ -119,7 +119,7 @@ class KimiDelta(State):
         )
 
 
-class Lightning(State):
+class Lightning(StateKind):
     """Lightning attention."""
 
     def __init__(self, mixer: LinearAttention) -> None:
@@ -147,7 +147,7 @@ class Lightning(State):
         )
 
 
-def linear_attention_kind(mixer: GatedDeltaNet | KimiDeltaAttention | LinearAttention) -> State:
+def linear_attention_kind(mixer: GatedDeltaNet | KimiDeltaAttention | LinearAttention) -> StateKind:
     """The kind of linear attention.
 
     Raises:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
     from generator.models.attention import Mixer
-    from generator.planning.kinds.kind import Attention, Kind, State
+    from generator.planning.kinds.kind import Attention, Kind, StateKind
 
 
 @lru_cache(maxsize=256)
@@ -74,7 +74,7 @@ def attentions_of(architecture: Architecture) -> Iterator[Attention]:
     return (one for kind in kinds_of(architecture) for one in kind.attentions())
 
 
-def states_of(architecture: Architecture) -> Iterator[State]:
+def states_of(architecture: Architecture) -> Iterator[StateKind]:
     """The distinct states of the decoder layers."""
     found = (kind.state() for kind in kinds_of(architecture))
     return (state for state in found if state is not None)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from generator.models.attention import Parallel, SelfAndCross
     from generator.models.matrix import Matrix
-    from generator.planning.kinds.kind import Attention, State
+    from generator.planning.kinds.kind import Attention, StateKind
 
 
 class SideBySide(Kind):
@@ -32,7 +32,7 @@ class SideBySide(Kind):
         """The attention."""
         return (self._attention,)
 
-    def state(self) -> State | None:
+    def state(self) -> StateKind | None:
         """The state space."""
         return self._state
 
@@ -51,6 +51,6 @@ class SelfThenCross(Kind):
         """Both, the layer's own first."""
         return (self._self, self._cross)
 
-    def state(self) -> State | None:
+    def state(self) -> StateKind | None:
         """None."""
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import Mamba1, Mamba2, ShortConv
 from generator.models.dtype import DType
-from generator.planning.kinds.kind import State, divide
+from generator.planning.kinds.kind import StateKind, divide
 from generator.planning.kinds.tensors import projection, unquantized
 from generator.planning.kinds.unknown import unknown_kind
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.context import Context
 
 
-class SelectiveState(State):
+class SelectiveState(StateKind):
     """Selective state space with a state for each channel."""
 
     def __init__(self, mixer: Mamba1) -> None:
@@ -58,7 +58,7 @@ class SelectiveState(State):
         )
 
 
-class StateSpace(State):
+class StateSpace(StateKind):
     """State space with heads."""
 
     def __init__(self, mixer: Mamba2) -> None:
@@ -103,7 +103,7 @@ class StateSpace(State):
         )
 
 
-class Convolution(State):
+class Convolution(StateKind):
     """Gated short convolution."""
 
     def __init__(self, mixer: ShortConv) -> None:
@@ -129,7 +129,7 @@ class Convolution(State):
         )
 
 
-def state_space_kind(mixer: Mamba1 | Mamba2 | ShortConv) -> State:
+def state_space_kind(mixer: Mamba1 | Mamba2 | ShortConv) -> StateKind:
     """The kind of state-space layer or convolution.
 
     Raises:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Available = int | Sequence[int]
 
 
-class CacheGroup(Value):
+class TableGroup(Value):
     """Layers that share one block table, over all stages."""
 
     layers: int
@@ -51,7 +51,7 @@ class CacheGroup(Value):
 class CacheLayout(Value):
     """The cache of one layout, on one rank of each pipeline stage."""
 
-    groups: tuple[CacheGroup, ...]
+    groups: tuple[TableGroup, ...]
     bytes_per_block: tuple[int, ...]
     """Bytes of one block on a rank of each stage."""
     kv_cache_dtype: str
@@ -197,10 +197,10 @@ def block_outermost(ctx: Context) -> bool:
     return any(attention.block_outermost for attention in attentions_of(ctx.architecture))
 
 
-def _described(group: LayerGroup) -> CacheGroup:
+def _described(group: LayerGroup) -> TableGroup:
     spec = group.layers[0].spec
     page = _page_bytes(group.layers) if group.uniform else spec.page_size_bytes
-    return CacheGroup(layers=len(group.layers), page_size_bytes=page, spec=spec)
+    return TableGroup(layers=len(group.layers), page_size_bytes=page, spec=spec)
 
 
 def _tally(layers: Sequence[CacheLayer]) -> tuple[tuple[KVCacheSpec, int], ...]:

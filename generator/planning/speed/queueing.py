@@ -44,7 +44,7 @@ class Load(NamedTuple):
         return max((self.gen_tokens - 1) / self.tokens_per_step, 1.0)
 
 
-class State(NamedTuple):
+class QueueState(NamedTuple):
     """Steady state of one replica, means."""
 
     decoding: float
@@ -66,7 +66,7 @@ class State(NamedTuple):
     """Share of the time in which prompts are read."""
 
 
-def steady(model: StepModel, load: Load, decoding: float) -> State:
+def steady(model: StepModel, load: Load, decoding: float) -> QueueState:
     """The steady state in which `decoding` sequences decode on average."""
     new, starts = load.new_tokens, decoding / load.steps
     room = max(load.batched_tokens - decoding, 1.0)
@@ -91,7 +91,7 @@ def steady(model: StepModel, load: Load, decoding: float) -> State:
     queue = others * busy * packed / 2 / (1 - others * busy)
     serve = model.rates.first_token_s + model.rates.prompt_token_s * load.prompt_tokens
     slot = (load.concurrency - load.running) / rate if rate > 0 else 0.0
-    return State(decoding, step, plain, mixed, share, rate, residual + alone + serve, queue, slot, busy)
+    return QueueState(decoding, step, plain, mixed, share, rate, residual + alone + serve, queue, slot, busy)
 
 
 def _alone(model: StepModel, running: tuple[float, float], prompt: tuple[float, float], room: float) -> float:
@@ -101,7 +101,7 @@ def _alone(model: StepModel, running: tuple[float, float], prompt: tuple[float, 
     return first * (1 + (pieces - 1) / model.stages)
 
 
-def closed(model: StepModel, load: Load) -> State:
+def closed(model: StepModel, load: Load) -> QueueState:
     """Steady state of a closed loop: each client sends its next request when it has its answer.
 
     Where prompts take every step's budget the rest of the running requests wait for theirs.
@@ -117,7 +117,7 @@ def closed(model: StepModel, load: Load) -> State:
     return state._replace(queue_s=max(state.queue_s, rest))
 
 
-def open_loop(model: StepModel, load: Load, rate_per_s: float) -> State | None:
+def open_loop(model: StepModel, load: Load, rate_per_s: float) -> QueueState | None:
     """Steady state of independent arrivals; None where the replica cannot keep up."""
     most = _most(load)
     if steady(model, load, most).rate_per_s <= rate_per_s:

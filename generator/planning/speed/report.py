@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.estimate import Estimate, Latency, Throughput
 from generator.planning.speed.burst import follow
-from generator.planning.speed.summary import Figure, first_s, of_run, tpot_s, weighted_mean
+from generator.planning.speed.summary import SpeedFigure, first_s, of_run, tpot_s, weighted_mean
 
 if TYPE_CHECKING:
     from generator.models.estimate import Bound
     from generator.models.speed import Coefficients, Scenario
     from generator.planning.speed.burst import Run
-    from generator.planning.speed.queueing import Load, State
+    from generator.planning.speed.queueing import Load, QueueState
     from generator.planning.speed.steps import Step, StepModel
 
 _MS = 1e3
@@ -30,10 +30,10 @@ class Outcome(NamedTuple):
 
     kind: str
     """lasting or finite: which calibration holds."""
-    ttft: Figure
-    tpot: Figure
-    itl: Figure
-    e2e: Figure
+    ttft: SpeedFigure
+    tpot: SpeedFigure
+    itl: SpeedFigure
+    e2e: SpeedFigure
     rate_per_s: float
     decoding: float
     waited_s: float
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     preemption_risk: float = 0.0
 
 
-def lasting(model: StepModel, load: Load, state: State, scenario: Scenario, engines: int) -> Outcome:
+def lasting(model: StepModel, load: Load, state: QueueState, scenario: Scenario, engines: int) -> Outcome:
     """A load that goes on; where a closed loop ends, its start counts by its share of the requests."""
     ttft, tpot = _steady_ttft(state), _steady_tpot(load, state)
     steps = load.gen_tokens - 1
@@ -52,15 +52,15 @@ def lasting(model: StepModel, load: Load, state: State, scenario: Scenario, engi
         share = min(load.concurrency * engines / scenario.num_prompts, 1.0)
         first_ttft, first_tpot = _starting(model, load)
         late = max(ttft.p95, first_ttft) if share > _RARE else ttft.p95
-        ttft = Figure(_mix(ttft.mean, first_ttft, share), ttft.median, late)
+        ttft = SpeedFigure(_mix(ttft.mean, first_ttft, share), ttft.median, late)
         tpot = tpot._replace(mean=_mix(tpot.mean, first_tpot, share))
     gap = 1 / load.tokens_per_step
-    itl = Figure(
+    itl = SpeedFigure(
         tpot.mean,
         gap * (state.plain_s if state.share < 1 / 2 else state.mixed_s),
         gap * (state.plain_s if state.share < _RARE else state.mixed_s),
     )
-    e2e = Figure(*(first + steps * each for first, each in zip(ttft, tpot, strict=True)))
+    e2e = SpeedFigure(*(first + steps * each for first, each in zip(ttft, tpot, strict=True)))
     waited = state.slot_s + state.queue_s
     return Outcome("lasting", ttft, tpot, itl, e2e, rate * engines, state.decoding, waited)
 
@@ -78,7 +78,7 @@ def finite(model: StepModel, shares: list[tuple[Load, float, float]], requests: 
     step = model.step(decoding, _context(load)).total_s / load.tokens_per_step
     longest = max(run.duration_s for run, _, _ in runs) + serve
     alone = model.step(1.0, load.prompt_tokens, min(load.new_tokens, load.batched_tokens)).total_s
-    itl = Figure(tpot.mean, step, max(tpot.p95, step))
+    itl = SpeedFigure(tpot.mean, step, max(tpot.p95, step))
     return Outcome("finite", ttft, tpot, itl, e2e, requests / longest, decoding, max(ttft.mean - alone - serve, 0.0))
 
 
@@ -114,7 +114,7 @@ def preemption_risk(load: Load, admitted: float, full_sequences: float | None) -
     return erfc(spare / spread / sqrt(2)) / 2
 
 
-def _latency(name: str, figure: Figure, kind: str, table: Coefficients) -> Latency:
+def _latency(name: str, figure: SpeedFigure, kind: str, table: Coefficients) -> Latency:
     mean, width = figure.mean * _MS, exp(table.half_widths.get(f"{name}.{kind}", 0.0))
     late = max(figure.p95 * _MS, mean)
     return Latency.model_construct(
@@ -139,19 +139,19 @@ def _bound(load: Load, outcome: Outcome, step: Step) -> Bound:
     return step.largest
 
 
-def _steady_ttft(state: State) -> Figure:
+def _steady_ttft(state: QueueState) -> SpeedFigure:
     """The wait behind other prompts is nil, or exponential in the share of busy time."""
     base, busy = state.first_s + state.slot_s, max(state.busy, _NEVER)
     spread = state.queue_s / busy
     late = max(state.queue_s, spread * log(busy / _RARE)) if busy > _RARE else 0.0
-    return Figure(base + state.queue_s, base + max(0.0, spread * log(2 * busy)), base + late)
+    return SpeedFigure(base + state.queue_s, base + max(0.0, spread * log(2 * busy)), base + late)
 
 
-def _steady_tpot(load: Load, state: State) -> Figure:
+def _steady_tpot(load: Load, state: QueueState) -> SpeedFigure:
     """Requests meet more or fewer steps with prompts; a count of independent steps, so near normal."""
     mean = state.step_s / load.tokens_per_step
     spread = sqrt(state.share * (1 - state.share) / load.steps) * (state.mixed_s - state.plain_s)
-    return Figure(mean, mean, mean + _P95 * spread / load.tokens_per_step)
+    return SpeedFigure(mean, mean, mean + _P95 * spread / load.tokens_per_step)
 
 
 def _starting(model: StepModel, load: Load) -> tuple[float, float]:

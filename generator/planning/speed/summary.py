@@ -15,7 +15,7 @@ _PARTS = 4
 """Points that stand for the span in which a group began to answer."""
 
 
-class Figure(NamedTuple):
+class SpeedFigure(NamedTuple):
     """One latency over requests, in seconds."""
 
     mean: float
@@ -23,12 +23,12 @@ class Figure(NamedTuple):
     p95: float
 
 
-def of_run(groups: Sequence[Group], serve_s: float) -> tuple[Figure, Figure, Figure]:
+def of_run(groups: Sequence[Group], serve_s: float) -> tuple[SpeedFigure, SpeedFigure, SpeedFigure]:
     """TTFT, TPOT and end to end latency of finished requests; `serve_s` is the server's time outside the engine."""
     ttft = [(part + serve_s, size) for group in groups for part, size in _parts(group)]
     tpot = [(tpot_s(group), group.size) for group in groups if group.gen_tokens > 1]
     e2e = [(group.finished_s - group.arrived_s + serve_s, group.size) for group in groups]
-    return summary(ttft), summary(tpot) if tpot else Figure(0.0, 0.0, 0.0), summary(e2e)
+    return summary(ttft), summary(tpot) if tpot else SpeedFigure(0.0, 0.0, 0.0), summary(e2e)
 
 
 def first_s(group: Group) -> float:
@@ -46,10 +46,10 @@ def weighted_mean(values: Weighted) -> float:
     return sum(value * size for value, size in values) / sum(size for _, size in values)
 
 
-def summary(values: Weighted) -> Figure:
+def summary(values: Weighted) -> SpeedFigure:
     """Mean, median and 95th percentile of weighted values."""
     ordered = sorted(values)
-    return Figure(weighted_mean(ordered), _quantile(ordered, 0.5), _quantile(ordered, 0.95))
+    return SpeedFigure(weighted_mean(ordered), _quantile(ordered, 0.5), _quantile(ordered, 0.95))
 
 
 def _quantile(ordered: Weighted, share: float) -> float:

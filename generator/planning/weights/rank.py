@@ -86,7 +86,7 @@ class RankWeights(Value):
         return self.stages[self.worst_stage]
 
 
-class Entry(NamedTuple):
+class StoredModule(NamedTuple):
     """A module and the layers of it that are stored alike."""
 
     module: WeightModule
@@ -152,10 +152,10 @@ def rank_weights(
 
 
 @lru_cache(maxsize=64)
-def entries(architecture: Architecture, quantization: Quantization | None, drafts: int) -> tuple[Entry, ...]:
+def entries(architecture: Architecture, quantization: Quantization | None, drafts: int) -> tuple[StoredModule, ...]:
     """Every module that vLLM builds, `drafts` of the prediction layers included, once for each format of its layers."""
     return tuple(
-        Entry(module, stored)
+        StoredModule(module, stored)
         for module in modules(architecture, drafts)
         for stored in stored_formats(module, quantization)
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import CrossAttention, FullAttention, LowRank, Mixer, SelfAndCross, SlidingWindow
 from generator.sources.architectures.attention_softmax import (
-    LLAMA,
+    LLAMA_ATTENTION,
     Traits,
     heads,
     layer_windows,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def llama_mixers(config: Config) -> Mixers:
     """Llama's class reads `attention_bias`, else `bias` (vLLM 0.32 model_executor/models/llama.py)."""
     bias = bool(config.get("attention_bias") or config.get("bias"))
-    return softmax_mixers({**config, "attention_bias": bias}, LLAMA)
+    return softmax_mixers({**config, "attention_bias": bias}, LLAMA_ATTENTION)
 
 
 def llama4_mixers(config: Config) -> Mixers:
@@ -92,7 +92,7 @@ def nemotron_nas_mixers(config: Config) -> Mixers:
         if attention.get("no_op") or attention.get("replace_with_linear") or not group:
             shapes.append(None)
             continue
-        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, LLAMA))
+        shapes.append(heads({**config, "num_key_value_heads": queries // int(group)}, LLAMA_ATTENTION))
     return tuple(shapes)
 
 

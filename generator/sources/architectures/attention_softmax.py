@@ -40,7 +40,7 @@ class Traits(NamedTuple):
     """False where the class divides `hidden_size` by the heads and does not look at `head_dim`."""
 
 
-LLAMA = Traits(output_bias="attention_bias")
+LLAMA_ATTENTION = Traits(output_bias="attention_bias")
 """Llama's own ways, which its relatives share."""
 
 

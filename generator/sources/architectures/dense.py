@@ -39,11 +39,11 @@ class DenseTraits(NamedTuple):
     """Whether attention and network may read one norm side by side."""
 
 
-LLAMA = DenseTraits(bias="mlp_bias")
+LLAMA_BLOCKS = DenseTraits(bias="mlp_bias")
 """Llama's own ways, by which a family that no row knows is read too."""
 
 
-def dense_decoder(text: Config, found: Mixers, traits: DenseTraits = LLAMA) -> Decoder:
+def dense_decoder(text: Config, found: Mixers, traits: DenseTraits = LLAMA_BLOCKS) -> Decoder:
     """Layers of a dense decoder; without traits one of Llama's kind."""
     bias = bool(text.get(traits.bias)) if isinstance(traits.bias, str) else traits.bias
     block = dense(text, gated=traits.gated, bias=bias).model_copy(update={"whole": traits.whole})

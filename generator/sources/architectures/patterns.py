@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ALL = ("*",)
-EXPERTS = ("*.experts*",)
+EXPERT_PATTERNS = ("*.experts*",)
 HEADS = ("lm_head", "*.lm_head", "*embed_tokens*")
 """The head and the embedding, which methods of linear layers leave alone."""
 

@@ -18,7 +18,7 @@ from generator.sources.architectures.bailing import is_third_bailing
 from generator.sources.architectures.compressed_tensors import read_compressed_tensors
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
-from generator.sources.architectures.patterns import ALL, EXPERTS, HEADS, module_patterns
+from generator.sources.architectures.patterns import ALL, EXPERT_PATTERNS, HEADS, module_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,7 @@ def _by_row(method: str, declared: Config) -> Quantization:
         known = ", ".join(sorted(_READERS.keys() | rows.keys()))
         raise UnknownFactError(f"quantization method {method!r} is not known; known: {known}, modelopt")
     ignored = declared.get("modules_to_not_convert") or ()
-    experts = (QuantRule(targets=EXPERTS, format=row.stored),)
+    experts = (QuantRule(targets=EXPERT_PATTERNS, format=row.stored),)
     return Quantization(
         method=row.name, bits=row.stored.bits, group_size=row.stored.scale_columns or None,
         ignored_modules=module_patterns(ignored), rules=experts if row.covers == "experts" else _everything(row.stored),
@@ -100,7 +100,7 @@ def _is_kimi(config: Config) -> bool:
 def _experts_mxfp4() -> Quantization:
     """Experts in MXFP4, everything else as it is: `mxfp4` leaves linear layers alone."""
     return Quantization(
-        method="mxfp4", bits=4, group_size=32, rules=(QuantRule(targets=EXPERTS, format=MXFP4_EXPERTS),)
+        method="mxfp4", bits=4, group_size=32, rules=(QuantRule(targets=EXPERT_PATTERNS, format=MXFP4_EXPERTS),)
     )
 
 
@@ -131,7 +131,7 @@ def _deepseek_v4(declared: Config, config: Config) -> Quantization:
     ignored = declared.get("ignored_layers") or declared.get("modules_to_not_convert") or ()
     return Quantization(
         method="deepseek_v4_fp8", bits=8, group_size=128, ignored_modules=module_patterns(ignored),
-        rules=(QuantRule(targets=EXPERTS, format=experts), *_everything(blocks)),
+        rules=(QuantRule(targets=EXPERT_PATTERNS, format=experts), *_everything(blocks)),
     )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def _mxfp4(declared: Config) -> Quantization:
     ignored = module_patterns(declared.get("modules_to_not_convert") or ())
     return Quantization(
         method="mxfp4", bits=4, group_size=32, ignored_modules=tuple(name for name in ignored if "expert" in name),
-        rules=(QuantRule(targets=EXPERTS, format=GPT_OSS_EXPERTS),),
+        rules=(QuantRule(targets=EXPERT_PATTERNS, format=GPT_OSS_EXPERTS),),
     )  # fmt: skip
 
 
