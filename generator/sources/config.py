@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from generator.models.checkpoint import SentenceFacts, FactsSource
+    from generator.models.checkpoint import FactsSource, SentenceFacts
     from generator.models.quantization import Quantization
 from generator.sources.safetensors_headers import Tensor
 
