@@ -3,9 +3,11 @@
     python .github/scripts/new_release.py 0.34.0 TREES [--dump 0.34.0.json] [--answered]
 
 TREES keeps the Python of each release's wheel as tree-X.Y.Z; what is missing is downloaded. The dump is what
-`dump_engine.py` printed where the release is installed; without one, the judge's environment (.ci/install-oracle,
-VLLM_WIZARD_ORACLE) is asked. Run it again as often as you like; with --answered once nothing on the list is open: the
-head of behaviours.toml says so, and the tests ask for it.
+`dump_engine.py` printed where the release is installed; without one, the judge's environment is asked. That
+environment (.ci/install-oracle, VLLM_WIZARD_ORACLE) also has the Transformers whose model types are read.
+
+Run it again as often as you like; with --answered once nothing on the list is open: the head of behaviours.toml says
+so, and the tests ask for it.
 """
 
 from __future__ import annotations
@@ -65,6 +67,15 @@ def dumped(version: str, tree: Path, place: Path) -> Path:
     return file
 
 
+def transformers() -> Path:
+    """The package of the judge's environment, which names model types beside vLLM's own."""
+    home = os.environ.get("VLLM_WIZARD_ORACLE", "")
+    found = sorted(Path(home).glob("venv/lib/python3*/site-packages/transformers"))
+    if not home or not found:
+        raise SystemExit("VLLM_WIZARD_ORACLE names no environment with Transformers: see .ci/install-oracle")
+    return found[0]
+
+
 def written(version: str, trees: Path, dump: Path | None) -> str:
     """Write the tables; the release before."""
     found = {one: unpacked(one, trees) for one in sorted({*known_versions(), version}, key=release_key)}
@@ -72,6 +83,7 @@ def written(version: str, trees: Path, dump: Path | None) -> str:
         run("write_engine_tables.py", dump or dumped(version, found[version], Path(place)))
     for script in WRITERS:
         run(script, *found.values())
+    run("write_config_types.py", transformers(), *found.values())
     return [*found][[*found].index(version) - 1]
 
 

@@ -86,8 +86,8 @@ def _values(before: str, release: str) -> Iterator[tuple[str, str]]:
 
 def _names(before: str, release: str) -> Iterator[tuple[str, str]]:
     """Classes, attention backends and parsers that are new."""
-    older, newer = classes_of(before).rows, classes_of(release).rows
-    for name in sorted(newer.keys() - older.keys()):
+    older, newer = ({name for name, one in classes_of(each).rows.items() if one.served} for each in (before, release))
+    for name in sorted(newer - older):
         yield "sources/architectures/table.py", f"class {name} is new: has its model_type a family's row and a reader?"
     had = {one.name for one in backends_of(before)}
     for one in backends_of(release):

@@ -82,7 +82,9 @@ def differing(place: Path) -> Iterator[tuple[str, bool]]:
     """Each table that scripts write, and whether it is another one than the committed."""
     catalogue = Path("generator") / "catalogue"
     written = [*sorted((ROOT / catalogue / "engines").glob("*.toml")), ROOT / "tests" / "fixtures" / "backends.json"]
-    written += [ROOT / catalogue / f"{name}.toml" for name in ("parsers", "config_keys", "classes", "backends")]
+    written += [
+        ROOT / catalogue / f"{name}.toml" for name in ("parsers", "config_keys", "classes", "backends", "config_types")
+    ]
     for file in written:
         name = file.relative_to(ROOT)
         yield name.as_posix(), not (place / name).is_file() or (place / name).read_bytes() != file.read_bytes()

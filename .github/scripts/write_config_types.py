@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TABLE = Path(__file__).parents[2] / "generator" / "catalogue" / "config_types.toml"
 HEADER = """\
 # Values of config.json's `model_type` whose class vLLM or Transformers brings: any other is code of the repository.
-# Written by .github/scripts/write_config_types.py; do not edit.
+# Written by .github/scripts/write_config_types.py from the trees of {first} to {last}; do not edit.
 #
 # names     values of `model_type`
 # releases  vLLM releases that know them
@@ -45,7 +45,7 @@ def main() -> None:
     for name in sorted(set().union(*known.values()) - set(own)):
         alike.setdefault(releases([name in known[one] for one in versions], versions), []).append(name)
     lines += [row(names, held, "vLLM transformers_utils/config.py: _CONFIG_REGISTRY") for held, names in alike.items()]
-    TABLE.write_text(HEADER + "\n".join(lines), encoding="utf-8")
+    TABLE.write_text(HEADER.format(first=versions[0], last=versions[-1]) + "\n".join(lines), encoding="utf-8")
     print(f"{len(own)} of Transformers, {sum(map(len, alike.values()))} of vLLM")
 
 

@@ -75,7 +75,8 @@ quantization_methods = ["awq", "fp8", "compressed-tensors", "zq6"]
 invented_flag = { type = "bool", default = false }
 """
 _READ_AGAIN = tuple(
-    f"generator/catalogue/{name}.toml" for name in ("backends", "behaviours", "classes", "config_keys", "parsers")
+    f"generator/catalogue/{name}.toml"
+    for name in ("backends", "behaviours", "classes", "config_keys", "config_types", "parsers")
 )
 _EACH_NAMED = "(?s)" + "".join(rf"(?=.*{Path(name).stem}\.toml was read up to)" for name in _READ_AGAIN)
 _ANSWERED = tests("tests/house/test_release_is_answered.py")
