@@ -11,6 +11,7 @@ from generator.cli.knowing import facts_of
 from generator.cli.options import request_from
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.presenting.text import plural
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,4 +140,10 @@ def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) ->
     console.note(f"  price: {first.price_source}")
     for row in others:
         console.note(f"  then {offer_text(row)}, {row.cost_per_hour:.2f} an hour")
-    return request.model_copy(update={"gpu": first.gpu, "gpus": first.gpus, "nodes": first.nodes})
+    share = {}
+    if first.replicas > 1 and not request.requests_per_s:
+        share = {"concurrency": ceil_div(request.concurrency, first.replicas)}
+        console.note(
+            f"planned is one of {first.replicas} copies behind a router, {share['concurrency']} requests on each"
+        )
+    return request.model_copy(update={"gpu": first.gpu, "gpus": first.gpus, "nodes": first.nodes, **share})

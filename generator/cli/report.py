@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 
 from generator.cli import console, verdict
 from generator.cli.picture import memory_picture
-from generator.presenting.speed import cost_text, energy_text, pass_text, scaling_text, speed_details, speed_text
+from generator.presenting.speed import (
+    cost_text,
+    energy_text,
+    pass_text,
+    runner_up_text,
+    scaling_text,
+    speed_details,
+    speed_text,
+)
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from generator.models.plan import Plan
     from generator.sources.nvml import DetectedSystem
 
@@ -126,22 +136,26 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
     room = f"{times_text(cache.max_concurrency)} requests of {longest} tokens"
     shape = f"{tokens_text(load.prompt_tokens)} + {tokens_text(load.gen_tokens)} tokens"
     room_for = plan.feasibility.max_concurrency_at_context
-    asked = f"{plural(load.concurrency, 'request')} of {shape} at once; room for {room_for:,}"
-    lines = [
-        _row("KV cache", f"{tokens} tokens in {cache.num_blocks:,} blocks: {room}"),
-        _row("Workload", asked),
-    ]
-    if plan.estimate:
-        lines.append(_row("Speed", speed_text(plan.estimate)))
-    elif plan.estimate_missing:
-        lines.append(_row("Speed", f"no estimate: {plan.estimate_missing}"))
+    in_flight = plan.scaling.concurrency if plan.scaling else load.concurrency
+    each = " on each replica" if plan.scaling else ""
+    asked = f"{plural(in_flight, 'request')} of {shape} at once{each}; room for {room_for:,}"
+    blocks = _row("KV cache", f"{tokens} tokens in {cache.num_blocks:,} blocks: {room}")
+    return blocks, _row("Workload", asked), *(_row(label, text) for label, text in _delivered(plan))
+
+
+def _delivered(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Speed, cost, energy and replicas, the second-best layout, and servers that would do better."""
+    if plan.estimate or plan.estimate_missing:
+        yield "Speed", speed_text(plan.estimate) if plan.estimate else f"no estimate: {plan.estimate_missing}"
     if plan.cost:
-        lines.append(_row("Cost", cost_text(plan.cost)))
+        yield "Cost", cost_text(plan.cost)
     if plan.energy:
-        lines.append(_row("Energy", energy_text(plan.energy)))
+        yield "Energy", energy_text(plan.energy)
     if plan.scaling:
-        lines.append(_row("Replicas", scaling_text(plan.scaling)))
-    return tuple(lines)
+        yield "Replicas", scaling_text(plan.scaling)
+    if plan.runner_up:
+        yield "Runner-up", runner_up_text(plan.runner_up)
+    yield from (("Or", f"{one.gain} ({one.kind})") for one in plan.alternatives[:1] if one.servers > 1)
 
 
 def _passes(plan: Plan) -> tuple[str, ...]:

@@ -48,3 +48,5 @@ class Scaling(Value):
     """GPUs of all replicas."""
     requests_in_flight: int
     """Requests in flight on one replica above which another one should start."""
+    concurrency: int = 0
+    """Requests in flight that each replica is planned for; 0 in what older packages wrote."""

@@ -101,6 +101,17 @@ class Alternative(Value):
     """What it is better in, both figures."""
     lost: str
     """Why it was not chosen, with the figure that decided."""
+    servers: int = 1
+    """Independent servers of this layout behind a router; the figures are of all."""
+
+
+class RunnerUp(Value):
+    """The second-best way to use the same GPUs, and why it is second."""
+
+    layout: Layout
+    flags: tuple[str, ...]
+    estimate: Estimate
+    why_not: str
 
 
 class Runtime(Value):
@@ -196,6 +207,7 @@ class Plan(Value):
     advisories: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    runner_up: RunnerUp | None = None
     repairs: tuple[Repair, ...] = ()
 
 

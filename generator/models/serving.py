@@ -73,6 +73,8 @@ class ServingFamily(Value):
     """Tokens a step that vLLM's recipe drafts with the checkpoint's own heads; 0: vLLM cannot, or no one says."""
     mtp_since: str = ""
     """First release that drafts with them; empty for every release of the tables."""
+    whole_experts: bool | None = None
+    """Whether the family's recipe spreads whole experts over ranks; None where no recipe says."""
     source: str
 
     @property

@@ -106,13 +106,13 @@ def _idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
 
 @_says(
     "advisory",
-    "A replica is planned for the preset's {asked} requests in flight and holds {room:,}: --concurrency packs more.",
+    "{number} requests in flight on each replica take the fewest GPUs: {what}; --concurrency states others.",
 )
-def _preset_in_flight(case: Case, chosen: Candidate) -> Figures | None:
-    if case.request.targets.requests_per_s is None or case.request.concurrency or chosen.verdict == "does_not_fit":
-        return None
-    asked = case.load.concurrency
-    return {"asked": asked, "room": chosen.concurrency} if chosen.concurrency >= 2 * asked else None
+def _in_flight(case: Case, _: Candidate) -> Figures | None:
+    targets = case.request.targets
+    bounded = targets.ttft_ms is not None or targets.tpot_ms is not None
+    what = "more would miss the targets or the cache" if bounded else "--tpot-ms or --ttft-ms bounds them"
+    return {"number": case.in_flight, "what": what} if case.in_flight else None
 
 
 @_says(

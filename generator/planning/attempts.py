@@ -40,20 +40,17 @@ def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
     defaults = checks.default_limits(case)
     load = replica_load(case.load, layout)
     seen = set()
-    most, lean = defaults.max_num_batched_tokens, load.model_copy(update={"batching_mode": "latency"})
-    for shape, tokens in ((None, most), (load, min(_LEAN_TOKENS, most)), (lean, min(_LEAN_TOKENS, most))):
-        sequences = own(case, "max_num_seqs", defaults.max_num_seqs)
-        sequences = sequences or _sequences(shape, defaults.max_num_seqs)
-        chosen = _tokens(case, load, sequences, tokens, most)
-        attempt = Attempt(sequences, chosen, roomy=shape is None)
+    most, least = defaults.max_num_batched_tokens, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)
+    given, vllms = own(case, "max_num_seqs", defaults.max_num_seqs), defaults.max_num_seqs
+    comfortable, peak = limits.default_sequences(vllms), limits.sequence_limit(load, vllms)
+    lean = limits.sequence_limit(load, vllms, room=1)
+    for room, tokens in ((comfortable, most), (peak, least), (lean, least)):
+        sequences = given or room
+        chosen = _tokens(case, sequences, tokens, most)
+        attempt = Attempt(sequences, chosen, roomy=room is comfortable)
         if (sequences.value, chosen.value) not in seen:
             seen.add((sequences.value, chosen.value))
             yield attempt
-
-
-def _sequences(load: Workload | None, default: int) -> Limit:
-    """VLLM's default, or what a load needs where memory is short."""
-    return limits.default_sequences(default) if load is None else limits.sequence_limit(load, default)
 
 
 def _whole_prompts(case: Case, layout: Layout) -> Iterator[Attempt]:
@@ -80,13 +77,13 @@ def fewer_sequences(case: Case, layout: Layout) -> Iterator[Attempt]:
     defaults = checks.default_limits(case)
     wanted, vllms = min(_LEAN_TOKENS, defaults.max_num_batched_tokens), defaults.max_num_batched_tokens
     for sequences in limits.fewer_sequences(load, defaults.max_num_seqs):
-        yield Attempt(sequences, _tokens(case, load, sequences, wanted, vllms))
+        yield Attempt(sequences, _tokens(case, sequences, wanted, vllms))
 
 
-def _tokens(case: Case, load: Workload, sequences: Limit, wanted: int, vllms: int) -> Limit:
+def _tokens(case: Case, sequences: Limit, wanted: int, vllms: int) -> Limit:
     """The user's tokens of a step, or `wanted` as the limits allow it."""
     return own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
-        load, wanted, int(sequences.value), vllms, checks.least_tokens(case)
+        wanted, int(sequences.value), vllms, checks.least_tokens(case)
     )
 
 

@@ -119,10 +119,18 @@ class Candidate(Value):
     @property
     def concurrency(self) -> int:
         """Requests of the workload that all engines' pools hold at once; those admitted where nothing is cached."""
+        return self._held_by(self.expected_bytes)
+
+    @property
+    def sure_concurrency(self) -> int:
+        """The same at the low end of what is available."""
+        return self._held_by(tuple(stage.kv_cache_available_bytes.low for stage in self.stages))
+
+    def _held_by(self, pool: tuple[int, ...]) -> int:
         if not self.cache.groups:
             return int(self.sequences.value) * self.layout.data_parallel_size
         length = min(self.load.request_tokens, int(self.context.value))
-        one = self.cache.max_concurrency(tuple(max(0, have) for have in self.expected_bytes), length)
+        one = self.cache.max_concurrency(tuple(max(0, have) for have in pool), length)
         return int(min(one, 1_000_000)) * self.layout.data_parallel_size
 
     @property

@@ -85,6 +85,8 @@ class Case(Value):
     """The user's engine values, checked; those that are left to vLLM are not in it."""
     left_to_vllm: frozenset[str]
     """Arguments that the user wants vLLM to decide."""
+    in_flight: int = 0
+    """Requests in flight on one replica, worked out where a rate is stated and they are not; 0: the request's."""
 
     @classmethod
     def of(cls, request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Self:
@@ -130,6 +132,8 @@ class Case(Value):
     def load(self) -> Workload:
         """The workload; pooling generates nothing, and cuts a preset's prompts to the context."""
         load = self.request.load
+        if self.in_flight:
+            load = load.model_copy(update={"concurrency": self.in_flight})
         if self.pooling is None:
             return load
         longest = self.asked_context or self.model_context

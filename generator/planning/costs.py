@@ -83,7 +83,8 @@ def scaling(case: Case, chosen: Candidate, found: Estimate | None) -> Scaling | 
         minimum=max(1, ceil(rate / found.requests_per_s.high)),
         maximum=replicas + 1,
         gpus=replicas * chosen.layout.ranks,
-        requests_in_flight=max(1, floor(HEAD_ROOM * case.request.load.concurrency)),
+        requests_in_flight=max(1, floor(HEAD_ROOM * case.load.concurrency)),
+        concurrency=case.load.concurrency,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import RequestError
 from generator.models.plan import Decision, ExplainedDecision
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
+from generator.planning.choosing.words import layout_words
 from generator.planning.drafts.report import draft_reason
 from generator.planning.rules.checks import default_limits
 from generator.planning.rules.start import cache_dtype_runs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.estimate import Estimate
+    from generator.models.plan import RunnerUp
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -26,9 +28,11 @@ DRAIN_S = 30
 """Seconds that running requests get to finish; vLLM's own default of 0 cuts them."""
 
 
-def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[ExplainedDecision, ...]:
+def decisions(
+    case: Case, chosen: Candidate, speed: Estimate | None, second: RunnerUp | None = None
+) -> tuple[ExplainedDecision, ...]:
     """One decision an argument, in the order of serve.yaml; the user's own values say so."""
-    made = {decision.field: decision for decision in _chosen(case, chosen, speed)}
+    made = {decision.field: decision for decision in _chosen(case, chosen, speed, second)}
     for name, value in case.fixed.items():
         made[name] = _decision(name, value, _own_reason(case, name))
     drafting = draft_reason(case, chosen)
@@ -44,14 +48,14 @@ def decisions(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[Ex
     )
 
 
-def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
+def _chosen(case: Case, chosen: Candidate, speed: Estimate | None, second: RunnerUp | None) -> Iterator[Decision]:
     facts, flags = case.facts, case.tables.engine.by_name
     if facts.source == "local":
         yield _decision("served_model_name", served_name(facts.id), "clients name the model, not its path")
     if facts.revision:
         yield _decision("revision", facts.revision, "the commit that the plan was made for")
     yield from _pooling(case)
-    yield from _parallel(case, chosen, speed)
+    yield from _parallel(case, chosen, speed, second)
     yield _decision("dtype", "auto", _dtype_reason(case))
     if case.method is not None and case.method.deprecated and "allow_deprecated_quantization" in flags:
         reason = f"vLLM has deprecated {case.method.name} and starts only where one says so"
@@ -69,10 +73,10 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[D
         yield _decision("shutdown_timeout", DRAIN_S, f"running answers get {DRAIN_S} s to finish before the stop")
 
 
-def _parallel(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator[Decision]:
+def _parallel(case: Case, chosen: Candidate, speed: Estimate | None, second: RunnerUp | None) -> Iterator[Decision]:
     layout = chosen.layout
     tensor = layout.tensor_parallel_size
-    yield _decision("tensor_parallel_size", tensor, _tensor_reason(case, chosen, speed))
+    yield _decision("tensor_parallel_size", tensor, _tensor_reason(case, chosen, speed, second))
     if layout.pipeline_parallel_size > 1:
         stages = layout.pipeline_parallel_size
         layers = case.architecture.num_hidden_layers
@@ -83,13 +87,15 @@ def _parallel(case: Case, chosen: Candidate, speed: Estimate | None) -> Iterator
         yield _decision("data_parallel_size", layout.data_parallel_size, reason)
     if layout.enable_expert_parallel:
         reason = f"whole experts, spread over {layout.expert_parallel_size} GPUs"
+        family = case.tables.serving.family
+        reason += f", as {family.name}'s recipe has it" if family and family.whole_experts else ""
         yield _decision("enable_expert_parallel", value=True, reason=reason)
     if layout.decode_context_parallel_size > 1:
         size = layout.decode_context_parallel_size
         yield _decision("decode_context_parallel_size", size, f"{size} GPUs share each sequence's cache")
 
 
-def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None) -> str:
+def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None, second: RunnerUp | None) -> str:
     held = gib_text(chosen.held_bytes)
     if chosen.layout.ranks == 1:
         reason = f"one GPU holds the {held} of weights"
@@ -101,7 +107,16 @@ def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None) -> str
     targets = case.request.targets
     if targets.tpot_ms is not None and speed.tpot_ms.mean <= targets.tpot_ms:
         pace += f" (target {targets.tpot_ms:g} ms)"
-    return f"{reason}: {pace}"
+    return f"{reason}: {pace}{_compared(speed, second)}"
+
+
+def _compared(speed: Estimate, second: RunnerUp | None) -> str:
+    """The runner-up on the same GPUs beside the choice; empty where there is none."""
+    if second is None:
+        return ""
+    found = second.estimate
+    times = found.output_tokens_per_s.mean / speed.output_tokens_per_s.mean
+    return f"; {layout_words(second.layout)}: {found.tpot_ms.mean:,.1f} ms, {times:.2f} x the tokens/s"
 
 
 def _own_reason(case: Case, name: str) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
-from generator.planning.choosing.choice import best, scored
+from generator.planning.choosing.servers import copies
 from generator.planning.costs import cost
 from generator.planning.evaluation import evaluate
-from generator.planning.layouts import layouts_of
 from generator.planning.parts import stored_bytes
+from generator.planning.planner import weighed
 from generator.planning.rules.checks import check_layout, check_request
 from generator.planning.speed.estimates import meets_targets
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.choice import Scored
+    from generator.planning.planner import Weighed
 
 GPUS_OF_A_NODE = 8
 _RENTED = (1, 2, 4, 8)
@@ -80,29 +82,37 @@ def _row(case: Case) -> FitRow:
 
 
 def _offer(case: Case) -> FitRow:
-    """The row of the best layout that uses all GPUs, with what it delivers and costs."""
+    """The row of what `plan` takes on these GPUs, with what it delivers and costs; of copies where one is too few."""
     if _too_large(case):
         return _bare(case).model_copy(update={"verdict": "does_not_fit"})
     try:
-        check_request(case)
-        whole = [layout for layout in layouts_of(case) if layout.ranks == case.cluster.total_gpus]
-        made = _scored(case, whole)
+        found = weighed(case)
+        number = _copies(found)
+        if number > 1:
+            found = weighed(_with_share(case, number))
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
-    if not made:
-        return _bare(case).model_copy(update={"refusal": "no layout uses all of these GPUs"})
-    chosen = best(case, made)
-    return _filled(case, chosen.candidate).model_copy(update=_speed(case, chosen))
+    idle = case.cluster.total_gpus - found.chosen.candidate.layout.ranks
+    if idle and found.chosen.candidate.verdict != "does_not_fit":
+        return _bare(case).model_copy(update={"refusal": f"{idle} of these GPUs would stay idle"})
+    row = _filled(found.case, found.chosen.candidate).model_copy(update=_speed(found.case, found.chosen))
+    if number > 1 and row.cost_per_hour is not None:
+        return row.model_copy(update={"replicas": number, "cost_per_hour": round(row.cost_per_hour * number, 4)})
+    return row
 
 
-def _scored(case: Case, layouts: list[Layout]) -> tuple[Scored, ...]:
-    """The layouts without a pipeline inside the node where one of them does, else all."""
-    flat = [layout for layout in layouts if layout.pipeline_parallel_size == case.cluster.nodes]
-    made = scored(case, [evaluate(case, layout) for layout in flat])
-    if any(one.candidate.verdict == "fits" and one.candidate.carries_load for one in made):
-        return made
-    rest = [layout for layout in layouts if layout not in flat]
-    return (*made, *scored(case, [evaluate(case, layout) for layout in rest]))
+def _copies(found: Weighed) -> int:
+    """Copies of the deployment over which the stated requests are spread: one where it carries them by itself."""
+    case, chosen = found.case, found.chosen
+    able = chosen.candidate.carries_load and meets_targets(case, chosen.estimate)
+    if able or not case.request.concurrency or case.request.targets.requests_per_s is not None:
+        return 1
+    return copies(case, found.options)
+
+
+def _with_share(case: Case, number: int) -> Case:
+    share = ceil_div(case.request.concurrency, number)
+    return case.changed(request=case.request.model_copy(update={"concurrency": share}))
 
 
 def _too_large(case: Case) -> bool:

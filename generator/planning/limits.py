@@ -14,16 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.hardware import Cluster
-    from generator.models.workload import BatchingMode, Workload
+    from generator.models.workload import Workload
     from generator.planning.kv_cache.layout import CacheLayout
 
     Pools = tuple[int, ...]
     """Cache bytes of one rank of every pipeline stage."""
 
-_WAITING_ROOM: dict[BatchingMode, int] = {"latency": 1, "balanced": 2, "throughput": 4}
+_WAITING_ROOM = 2
 """Sequences admitted for each request that the workload keeps in flight."""
-_LATENCY_TOKENS = 2048
-"""Steps of at most this many prompt tokens keep the gaps between streamed tokens short."""
 _CONTEXT_STEP = 1024
 _MORE_THAN_HALF = "the workload's requests: they take more than half of the pool each, {}"
 _SEQUENCE_STEP = 8
@@ -43,9 +41,9 @@ class Limit(NamedTuple):
         return Decision(field=self.field, value=self.value, reason=self.because())
 
 
-def sequence_limit(load: Workload, default: int) -> Limit:
-    """Sequences that are admitted where memory is short: the workload with room for a peak, at most the default."""
-    room, wanted = _WAITING_ROOM[load.batching_mode], peak_sequences(load)
+def sequence_limit(load: Workload, default: int, room: int = _WAITING_ROOM) -> Limit:
+    """Sequences that are admitted where memory is short: `room` times the workload's, at most the default."""
+    wanted = round_up(load.concurrency * room, _SEQUENCE_STEP)
     if wanted >= default:
         return default_sequences(default)
 
@@ -59,7 +57,7 @@ def sequence_limit(load: Workload, default: int) -> Limit:
 
 def peak_sequences(load: Workload) -> int:
     """The workload's requests in flight with room for a peak, in steps of eight."""
-    return round_up(load.concurrency * _WAITING_ROOM[load.batching_mode], _SEQUENCE_STEP)
+    return round_up(load.concurrency * _WAITING_ROOM, _SEQUENCE_STEP)
 
 
 def default_sequences(default: int) -> Limit:
@@ -110,21 +108,18 @@ def sequences_with_states(blocks: int, wanted: int) -> Limit:
     return Limit("max_num_seqs", min(blocks // _SEQUENCE_STEP * _SEQUENCE_STEP or blocks, wanted - 1), because)
 
 
-def token_limit(load: Workload, wanted: int, sequences: int, default: int, least: int = 0) -> Limit:
-    """Tokens of one step: `wanted`, fewer where latency counts, never fewer than sequences or than `least`."""
-    mode = load.batching_mode
-    short = min(wanted, _LATENCY_TOKENS) if mode == "latency" else wanted
-    value = max(short, sequences)
+def token_limit(wanted: int, sequences: int, default: int, least: int = 0) -> Limit:
+    """Tokens of one step: `wanted`, never fewer than sequences or than `least`."""
+    value = max(wanted, sequences)
     whole = value < least or value == default == least
 
     def because() -> str:
         if whole:
             return f"a step holds the largest video whole ({least:,} tokens): vLLM never cuts this model's"
-        if short < sequences:
+        if wanted < sequences:
             return f"at least max_num_seqs ({sequences})"
-        if short < default:
-            why = "latency" if mode == "latency" else "memory"
-            return f"short steps for the sake of {why}; vLLM's default is {default}"
+        if wanted < default:
+            return f"short steps for the sake of memory; vLLM's default is {default}"
         return "vLLM's default for this GPU"
 
     return Limit("max_num_batched_tokens", least if whole else value, because)

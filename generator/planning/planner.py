@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.plan import Plan
@@ -10,8 +10,10 @@ from generator.models.vllm import VLLMConfig
 from generator.planning import advice, parts
 from generator.planning.case import Case
 from generator.planning.choosing import repairs
-from generator.planning.choosing.alternatives import alternatives
-from generator.planning.choosing.choice import best, scored
+from generator.planning.choosing.alternatives import alternatives, runner_up
+from generator.planning.choosing.choice import Scored, best, scored
+from generator.planning.choosing.packing import packed
+from generator.planning.choosing.servers import copies
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.hardware import Cluster
     from generator.models.parallelism import Layout
+    from generator.models.plan import RunnerUp
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
     from generator.planning.case import Tables
-    from generator.planning.choosing.choice import Scored
 
 
 def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:
@@ -40,16 +42,38 @@ def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tab
     return planned(Case.of(request, facts, cluster, tables), mended=True)
 
 
+class Weighed(NamedTuple):
+    """A case with every layout that vLLM accepts for it, and the best of them."""
+
+    case: Case
+    """With the requests in flight that a stated rate comes to."""
+    options: tuple[Scored, ...]
+    chosen: Scored
+
+
 def planned(case: Case, *, mended: bool = False) -> Plan:
     """The plan of a case; with `mended` the changes that would mend it are worked out too."""
-    options = options_of(case)
-    chosen = best(case, options)
-    return _assembled(case, chosen).model_copy(
+    case, options, chosen = weighed(case)
+    second = None if case.pooling else runner_up(case, options, chosen)
+    return _assembled(case, chosen, second).model_copy(
         update={
             "alternatives": () if case.pooling else alternatives(case, options, chosen),
-            "repairs": repairs.repairs(case, chosen, choose) if mended else (),
+            "repairs": repairs.repairs(case, chosen, choose, copies(case, options)) if mended else (),
         }
     )
+
+
+def weighed(case: Case) -> Weighed:
+    """Every layout of a case, and the best; `plan` and `fit` ask here alone, so that they give one answer.
+
+    Raises:
+        RequestError: vLLM refuses the request, or each layout.
+    """
+    options = options_of(case)
+    full = packed(case, options)
+    if full is not case:
+        case, options = full, options_of(full)
+    return Weighed(case, options, best(case, options))
 
 
 def choose(case: Case, layout: Layout | None = None) -> Scored:
@@ -59,7 +83,7 @@ def choose(case: Case, layout: Layout | None = None) -> Scored:
         RequestError: vLLM would refuse it.
     """
     if layout is None:
-        return best(case, options_of(case))
+        return weighed(case).chosen
     checks.check_request(case)
     checks.check_layout(case, layout)
     return scored(case, (evaluate(case, layout),))[0]
@@ -92,10 +116,10 @@ def candidates(case: Case) -> tuple[Candidate, ...]:
     return tuple(made)
 
 
-def _assembled(case: Case, option: Scored) -> Plan:
+def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:
     chosen = option.candidate
     speed = None if case.pooling else option.estimate
-    made = decisions(case, chosen, speed)
+    made = decisions(case, chosen, speed, second)
     config = VLLMConfig(model=case.facts.id, arguments={one.field: one.value for one in made})
     engine = case.tables.engine
     return Plan(
@@ -121,4 +145,5 @@ def _assembled(case: Case, option: Scored) -> Plan:
         decisions=made,
         advisories=advice.advisories(case, chosen),
         warnings=advice.warnings(case, chosen, option.estimate),
+        runner_up=second,
     )

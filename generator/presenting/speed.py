@@ -9,6 +9,7 @@ from generator.presenting.text import plural
 if TYPE_CHECKING:
     from generator.models.cost import Cost, Energy, Scaling
     from generator.models.estimate import Estimate, Latency, PassEstimate
+    from generator.models.plan import RunnerUp
 
 _BOUNDS = {
     "memory_bandwidth": "memory bandwidth",
@@ -81,6 +82,13 @@ def scaling_text(scaling: Scaling) -> str:
         f"{scaling.replicas} for {scaling.requests_per_s:g} requests/s ({gpus}), each planned for {each}; "
         f"{bounds} on one"
     )
+
+
+def runner_up_text(second: RunnerUp) -> str:
+    """The second-best way to use the same GPUs: its options, its figures, and why it is second."""
+    found = second.estimate
+    pace = f"{found.tpot_ms.mean:,.1f} ms a token, {found.output_tokens_per_s.mean:,.0f} tokens/s"
+    return f"{' '.join(second.flags)}: {pace}; {second.why_not}"
 
 
 def _latency(value: Latency) -> str:

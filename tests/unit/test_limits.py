@@ -41,26 +41,25 @@ def pool(tokens):
 
 
 @pytest.mark.parametrize(
-    ("mode", "concurrency", "limit"),
-    [("latency", 16, 16), ("balanced", 16, 32), ("throughput", 16, 64), ("balanced", 3, 8), ("balanced", 1000, 256)],
+    ("room", "concurrency", "limit"),
+    [(1, 16, 16), (2, 16, 32), (2, 3, 8), (2, 1000, 256)],
 )
-def test_sequences_leave_room_for_a_peak_up_to_vllms_default(mode, concurrency, limit):
-    found = sequence_limit(load(concurrency=concurrency, batching_mode=mode), 256)
+def test_sequences_leave_room_for_a_peak_up_to_vllms_default(room, concurrency, limit):
+    found = sequence_limit(load(concurrency=concurrency), 256, room)
     assert found.value == limit
     assert (f"{concurrency:,}" in found.decision.reason) == (limit < 256)
 
 
 @pytest.mark.parametrize(
-    ("mode", "wanted", "sequences", "tokens", "reason"),
+    ("wanted", "sequences", "tokens", "reason"),
     [
-        ("balanced", 8192, 32, 8192, "vLLM's default for this GPU"),
-        ("latency", 8192, 32, 2048, "for the sake of latency"),
-        ("balanced", 2048, 32, 2048, "for the sake of memory"),
-        ("latency", 8192, 4096, 4096, "at least max_num_seqs (4096)"),
+        (8192, 32, 8192, "vLLM's default for this GPU"),
+        (2048, 32, 2048, "for the sake of memory"),
+        (2048, 4096, 4096, "at least max_num_seqs (4096)"),
     ],
 )
-def test_tokens_of_a_step(mode, wanted, sequences, tokens, reason):
-    found = token_limit(load(batching_mode=mode), wanted, sequences, 8192)
+def test_tokens_of_a_step(wanted, sequences, tokens, reason):
+    found = token_limit(wanted, sequences, 8192)
     assert found.value == tokens
     assert reason in found.decision.reason
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.planning.arithmetic import Arithmetic, arithmetic
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
-from generator.units import round_up
+from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,8 @@ _COUNTS = (1, 2, 4, 8)
 _NODES = (2, 4)
 _OF_CHECKPOINT = ("quantization", "revision", "code_revision")
 """Engine values that belong to one checkpoint, not to its siblings."""
+_SHORT_TOKENS = 2048
+"""Prompt tokens of a step that keeps the gaps between streamed tokens short."""
 _OWN_LIMITS = {
     "gpu_memory_utilization": "the planner's own utilization",
     "max_num_seqs": "as many sequences a batch as the planner takes",
@@ -58,7 +60,7 @@ class Sibling(NamedTuple):
     verdict: str
 
 
-def changes(case: Case, chosen: Scored) -> Iterator[Change]:
+def changes(case: Case, chosen: Scored, copies: int = 0) -> Iterator[Change]:
     """Every change that may make a case fit, or meet what is asked for."""
     unfit = chosen.candidate.verdict == "does_not_fit"
     if chosen.candidate.doubt:
@@ -69,10 +71,11 @@ def changes(case: Case, chosen: Scored) -> Iterator[Change]:
     yield from _any_layout(case)
     layout = chosen.candidate.layout
     yield from _divided_caches(case, layout)
-    yield from _no_graphs(case, layout) if unfit else _short_steps(case)
+    yield from _no_graphs(case, layout) if unfit else _short_steps(case, chosen.candidate)
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
     yield from _siblings(case)
+    yield from _copies(case, copies)
     yield from _more_gpus(case, nodes_too=unfit or case.cluster.gpus_per_node >= _COUNTS[-1])
     yield from _larger_gpus(case, chosen) if unfit else _faster_gpus(case, chosen)
 
@@ -121,6 +124,15 @@ def _any_layout(case: Case) -> Iterator[Change]:
         yield Change("layout", "another layout of the same GPUs", _unset(*sizes), _without(case, *sizes))
 
 
+def _copies(case: Case, copies: int) -> Iterator[Change]:
+    """The stated requests spread over copies of the deployment behind a router."""
+    if copies and case.request.concurrency and case.request.targets.requests_per_s is None:
+        share = ceil_div(case.request.concurrency, copies)
+        request = case.request.model_copy(update={"concurrency": share})
+        title = f"{copies} copies of all this behind a router, {plural(share, 'request')} on each"
+        yield Change("copies", title, ("--concurrency", str(share)), case.changed(request=request))
+
+
 def _divided_caches(case: Case, layout: Layout) -> Iterator[Change]:
     """Caches that ranks share: room for more tokens, and less to read of each sequence."""
     for variant in context_parallel_variants(case, layout):
@@ -135,11 +147,13 @@ def _no_graphs(case: Case, layout: Layout) -> Iterator[Change]:
         yield Change("graphs", title, variant.flags, with_values(case, variant.values), layout)
 
 
-def _short_steps(case: Case) -> Iterator[Change]:
+def _short_steps(case: Case, chosen: Candidate) -> Iterator[Change]:
     """Steps of few prompt tokens, so that running requests wait less for the prompts of others."""
-    if case.request.batching_mode != "latency" and "max_num_batched_tokens" not in case.fixed:
-        request = case.request.model_copy(update={"batching_mode": "latency"})
-        yield Change("mode", "short steps", ("--batching-mode", "latency"), case.changed(request=request))
+    if "max_num_batched_tokens" in case.fixed or int(chosen.tokens.value) <= _SHORT_TOKENS:
+        return
+    flags = ("--max-num-batched-tokens", str(_SHORT_TOKENS))
+    changed = with_values(case, {"max_num_batched_tokens": _SHORT_TOKENS})
+    yield Change("steps", f"steps of at most {_SHORT_TOKENS:,} tokens", flags, changed)
 
 
 def _smaller_cache(case: Case) -> Iterator[Change]:

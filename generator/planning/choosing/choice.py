@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.planning.choosing.growth import grown, weighs_growth
 from generator.planning.costs import gpus_needed
-from generator.planning.speed.estimates import meets_targets, speed
+from generator.planning.speed.estimates import meets_targets, missed_by, speed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,26 +19,26 @@ NO_SPEED = float("inf")
 
 
 class Scored(NamedTuple):
-    """A candidate, its estimate under the workload, and its tokens per second at a full batch."""
+    """A candidate and its estimate under the workload."""
 
     candidate: Candidate
     estimate: Estimate | None
-    full_tokens_per_s: float
 
 
 def scored(case: Case, candidates: Sequence[Candidate]) -> tuple[Scored, ...]:
     """The candidates with their estimates."""
-    return tuple(Scored(one, speed(case, one), _full(case, one)) for one in candidates)
+    return tuple(Scored(one, speed(case, one)) for one in candidates)
 
 
 def best(case: Case, options: Sequence[Scored]) -> Scored:
-    """The option that fits most surely, carries the workload, meets the targets, and serves the mode best.
+    """The option that fits most surely, carries the workload, meets the targets or misses them least, and serves best.
 
-    Where targets are stated, fewer GPUs, of all replicas that the rate takes, go before speed. Ties go to what is
-    better in any merit, then to fewer pipeline stages, then to fewer replicas, then to experts sharded like
-    everything else. So no option is better in one merit and as good in all others.
+    Where targets are stated and met, fewer GPUs, of all replicas that the rate takes, go before speed. Ties go to what
+    is better in any figure, then to fewer pipeline stages, then to fewer replicas, then to experts sharded like
+    everything else. So no option is better in one figure and as good in all others.
     """
-    return min(options, key=lambda option: key(case, option))
+    first = min(options, key=lambda option: key(case, option))
+    return grown(case, options, first) if weighs_growth(case, first) else first
 
 
 def key(case: Case, option: Scored) -> tuple[object, ...]:
@@ -48,7 +49,7 @@ def key(case: Case, option: Scored) -> tuple[object, ...]:
         candidate.doubt,
         -candidate.headroom_bytes if short else 0,
         not candidate.carries_load,
-        not meets_targets(case, option.estimate),
+        missed_by(case, option.estimate),
         gpus_that_count(case, option),
         objective(case, option),
         *merits(option),
@@ -78,14 +79,16 @@ def merits(option: Scored) -> tuple[float, ...]:
 
 
 def objective(case: Case, option: Scored) -> float:
-    """Smaller is better: the gap between tokens, or the reciprocal of the throughput."""
+    """Smaller is better: the whole request's time for latency, else the reciprocal of the rate of tokens.
+
+    Each at the pessimistic end of its own range, so that evidence counts. Where requests follow each other without a
+    pause both are one figure: the rate is the requests in flight, over the time of one.
+    """
     if option.estimate is None:
         return -option.candidate.layout.ranks
     if case.request.batching_mode == "latency":
-        return option.estimate.tpot_ms.mean
-    if case.request.batching_mode == "throughput":
-        return -option.full_tokens_per_s
-    return -option.estimate.output_tokens_per_s.mean
+        return option.estimate.e2e_ms.high
+    return -option.estimate.output_tokens_per_s.low
 
 
 def has_targets(case: Case) -> bool:
@@ -97,10 +100,3 @@ def has_targets(case: Case) -> bool:
 def _simplicity(option: Scored) -> tuple[int, int, bool]:
     layout = option.candidate.layout
     return layout.pipeline_parallel_size, layout.data_parallel_size, layout.enable_expert_parallel
-
-
-def _full(case: Case, candidate: Candidate) -> float:
-    if case.request.batching_mode != "throughput":
-        return 0.0
-    found = speed(case, candidate, full=True)
-    return found.output_tokens_per_s.mean if found else 0.0

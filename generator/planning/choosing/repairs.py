@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 _MOST = 7
 
 
-def repairs(case: Case, chosen: Scored, choose: Choose) -> tuple[Repair, ...]:
+def repairs(case: Case, chosen: Scored, choose: Choose, copies: int = 0) -> tuple[Repair, ...]:
     """At most seven changes, the one that changes least first; of each kind the first that mends the plan.
 
+    `copies` is how many copies of a deployment carry the stated requests, 0 where none do.
     Empty where nothing is amiss, and where speed is not known but was asked for: then nothing can be proven.
     """
     if not _is_amiss(case, chosen):
         return ()
     found: dict[str, Repair] = {}
-    for change in changes(case, chosen):
+    for change in changes(case, chosen, copies):
         if len(found) == _MOST:
             break
         if change.kind not in found:

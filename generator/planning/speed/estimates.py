@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
 from generator.models.speed import Limits, Scenario
+from generator.planning.speed.evidence import doubt_of
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.passes import passes
 from generator.planning.speed.roofline import estimate
@@ -19,15 +20,15 @@ _UNDRAFTED = "as without drafts: how many of their tokens are kept is not known"
 _BYTE_CACHES = ("fp8", "int8", "nvfp4", "int4")
 
 
-def speed(case: Case, chosen: Candidate, *, full: bool = False) -> Estimate | None:
-    """The estimate of a candidate under the workload; with `full` at the batch that it admits at most.
+def speed(case: Case, chosen: Candidate, *, in_flight: int = 0) -> Estimate | None:
+    """The estimate of a candidate under the workload; at `in_flight` requests at once where they are given.
 
     None where the GPU's figures are unknown or nothing fits: a figure that is missing is not guessed.
     """
     if _nothing_runs(case, chosen):
         return None
     try:
-        return _estimated(case, chosen, full=full)
+        return _estimated(case, chosen, in_flight or case.load.concurrency)
     except UnknownFactError:
         return None
 
@@ -37,7 +38,7 @@ def missing(case: Case, chosen: Candidate) -> str:
     if _nothing_runs(case, chosen):
         return "nothing runs that could be timed" if case.tables.speed else "no speed table was given"
     try:
-        _estimated(case, chosen, full=False)
+        _estimated(case, chosen, case.load.concurrency)
     except UnknownFactError as error:
         return f"not calibrated for {case.gpu.name}: {error}"
     return ""
@@ -47,7 +48,7 @@ def _nothing_runs(case: Case, chosen: Candidate) -> bool:
     return case.tables.speed is None or chosen.verdict == "does_not_fit" or chosen.concurrency == 0
 
 
-def _estimated(case: Case, chosen: Candidate, *, full: bool) -> Estimate | None:
+def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None:
     table = case.tables.speed
     if table is None:
         return None
@@ -59,10 +60,13 @@ def _estimated(case: Case, chosen: Candidate, *, full: bool) -> Estimate | None:
         kv_bytes=1.0 if narrow else 2.0,
         weights=chosen.weights,
     )
-    scenario, limits = _scenario(case, chosen, full=full), _limits(chosen)
+    scenario, limits = _scenario(case, chosen, in_flight), _limits(chosen)
+    doubt = doubt_of(case, chosen.layout)
     found = (passes if case.pooling else estimate)(
-        held, case.gpu, scenario, limits, table, link=case.cluster.link, release=case.release
+        held, case.gpu, scenario, limits, doubt.widened(table), link=case.cluster.link, release=case.release
     )
+    if doubt.why:
+        found = found.model_copy(update={"calibration": f"{found.calibration}; {doubt.why}"})
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
         return found.model_copy(update={"calibration": f"{found.calibration}; {_UNDRAFTED}"})
     return found
@@ -78,13 +82,23 @@ def meets_targets(case: Case, found: Estimate | None) -> bool:
     )
 
 
-def _scenario(case: Case, chosen: Candidate, *, full: bool) -> Scenario:
+def missed_by(case: Case, found: Estimate | None) -> float:
+    """How many times the worst missed target the estimate takes, at its mean; 0 where every target is met."""
+    if meets_targets(case, found):
+        return 0.0
+    targets = case.request.targets
+    if found is None:
+        return float("inf")
+    pairs = ((targets.ttft_ms, found.ttft_ms.mean), (targets.tpot_ms, found.tpot_ms.mean))
+    return max(mean / asked for asked, mean in pairs if asked is not None)
+
+
+def _scenario(case: Case, chosen: Candidate, in_flight: int) -> Scenario:
     load = case.load
-    admitted = int(chosen.sequences.value) * chosen.layout.data_parallel_size
     return Scenario(
         prompt_tokens=load.prompt_tokens,
         gen_tokens=max(load.gen_tokens, 1),
-        concurrency=admitted if full else load.concurrency,
+        concurrency=in_flight,
         prefix_hit_ratio=load.prefix_hit_ratio,
         num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if load.acceptance_rate else 0,
         acceptance_rate=load.acceptance_rate,

@@ -1,0 +1,110 @@
+"""Options of another kind on the chosen layout, each with something that a plan does not take by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.errors import RequestError
+from generator.planning.choosing.changes import sibling_cases
+from generator.planning.choosing.choice import Scored, scored
+from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
+from generator.planning.choosing.words import rate
+from generator.planning.evaluation import evaluate
+from generator.planning.rules.checks import check_layout
+from generator.presenting.text import gib_text, tokens_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.parallelism import Layout
+    from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
+
+_WORTH = 0.02
+
+
+class Other(NamedTuple):
+    """One such option: what it gains, how many times better that is, and what it costs."""
+
+    kind: str
+    option: Scored
+    flags: tuple[str, ...]
+    gain: str
+    costs: str
+    times: float
+
+
+def others(case: Case, chosen: Scored) -> Iterator[Other]:
+    """Divided caches, a smaller cache dtype, a smaller checkpoint: on the chosen layout."""
+    if chosen.candidate.verdict == "does_not_fit":
+        return
+    for find in (_divided_cache, _smaller_cache, _sibling):
+        found = find(case, chosen)
+        if found is not None:
+            yield found
+
+
+def _divided_cache(case: Case, chosen: Scored) -> Other | None:
+    """The fewest ranks that share a cache for the longest context, or else for the highest rate."""
+    own, pace = int(chosen.candidate.context.value), rate(chosen.estimate)
+    longer = faster = None
+    longest, fastest = own, pace * (1 + _WORTH)
+    for variant in context_parallel_variants(case, chosen.candidate.layout):
+        divided = with_values(case, variant.values)
+        candidate = _evaluated(divided, chosen.candidate.layout.model_copy(update=variant.values))
+        if candidate is None or candidate.verdict != "fits":
+            continue
+        option = scored(divided, (candidate,))[0]
+        if not case.asked_context and int(candidate.context.value) > longest:
+            longest = int(candidate.context.value)
+            gain = f"context {tokens_text(longest)} against {tokens_text(own)}"
+            longer = Other("longer context", option, variant.flags, gain, variant.costs, longest / max(own, 1))
+        elif rate(option.estimate) > fastest:
+            fastest = rate(option.estimate)
+            gain = f"{fastest:,.0f} tokens/s against {pace:,.0f}"
+            faster = Other("divided caches", option, variant.flags, gain, variant.costs, fastest / max(pace, 1.0))
+    return longer or faster
+
+
+def _smaller_cache(case: Case, chosen: Scored) -> Other | None:
+    for variant in cache_variants(case):
+        candidate = _evaluated(with_values(case, variant.values), chosen.candidate.layout)
+        own = chosen.candidate.concurrency
+        if candidate is not None and candidate.concurrency > own:
+            option = scored(with_values(case, variant.values), (candidate,))[0]
+            gain = f"room for {candidate.concurrency:,} requests against {own:,}"
+            if option.estimate and chosen.estimate:
+                gaps = (one.tpot_ms.mean for one in (option.estimate, chosen.estimate))
+                gain += ", {:,.1f} ms a token against {:,.1f}".format(*gaps)
+            times = rate(option.estimate) / max(rate(chosen.estimate), 1.0)
+            return Other(variant.title.removeprefix("an "), option, variant.flags, gain, variant.costs, times)
+    return None
+
+
+def _sibling(case: Case, chosen: Scored) -> Other | None:
+    """The checkpoint of the same weights that is fastest on this GPU."""
+    found = [one for one in _siblings(case, chosen) if one.times > 1]
+    return max(found, key=lambda one: one.times, default=None)
+
+
+def _siblings(case: Case, chosen: Scored) -> Iterator[Other]:
+    for sibling in sibling_cases(case):
+        candidate = _evaluated(sibling.case, chosen.candidate.layout)
+        if candidate is None or candidate.verdict != "fits":
+            continue
+        option = scored(sibling.case, (candidate,))[0]
+        held, own = (gib_text(one.held_bytes) for one in (candidate, chosen.candidate))
+        rates = f"{rate(option.estimate):,.0f} tokens/s against {rate(chosen.estimate):,.0f}"
+        gain = f"{rates}, {held} of weights on a GPU against {own}"
+        costs = f"weights in {sibling.method}, {sibling.verdict} on {case.gpu.name}: costs accuracy"
+        times = rate(option.estimate) / max(rate(chosen.estimate), 1.0)
+        yield Other("smaller checkpoint", option, sibling.flags, gain, costs, times)
+
+
+def _evaluated(case: Case, layout: Layout) -> Candidate | None:
+    """The layout worked out; None where vLLM refuses it."""
+    try:
+        check_layout(case, layout)
+        return evaluate(case, layout)
+    except RequestError:
+        return None

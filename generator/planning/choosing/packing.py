@@ -1,0 +1,65 @@
+"""Packing: how many requests in flight a replica takes, where a rate is stated and they are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.planning.speed.estimates import meets_targets, speed
+from generator.planning.speed.roofline import replicas_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from generator.models.estimate import Estimate
+    from generator.planning.case import Case
+    from generator.planning.choosing.choice import Scored
+
+
+def packed(case: Case, options: Sequence[Scored]) -> Case:
+    """The case with the requests in flight on a replica that serve the stated rate on the fewest GPUs.
+
+    By Little's law they follow from the rate and a request's time; the targets bound them, and the cache. Of those that
+    take as few GPUs the fewest, as each waits the least. A case that states them, or no rate, stays as it is.
+    """
+    rate = case.request.targets.requests_per_s
+    if rate is None or case.request.concurrency or case.in_flight or case.pooling:
+        return case
+    found = []
+    for option in options:
+        number, estimate = _fullest(case, option)
+        if estimate is not None:
+            layout = option.candidate.layout
+            found.append((_gpus(rate, layout.ranks, estimate), layout.ranks, estimate.tpot_ms.mean, number, option))
+    if not found:
+        return case
+    gpus, ranks, _, number, option = min(found, key=lambda one: one[:3])
+    for fewer in _numbers(case, option):
+        estimate = speed(case, option.candidate, in_flight=fewer)
+        if fewer < number and estimate is not None and _gpus(rate, ranks, estimate) == gpus:
+            number = fewer
+    return case.changed(in_flight=number)
+
+
+def _gpus(rate: float, ranks: int, estimate: Estimate) -> int:
+    return ranks * replicas_for(rate, estimate)
+
+
+def _fullest(case: Case, option: Scored) -> tuple[int, Estimate | None]:
+    """The most requests in flight, in steps of a quarter, that a replica surely holds and that meet the targets."""
+    if option.candidate.doubt or option.estimate is None:
+        return 0, None
+    for number in _numbers(case, option):
+        estimate = speed(case, option.candidate, in_flight=number)
+        if estimate is not None and meets_targets(case, estimate):
+            return number, estimate
+    return 0, None
+
+
+def _numbers(case: Case, option: Scored) -> Iterator[int]:
+    candidate = option.candidate
+    admitted = int(candidate.sequences.value) * candidate.layout.data_parallel_size
+    number = min(candidate.sure_concurrency, admitted)
+    while number > case.load.concurrency:
+        yield number
+        number = number * 3 // 4
+    yield case.load.concurrency

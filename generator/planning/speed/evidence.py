@@ -1,0 +1,58 @@
+"""Evidence: how much wider an estimate's range is where few published runs are of such a layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from generator.models.parallelism import Layout
+    from generator.models.speed import Coefficients
+    from generator.planning.case import Case
+
+_STAGES = 0.36
+"""Stages inside an NVLink node: where both were measured (gpt-oss-120b on two H100, docs/lab of gpustack/gpustack,
+performance-lab/gpt-oss-120b/h100.md), they gave 5,338 tokens/s and tensor parallelism 7,649: ln(7649 / 5338)."""
+_EXPERTS = 0.12
+"""Whole experts against sliced ones: the same server was measured with both in six pairs (deplodock, B200 and H200,
+11/2025); what they differed by lay this far, one standard deviation, from what the model expects."""
+
+
+class Doubt(NamedTuple):
+    """What is added to the natural logarithm of a range's factor, and why; 0 where runs like it are in the fit."""
+
+    half_width: float = 0.0
+    why: str = ""
+
+    def widened(self, table: Coefficients) -> Coefficients:
+        """The table with wider ranges."""
+        if not self.half_width:
+            return table
+        wider = {name: width + self.half_width for name, width in table.half_widths.items()}
+        return table.model_copy(update={"half_widths": wider})
+
+
+def doubt_of(case: Case, layout: Layout) -> Doubt:
+    """The doubt in a layout's estimate beyond that of the fit."""
+    doubts = [found for found in (_stages(case, layout), _experts(case, layout)) if found]
+    return Doubt(sum(one.half_width for one in doubts), "; ".join(one.why for one in doubts))
+
+
+def _stages(case: Case, layout: Layout) -> Doubt | None:
+    """Stages that no border of nodes asks for, where NVLink carries tensor parallelism as well."""
+    if layout.pipeline_parallel_size > case.cluster.nodes and case.cluster.link == "nvlink":
+        return Doubt(_STAGES, "stages inside an NVLink node lost 30 % to tensor parallelism where both were measured")
+    return None
+
+
+def _experts(case: Case, layout: Layout) -> Doubt | None:
+    """Experts laid out otherwise than the published recipe of the model's family does."""
+    family = case.tables.serving.family
+    published = family.whole_experts if family else None
+    if published is None or not case.architecture.is_moe or layout.ranks == 1:
+        return None
+    if layout.enable_expert_parallel is published:
+        return None
+    return Doubt(_EXPERTS, f"{family.name if family else ''}'s recipe has its experts {_HOW[published]}")
+
+
+_HOW = {True: "whole, spread over ranks", False: "sliced over ranks"}
