@@ -9,6 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from pydantic import Field
+
+from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture
 from generator.models.checkpoint import Checkpoint, ModelFacts
@@ -72,16 +75,46 @@ def embedded_model(model_id: str) -> ModelFacts:
     return _facts(name)
 
 
+class CheckpointRow(Row):
+    """A checkpoint with the shapes of one embedded model, and the quantization scheme of another."""
+
+    name: str = Field(min_length=1)
+    base: str
+    like: str
+    ignored: Words = ()
+    """Modules that stay unquantized beside those of `like`."""
+    source: Source
+
+
 @cache
 def _table() -> dict[str, dict[str, Any]]:
     """Rows by id; what is nested in a row is JSON, which parses much faster than TOML."""
     text = files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
-    return {row["id"]: row for row in tomllib.loads(text)["model"]}
+    known = {row["id"]: row for row in tomllib.loads(text)["model"]}
+    return known | {row.name: {} for row in _checkpoints()}
+
+
+def _checkpoints() -> tuple[CheckpointRow, ...]:
+    return packaged_rows("checkpoints.toml", "checkpoint", CheckpointRow)
 
 
 @cache
 def _facts(name: str) -> ModelFacts:
     row = _table()[name]
+    return _read(name, row) if row else _composed(next(one for one in _checkpoints() if one.name == name))
+
+
+def _composed(row: CheckpointRow) -> ModelFacts:
+    base, scheme = _facts(row.base), _facts(row.like).checkpoint.quantization
+    assert scheme is not None  # noqa: S101 - a test reads every row
+    ignored = (*scheme.ignored_modules, *row.ignored)
+    held = scheme.model_copy(update={"ignored_modules": ignored, "kv_cache_dtype": None})
+    return base.model_copy(
+        update={"id": row.name, "revision": None, "license": None, "checkpoint": Checkpoint(quantization=held)}
+    )
+
+
+def _read(name: str, row: dict[str, Any]) -> ModelFacts:
     scheme = row.get("quantization")
     return ModelFacts(
         id=name,

@@ -153,9 +153,16 @@ def _delivered(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "Energy", energy_text(plan.energy)
     if plan.scaling:
         yield "Replicas", scaling_text(plan.scaling)
+    yield from _compared(plan)
+
+
+def _compared(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The runner-up, and independent servers where they would serve more."""
     if plan.runner_up:
         yield "Runner-up", runner_up_text(plan.runner_up)
-    yield from (("Or", f"{one.gain} ({one.kind})") for one in plan.alternatives[:1] if one.servers > 1)
+    several = next((one for one in plan.alternatives if one.servers > 1), None)
+    if several:
+        yield "Or", f"{several.gain} ({several.kind})"
 
 
 def _passes(plan: Plan) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.choosing.choice import Scored
     from generator.planning.choosing.servers import Servers
+    from generator.planning.choosing.words import Kind
 
 _MOST = 5
 _WORTH = 0.02
@@ -89,7 +90,7 @@ def _layouts(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[
     found: dict[int, list[tuple[float, str, str]]] = {}
     timed = [one for one in able if one.estimate and one.candidate.carries_load >= carries]
     for kind in KINDS:
-        first = min(timed, key=lambda option, kind=kind: (kind.figure(case, option), key(case, option)), default=None)
+        first = _first(case, timed, kind)
         own = kind.figure(case, chosen)
         if first is not None and kind.figure(case, first) < own * (1 - _WORTH):
             gain = f"{kind.words(case, first)} against {kind.words(case, chosen)}"
@@ -99,6 +100,10 @@ def _layouts(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[
         told = "; ".join(gain for _, _, gain in sorted(gains, reverse=True))
         flags = layout_flags(option.candidate.layout, options)
         yield _Gain(times, _made(name, option, flags, (told, _lost(case, option, chosen))))
+
+
+def _first(case: Case, options: Sequence[Scored], kind: Kind) -> Scored | None:
+    return min(options, key=lambda option: (kind.figure(case, option), key(case, option)), default=None)
 
 
 def _servers(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[_Gain]:

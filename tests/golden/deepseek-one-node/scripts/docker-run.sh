@@ -18,7 +18,7 @@ docker_args=(
   --gpus "\"device=${GPU_0:-0},${GPU_1:-1},${GPU_2:-2},${GPU_3:-3},${GPU_4:-4},${GPU_5:-5},${GPU_6:-6},${GPU_7:-7}\""
 
   # The ranks of one engine exchange steps through shared memory; Docker's default is 64 MB.
-  --shm-size 2656m
+  --shm-size 2104m
 
   # The image's unprivileged user; group 0 owns its home.
   --user 2000:0

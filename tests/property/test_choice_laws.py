@@ -1,0 +1,81 @@
+"""Laws of choice over random cases: modes, more GPUs, targets; 50 cases each in the suite, 500 in the long checks."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from strategies import MODELS, REAL_GPUS, case_of
+
+from generator.errors import RequestError
+from generator.planning.choosing.choice import best, key
+from generator.planning.planner import options_of
+from generator.planning.speed.estimates import meets_targets, missed_by
+
+laws = settings(max_examples=500 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 50, deadline=None)
+loads = st.fixed_dictionaries(
+    {
+        "prompt_tokens": st.sampled_from((128, 1024, 4000)),
+        "gen_tokens": st.sampled_from((32, 256, 1000)),
+        "concurrency": st.sampled_from((1, 8, 64, 300)),
+    }
+)
+targets = st.fixed_dictionaries({"ttft_ms": st.sampled_from((80.0, 300.0, 2000.0)), "tpot_ms": st.just(40.0)})
+
+
+@st.composite
+def cases(draw):
+    """A case of any model on one to four GPUs at a stated load."""
+    model, gpu, gpus = draw(st.sampled_from(MODELS)), draw(st.sampled_from(REAL_GPUS)), draw(st.integers(1, 4))
+    return case_of(model, gpu, gpus, **draw(loads))
+
+
+def weighed(case):
+    """The options of a case; one that vLLM refuses is no example."""
+    try:
+        return options_of(case)
+    except RequestError:
+        assume(condition=False)
+
+
+def asked(case, **stated):
+    """The case with more that is asked for."""
+    return case.changed(request=case.request.model_copy(update=stated))
+
+
+@laws
+@given(cases())
+def test_no_mode_is_beaten_in_its_own_figure_by_what_another_takes(case):
+    """Options depend on no mode, so that all three are taken from the same."""
+    options = weighed(case)
+    found = {mode: best(asked(case, batching_mode=mode), options) for mode in ("latency", "balanced", "throughput")}
+    same = weighed(asked(case, batching_mode="latency"))
+    assert [one.estimate for one in same] == [one.estimate for one in options]
+    sound = [one for one in options if one.candidate.doubt == 0 and one.candidate.carries_load and one.estimate]
+    assume(sound)
+    assert found["throughput"].estimate.output_tokens_per_s.low == max(
+        one.estimate.output_tokens_per_s.low for one in sound
+    )
+    assert found["latency"].estimate.e2e_ms.high == min(one.estimate.e2e_ms.high for one in sound)
+
+
+@laws
+@given(cases(), st.integers(1, 2))
+def test_more_gpus_never_make_the_answer_worse(case, more):
+    cluster = case.cluster.model_copy(update={"gpus_per_node": case.cluster.gpus_per_node + more})
+    larger = case.changed(cluster=cluster)
+    before, after = best(case, weighed(case)), best(larger, weighed(larger))
+    assert key(larger, after) <= key(larger, before)
+
+
+@laws
+@given(cases(), targets)
+def test_a_target_that_can_be_met_is_met_and_one_that_cannot_is_missed_by_the_least(case, stated):
+    aimed = asked(case, **stated)
+    options = weighed(aimed)
+    able = [one for one in options if one.candidate.doubt == 0 and one.candidate.carries_load]
+    assume(able)
+    chosen = best(aimed, options)
+    assert missed_by(aimed, chosen.estimate) == min(missed_by(aimed, one.estimate) for one in able)
+    assert meets_targets(aimed, chosen.estimate) == any(meets_targets(aimed, one.estimate) for one in able)
