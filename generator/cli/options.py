@@ -14,11 +14,11 @@ from generator.errors import RequestError
 from generator.models.question import PANELS
 from generator.models.request import ASKED, Request
 from generator.models.value import Value, problem, shortened
-from generator.sources import plain_yaml
-from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from generator.sources.profile import Profile
 
 _ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "tensor_parallel_size": (("--tensor-parallel-size", "--tp"), int, "GPUs that share every layer"),
@@ -162,7 +162,7 @@ def _option_type(name: str) -> Any:
 
 
 def _stated(given: dict[str, Any]) -> Stated:
-    profile = load_profile(given["profile"]) if given["profile"] else None
+    profile = _profile(given["profile"]) if given["profile"] else None
     answers = dict(profile.answers) if profile else {}
     flags = {name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)}
     answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
@@ -183,6 +183,12 @@ def _stated(given: dict[str, Any]) -> Stated:
         answers["overrides"] = {k: v for k, v in answers["overrides"].items() if k not in dropped}
     whole = profile is not None and "overrides" in profile.answers
     return Stated(answers=answers, warnings=profile.warnings if profile else (), whole=whole, dropped=dropped)
+
+
+def _profile(path: Path) -> Profile:
+    from generator.sources.profile import load_profile  # noqa: PLC0415 - start-up time
+
+    return load_profile(path)
 
 
 def _counted(answers: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
@@ -214,6 +220,8 @@ def _argument(word: str) -> str:
 
 
 def _assignment(word: str) -> tuple[str, Any]:
+    from generator.sources import plain_yaml  # noqa: PLC0415 - start-up time
+
     key, equals, text = word.partition("=")
     if not equals or not key.strip():
         raise RequestError(f"--set {word}: write KEY=VALUE, like --set max_num_seqs=64")

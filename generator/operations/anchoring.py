@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.paths import path_kinds
-from generator.sources.local import absolute, is_directory
+from generator.sources.places import absolute, is_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
 from generator.sources.dumped import given_facts
-from generator.sources.hub import hub_facts
-from generator.sources.local import is_directory, local_facts
+from generator.sources.places import is_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +42,13 @@ def model_facts(
     if source == "local" or (source == "auto" and (_PATH.search(model) or is_directory(model))):
         if revision is not None:
             raise RequestError(f"{model} is a directory, which has no revisions: drop --revision {revision}.")
+        from generator.sources.local import local_facts  # noqa: PLC0415 - the readers take longer than a plan
+
         return local_facts(model, progress=progress)
     if source == "embedded":
         return _embedded(model, revision)
     if source == "hub":
-        return hub_facts(model, revision=revision, cached_only=offline, progress=progress)
+        return _of_hub(model, revision, cached_only=offline, progress=progress)
     return _offline(model, revision) if offline else _online(model, revision, progress)
 
 
@@ -76,7 +77,7 @@ def draft_facts(
 def _online(model: str, revision: str | None, progress: Callable[[int, int], None] | None) -> ModelFacts:
     """The Hub's facts; those embedded under the same id where the Hub does not answer."""
     try:
-        return hub_facts(model, revision=revision, progress=progress)
+        return _of_hub(model, revision, progress=progress)
     except HubUnreachableError as unreachable:
         try:
             return _embedded(model, revision)
@@ -94,9 +95,21 @@ def _offline(model: str, revision: str | None) -> ModelFacts:
         return _embedded(model, revision)
     except SourceError as absent:
         try:
-            return hub_facts(model, revision=revision, cached_only=True)
+            return _of_hub(model, revision, cached_only=True)
         except HubUnreachableError:
             raise absent from None
+
+
+def _of_hub(
+    model: str,
+    revision: str | None,
+    *,
+    cached_only: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> ModelFacts:
+    from generator.sources.hub import hub_facts  # noqa: PLC0415 - the readers take longer than a plan
+
+    return hub_facts(model, revision=revision, cached_only=cached_only, progress=progress)
 
 
 def _embedded(model: str, revision: str | None) -> ModelFacts:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
+from generator.sources.places import absolute
 from generator.sources.repository_code import brings_tokenizer
 from generator.sources.safetensors_headers import (
     INDEX_FILE,
@@ -31,19 +32,6 @@ if TYPE_CHECKING:
 _JSON_BYTES = 16 * 1024**2
 _HEADERS_BYTES = 1024**3
 """Of all files of one model: 2,000 of DeepSeek-V3's."""
-
-
-def is_directory(model: str) -> bool:
-    """True where `model` names a directory of this machine; a name that no path can have is none."""
-    try:
-        return absolute(model).is_dir()
-    except (OSError, ValueError):
-        return False
-
-
-def absolute(model: str) -> Path:
-    """`model` as an absolute path, `~` expanded; symbolic links stay as the user wrote them."""
-    return Path(os.path.abspath(Path(model).expanduser()))  # noqa: PTH100 - resolve() would follow links
 
 
 def local_facts(model: str, *, progress: Callable[[int, int], None] | None = None) -> ModelFacts:

@@ -323,3 +323,20 @@ def test_every_path_that_the_plan_names_is_mounted_by_each_launcher(tmp_path):
     fields = [next(csv.reader([word])) for word in words if word.startswith("type=bind")]
     assert ["type=bind", "readonly", "source=/data/lo,ras", "target=/data/lo,ras"] in fields
     assert ["type=bind", 'source=/srv/"big"', 'target=/srv/"big"'] in fields
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("logs", "DOCKER_COMPOSE=nowhere"), "nowhere does not run here: install Docker Engine"),
+        (("down", "DOCKER_COMPOSE=nowhere"), "nowhere does not run here: install Docker Engine"),
+        (("plan", "WIZARD=nowhere"), "nowhere is not on the PATH: put it there"),
+        (("update", "WIZARD=nowhere"), "nowhere is not on the PATH: put it there"),
+    ],
+)
+def test_a_target_says_in_one_line_what_it_lacks(words, said):
+    place = TEMPLATES.parent / "tests/golden/chat-one-gpu"
+    done = subprocess.run(["make", "-C", str(place), *words], capture_output=True, check=False, text=True)
+    first = done.stderr.splitlines()[0]
+    assert done.returncode == 2
+    assert first.startswith(said)

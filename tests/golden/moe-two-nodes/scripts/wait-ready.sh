@@ -15,8 +15,8 @@ limit=${WAIT_S:-12535}
 
 echo "waiting up to $limit s for $url/health"
 until curl "${own[@]}" --fail --silent --max-time 5 --output /dev/null "$url/health"; do
-  if [ "$((SECONDS / 60))" -gt "${told:-0}" ]; then
-    told=$((SECONDS / 60))
+  if [ "$((SECONDS / 20))" -gt "${told:-0}" ]; then
+    told=$((SECONDS / 20))
     echo "still waiting after $SECONDS s"
   fi
   if [ "$SECONDS" -ge "$limit" ]; then

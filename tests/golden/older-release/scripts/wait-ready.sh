@@ -15,9 +15,10 @@ limit=${WAIT_S:-2308}
 
 echo "waiting up to $limit s for $url/health"
 until curl "${own[@]}" --fail --silent --max-time 5 --output /dev/null "$url/health"; do
-  if [ "$((SECONDS / 60))" -gt "${told:-0}" ]; then
-    told=$((SECONDS / 60))
+  if [ "$((SECONDS / 20))" -gt "${told:-0}" ]; then
+    told=$((SECONDS / 20))
     echo "still waiting after $SECONDS s"
+    ${DOCKER_COMPOSE:-docker compose} logs --no-log-prefix --tail 1 vllm 2>/dev/null | cut -c 1-200 || true
   fi
   if [ "$SECONDS" -ge "$limit" ]; then
     echo "not ready after $SECONDS s: look at the log, or wait longer with WAIT_S=3600" >&2
