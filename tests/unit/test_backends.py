@@ -10,7 +10,8 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.engines import known_versions
 from generator.errors import RequestError
-from generator.planning.kv_cache.backends import AttentionQuery, attention_backend, narrowed
+from generator.planning.kv_cache.backends import _OWN_RULES, AttentionQuery, attention_backend, narrowed
+from generator.planning.memory.workspace import _FLASHINFER
 
 LLAMA = {"head_size": 128, "num_heads": 32, "num_kv_heads": 8}
 GEMMA3 = {"head_size": 256, "num_heads": 8, "num_kv_heads": 4, "mm_prefix": True}
@@ -145,6 +146,12 @@ def test_a_release_takes_what_its_own_code_takes(release):
         if found != truth:
             wrong[words] = (found, truth)
     assert not wrong
+
+
+def test_what_is_known_of_a_backend_is_known_of_one_that_a_release_has():
+    """A rule under a name that no release has would never be asked."""
+    known = {backend.name for version in known_versions() for backend in release_of(version).backends}
+    assert {*_OWN_RULES, *_FLASHINFER} <= known
 
 
 def test_every_release_of_the_tables_was_asked():

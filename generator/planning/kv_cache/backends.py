@@ -266,7 +266,7 @@ _OWN_RULES: dict[str, Callable[[AttentionQuery], str | None]] = {
     "TOKENSPEED_MLA": _tokenspeed,
     "FLASHINFER_MLA_SPARSE": _flashinfer_mla_sparse,
     "FLASHMLA_SPARSE": _flashmla_sparse,
-    "FLASHINFER_MLA_SPARSEHOPPER": _flashinfer_sm90,
+    "FLASHINFER_MLA_SPARSE_SM90": _flashinfer_sm90,
     "FLASHINFER_MLA_SPARSE_SM120": _flashinfer_sm120,
 }
 
