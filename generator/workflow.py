@@ -20,8 +20,9 @@ from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
 from generator.models.speculation import asked_draft
-from generator.planning.case import Case, Tables
+from generator.planning.case import Case
 from generator.planning.planner import make_plan
+from generator.planning.tables import Tables
 from generator.units import GIB, gib
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from generator.catalogue.serving import serving_of
 from generator.catalogue.speed import speed
 from generator.models.hardware import GPU, Cluster
 from generator.models.request import Request
-from generator.planning.case import Case, Tables
+from generator.planning.case import Case
+from generator.planning.tables import Tables
 from generator.units import GIB
 
 MODELS = (

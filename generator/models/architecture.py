@@ -62,6 +62,8 @@ class Architecture(Value):
     vocab_size: int
     max_position_embeddings: int
     """The context that vLLM derives from config.json, scaled RoPE included."""
+    context_stated: bool = True
+    """False where config.json names none, and its class fills one in or vLLM assumes one."""
     tie_word_embeddings: bool
     layer_kinds: tuple[Layer, ...]
     layer_pattern: str

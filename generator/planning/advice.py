@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from generator.planning.case import ASSUMED
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.budget import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
+from generator.planning.overridden import is_read
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.serving.features import serving_advisories
 from generator.presenting.text import duration_text, gib_text
@@ -150,9 +152,21 @@ def _shared_experts(case: Case, chosen: Candidate) -> Figures | None:
     return {} if case.architecture.is_moe and chosen.layout.data_parallel_size > 1 else None
 
 
+@_says(
+    "warning",
+    "config.json of {name} names no context: {tokens} tokens are what its class in vLLM assumes. Where its model card "
+    "says more, state it: --set 'hf_overrides={{\"max_position_embeddings\": N}}'.",
+)
+def _assumed_context(case: Case, _: Candidate) -> Figures | None:
+    if case.whose_context != ASSUMED:
+        return None
+    return {"name": case.facts.id, "tokens": f"{case.model_context:,}"}
+
+
 @_says("warning", "Passed on to vLLM as you set it, and not counted in this plan: {names}.")
 def _uncounted(case: Case, _: Candidate) -> Figures | None:
-    names = sorted(_UNCOUNTED & case.fixed.keys())
+    read = {"hf_overrides"} if is_read(case.fixed.get("hf_overrides")) else set()
+    names = sorted(_UNCOUNTED & case.fixed.keys() - read)
     return {"names": ", ".join(names)} if names else None
 
 

@@ -11,6 +11,7 @@ from generator.models.verdict import OOMRisk, Verdict
 from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.attempts import Attempt, own, replica_load
+from generator.planning.case import MODELS_OWN
 from generator.planning.defaults import BatchLimits
 from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
@@ -193,7 +194,8 @@ def _context(
         return Limit("max_model_len", case.model_context, lambda: "the model's own, as vLLM takes it")
     low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
     expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
-    return limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)
+    found = limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)
+    return found._replace(because=lambda: found.because().replace(MODELS_OWN, case.whose_context))
 
 
 def _verdict(

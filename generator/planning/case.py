@@ -5,73 +5,37 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field
-
 from generator.errors import UnknownFactError
 from generator.models.checkpoint import ModelFacts
-from generator.models.draft_heads import DraftHead
-from generator.models.engine import Engine
 from generator.models.hardware import GPU, Cluster
-from generator.models.model_class import ModelClass, ModelClasses, ModelType
-from generator.models.overheads import OverheadTable
-from generator.models.price import GPUPrice
-from generator.models.quantization_method import QuantizationMethod
 from generator.models.request import Request
-from generator.models.serving import Serving
 from generator.models.speculation import Speculation, folded
-from generator.models.speed import Coefficients
 from generator.models.value import Value
 from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.drafts.named import is_named, pinned_draft
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
 from generator.planning.memory.pinned import offloaded
+from generator.planning.overridden import overridden
 from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
+from generator.planning.tables import Tables
 from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
+    from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
+    from generator.models.quantization_method import QuantizationMethod
     from generator.models.release import Release
     from generator.models.serving import Pooling
     from generator.models.workload import Workload
     from generator.planning.defaults import BatchLimits
 
-
-class Tables(Value):
-    """The tables that a plan is proven against."""
-
-    engine: Engine
-    overheads: OverheadTable
-    methods: tuple[QuantizationMethod, ...] = ()
-    """Quantization methods and what they ask of a GPU."""
-    serving: Serving = Serving()
-    """What is known about serving the model."""
-    classes: ModelClasses = ModelClasses()
-    """VLLM's model classes as the release has them."""
-    heads: tuple[DraftHead, ...] = ()
-    """Draft heads that the release builds."""
-    model_type: ModelType = ModelType()
-    """What vLLM decides by the model's `model_type`."""
-    siblings: tuple[ModelFacts, ...] = ()
-    """Quantized checkpoints of the same weights, which repairs may propose."""
-    gpus: tuple[GPU, ...] = ()
-    """GPUs that repairs may propose."""
-    speed: Coefficients | None = None
-    """Coefficients of the speed estimates; None for a plan without speed."""
-    prices: tuple[GPUPrice, ...] = ()
-    """Dated prices, cheapest first."""
-    path_kinds: dict[str, str] = Field(default_factory=dict)
-    """How arguments name paths, where their values alone do not say it."""
-    planner: str = ""
-    """Version of this package."""
-
-    def method(self, name: str | None) -> QuantizationMethod | None:
-        """The quantization method that vLLM or a config.json calls `name`; None where no row does."""
-        return next((row for row in self.methods if name in (row.name, *row.aliases)), None)
+MODELS_OWN, ASSUMED = "the model's own", "vLLM's assumed"
+"""Whose word a context is, in a reason."""
 
 
 class Case(Value):
@@ -119,8 +83,12 @@ class Case(Value):
 
     @cached_property
     def architecture(self) -> Architecture:
-        """The model's shapes; vLLM builds no head of a model that pools (0.32 models/adapters.py:139)."""
-        own = self.facts.architecture
+        """The model's shapes; vLLM builds no head of a model that pools (0.32 models/adapters.py:139).
+
+        Raises:
+            RequestError: the user overrides its context with what is no length.
+        """
+        own = overridden(self.facts.architecture, self.fixed.get("hf_overrides"), self.vllm)
         return own.model_copy(update={"lm_head": False}) if self.pooling and own.lm_head else own
 
     @cached_property
@@ -226,11 +194,18 @@ class Case(Value):
     @cached_property
     def model_context(self) -> int:
         """The longest context that vLLM accepts for this model, in tokens."""
-        own, sentence = self.facts.architecture.max_position_embeddings, self.facts.sentence
+        own, sentence = self.architecture.max_position_embeddings, self.facts.sentence
         if sentence is None:
             return own
         capped = min(own, sentence.tokenizer_max_length or own) if self.pooling else own
         return sentence.max_seq_length or capped
+
+    @property
+    def whose_context(self) -> str:
+        """Whose word the longest context is: the model's, the user's, or vLLM's where config.json names none."""
+        if self.architecture.max_position_embeddings != self.facts.architecture.max_position_embeddings:
+            return "your hf_overrides'"
+        return MODELS_OWN if self.facts.architecture.context_stated else ASSUMED
 
     @property
     def asked_context(self) -> int | None:

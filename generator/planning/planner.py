@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from generator.models.plan import RunnerUp
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
-    from generator.planning.case import Tables
+    from generator.planning.tables import Tables
 
 
 def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:

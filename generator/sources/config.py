@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.architectures.fields import text_config
 from generator.sources.bounds import check_config
 from generator.sources.safetensors_headers import aggregate, total_bytes
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from generator.models.architecture import Architecture
     from generator.models.checkpoint import FactsSource, SentenceFacts
     from generator.models.quantization import Quantization
 from generator.sources.safetensors_headers import Tensor
@@ -22,6 +25,7 @@ from generator.sources.safetensors_headers import Tensor
 MAX_JSON_BYTES = 8000
 """Model facts are a recorded answer of every generated repository: they stay short enough to read."""
 _TOTAL_BYTES_DIGITS = 20
+_HEAD = re.compile(r"(^|\.)lm_head\.(weight|qweight|weight_packed)$")
 
 
 def parse_object(text: bytes, where: str) -> dict[str, Any]:
@@ -85,9 +89,23 @@ def assemble(
     )
     if tensors is None:
         return facts
+    facts = facts.model_copy(update={"architecture": _untied(facts.architecture, config, tensors)})
     groups = aggregate(tensors, MAX_JSON_BYTES - len(facts.model_dump_json(exclude={"draft"})) - _TOTAL_BYTES_DIGITS)
     stored = {"total_bytes": total_bytes(tensors), "tensors": groups}
     return facts.model_copy(update={"checkpoint": facts.checkpoint.model_copy(update=stored)})
+
+
+def _untied(architecture: Architecture, config: Mapping[str, Any], tensors: Sequence[Tensor]) -> Architecture:
+    """The shapes with a head of its own where the checkpoint ships one and its config does not say that it is tied.
+
+    vLLM builds such a head (0.29 config/model.py: maybe_untie_word_embeddings); one that a config calls tied is a copy
+    that it drops again.
+    """
+    said = any(part.get("tie_word_embeddings") is not None for part in (config, text_config(config)))
+    if said or not architecture.tie_word_embeddings or not architecture.lm_head:
+        return architecture
+    ships = any(_HEAD.search(tensor.name) for tensor in tensors)
+    return architecture.model_copy(update={"tie_word_embeddings": False}) if ships else architecture
 
 
 def _quantization(config: dict[str, Any], quant_config: dict[str, Any] | None, where: str) -> Quantization | None:

@@ -116,3 +116,16 @@ def test_a_directory_in_a_files_place_is_an_error_of_one_line(tmp_path):
     (tmp_path / "model.safetensors").mkdir()
     with pytest.raises(SourceError, match="is no file"):
         local_facts(str(tmp_path))
+
+
+def test_the_head_that_a_checkpoint_ships_decides_where_its_config_says_nothing(tmp_path):
+    """VLLM unties what a class would tie where the checkpoint has a head (0.29 maybe_untie_word_embeddings)."""
+    config = {name: value for name, value in TINY_LLAMA.items() if name != "tie_word_embeddings"} | {
+        "model_type": "gemma2", "head_dim": 16, "architectures": ["Gemma2ForCausalLM"],
+    }  # fmt: skip
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "config.json").write_text(json.dumps(config))
+    assert local_facts(str(tmp_path / "plain")).architecture.tie_word_embeddings
+    assert not local_facts(str(write_model(tmp_path, config=config))).architecture.tie_word_embeddings
+    stated = config | {"tie_word_embeddings": True}
+    assert local_facts(str(write_model(tmp_path, config=stated))).architecture.tie_word_embeddings

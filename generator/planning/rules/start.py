@@ -61,8 +61,8 @@ def context_within_model(start: Replica) -> None:
     if asked is not None and asked > own:
         raise RequestError(
             f"max_model_len {asked} is greater than the model's own context of {own} tokens (max_model_len derived "
-            "from config.json); ask for at most that, or plan a local directory whose config.json states more (scaled "
-            "RoPE)"
+            "from config.json); ask for at most that, or state more where its model card does: --set hf_overrides=... "
+            "with max_position_embeddings, and rope_parameters for scaled RoPE"
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer, Tower
-from generator.sources.architectures.fields import dtype, first, integer, max_length, text_config
+from generator.sources.architectures.fields import dtype, first, integer, max_length, stated_lengths, text_config
 from generator.sources.architectures.heads import pooling_heads
 from generator.sources.architectures.rotary import Rotary, is_multi_axis, rotary_bytes
 
@@ -117,6 +117,7 @@ def assemble(
         hidden_size=hidden,
         vocab_size=integer(text, "vocab_size", "padded_vocab_size", default=config.get("vocab_size")),
         max_position_embeddings=max_length(config),
+        context_stated=bool(stated_lengths(text)),
         tie_word_embeddings=not ways.own_head and _tied(config, text, default=decoder.tied),
         layer_kinds=kinds,
         layer_pattern=pattern(numbers),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.context_defaults import context_default
 from generator.errors import UnsupportedArchitectureError
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def dtype(config: Config) -> str:
 def max_length(config: Config) -> int:
     """The longest context that vLLM derives from config.json, in tokens (vLLM 0.32 config/model.py:2527)."""
     text = text_config(config)
-    lengths = [int(text[key]) for key in _LENGTHS if isinstance(text.get(key), int | float)]
-    length = text.get("model_max_length") or (min(lengths) if lengths else DEFAULT_LENGTH)
+    lengths = stated_lengths(text)
+    assumed = context_default(str(text.get("model_type") or config.get("model_type")))
+    length = text.get("model_max_length") or (min(lengths) if lengths else assumed or DEFAULT_LENGTH)
     kinds = list(rope_kinds(text))
     if any(rope_type(rope) == "longrope" for rope in kinds):
         return int(length)
@@ -99,6 +101,11 @@ def max_length(config: Config) -> int:
             if rope_type(rope) not in _SCALED:
                 factor = rope.get("factor") or factor
     return int(length * factor)
+
+
+def stated_lengths(text: Config) -> list[int]:
+    """Every length that a text config names, of which vLLM takes the smallest."""
+    return [int(text[key]) for key in _LENGTHS if isinstance(text.get(key), int | float)]
 
 
 def rope_kinds(text: Config) -> Iterator[Config]:
