@@ -63,13 +63,15 @@ class HardwareDetectionError(SourceError):
 
 
 class InfeasiblePlanError(GeneratorError):
-    """The model does not fit the GPUs; `shortfall_bytes` says by how much on the worst rank."""
+    """The model does not fit the GPUs: `shortfall_bytes` says by how much on the worst rank, `repairs` what helps."""
 
     status = 5
 
-    def __init__(self, message: str, *, shortfall_bytes: int = 0) -> None:
+    def __init__(self, message: str, *, shortfall_bytes: int = 0, repairs: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.shortfall_bytes = shortfall_bytes
+        self.repairs = repairs
+        """Changes that nobody was shown yet."""
 
 
 class RenderError(GeneratorError):

@@ -158,7 +158,8 @@ def refuse_unfit(plan: Plan) -> None:
         InfeasiblePlanError: it does not; names the shortfall and the first repair.
     """
     if plan.feasibility.verdict == "does_not_fit":
-        raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
+        short = plan.feasibility.shortfall_bytes
+        raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=short, repairs=plan.repairs)
 
 
 def _recorded(facts: ModelFacts) -> dict[str, Any]:

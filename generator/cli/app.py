@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from generator import __version__
 from generator.cli import console
 from generator.cli.commands import LazyGroup
-from generator.errors import INTERRUPTED, GeneratorError, RequestError, SourceError
+from generator.errors import INTERRUPTED, GeneratorError, InfeasiblePlanError, RequestError, SourceError
 
 _UNEXPECTED = 1
 app = typer.Typer(
@@ -71,8 +71,7 @@ def run() -> int:
     try:
         return _said(app(standalone_mode=False) or 0)
     except GeneratorError as error:
-        console.error(str(error))
-        return error.status
+        return _refused(error)
     except typer.Abort:
         console.error("stopped; nothing was changed")
         return INTERRUPTED
@@ -87,6 +86,16 @@ def run() -> int:
         if os.environ.get("VLLM_WIZARD_DEBUG"):
             raise
         return _failed(error)
+
+
+def _refused(error: GeneratorError) -> int:
+    """The status of an error that the user can meet; what would mend a plan is shown by number."""
+    if isinstance(error, InfeasiblePlanError) and error.repairs:
+        from generator.cli.report import show_repairs  # noqa: PLC0415 - start-up time
+
+        show_repairs(error.repairs)
+    console.error(str(error))
+    return error.status
 
 
 def _misread(error: TyperException) -> int:

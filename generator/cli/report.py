@@ -19,9 +19,9 @@ from generator.presenting.speed import (
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from generator.models.plan import Plan
+    from generator.models.plan import Plan, Repair
     from generator.sources.nvml import DetectedSystem
 
 _REPAIRED = {"does_not_fit": "make it fit", "tight": "make the start sure", "fits": "meet what is asked for"}
@@ -58,11 +58,16 @@ def _show_remarks(plan: Plan) -> None:
     if _is_amiss(plan) and not plan.repairs:
         console.show("\nno single change that was tried mends it: ask for less, or combine several")
     if plan.repairs:
-        what = _REPAIRED[plan.feasibility.verdict]
-        console.show(f"\n[bold]Smallest changes that {what}[/bold] (--apply N plans with one)")
-        for number, repair in enumerate(plan.repairs, 1):
-            console.show(f"  {number}. {escape(repair.title)}: [bold]{escape(' '.join(repair.flags))}[/bold]")
-            console.show(f"     [dim]{escape(repair.effect)}[/dim]")
+        show_repairs(plan.repairs, _REPAIRED[plan.feasibility.verdict])
+
+
+def show_repairs(repairs: Iterable[Repair], what: str = _REPAIRED["does_not_fit"]) -> None:
+    """Print the changes by their numbers, each with what it makes of the plan."""
+    console.show(f"\n[bold]Smallest changes that {what}[/bold] (--apply N plans with one)")
+    for number, repair in enumerate(repairs, 1):
+        flags = console.escaped(" ".join(repair.flags))
+        console.show(f"  {number}. {console.escaped(repair.title)}: [bold]{flags}[/bold]")
+        console.show(f"     [dim]{console.escaped(repair.effect)}[/dim]")
 
 
 def _is_amiss(plan: Plan) -> bool:
