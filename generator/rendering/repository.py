@@ -163,15 +163,6 @@ def create(root: Path, message: str) -> str:
     return git("rev-parse", "HEAD", at=root).strip()
 
 
-def remove(path: Path, root: Path) -> None:
-    """Remove a file and the directories below `root` that it leaves empty."""
-    path.unlink(missing_ok=True)
-    for folder in path.parents:
-        if folder == root or any(folder.iterdir()):
-            return
-        folder.rmdir()
-
-
 def _is_flagged(row: str) -> bool:
     """True where `git ls-files -v` says that git was told not to look at the file."""
     return row[0] == "S" or row[0].islower()

@@ -58,13 +58,6 @@ class DetectedGPU(Value):
     """Processes that compute on it; None where the driver does not tell."""
     mig_enabled: bool = False
 
-    @property
-    def memory_free_bytes(self) -> int | None:
-        """Bytes that nobody holds."""
-        if self.memory_total_bytes is None or self.memory_used_bytes is None:
-            return None
-        return self.memory_total_bytes - self.memory_used_bytes
-
 
 class DetectedSystem(Value):
     """The driver and every GPU that it shows, at least one."""

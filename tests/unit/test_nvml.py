@@ -79,7 +79,6 @@ def test_every_gpu_is_reported_as_the_driver_tells_it():
         H100["used"],
         2,
     )
-    assert first.memory_free_bytes == 84_912_242_688
     assert system.is_uniform
     assert system.notes == ()
 
@@ -112,7 +111,7 @@ def test_gpus_of_different_kinds_are_said():
 
 def test_unified_memory_is_said_and_not_guessed():
     system = detect(Library([GB10]))
-    assert (system.gpus[0].memory_total_bytes, system.gpus[0].memory_free_bytes) == (None, None)
+    assert system.gpus[0].memory_total_bytes is None
     assert (system.gpus[0].capability, system.reserved_bytes) == (121, 0)
     assert "unified memory" in system.notes[0]
 
