@@ -79,13 +79,13 @@ def differences(before: Plans, after: Plans) -> dict[str, list[tuple[str, Any, A
         new = after.get(request)
         if isinstance(old, str) or isinstance(new, str):
             if old != new:
-                outcomes = [one if isinstance(one, str) else "a plan" for one in (old, new)]
-                found["(refused)"].append((request, *outcomes))
+                was, now = (one if isinstance(one, str) else "a plan" for one in (old, new))
+                found["(refused)"].append((request, was, now))
             continue
-        was, now = dict(leaves(old)), dict(leaves(new))
-        for path in was | now:
-            if was.get(path) != now.get(path):
-                found[path].append((request, was.get(path), now.get(path)))
+        had, has = dict(leaves(old)), dict(leaves(new))
+        for path in had | has:
+            if had.get(path) != has.get(path):
+                found[path].append((request, had.get(path), has.get(path)))
     return found
 
 
