@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads the annotation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,11 @@ from generator.presenting.shortfall import shortfall_line
 
 _STRICT = "Status 8 also where the plan does not carry the workload or misses a target."
 
+if TYPE_CHECKING:
+    from generator.models.plan import Plan
+
+_FORMAT_HELP = "text for people, json, markdown, or html: one page with the memory as a picture."
+
 
 @with_request_options
 def plan(
@@ -22,6 +27,9 @@ def plan(
     stated: Stated,
     id_: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)] = "",
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
+    format_: Annotated[
+        Literal["text", "json", "markdown", "html"], typer.Option("--format", help=_FORMAT_HELP)
+    ] = "text",
     explain: Annotated[bool, typer.Option("--explain", help="Print the reason of every engine value.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
     apply: Annotated[int, typer.Option("--apply", min=0, help=APPLY_HELP, show_default=False)] = 0,
@@ -37,11 +45,19 @@ def plan(
         console.warn(warning)
     with facts_from(facts):
         made = proposal(named_too(stated, id_), cheapest=cheapest, apply=apply, offline=offline).plan
-    if json_:
+    if json_ or format_ == "json":
         console.out(made.model_dump_json(indent=2, by_alias=True))
-    else:
+    elif format_ == "text":
         report.show_plan(made, explain=explain)
+    else:
+        console.out(_document(made, format_))
     if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
         raise InfeasiblePlanError(shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)
     if strict and made.feasibility.falls_short:
         raise FindingsError("; ".join(made.feasibility.falls_short))
+
+
+def _document(made: Plan, kind: str) -> str:
+    from generator.presenting import page  # noqa: PLC0415 - start-up time
+
+    return page.html(made) if kind == "html" else page.markdown(made)

@@ -44,7 +44,7 @@ def plan_record(
         verdict=plan.feasibility.verdict,
         decisions=tuple(Decision(field=one.field, value=one.value, reason=one.reason) for one in plan.decisions),
         warnings=plan.warnings,
-        display=_display(plan),
+        display=display(plan),
         pooling=pooling,
         figures=figures(plan),
     )
@@ -87,7 +87,8 @@ def figures(plan: Plan) -> Figures:
     )
 
 
-def _display(plan: Plan) -> Display:
+def display(plan: Plan) -> Display:
+    """Strings of a plan that are ready to print, without markup."""
     cluster = plan.cluster
     nodes = f"{plural(cluster.nodes, 'node')} of " if cluster.nodes > 1 else ""
     risk = f"; risk of running out of memory: {plan.feasibility.oom_risk}"

@@ -1,0 +1,140 @@
+"""A plan as a document: Markdown, or one HTML file with its memory as a picture and nothing from elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.presenting.memory import LEFT_LABEL, SIGNS, memory_runs
+from generator.presenting.record import display
+from generator.presenting.text import count_text, gib_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from generator.models.plan import Plan
+
+_CELLS, _HEIGHT, _LETTER = 1000, 56, 24
+"""Width and height of the picture in its own units, and the width from which on a part holds its letter."""
+_FILLS = {
+    "W": "#9ecae1", "D": "#6baed6", "O": "#d9d9d9", "A": "#fdd870", "G": "#e6b3e0", "K": "#a1d99b", "k": "#d5efcf",
+    ".": "#ffffff", "!": "#ff9d8a",
+}  # fmt: skip
+_STYLE = """
+:root { color-scheme: light dark; --text: #1a1a1a; --ground: #ffffff; --line: #8a8a8a; }
+@media (prefers-color-scheme: dark) { :root { --text: #ececec; --ground: #161616; --line: #8f8f8f; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); margin: auto; padding: 1rem;
+  max-width: 60rem; }
+table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
+pre { overflow-x: auto; white-space: pre-wrap; } svg { width: 100%; height: auto; }
+@media print { body { max-width: none; } }
+"""
+
+
+class _Section(NamedTuple):
+    """One part of the document: a table, or a list, under its title."""
+
+    title: str
+    headings: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    items: tuple[str, ...] = ()
+
+
+def markdown(plan: Plan) -> str:
+    """The plan as Markdown."""
+    lines = [f"# {_title(plan)}", "", f"**{display(plan).verdict}**"]
+    for one in _sections(plan):
+        lines += ["", f"## {one.title}", ""]
+        if one.rows:
+            lines += [_cells(one.headings), _cells("---" for _ in one.headings), *map(_cells, one.rows)]
+        lines += [f"- {item}" for item in one.items]
+    if plan.feasibility.verdict != "does_not_fit":
+        lines += ["", "## Command", "", "```sh", _command(plan), "```"]
+    return "\n".join(lines)
+
+
+def html(plan: Plan) -> str:
+    """The plan as one HTML page for light and dark, for the screen and for paper."""
+    title = escape(_title(plan))
+    body = [f"<h1>{title}</h1>", f"<p><strong>{escape(display(plan).verdict)}</strong></p>"]
+    for one in _sections(plan):
+        body.append(f"<h2>{escape(one.title)}</h2>")
+        if one.title == _MEMORY:
+            body.append(_picture(plan))
+        if one.rows:
+            body.append(_table(one))
+        if one.items:
+            body.append(f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in one.items)}</ul>")
+    if plan.feasibility.verdict != "does_not_fit":
+        body.append(f'<h2>Command</h2>\n<pre tabindex="0"><code>{escape(_command(plan))}</code></pre>')
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    page = f"<head>{head}<style>{_STYLE}</style></head>\n<body><main>\n{chr(10).join(body)}\n</main></body>"
+    return f'<!doctype html>\n<html lang="en">\n{page}\n</html>'
+
+
+_MEMORY = "Memory of one GPU"
+
+
+def _title(plan: Plan) -> str:
+    return f"{plan.model.id} on {display(plan).gpus}"
+
+
+def _sections(plan: Plan) -> Iterable[_Section]:
+    """The parts of the document in their order; what has nothing to say is left out."""
+    shown, found = display(plan), plan.feasibility
+    short = (("! Missing", gib_text(found.shortfall_bytes)),) if found.shortfall_bytes else ()
+    memory = tuple(
+        (f"{SIGNS.get(label, '')} {label}".strip(), figure)
+        for label, figure in shown.memory
+        if not (short and label == LEFT_LABEL)
+    )
+    capacity = (
+        ("Parameters", count_text(plan.model.parameters)), ("Context", shown.context),
+        ("Concurrency", shown.concurrency), ("Speed", shown.speed),
+    )  # fmt: skip
+    yield _Section(_MEMORY, ("part", "size"), (*memory, *short))
+    yield _Section("Capacity", ("figure", "value"), tuple(row for row in capacity if row[1]))
+    if plan.alternatives:
+        others = tuple((one.kind, one.gain, " ".join(one.flags), one.lost) for one in plan.alternatives)
+        yield _Section("What else could be had", ("kind", "gain", "options", "not chosen"), others)
+    if plan.repairs:
+        repairs = tuple((one.title, " ".join(one.flags), one.effect) for one in plan.repairs)
+        yield _Section("Changes that would mend it", ("change", "options", "then"), repairs)
+    if plan.warnings or plan.advisories:
+        yield _Section("Notes", items=(*plan.warnings, *plan.advisories))
+    reasons = tuple((one.field, str(one.value), one.reason) for one in plan.decisions)
+    yield _Section("Why each value", ("argument", "value", "reason"), reasons)
+
+
+def _picture(plan: Plan) -> str:
+    """The bar as an SVG: a part's letter stands in it, so that no colour has to be told from another."""
+    parts, left = [], 0
+    for sign, cells in memory_runs(plan.memory, plan.feasibility.shortfall_bytes, _CELLS):
+        if cells:
+            middle = left + cells / 2
+            parts.append(f'<rect x="{left}" width="{cells}" height="{_HEIGHT}" fill="{_FILLS[sign]}" stroke="#333"/>')
+            if cells >= _LETTER:
+                parts.append(f'<text x="{middle:g}" y="35" text-anchor="middle" fill="#111">{escape(sign)}</text>')
+        left += cells
+    said = escape("; ".join(f"{label} {figure}" for label, figure in display(plan).memory))
+    return f'<svg viewBox="0 0 {_CELLS} {_HEIGHT}" role="img" aria-label="{said}">{"".join(parts)}</svg>'
+
+
+def _table(one: _Section) -> str:
+    head = "".join(f'<th scope="col">{escape(word)}</th>' for word in one.headings)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
+        for row in one.rows
+    )
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _cells(row: Sequence[str] | Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def _command(plan: Plan) -> str:
+    import shlex  # noqa: PLC0415 - start-up time
+
+    return shlex.join(plan.command)

@@ -1,0 +1,68 @@
+"""A plan as a document: complete, well formed, from nowhere else, and readable without colour."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.models.request import Request
+from generator.presenting.page import html, markdown
+from generator.workflow import plan_for
+
+_VOID = {"meta", "rect"}
+
+
+class Tags(HTMLParser):
+    """Every tag closes what it opened."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        """Open it."""
+        self.seen.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        """Close it."""
+        assert tag in _VOID or self.open.pop() == tag
+
+
+@pytest.fixture(params=[("Qwen/Qwen3-8B", 2), ("Qwen/Qwen3-32B", 1)], ids=["fits", "does not fit"])
+def plan(request):
+    model, gpus = request.param
+    return plan_for(Request(model=model, gpu="L4", gpus=gpus, source="embedded"), embedded_model(model))
+
+
+def test_the_page_is_well_formed_and_takes_nothing_from_elsewhere(plan):
+    page = Tags()
+    text = html(plan)
+    page.feed(text)
+    assert page.open == []
+    assert not {"script", "link", "img"} & {tag for tag, _ in page.seen}
+    assert not re.search(r"(?:src|href)=|url\(|@import", text)
+    assert ("html", {"lang": "en"}) in page.seen
+    picture = next(attrs for tag, attrs in page.seen if tag == "svg")
+    assert picture["role"] == "img"
+    assert "Weights" in picture["aria-label"]
+    assert all(attrs.get("scope") for tag, attrs in page.seen if tag == "th")
+
+
+def test_both_say_what_the_plan_says(plan):
+    for text in (html(plan), markdown(plan)):
+        assert plan.model.id in text
+        assert all(one.field in text for one in plan.decisions)
+        assert ("Missing" in text) == bool(plan.feasibility.shortfall_bytes)
+        assert ("vllm serve" in text) != ("Missing" in text)
+        assert all(" ".join(repair.flags) in text for repair in plan.repairs)
+
+
+def test_what_a_name_holds_is_text(plan):
+    bad = plan.model_copy(update={"warnings": ("<script>alert(1)</script> & more",)})
+    assert "<script>" not in html(bad)
+    assert "&lt;script&gt;" in html(bad)
