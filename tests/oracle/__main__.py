@@ -26,7 +26,7 @@ def main() -> int:
     given = parser.parse_args()
     models = models_in(given.models)
     if given.record:
-        print(record_lots(given.seed, models, given.state), "answers are recorded")
+        print(record_lots(given.seed, given.state), "answers are recorded")
         return 0
     home = oracle_home()
     if home is None:

@@ -61,21 +61,19 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def record_lots(seed: int, models: Mapping[str, Path], state: Path) -> int:
+def record_lots(seed: int, state: Path) -> int:
     """Put the answers of every lot of a seed in `state` into the recorded ones; their number.
 
     A deployment of an embedded model is recorded with its request, so that it can be planned again without the lot.
+    What was drawn is read from the lot: a table that has grown since draws otherwise.
     """
     kept = records.load()
     found = {one["name"]: one for file in sorted(state.glob(f"answers-{seed}-*.jsonl")) for one in _lines(file)}
     rows = {one["name"]: one for file in sorted(state.glob(f"plans-{seed}-*.jsonl")) for one in _lines(file)}
-    last = max((int(name.partition("-")[2]) for name in found), default=-1)
-    for draw in islice(draws(seed, models), last + 1):
-        if draw.name in found:
-            one = found[draw.name]
-            request = draw.request.model_dump(mode="json", exclude_defaults=True)
-            again = {"draw": draw.name, "request": request} if draw.request.source == "embedded" else {}
-            question = rows[draw.name]["question"]
-            kept[one["key"]] = records.recorded(one["key"], draw.model, question, one["answer"]) | again
+    for name, one in found.items():
+        row = rows[name]
+        request = row.get("request") or {}
+        again = {"draw": name, "request": request} if request.get("source") == "embedded" else {}
+        kept[one["key"]] = records.recorded(one["key"], row["model"], row["question"], one["answer"]) | again
     records.save(kept)
     return len(kept)

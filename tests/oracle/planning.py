@@ -25,6 +25,7 @@ def planned(draw: Draw, directory: Path) -> dict[str, Any]:
         "model": draw.model,
         "words": words_of(draw),
         "release": draw.request.vllm,
+        "request": draw.request.model_dump(mode="json", exclude_defaults=True),
     }
     try:
         made = plan_for(draw.request, facts_for(draw.request, offline=True))

@@ -107,5 +107,6 @@ def refuse_unknown_markers(config: Config) -> None:
     if odd:
         raise UnsupportedArchitectureError(
             f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache "
-            "cannot be derived from standard fields; pick a model of a known family or measure it"
+            "cannot be derived from standard fields; pick a model of a known family, or plan from what vLLM builds of "
+            "it: `scripts/preflight.py --model MODEL --facts FILE` writes that, then add --facts FILE"
         )

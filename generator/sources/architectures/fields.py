@@ -80,8 +80,8 @@ def dtype(config: Config) -> str:
     name = str(named or "bfloat16").removeprefix("torch.")
     if name not in _DTYPES:
         raise UnsupportedArchitectureError(
-            f"config.json of model_type {config.get('model_type')!r} names the dtype {name!r}, which vLLM does not "
-            f"compute in; known: {', '.join(sorted(_DTYPES))}"
+            f"config.json of model_type {config.get('model_type')!r} names the dtype {name[:80]!r}, which vLLM does "
+            f"not compute in; known: {', '.join(sorted(_DTYPES))}"
         )
     return "bfloat16" if name in {"float32", "float", "auto"} else name
 

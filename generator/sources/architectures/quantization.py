@@ -66,7 +66,7 @@ def _by_row(method: str, declared: Config) -> Quantization:
     row = rows.get(method)
     if row is None or row.stored is None:
         known = ", ".join(sorted(_READERS.keys() | rows.keys()))
-        raise UnknownFactError(f"quantization method {method!r} is not known; known: {known}, modelopt")
+        raise UnknownFactError(f"quantization method {str(method)[:80]!r} is not known; known: {known}, modelopt")
     ignored = declared.get("modules_to_not_convert") or ()
     experts = (QuantRule(targets=EXPERT_PATTERNS, format=row.stored),)
     return Quantization(
