@@ -680,7 +680,7 @@ def test_fit_shows_one_gpu_and_every_figure_whole(vllm_wizard, monkeypatch):
 def test_the_cheapest_are_one_line_each_on_80_columns(vllm_wizard, monkeypatch):
     """Also with many replicas of two nodes each; and a plan's figures hang below their labels."""
     monkeypatch.setenv("COLUMNS", "80")
-    words = (*QWEN, "--cheapest", "--requests-per-s", 20)
+    words = (*QWEN, "--cheapest", "--requests-per-s", 2000)
     _, out, _ = vllm_wizard("fit", *words, "--nodes", 2)
     rows = [line for line in out.splitlines() if " x (2 x " in line]
     assert len(rows) == 15
@@ -688,7 +688,7 @@ def test_the_cheapest_are_one_line_each_on_80_columns(vllm_wizard, monkeypatch):
     _, out, err = vllm_wizard("plan", *words)
     assert all(len(line) <= 80 for line in (*err.splitlines(), *out.splitlines()))
     figures = out[out.index("\nKV cache  ") + 1 : out.index("note:")].splitlines()
-    labels = ("KV cache  ", "Workload  ", "Speed     ", "Cost      ", "Replicas  ", " " * 10)
+    labels = ("KV cache  ", "Workload  ", "Speed     ", "Cost      ", "Replicas  ", "Runner-up ", " " * 10)
     assert all(line.startswith(labels) and line[10] != " " for line in figures)
 
 
