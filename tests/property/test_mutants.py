@@ -47,7 +47,7 @@ def mutants(draw):
         name = draw(st.sampled_from(sorted(part))) if part else "a"
         match draw(st.sampled_from(("odd", "odd", "gone", "swapped"))):
             case "odd":
-                part[name] = draw(ODD)
+                part[name] = deepcopy(draw(ODD))
             case "gone":
                 part.pop(name, None)
             case "swapped":
