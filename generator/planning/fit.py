@@ -92,13 +92,21 @@ def _offer(case: Case) -> FitRow:
             found = weighed(_with_share(case, number))
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
-    idle = case.cluster.total_gpus - found.chosen.candidate.layout.ranks
-    if idle and found.chosen.candidate.verdict != "does_not_fit":
-        return _bare(case).model_copy(update={"refusal": f"{idle} of these GPUs would stay idle"})
-    row = _filled(found.case, found.chosen.candidate).model_copy(update=_speed(found.case, found.chosen))
+    row = _paid(case, _filled(found.case, found.chosen.candidate).model_copy(update=_speed(found.case, found.chosen)))
     if number > 1 and row.cost_per_hour is not None:
         return row.model_copy(update={"replicas": number, "cost_per_hour": round(row.cost_per_hour * number, 4)})
     return row
+
+
+def _paid(case: Case, row: FitRow) -> FitRow:
+    """The row with GPUs that stay idle paid for as well."""
+    used = row.layout.ranks if row.layout else 0
+    if row.cost_per_hour is None or row.cost_per_million_output_tokens is None or used >= case.cluster.total_gpus:
+        return row
+    times = case.cluster.total_gpus / used
+    million = round(row.cost_per_million_output_tokens * times, 4)
+    hour = round(row.cost_per_hour * times, 4)
+    return row.model_copy(update={"cost_per_hour": hour, "cost_per_million_output_tokens": million})
 
 
 def _copies(found: Weighed) -> int:
