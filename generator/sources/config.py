@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.architectures.composite_defaults import SHIP_HEADS
 from generator.sources.architectures.fields import text_config
 from generator.sources.bounds import check_config
 from generator.sources.safetensors_headers import aggregate, total_bytes
@@ -87,15 +88,15 @@ def assemble(
         tokenizer_code=tokenizer_code,
         sentence=sentence,
     )
+    facts = facts.model_copy(update={"architecture": _untied(facts.architecture, config, tensors)})
     if tensors is None:
         return facts
-    facts = facts.model_copy(update={"architecture": _untied(facts.architecture, config, tensors)})
     groups = aggregate(tensors, MAX_JSON_BYTES - len(facts.model_dump_json(exclude={"draft"})) - _TOTAL_BYTES_DIGITS)
     stored = {"total_bytes": total_bytes(tensors), "tensors": groups}
     return facts.model_copy(update={"checkpoint": facts.checkpoint.model_copy(update=stored)})
 
 
-def _untied(architecture: Architecture, config: Mapping[str, Any], tensors: Sequence[Tensor]) -> Architecture:
+def _untied(architecture: Architecture, config: Mapping[str, Any], tensors: Sequence[Tensor] | None) -> Architecture:
     """The shapes with a head of its own where the checkpoint ships one and its config does not say that it is tied.
 
     vLLM builds such a head (0.29 config/model.py: maybe_untie_word_embeddings); one that a config calls tied is a copy
@@ -104,7 +105,10 @@ def _untied(architecture: Architecture, config: Mapping[str, Any], tensors: Sequ
     said = any(part.get("tie_word_embeddings") is not None for part in (config, text_config(config)))
     if said or not architecture.tie_word_embeddings or not architecture.lm_head:
         return architecture
-    ships = any(_HEAD.search(tensor.name) for tensor in tensors)
+    if tensors is None:
+        ships = architecture.model_type in SHIP_HEADS
+    else:
+        ships = any(_HEAD.search(tensor.name) for tensor in tensors)
     return architecture.model_copy(update={"tie_word_embeddings": False}) if ships else architecture
 
 

@@ -119,18 +119,20 @@ PARTS: dict[tuple[str, str], str] = {
 
 TIED = frozenset({
     "cohere2_vision", "ernie4_5_vl_moe", "gemma3", "gemma3n", "gemma4", "gemma4_unified", "glmasr", "granite_speech",
-    "granite_speech_plus", "internvl", "lfm2_vl", "lighton_ocr", "moss_transcribe_diarize", "paddleocr_vl",
+    "granite_speech_plus", "internvl", "lfm2_vl", "lighton_ocr", "mistral3", "moss_transcribe_diarize", "paddleocr_vl",
     "paligemma", "voxtral_realtime", "fun_asr_nano",
 })  # fmt: skip
 """Outer model types whose class ties the head to the embedding where config.json does not say."""
 
 UNTIED = frozenset({
     "aria", "exaone4_5", "glm4v", "glm4v_moe", "glm46v", "glm_ocr", "granite4_vision", "idefics3", "llama4", "llava",
-    "llava_next", "llava_next_video", "llava_onevision", "minicpmv4_6", "minicpmv4_7", "mistral3", "qianfan_ocr",
+    "llava_next", "llava_next_video", "llava_onevision", "minicpmv4_6", "minicpmv4_7", "qianfan_ocr",
     "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe", "smolvlm",
 })  # fmt: skip
-"""Outer model types whose class leaves them apart, whatever the text config's class would do.
+"""Outer model types whose class leaves them apart, whatever the text config's class would do."""
 
-Mistral 3's class ties them, and each of its checkpoints ships a head of its own, which vLLM then builds
-(0.29 config/model.py: maybe_untie_word_embeddings; a start of Mistral-Small-3.1 logged 44.76 GiB).
+SHIP_HEADS = frozenset({"mistral3"})
+"""Outer model types whose class ties them, and whose checkpoints ship a head of their own, which vLLM then builds.
+
+0.29 config/model.py: maybe_untie_word_embeddings; a start of Mistral-Small-3.1 logged 44.76 GiB.
 """
