@@ -8,11 +8,13 @@ sweep (same model, build and layout) count as one; above eight sweeps those of s
 Graphs are read on unified memory too, all else on discrete GPUs only. The figure is the median, its range the
 whole spread up to eight observations and the middle 80 % above. Which phase of the profile decides is told by
 the mechanism's own reference figures, never by fitted ones, so that no term explains another's rows away.
+With `--write` each source is left out in turn as well: the tables of the report's left-out figures.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from pathlib import Path
 from statistics import median, quantiles
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tests.accuracy.startup_rows import Case
 
 TABLE = ROOT / "generator" / "catalogue" / "overheads.toml"
+FOLDS = ROOT / "tests" / "accuracy" / "data" / "overhead_folds.json"
 ROUNDS = 6
 FEW = 8
 LEAST_SPREAD = 0.5
@@ -148,6 +151,15 @@ def _is_of(one: Seen, term: Term) -> bool:
     return (one.term, one.since, one.capabilities) == (term.name, term.since, term.capabilities)
 
 
+def folds(starts: list[Case], table: OverheadTable) -> dict[str, list[list[float]]]:
+    """Expected, low and high of every term without each source of a scored start, in the table's order."""
+    sources = sorted({start.source for start in starts if start.stock and start.discrete and start.row["config_file"]})
+    return {
+        source: [[term.expected, term.low, term.high] for term in fit(starts, table, source)[0].terms]
+        for source in sources
+    }
+
+
 def rewrite(text: str, table: OverheadTable) -> str:
     """The TOML with the fitted figures in place of the old ones; comments and order stay."""
     blocks = re.split(r"(?m)^(?=\[\[)", text)
@@ -183,6 +195,8 @@ def main() -> None:
                     print(f"    {one.row} {'stock' if one.stock else '     '} {one.value:.3g}")
     if options.write:
         TABLE.write_text(rewrite(TABLE.read_text(encoding="utf-8"), table), encoding="utf-8")
+        lines = (f"  {json.dumps(source)}: {json.dumps(terms)}" for source, terms in folds(starts, table).items())
+        FOLDS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

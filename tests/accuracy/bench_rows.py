@@ -60,6 +60,10 @@ _REPEATED = 2 / 3
 """Prefix hits of rows that send the same prompts three times."""
 _REPEATS = ("llama-benchy", "kind=aggregate_output", "kind=single_stream_wall", "mean of 3 runs")
 """Notes of rows that come after others of their kind on the same server."""
+_SPREAD = "arrivals were spread"
+"""Notes of rows whose clients did not all start at once: no start counts."""
+_LATE = 2
+"""Times the median that a first token takes at least where a kernel is compiled for it."""
 _DECODE_TOKENS = 2000.0
 """Answer length of rows that measured steady decoding for a while."""
 _PCIE = ("PCIE", "NVL")
@@ -211,6 +215,8 @@ def _scenario(row: Row, replicas: int) -> Scenario:
         prompt, answer, variation = 0.9 * prompt, 0.9 * answer, _UNIFORM_SPREAD
     prompts = int(row["num_prompts"]) if row["num_prompts"] else None
     concurrency = float(row["concurrency"] or prompts or 1)
+    if _SPREAD in row["notes"]:
+        prompts = None
     if row["request_rate"] == "closed burst of c" or "kind=aggregate_output" in row["notes"]:
         prompts = int(concurrency)  # rounds of as many requests as clients, each of which starts at once
     return Scenario(
@@ -221,11 +227,19 @@ def _scenario(row: Row, replicas: int) -> Scenario:
         num_prompts=prompts,
         length_variation=variation,
         in_process="in-process" in row["flags"],
-        warmed="warmups" in row["flags"] or any(word in row["notes"] for word in _REPEATS),
+        warmed=_is_warmed(row),
         prefix_hit_ratio=_REPEATED if "same seed repeated" in row["prefix_caching"] else 0.0,
         replicas=replicas,
         balancing="random" if replicas > 1 else "even",
     )
+
+
+def _is_warmed(row: Row) -> bool:
+    """Whether kernels were compiled before: the row says so, or none of its single requests came late."""
+    if "warmups" in row["flags"] or any(word in row["notes"] for word in _REPEATS):
+        return True
+    late, mean, middle = (float(row[f"{stat}_ttft_ms"] or 0) for stat in ("p99", "mean", "median"))
+    return row["concurrency"] == "1" and 0 < (late or mean) < _LATE * middle
 
 
 class _Server(NamedTuple):

@@ -1,8 +1,8 @@
 """`benchmarks`: the speed estimates against what real vLLM servers measured.
 
 Metrics are taken over core rows of tiers A and B without speculation; rows that the planner cannot be asked about are
-counted by reason. `leave_gpu_out` and `leave_model_out` score each row with coefficients fitted without its GPU or
-without its model (`.github/scripts/fit_speed.py --folds`); a GPU or model that the fit never saw has the full ones.
+counted by reason. `leave_source_out`, `leave_gpu_out` and `leave_model_out` score each row with coefficients fitted
+without its source, GPU or model (`.github/scripts/fit_speed.py`); what the fit never saw has the full ones.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def model_class(case: Case) -> str:
 SIDES: dict[str, Callable[[Case], str]] = {
     "gpu": lambda case: case.gpu.name,
     "model": lambda case: case.row["config_dir"],
+    "source": lambda case: case.row["source"],
 }
 _VIEWS: dict[str, Callable[[Case], str]] = {
     "gpu": lambda case: case.gpu.name,
@@ -46,15 +47,16 @@ _VIEWS: dict[str, Callable[[Case], str]] = {
 }
 
 
-def report(truth: Path, configs: Path, *, worst: int = 15) -> Iterator[str]:
-    """Lines of the report: metrics, excluded rows, figures by view, the worst rows."""
+def report(truth: Path, configs: Path, *, worst: int = 15, leave_out: str = "") -> Iterator[str]:
+    """Lines of the report: metrics, excluded rows, figures by view, the worst rows.
+
+    With `leave_out` (a name of `SIDES`) all of it is with coefficients that were fitted without the row's own.
+    """
     core, excluded = _asked(truth, configs)
-    table = speed()
-    found = [score for case in core for score in scores(case, table)]
-    yield from _metrics("benchmarks", found)
-    for side in SIDES:
-        left = [score for case in core for score in scores(case, _without(side, case))]
-        yield from _metrics(f"benchmarks.leave_{side}_out", left)
+    found: list[Score] = []
+    for side in (leave_out,) if leave_out else (*SIDES, ""):
+        found = [score for case in core for score in scores(case, _without(side, case))]
+        yield from _metrics(f"benchmarks.leave_{side}_out" if side else "benchmarks", found)
     yield ""
     yield f"rows: {len(core)} core rows scored"
     yield from (f"excluded: {count} core rows: {reason}" for reason, count in excluded.most_common())
@@ -103,6 +105,9 @@ def _line(prefix: str, name: str, value: float, found: list[Score]) -> str:
 
 
 def _without(side: str, case: Case) -> Coefficients:
+    """The coefficients that the row's GPU, model or source did not teach; the full ones without a side."""
+    if not side:
+        return speed()
     return _fold_tables().get((side, SIDES[side](case)), speed())
 
 

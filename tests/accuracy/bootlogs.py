@@ -1,9 +1,16 @@
-"""Memory plans against public startup logs: `bootlogs.*`, the worst rows with an explanation each."""
+"""Memory plans against public startup logs: `bootlogs.*`, the worst rows with an explanation each.
+
+`leave_source_out` scores each start with coefficients fitted without its source (`.github/scripts/fit_overheads.py`):
+what a stranger's start may expect. A source that the fit never saw has the full ones.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from statistics import mean, median, quantiles
 from typing import TYPE_CHECKING
 
@@ -19,13 +26,14 @@ from tests.accuracy.startup_rows import Case, cases, every_row, is_stock
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from generator.models.overheads import OverheadTable
     from generator.models.plan import MemoryBudget
     from generator.models.verdict import OOMRisk, Verdict
     from generator.planning.kv_cache.layout import CacheLayout
 
+FOLDS = Path(__file__).parent / "data" / "overhead_folds.json"
+LEFT_OUT = "bootlogs.leave_source_out"
 ENOUGH_FOR_P90 = 40
 _LOGGED_DIGIT = GIB // 100
 """Logs round to a hundredth of a GiB."""
@@ -120,26 +128,47 @@ def plan(case: Case, table: OverheadTable) -> Scored:
     return Scored(case=case, memory=memory, cache=cache, verdict=result, risk=risk)
 
 
-def scores(truth: Path, configs: Path | None) -> tuple[list[Scored], list[str]]:
-    """Every stock start with its plan, and the rows that could not be asked, each with the reason."""
-    table = overheads()
+def scores(truth: Path, configs: Path | None, *, unseen: bool = False) -> tuple[list[Scored], list[str]]:
+    """Every stock start with its plan, and the rows that could not be asked, each with the reason.
+
+    With `unseen` each is planned with coefficients that were fitted without its source.
+    """
     planned, left_out = [], []
     for row, found in cases([row for row in every_row(truth) if is_stock(row)], configs):
         if isinstance(found, str):
             left_out.append(f"{row['id']} {row['model']}: {found}")
             continue
         try:
-            planned.append(plan(found, table))
+            planned.append(plan(found, without(found.source) if unseen else overheads()))
         except GeneratorError as error:
             left_out.append(f"{row['id']} {row['model']}: {error}")
     return planned, left_out
 
 
-def report(truth: Path, configs: Path | None, *, worst: int = 8) -> list[str]:
-    """Lines of the report: one metric each, then the worst rows with an explanation each."""
-    planned, left_out = scores(truth, configs)
+@cache
+def without(source: str) -> OverheadTable:
+    """The coefficients that were fitted without a source; all of them where the fit had none of its starts."""
+    table = overheads()
+    found = json.loads(FOLDS.read_text(encoding="utf-8")).get(source)
+    if found is None:
+        return table
+    terms = tuple(
+        term.model_copy(update={"expected": expected, "low": low, "high": high})
+        for term, (expected, low, high) in zip(table.terms, found, strict=True)
+    )
+    return type(table).model_validate(table.model_copy(update={"terms": terms}).model_dump())
+
+
+def report(truth: Path, configs: Path | None, *, worst: int = 8, leave_out: str = "") -> list[str]:
+    """Lines of the report: one metric each, then the worst rows with an explanation each.
+
+    With `leave_out` (source) all of it is on plans whose coefficients the row's source did not teach.
+    """
+    unseen = scores(truth, configs, unseen=True)
+    planned, left_out = unseen if leave_out else scores(truth, configs)
     return [
-        *metrics(planned),
+        *metrics(unseen[0], LEFT_OUT),
+        *([] if leave_out else metrics(planned)),
         f"rows of stock releases on discrete GPUs without a plan: {len(left_out)}",
         *(f"  {line}" for line in left_out),
         *_worst("loaded weights", planned, "weights_error", worst),
@@ -171,13 +200,13 @@ def errors(planned: list[Scored], name: str) -> list[float]:
     return [abs(value) for one in planned if (value := relative(one, name)) is not None]
 
 
-def metrics(planned: list[Scored]) -> list[str]:
-    """The `bootlogs.*` lines, each with the rows that it rests on."""
+def metrics(planned: list[Scored], prefix: str = "bootlogs") -> list[str]:
+    """The lines of one set of plans, each with the rows that it rests on."""
     ran = [one for one in planned if one.case.ran]
     failed = [one for one in planned if not one.case.ran]
     inside = [one.inside for one in planned if one.inside is not None]
     widths = [one.width for one in planned if one.inside is not None]
-    return [
+    lines = [
         *_spread("weights", errors(planned, "weights_error")),
         *_spread("kv", errors(planned, "kv_share")),
         _line("kv_pool_median", median, errors(planned, "pool_share")),
@@ -188,18 +217,19 @@ def metrics(planned: list[Scored]) -> list[str]:
         _line("false_refusals", mean, [one.verdict == "does_not_fit" for one in ran]),
         _line("high_risk_on_ok", mean, [one.risk == "HIGH" for one in ran]),
     ]
+    return [f"{prefix}.{line}" for line in lines]
 
 
 def _spread(name: str, found: list[float]) -> list[str]:
     """Median and 90th percentile; the worst row stands in where the rows are too few for one."""
     few = " (too few rows: see the worst)" if len(found) < ENOUGH_FOR_P90 else ""
     top = quantiles(found, n=10, method="inclusive")[-1] if len(found) > 1 else max(found, default=0.0)
-    return [_line(f"{name}_median", median, found), f"bootlogs.{name}_p90 {top:.4f} rows={len(found)}{few}"]
+    return [_line(f"{name}_median", median, found), f"{name}_p90 {top:.4f} rows={len(found)}{few}"]
 
 
 def _line(name: str, statistic: object, found: list[float] | list[bool]) -> str:
     value = statistic(found) if found and callable(statistic) else 0.0
-    return f"bootlogs.{name} {value:.4f} rows={len(found)}"
+    return f"{name} {value:.4f} rows={len(found)}"
 
 
 def _worst(title: str, planned: list[Scored], name: str, worst: int) -> list[str]:

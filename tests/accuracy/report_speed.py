@@ -51,8 +51,8 @@ def section(lines: list[str]) -> list[str]:
         "columns are taken with coefficients that were fitted without the row's GPU, and without its model; how far a",
         "coefficient may leave its prior was chosen on these columns, so they flatter somewhat.",
         "",
-        "| figure | all in the fit | without the GPU | without the model |",
-        "| --- | --- | --- | --- |",
+        "| figure | all in the fit | without the source | without the GPU | without the model |",
+        "| --- | --- | --- | --- | --- |",
         *rows,
         "",
         *(f"- {line}" for line in excluded),
@@ -65,7 +65,7 @@ def section(lines: list[str]) -> list[str]:
     ]
 
 
-_SIDES = ("", "leave_gpu_out", "leave_model_out")
+_SIDES = ("", "leave_source_out", "leave_gpu_out", "leave_model_out")
 
 
 def _sentences() -> Iterator[str]:

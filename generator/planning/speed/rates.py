@@ -17,6 +17,8 @@ Link = Literal["nvlink", "pcie"]
 
 _PCIE_BYTES_PER_S = {3: 16e9, 4: 32e9, 5: 64e9, 6: 128e9}
 """One direction of an x16 slot by generation (PCI-SIG's raw rates, as aiconfigurator's systems/*.yaml use them)."""
+_SLOW_BYTES_PER_S = 2e12
+"""Bandwidth up to which experts' kernels achieve the same share of it."""
 _WIDENS = frozenset({"int4", "int8", "mxfp4", "nvfp4"})
 """Kernels that widen their weights to the activations' format as they read them."""
 _FP8_ARITHMETIC = frozenset({"fp8", "fp8_block", "fp4"})
@@ -142,6 +144,7 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         dense_bytes_per_s=bandwidth * get(f"read.{dense}") * _widened(dense, memory, table),
         expert_bytes_per_s=bandwidth
         * get(f"experts.{memory}")
+        * _faster_than_read(gpu.bandwidth_bytes_per_s, table)
         * get(f"experts.{expert}")
         * _widened(expert, memory, table),
         kv_bytes_per_s=bandwidth * kv,
@@ -167,6 +170,12 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         first_token_s=get(f"request.{release}"),
         prompt_token_s=get("request.prompt_token"),
     )
+
+
+def _faster_than_read(bandwidth: float, table: Coefficients) -> float:
+    """How much less of a fast memory the experts' kernels achieve: their reads are short, and few are under way."""
+    share: float = max(bandwidth / _SLOW_BYTES_PER_S, 1.0) ** -table.get("experts.fall")
+    return share
 
 
 def _widened(kernel: str, memory: str, table: Coefficients) -> float:
