@@ -265,7 +265,7 @@ def _limits(row: Row, server: _Server, scenario: Scenario) -> Limits:
         settings=CacheSettings(
             release=release_of(server.release),
             capability=server.gpu.capability,
-            float16=model_type_of(server.architecture.model_type).float16,
+            float16=model_type_of(server.architecture.model_type, server.release).float16,
             max_num_batched_tokens=int(_flag(flags, "max-num-batched-tokens") or tokens),
             max_num_seqs=int(row["max_num_seqs"] or _flag(flags, "max-num-seqs") or sequences),
             max_model_len=int(_flag(flags, "max-model-len") or max(longest, 4096)),

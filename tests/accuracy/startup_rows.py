@@ -280,7 +280,7 @@ def _settings(
     return CacheSettings(
         release=release_of(release),
         capability=gpu.capability,
-        float16=model_type_of(architecture.model_type).float16,
+        float16=model_type_of(architecture.model_type, release).float16,
         dtype=row["dtype"] or "auto",
         kv_cache_dtype=asked or "auto",
         checkpoint_kv_cache_dtype=_checkpoint_dtype(stored, quantization),

@@ -112,7 +112,7 @@ def settings(record: Record, found: Model) -> CacheSettings:
         performance_mode=asked.get("performance_mode"),
         whole_item_tokens=whole_item_tokens(
             found.architecture,
-            model_type_of(found.architecture.model_type),
+            model_type_of(found.architecture.model_type, record["vllm"]),
             language_model_only=asked.get("language_model_only", False),
         ),
     )
@@ -120,7 +120,7 @@ def settings(record: Record, found: Model) -> CacheSettings:
     return CacheSettings(
         release=release_of(record["vllm"]),
         capability=card.capability,
-        float16=model_type_of(found.architecture.model_type).float16,
+        float16=model_type_of(found.architecture.model_type, record["vllm"]).float16,
         max_num_batched_tokens=batch.max_num_batched_tokens,
         max_num_seqs=batch.max_num_seqs,
         max_model_len=length,
