@@ -37,7 +37,7 @@ KERNELS = ("native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4", "fp4"
 COEFFICIENTS: dict[str, tuple[str, ...]] = {
     "bandwidth": MEMORY_CLASSES,
     "read": (*KERNELS, "kv", "latent", "state", "widened"),
-    "experts": (*MEMORY_CLASSES, *KERNELS),
+    "experts": (*MEMORY_CLASSES, *KERNELS, "fall"),
     "compute": GENERATIONS,
     "compute_experts": GENERATIONS,
     "mfu": (*KERNELS, "attention", "sparse"),
