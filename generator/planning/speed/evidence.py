@@ -13,8 +13,8 @@ _STAGES = 0.36
 """Stages inside an NVLink node: where both were measured (gpt-oss-120b on two H100, docs/lab of gpustack/gpustack,
 performance-lab/gpt-oss-120b/h100.md), they gave 5,338 tokens/s and tensor parallelism 7,649: ln(7649 / 5338)."""
 _EXPERTS = 0.12
-"""Whole experts against sliced ones: the same server was measured with both in six pairs (deplodock, B200 and H200,
-11/2025); what they differed by lay this far, one standard deviation, from what the model expects."""
+"""Whole experts against sliced ones: twenty servers were measured with both (rows of bench.csv that are alike but for
+`ep`), and the estimate's errors for the two differed by at most this in eighteen (natural logarithm, time a token)."""
 
 
 class Doubt(NamedTuple):
