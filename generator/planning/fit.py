@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
     from generator.planning.planner import Weighed
 
 GPUS_OF_A_NODE = 8

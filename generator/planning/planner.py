@@ -11,8 +11,9 @@ from generator.planning import advice, parts
 from generator.planning.case import Case
 from generator.planning.choosing import repairs
 from generator.planning.choosing.alternatives import alternatives, runner_up
-from generator.planning.choosing.choice import Scored, best, scored
+from generator.planning.choosing.choice import best
 from generator.planning.choosing.packing import packed
+from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.servers import copies
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions

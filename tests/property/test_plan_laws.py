@@ -15,7 +15,8 @@ from generator.errors import RequestError
 from generator.models.parallelism import Layout
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
-from generator.planning.choosing.choice import best, scored
+from generator.planning.choosing.choice import best
+from generator.planning.choosing.scored import scored
 from generator.planning.choosing.variants import cache_variants, graph_variants, with_values
 from generator.planning.costs import gpus_needed
 from generator.planning.evaluation import evaluate

@@ -6,7 +6,8 @@ import pytest
 from strategies import case_of
 
 from generator.planning.choosing.alternatives import alternatives, front
-from generator.planning.choosing.choice import best, scored
+from generator.planning.choosing.choice import best
+from generator.planning.choosing.scored import scored
 from generator.planning.costs import gpus_needed
 from generator.planning.planner import candidates, planned
 

@@ -74,7 +74,7 @@ def test_a_plan_says_its_mounts():
     made = plan(Request(model="Qwen/Qwen3-8B", gpu="L4", gpus=2, overrides=values), offline=True)
     assert [mount.path for mount in made.runtime.mounts] == ["/data/loras/sql"]
     assert made.runtime.host.memory_limit_mib > made.runtime.host.memory_request_mib
-    assert made.runtime.host.cpu_request == 4
+    assert made.runtime.host.cpu_request == 1 + 2 + 2, "the API server, two engines of a GPU each, their two ranks"
 
 
 def test_a_snapshot_of_the_hubs_cache_is_served_by_the_models_id():

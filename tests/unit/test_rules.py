@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from generator.catalogue.classes import classes_of
@@ -10,6 +12,7 @@ from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.models.quantization import Quantization, QuantRule
 from generator.models.weight_formats import fp8, packed_integers
+from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.start import check_start
 from generator.planning.weights.online import online_quantization
 from tests.replicas import card, replica_of
@@ -215,10 +218,10 @@ def test_replicas_that_split_nodes_unevenly_are_refused(nodes, gpus, layout):
 
 def test_a_class_that_the_release_no_longer_has():
     """MiniMax-Text-01: "supported in vLLM until v0.23.0, and is not supported anymore" (vLLM 0.32 registry.py)."""
-    gone = model(LLAMA_70B, architecture="MiniMaxText01ForCausalLM")
+    name = "MiniMaxText01ForCausalLM"
     with pytest.raises(RequestError, match=r"until vLLM 0\.23\.0 .*pin an engine that old"):
-        check_start(start(gone))
-    check_start(start(gone, release="0.23.0"))
+        class_is_served(SimpleNamespace(model_class=classes_of("0.32.0").of(name), release="0.32.0"))
+    class_is_served(SimpleNamespace(model_class=classes_of("0.23.0").of(name), release="0.23.0"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
     from generator.planning.choosing.servers import Servers
     from generator.planning.choosing.words import Kind
 

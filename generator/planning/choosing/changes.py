@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
 
 _CONTEXTS = (131072, 65536, 32768, 16384, 8192, 4096, 2048)
 _COUNTS = (1, 2, 4, 8)

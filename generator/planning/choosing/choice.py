@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.planning.choosing.growth import grown, weighs_growth
 from generator.planning.costs import gpus_needed
-from generator.planning.speed.estimates import meets_targets, missed_by, speed
+from generator.planning.speed.estimates import meets_targets, missed_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from generator.models.estimate import Estimate
-    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
+    from generator.planning.choosing.scored import Scored
 
 NO_SPEED = float("inf")
-
-
-class Scored(NamedTuple):
-    """A candidate and its estimate under the workload."""
-
-    candidate: Candidate
-    estimate: Estimate | None
-
-
-def scored(case: Case, candidates: Sequence[Candidate]) -> tuple[Scored, ...]:
-    """The candidates with their estimates."""
-    return tuple(Scored(one, speed(case, one)) for one in candidates)
 
 
 def best(case: Case, options: Sequence[Scored]) -> Scored:

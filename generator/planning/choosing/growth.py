@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from generator.planning.case import Case
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
 
 
 def weighs_growth(case: Case, first: Scored) -> bool:

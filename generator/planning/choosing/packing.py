@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from generator.models.estimate import Estimate
     from generator.planning.case import Case
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
 
 
 def packed(case: Case, options: Sequence[Scored]) -> Case:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.planning.case import Case
     from generator.planning.choosing.changes import Change
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
 
     Choose = Callable[[Case, Layout | None], Scored]
     """The best option of a case, or what becomes of one layout."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.estimate import Throughput
-from generator.planning.choosing.choice import Scored, has_targets, objective
+from generator.planning.choosing.choice import has_targets, objective
 from generator.planning.choosing.growth import requests_weighed
+from generator.planning.choosing.scored import Scored
 from generator.planning.speed.estimates import meets_targets, speed
 from generator.units import ceil_div
 

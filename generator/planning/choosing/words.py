@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from generator.models.estimate import Estimate
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
-    from generator.planning.choosing.choice import Scored
+    from generator.planning.choosing.scored import Scored
 
 
 class Kind(NamedTuple):
