@@ -41,8 +41,9 @@ class Group(NamedTuple):
     spread: float
     """Standard deviation of one coefficient around its prior (natural logarithm), times sqrt(`RIDGE`).
 
-    One figure a group, chosen for the errors of GPUs and models left out: small where the guess serves the unseen
-    better than the rows do. Chosen on half of the GPUs and models they lower the other half's left-out errors as well.
+    One figure a group, small where the guess serves the unseen better than the rows do. Most were chosen for the errors
+    of GPUs and models left out; those of read, experts, mfu and request, with their priors, were chosen among five
+    settings by the errors of all rows in the fit (11/2026), so that their left-out errors alone speak for them.
     """
     values: dict[str, float]
     """The priors: physical guesses."""
