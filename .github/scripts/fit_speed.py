@@ -42,8 +42,8 @@ class Group(NamedTuple):
     """Standard deviation of one coefficient around its prior (natural logarithm), times sqrt(`RIDGE`).
 
     One figure a group, small where the guess serves the unseen better than the rows do. Most were chosen for the errors
-    of GPUs and models left out; those of read, experts, mfu and request, with their priors, were chosen among five
-    settings by the errors of all rows in the fit (11/2026), so that their left-out errors alone speak for them.
+    of GPUs and models left out; those of read, experts, mfu and request, with their priors, were chosen among six
+    settings by the errors of all rows in the fit (11/2026), so that the left-out errors have seen that choice too.
     """
     values: dict[str, float]
     """The priors: physical guesses."""
