@@ -24,10 +24,9 @@ from overhead_rows import ROOT, Seen, observations, seen
 
 from generator.catalogue.overheads import overheads
 from generator.models.capability import CapabilitySet
-from generator.models.overheads import OverheadTable
 
 if TYPE_CHECKING:
-    from generator.models.overheads import Term
+    from generator.models.overheads import OverheadTable, Term
     from tests.accuracy.startup_rows import Case
 
 TABLE = ROOT / "generator" / "catalogue" / "overheads.toml"
@@ -54,10 +53,10 @@ class Prior(NamedTuple):
 
 
 PRIOR = {
-    "context_mib": Prior(150, 20, 600),
-    "collectives_nvlink_mib": Prior(500, 0, 2300),
-    "fused_all_reduce_mib": Prior(1000, 0, 1900),
-    "collectives_pcie_mib": Prior(300, 0, 1100),
+    "context_mib": Prior(150.0, 20.0, 600.0),
+    "collectives_nvlink_mib": Prior(500.0, 0.0, 2300.0),
+    "fused_all_reduce_mib": Prior(1000.0, 0.0, 1900.0),
+    "collectives_pcie_mib": Prior(300.0, 0.0, 1100.0),
     "token_factor": Prior(1.0, 0.5, 1.5),
     "encoder_factor": Prior(1.0, 0.6, 1.5),
     "encoder_fixed_factor": Prior(0.9, 0.5, 1.5),
@@ -143,7 +142,7 @@ def fit(starts: list[Case], table: OverheadTable, leave_out: str | None = None) 
             settle(term, [one for one in everything if _is_of(one, term)]) if term.name in FITTED else term
             for term in table.terms
         )
-        table = OverheadTable.model_validate(table.model_copy(update={"terms": terms}).model_dump())
+        table = table.with_terms(terms)
     return table, everything
 
 

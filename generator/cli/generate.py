@@ -38,9 +38,7 @@ def generate(
     stated: Stated,
     id_: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)] = "",
     output_dir: Annotated[Path | None, typer.Option("--output-dir", "-o", help=_WHERE, show_default=False)] = None,
-    emit: Annotated[
-        str, typer.Option("--emit", help=f"Of {','.join(get_args(Artefact))} (helm: kubernetes, docker: compose).")
-    ] = "",
+    emit: Annotated[str, typer.Option("--emit", help=_EMIT_HELP)] = "",
     service: Annotated[str, typer.Option("--service", help="Name of the deployment.")] = "",
     ci: Annotated[str, typer.Option("--ci", help="Jobs for github, gitlab or none.")] = "",
     template: Annotated[str, typer.Option("--template", help="A released version, or worktree.")] = "",

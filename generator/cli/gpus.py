@@ -51,13 +51,14 @@ def _matching(word: str) -> tuple[GPU, ...]:
     """
     from generator.catalogue.gpu_words import size_of  # noqa: PLC0415
     from generator.catalogue.gpus import all_gpus, gpus_of  # noqa: PLC0415 - start-up time
+    from generator.models.hardware import by_memory  # noqa: PLC0415
 
     size = size_of(word)
     wanted = word.casefold().replace(" ", "-")
     named = gpus_of(size) if size is not None else [one for one in all_gpus() if wanted in one.name.casefold()]
     if not named:
         raise UnknownFactError(f"no GPU of the table is named {word!r}: `vllm-wizard gpus` lists all")
-    return tuple(sorted(named, key=lambda one: (one.memory_bytes, one.name)))
+    return tuple(sorted(named, key=by_memory))
 
 
 def _prices() -> dict[str, float]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.cli import console
-from generator.presenting.memory import LEFT_LABEL, SIGNS, memory_rows, memory_runs
-from generator.presenting.text import gib_text
+from generator.presenting.memory import MISSING_LABEL, SIGNS, memory_rows, memory_runs, with_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,13 +43,12 @@ def _run(sign: str, count: int) -> str:
 def _legend(plan: Plan) -> Iterator[str]:
     unused = plan.runner == "pooling" and plan.kv_cache is None
     short = plan.feasibility.shortfall_bytes
-    for label, figure in memory_rows(plan.memory):
-        if short and label == LEFT_LABEL:
+    for label, figure in with_missing(memory_rows(plan.memory), short):
+        if label == MISSING_LABEL:
+            yield f"  [bold red]{SIGNS[label]} {label:<16} {figure}[/bold red]"
             continue
         sign = SIGNS.get(label, " ")
         shown = "Not used" if unused and label == "KV cache" else label
         yield f"  [{_COLOURS.get(sign, 'default')}]{sign}[/{_COLOURS.get(sign, 'default')}] {shown:<16} {figure}"
-    if short:
-        yield f"  [bold red]! {'Missing':<16} {gib_text(short)}[/bold red]"
-    elif any(sign == "k" and count for sign, count in memory_runs(plan.memory, 0, _WIDEST)):
+    if not short and any(sign == "k" and count for sign, count in memory_runs(plan.memory, 0, _WIDEST)):
         yield f"  [dim]{_UNSURE}[/dim]"

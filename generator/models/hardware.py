@@ -55,6 +55,11 @@ class GPU(Value):
         return self.capability >= AMPERE
 
 
+def by_memory(gpu: GPU) -> tuple[int, str]:
+    """What GPUs are listed by: their memory, then their name."""
+    return gpu.memory_bytes, gpu.name
+
+
 class Cluster(Value):
     """Equal nodes of equal GPUs."""
 

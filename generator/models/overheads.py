@@ -116,8 +116,12 @@ class OverheadTable(Value):
     @cached_property
     def other_way(self) -> OverheadTable:
         """The table of a start that takes the other way wherever there are two."""
+        return self.with_terms(tuple(term.other_way for term in self.terms))
+
+    def with_terms(self, terms: tuple[Term, ...]) -> OverheadTable:
+        """The table with other coefficients; nothing that was found by the old ones is kept."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**fields | {"terms": tuple(term.other_way for term in self.terms)})
+        return type(self)(**fields | {"terms": terms})
 
     def in_use_bytes(self, names: tuple[str, ...]) -> ByteInterval:
         """Bytes that a start finds in use on the product of these names, its own CUDA context included.

@@ -11,7 +11,6 @@ from generator.models.verdict import OOMRisk, Verdict
 from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.attempts import Attempt, own, replica_load
-from generator.planning.case import MODELS_OWN
 from generator.planning.defaults import BatchLimits
 from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
@@ -194,8 +193,8 @@ def _context(
         return Limit("max_model_len", case.model_context, lambda: "the model's own, as vLLM takes it")
     low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
     expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
-    found = limits.context_limit(load, case.model_context, cache, (low, expected), sizes.max_num_seqs)
-    return found._replace(because=lambda: found.because().replace(MODELS_OWN, case.whose_context))
+    pools, whose = (low, expected), case.whose_context
+    return limits.context_limit(load, case.model_context, cache, pools, sizes.max_num_seqs, whose=whose)
 
 
 def _verdict(

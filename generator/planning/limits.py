@@ -126,13 +126,20 @@ def token_limit(wanted: int, sequences: int, default: int, least: int = 0) -> Li
 
 
 def context_limit(
-    load: Workload, model_context: int, cache: CacheLayout, pools: tuple[Pools, Pools], sequences: int
+    load: Workload,
+    model_context: int,
+    cache: CacheLayout,
+    pools: tuple[Pools, Pools],
+    sequences: int,
+    *,
+    whose: str = "the model's own",
 ) -> Limit:
     """Longest request: the model's own context, or what fits beside the workload, or half of the pool.
 
     Beside the rest of the workload at its mean length, or half of the pool where that is longer; in the low end of the
     pool, else in the expected one. A context below the workload's own requests is no answer: then that length is
-    planned, whether one of them fits alone or the verdict says that it does not.
+    planned, whether one of them fits alone or the verdict says that it does not. `whose` word the model's context is
+    stands in the reason.
     """
     least = min(load.request_tokens, model_context)
     others = min(load.concurrency, sequences) - 1
@@ -143,9 +150,8 @@ def context_limit(
         longest = max(beside, half)
         if longest >= least:
             companions = others if beside >= half else None
-            return Limit(
-                "max_model_len", longest, partial(_context_reason, load, model_context, longest, companions, end)
-            )
+            because = partial(_context_reason, load, (model_context, whose), longest, companions, end)
+            return Limit("max_model_len", longest, because)
         if fits(cache, cache.num_blocks(pool), value, 0, value):
             return Limit("max_model_len", value, partial(_MORE_THAN_HALF.format, end))
     return Limit("max_model_len", value, lambda: "one request of the workload, nothing more")
@@ -223,11 +229,12 @@ def utilization_reason(value: float, default: float, outside_bytes: int, cluster
     return f"vLLM's default, which leaves {kept}"
 
 
-def _context_reason(load: Workload, model_context: int, value: int, companions: int | None, end: str) -> str:
-    """`companions` is None where the pool's half decides."""
+def _context_reason(load: Workload, most: tuple[int, str], value: int, companions: int | None, end: str) -> str:
+    """`most` is the longest context with whose word it is; `companions` is None where the pool's half decides."""
+    model_context, whose = most
     place = f" beside {plural(companions, 'request')} of {load.request_tokens:,} tokens" if companions else ""
     if companions is None:
         place = " in half of the pool"
     if value == model_context:
-        return f"the model's own context; one such request fits{place}, {end}"
-    return f"the longest that fits{place}, {end}; the model's own is {model_context:,}"
+        return f"{whose} context; one such request fits{place}, {end}"
+    return f"the longest that fits{place}, {end}; {whose} is {model_context:,}"

@@ -14,7 +14,6 @@ from generator.planning.choosing.alternatives import alternatives, runner_up
 from generator.planning.choosing.choice import best
 from generator.planning.choosing.packing import packed
 from generator.planning.choosing.scored import Scored, scored
-from generator.planning.choosing.servers import copies
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
@@ -59,7 +58,7 @@ def planned(case: Case, *, mended: bool = False) -> Plan:
     return _assembled(case, chosen, second).model_copy(
         update={
             "alternatives": () if case.pooling else alternatives(case, options, chosen),
-            "repairs": repairs.repairs(case, chosen, choose, copies(case, options)) if mended else (),
+            "repairs": repairs.repairs(case, chosen, choose, options) if mended else (),
         }
     )
 

@@ -21,7 +21,7 @@ _ITEMS = (
 )
 
 DRAFT_LABEL = "Draft weights"
-LEFT_LABEL = "Left to the GPU"
+LEFT_LABEL, MISSING_LABEL = "Left to the GPU", "Missing"
 SIGNS = {
     "Weights": "W",
     DRAFT_LABEL: "D",
@@ -30,6 +30,7 @@ SIGNS = {
     "CUDA graphs": "G",
     "KV cache": "K",
     LEFT_LABEL: ".",
+    MISSING_LABEL: "!",
 }
 """A letter for each part, which tells it apart where there is no colour."""
 
@@ -40,6 +41,13 @@ def memory_rows(memory: MemoryBudget) -> tuple[tuple[str, str], ...]:
     unused = memory.gpu_total_bytes.expected - memory.requested_bytes.expected
     total = gib_text(memory.gpu_total_bytes.expected)
     return (*rows, (LEFT_LABEL, gib_text(unused)), ("GPU", total))
+
+
+def with_missing(rows: tuple[tuple[str, str], ...], shortfall_bytes: int) -> tuple[tuple[str, str], ...]:
+    """The rows with what is missing at their end, in place of what is left; as they are where nothing is."""
+    if not shortfall_bytes:
+        return rows
+    return (*(row for row in rows if row[0] != LEFT_LABEL), (MISSING_LABEL, gib_text(shortfall_bytes)))
 
 
 def memory_runs(memory: MemoryBudget, shortfall_bytes: int, cells: int) -> tuple[tuple[str, int], ...]:

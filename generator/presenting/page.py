@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.presenting.memory import LEFT_LABEL, SIGNS, memory_runs
+from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
-from generator.presenting.text import count_text, gib_text
+from generator.presenting.text import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,17 +84,13 @@ def _title(plan: Plan) -> str:
 def _sections(plan: Plan) -> Iterable[_Section]:
     """The parts of the document in their order; what has nothing to say is left out."""
     shown, found = display(plan), plan.feasibility
-    short = (("! Missing", gib_text(found.shortfall_bytes)),) if found.shortfall_bytes else ()
-    memory = tuple(
-        (f"{SIGNS.get(label, '')} {label}".strip(), figure)
-        for label, figure in shown.memory
-        if not (short and label == LEFT_LABEL)
-    )
+    rows = with_missing(shown.memory, found.shortfall_bytes)
+    memory = tuple((f"{SIGNS.get(label, '')} {label}".strip(), figure) for label, figure in rows)
     capacity = (
         ("Parameters", count_text(plan.model.parameters)), ("Context", shown.context),
         ("Concurrency", shown.concurrency), ("Speed", shown.speed),
     )  # fmt: skip
-    yield _Section(_MEMORY, ("part", "size"), (*memory, *short))
+    yield _Section(_MEMORY, ("part", "size"), memory)
     yield _Section("Capacity", ("figure", "value"), tuple(row for row in capacity if row[1]))
     if plan.alternatives:
         others = tuple((one.kind, one.gain, " ".join(one.flags), one.lost) for one in plan.alternatives)
@@ -135,6 +132,4 @@ def _cells(row: Sequence[str] | Iterable[str]) -> str:
 
 
 def _command(plan: Plan) -> str:
-    import shlex  # noqa: PLC0415 - start-up time
-
     return shlex.join(plan.command)

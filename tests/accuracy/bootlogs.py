@@ -156,7 +156,7 @@ def without(source: str) -> OverheadTable:
         term.model_copy(update={"expected": expected, "low": low, "high": high})
         for term, (expected, low, high) in zip(table.terms, found, strict=True)
     )
-    return type(table).model_validate(table.model_copy(update={"terms": terms}).model_dump())
+    return table.with_terms(terms)
 
 
 def report(truth: Path, configs: Path | None, *, worst: int = 8, leave_out: str = "") -> list[str]:

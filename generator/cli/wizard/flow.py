@@ -9,8 +9,9 @@ from generator.cli.wizard import asking
 from generator.cli.wizard.asking import Turn
 from generator.cli.wizard.replies import DIRECTORY, meant, offered, told
 from generator.cli.wizard.words import explanation, label, labelled
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, RequestError
 from generator.models.request import ASKED
+from generator.models.workload import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,8 +124,6 @@ def meant_of_choice(question: Question, value: Any, answers: Mapping[str, Any]) 
     Raises:
         GeneratorError: it contradicts the other answers.
     """
-    from generator.errors import RequestError  # noqa: PLC0415
-
     said = question.problem(value, answers)
     if said:
         raise RequestError(said)
@@ -143,8 +142,6 @@ def _is_expert(question: Question) -> bool:
 
 def _shown(answers: Mapping[str, Any], name: str) -> str:
     """An answer as its question shows it in brackets: 0 requests in flight as the preset's number."""
-    from generator.models.workload import PRESETS  # noqa: PLC0415
-
     value = answers.get(name)
     preset = PRESETS.get(answers.get("workload", "chat"))
     if name in {"concurrency", "prompt_tokens", "gen_tokens"} and not value and preset:

@@ -12,6 +12,7 @@ from generator.catalogue.gpus import all_gpus, find_gpu
 from generator.catalogue.models import embedded_ids, nearest_models
 from generator.cli.options import model_named
 from generator.errors import GeneratorError, RequestError
+from generator.models.hardware import by_memory
 from generator.models.request import Request
 from generator.models.value import problem
 from generator.presenting.text import count_text, gib_text, tokens_text
@@ -79,7 +80,7 @@ def offered(question: Question) -> dict[str, str]:
     if question.name == "model":
         return dict.fromkeys(embedded_ids(), "")
     if question.name == "gpu":
-        ordered = sorted(all_gpus(), key=lambda one: (one.memory_bytes, one.name))
+        ordered = sorted(all_gpus(), key=by_memory)
         return {one.name: gib_text(one.memory_bytes) for one in ordered}
     return {}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator.models.plan import Alternative, RunnerUp
 from generator.planning.choosing.choice import best, gpus_that_count, key, merits, objective
 from generator.planning.choosing.growth import grown, requests_weighed, weighs_growth
-from generator.planning.choosing.others import others
+from generator.planning.choosing.others import WORTH, others
 from generator.planning.choosing.servers import servers
 from generator.planning.choosing.words import KINDS, gap_words, layout_words, objective_words, rate
 from generator.planning.speed.estimates import meets_targets, missed_by, speed
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from generator.planning.choosing.words import Kind
 
 _MOST = 5
-_WORTH = 0.02
-"""Share by which a figure must be better: below it, estimates do not tell two layouts apart."""
 _ROUTER = "a router in front, and each server is run, warmed and watched by itself"
 
 
@@ -92,7 +90,7 @@ def _layouts(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[
     for kind in KINDS:
         first = _first(case, timed, kind)
         own = kind.figure(case, chosen)
-        if first is not None and kind.figure(case, first) < own * (1 - _WORTH):
+        if first is not None and kind.figure(case, first) < own * (1 - WORTH):
             gain = f"{kind.words(case, first)} against {kind.words(case, chosen)}"
             found.setdefault(timed.index(first), []).append((own / kind.figure(case, first), kind.name, gain))
     for index, gains in found.items():
@@ -115,11 +113,11 @@ def _servers(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[
     smallest = max(found, key=lambda one: one.number)
     for kind, one in {"independent servers": found[0], "smallest servers": smallest}.items():
         most = rate(one.option.estimate)
-        if most > rate(own) * (1 + _WORTH) and (kind == "independent servers" or one is not found[0]):
-            yield _Gain(most / max(rate(own), 1.0), _served(one, options, (kind, rate(own)), chosen))
+        if most > rate(own) * (1 + WORTH) and (kind == "independent servers" or one is not found[0]):
+            yield _Gain(most / max(rate(own), 1.0), _served(one, options, (kind, rate(own))))
 
 
-def _served(one: Servers, options: Sequence[Scored], told: tuple[str, float], chosen: Scored) -> Alternative:
+def _served(one: Servers, options: Sequence[Scored], told: tuple[str, float]) -> Alternative:
     layout = one.option.candidate.layout
     kind, own = told
     gain = (
@@ -128,8 +126,7 @@ def _served(one: Servers, options: Sequence[Scored], told: tuple[str, float], ch
     )
     share = ceil_div(one.in_flight, one.number)
     flags = ("--gpus", str(layout.ranks), "--concurrency", str(share), *layout_flags(layout, options))
-    router = _ROUTER if chosen.candidate.layout.ranks else ""
-    return _made(kind, one.option, flags, (gain, router)).model_copy(update={"servers": one.number})
+    return _made(kind, one.option, flags, (gain, _ROUTER)).model_copy(update={"servers": one.number})
 
 
 def front(case: Case, options: Sequence[Scored]) -> tuple[Scored, ...]:

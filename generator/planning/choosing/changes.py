@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.models.hardware import by_memory
 from generator.planning.arithmetic import Arithmetic, arithmetic
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
@@ -232,7 +233,7 @@ def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
         and gpu.capability >= case.gpu.capability
         and (gpu.bandwidth_bytes_per_s or pace) >= pace
     ]
-    for gpu in sorted(larger, key=lambda gpu: (gpu.memory_bytes, gpu.name)):
+    for gpu in sorted(larger, key=by_memory):
         yield _on(case, gpu, chosen.candidate.layout)
 
 

@@ -66,7 +66,7 @@ def merits(option: Scored) -> tuple[float, ...]:
 
 
 def objective(case: Case, option: Scored) -> float:
-    """Smaller is better: the whole request's time for latency, else the reciprocal of the rate of tokens.
+    """Smaller is better: the whole request's time for latency, else the rate of tokens, negative.
 
     Each at the pessimistic end of its own range, so that evidence counts. Where requests follow each other without a
     pause both are one figure: the rate is the requests in flight, over the time of one.

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
-_WORTH = 0.02
+WORTH = 0.02
+"""Share by which a figure must be better: below it, estimates do not tell two layouts apart."""
 
 
 class Other(NamedTuple):
@@ -48,7 +49,7 @@ def _divided_cache(case: Case, chosen: Scored) -> Other | None:
     """The fewest ranks that share a cache for the longest context, or else for the highest rate."""
     own, pace = int(chosen.candidate.context.value), rate(chosen.estimate)
     longer = faster = None
-    longest, fastest = own, pace * (1 + _WORTH)
+    longest, fastest = own, pace * (1 + WORTH)
     for variant in context_parallel_variants(case, chosen.candidate.layout):
         divided = with_values(case, variant.values)
         candidate = _evaluated(divided, chosen.candidate.layout.model_copy(update=variant.values))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import GeneratorError, RequestError
 from generator.models.plan import Repair
 from generator.planning.choosing.changes import changes
+from generator.planning.choosing.servers import copies
 from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import duration_text, plural, tokens_text
 
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
 _MOST = 7
 
 
-def repairs(case: Case, chosen: Scored, choose: Choose, copies: int = 0) -> tuple[Repair, ...]:
+def repairs(case: Case, chosen: Scored, choose: Choose, options: Sequence[Scored] = ()) -> tuple[Repair, ...]:
     """At most seven changes, the one that changes least first; of each kind the first that mends the plan.
 
-    `copies` is how many copies of a deployment carry the stated requests, 0 where none do.
+    `options` are the layouts that were worked out, of which several copies may carry the stated requests.
     Empty where nothing is amiss, and where speed is not known but was asked for: then nothing can be proven.
     """
     if not _is_amiss(case, chosen):
         return ()
     found: dict[str, Repair] = {}
-    for change in changes(case, chosen, copies):
+    for change in changes(case, chosen, copies(case, options)):
         if len(found) == _MOST:
             break
         if change.kind not in found:
