@@ -39,6 +39,10 @@ COMMANDS = {
         "check:check",
         "Say what a deployment is pinned to, what is newer, and what drifted; status 8 on errors and warnings.",
     ),
+    "doctor": Listed(
+        "doctor:doctor",
+        "Say whether this host, or this cluster, can run the plan of a deployment, and what mends it where it cannot.",
+    ),
     "adopt": Listed(
         "adopt:adopt",
         "Turn an edit of serve.yaml into overrides, so that it is planned with and survives every update.",

@@ -97,8 +97,8 @@ def _refuse_unknown(what: str, named: Iterable[str], known: tuple[str, ...]) -> 
         raise RequestError(f"{what} {unknown[0]!r} is none of {', '.join(known)}")
 
 
-def read(root: Path) -> Answers:
-    """The answers recorded in `root`.
+def read(root: Path, *, updated: bool = True) -> Answers:
+    """The answers recorded in `root`; where no update is to start, `updated` is false, a working tree's serve too.
 
     Raises:
         RequestError: `root` holds no deployment.
@@ -117,7 +117,7 @@ def read(root: Path) -> Answers:
         raise RenderError(f"{path} cannot be read ({why}): {_RESTORE}") from error
     if not isinstance(content, dict) or "_src_path" not in content:
         raise RenderError(f"{path} names no template: {_RESTORE}")
-    if not content.get("_commit"):
+    if updated and not content.get("_commit"):
         raise RenderError(
             f"{root} was rendered from a working tree, where no update can start: generate it from a release"
         )
@@ -136,7 +136,7 @@ def of(content: Mapping[str, Any]) -> Answers:
     """The answers that the mapping of an answers file makes."""
     return Answers(
         source=str(content["_src_path"]),
-        template=str(content["_commit"]),
+        template=str(content.get("_commit") or ""),
         commit=None if content.get("_template_commit") is None else str(content["_template_commit"]),
         values={str(name): value for name, value in content.items() if not str(name).startswith("_")},
     )

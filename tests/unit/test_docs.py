@@ -18,6 +18,7 @@ from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.plan import Plan
 from generator.operations.check import CheckReport
+from generator.operations.doctor.examine import Examined, Observation
 from generator.operations.findings import Finding
 from generator.rendering import store
 from generator.sources.nvml import DetectedGPU, DetectedSystem
@@ -118,7 +119,7 @@ def test_every_field_of_the_plan_is_explained():
         assert not missing, f"{name or 'Plan'}: {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("printed", [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU])
+@pytest.mark.parametrize("printed", [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU, Examined, Observation])
 def test_every_field_of_the_other_objects_is_explained(printed):
     assert printed.model_fields.keys() - _explained("other-json.md") == set()
 
