@@ -6,6 +6,7 @@ multiprocessors}, count (GPUs of a node), nodes, cache_bytes, cache_bytes_low, w
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -48,6 +49,7 @@ def in_a_fork(question):
 def _answer(question, writer):
     from vllm_judge.question import answered  # noqa: PLC0415 - imported by the parent already
 
+    gc.disable()  # a child lives seconds: collecting would copy all that the parent imported
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))  # a busy machine is no reason to give up
     log = os.open(os.environ.get("ORACLE_LOG", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
