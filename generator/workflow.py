@@ -54,6 +54,7 @@ def facts_for(
         UnsupportedArchitectureError: its config.json is of a class that no reader knows.
     """
     from generator.sources.facts import model_facts  # noqa: PLC0415 - start-up time of `check`
+    from generator.sources.whole import refuse_partial  # noqa: PLC0415 - likewise
 
     found = model_facts(
         request.model,
@@ -62,6 +63,7 @@ def facts_for(
         offline=offline,
         progress=progress,
     )
+    refuse_partial(found)
     return with_draft(request, found, offline=offline, progress=progress)
 
 

@@ -9,6 +9,7 @@ from fixtures.hub_server import safetensors_files
 
 from generator.errors import SourceError
 from generator.sources.local import local_facts
+from generator.sources.whole import refuse_partial
 
 
 def write_model(directory, *, config=TINY_LLAMA, tensors=TINY_LLAMA_TENSORS, shards=1):
@@ -129,3 +130,12 @@ def test_the_head_that_a_checkpoint_ships_decides_where_its_config_says_nothing(
     assert not local_facts(str(write_model(tmp_path, config=config))).architecture.tie_word_embeddings
     stated = config | {"tie_word_embeddings": True}
     assert local_facts(str(write_model(tmp_path, config=stated))).architecture.tie_word_embeddings
+
+
+def test_tensors_of_far_fewer_bytes_than_the_shapes_take_are_an_unfinished_download(tmp_path):
+    whole, kept = write_model(tmp_path / "whole"), {"model.embed_tokens.weight": ("BF16", (256, 64))}
+    refuse_partial(local_facts(str(whole)))
+    tied = {name: tensor for name, tensor in TINY_LLAMA_TENSORS.items() if name != "lm_head.weight"}
+    refuse_partial(local_facts(str(write_model(tmp_path / "headless", tensors=tied))))
+    with pytest.raises(SourceError, match="finish the download"):
+        refuse_partial(local_facts(str(write_model(tmp_path / "partial", tensors=kept))))
