@@ -1,6 +1,6 @@
 """Lives of a deployment under adversity: no edit is lost, whatever dies or is saved meanwhile.
 
-`VLLM_WIZARD_LIVES` is the number of lives, `VLLM_WIZARD_LIVES_COUNTS` a file for the counts by kind.
+`VLLM_WIZARD_LIVES` is the number of lives; `python -m tests.adversity lives SEED NUMBER` lives many, and counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fixtures.lives import Life, write_counts
+from fixtures.edits import KINDS
+from fixtures.lives import Life
 from fixtures.walk import four_releases
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -33,19 +34,14 @@ class Lives(RuleBasedStateMachine):
         self.place = tempfile.TemporaryDirectory(dir=self.folder, prefix="life")
         self.life = Life(Path(self.place.name) / "dépôt", self.bundle, dice)
 
-    @rule(kind=st.sampled_from(["end", "line", "bytes", "hidden"]))
+    @rule(kind=st.sampled_from(sorted(KINDS)))
     def edit(self, kind):
         """The user writes."""
         self.life.edit(kind)
 
-    @rule(upgrade=st.booleans())
-    def update(self, upgrade):
-        """An update that nothing disturbs."""
-        self.life.plain(upgrade=upgrade)
-
-    @rule(what=st.sampled_from(["killed", "saved_meanwhile", "raced", "adopted"]))
-    def disturb(self, what):
-        """Something happens meanwhile."""
+    @rule(what=st.sampled_from(Life.HAPPENINGS))
+    def happen(self, what):
+        """An update, and what disturbs it."""
         getattr(self.life, what)()
 
     @rule()
@@ -82,5 +78,3 @@ def test_no_edit_is_lost_in_any_life(tmp_path, monkeypatch):
     with workspace():
         left = [path.name for path in tmp_path.iterdir() if path.name.startswith(("vllm-wizard-", "copier."))]
     assert len(left) == 1, "the next command clears what dead ones left"
-    if place := os.environ.get("VLLM_WIZARD_LIVES_COUNTS"):
-        write_counts(place)

@@ -90,3 +90,13 @@ def test_links_are_marked_by_where_they_lead(place):
     assert files.mark(place / "link") != files.mark(place / "target")
     assert files.mark(place / "nothing") is None
     assert files.mark(place) == "other:"
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_an_exchange_that_dies_between_its_steps_is_ended(place, monkeypatch, step):
+    """On a system without a single step; a kill after the first leaves nothing in the file's place."""
+    (place / "target").rename(place / "aside-")
+    (place / "new").rename(place / ("aside" if step == 1 else "target"))
+    files.end_exchange(place / "aside", place / "target")
+    found = {path.name: path.read_text() for path in place.iterdir()}
+    assert found == ({"target": "old\n", "aside": "new\n"} if step == 1 else {"target": "new\n", "aside": "old\n"})

@@ -39,10 +39,10 @@ def apply(place: Path, command: str, head: str, changes: Iterable[FileChange]) -
     entry = _noted(place, command, head, wanted)
     try:
         kept = _replaced(place, entry, {name: change.source for name, change in wanted.items()})
-        stages = {name: change.stages for name, change in wanted.items() if change.stages is not None}
-        stages |= {name: index.conflict(place, name, wanted[name].source) for name in kept}
-        entry = entry.model_copy(update={"staged": index.lines(place, stages), "kept": kept})
-        journal.save(place, entry)
+        if kept:
+            stages = _stages(wanted) | {name: index.conflict(place, name, wanted[name].source) for name in kept}
+            entry = entry.model_copy(update={"staged": index.lines(place, stages), "kept": kept})
+            journal.save(place, entry)
         index.update(place, entry.staged)
     except OSError as error:
         from generator.operations.transaction.recovery import take_back  # noqa: PLC0415 - it applies, too
@@ -63,6 +63,8 @@ def _replaced(place: Path, entry: JournalEntry, sources: Mapping[str, Path | Non
     kept = []
     for name, source in sources.items():
         target, aside = place / name, entry.aside(place, name)
+        if entry.stays(name) and files.mark(target) == entry.before[name]:
+            continue
         if not _reachable(place, target) or not files.put(source, target, entry.before[name], aside):
             kept.append(name)
     for name in sources:
@@ -98,6 +100,10 @@ def _refuse_moved(place: Path, head: str, wanted: Mapping[str, FileChange]) -> N
         raise RenderError(f"{ANSWERS_FILE} was changed while this ran, and nothing else: look at it, and run it again")
 
 
+def _stages(wanted: Mapping[str, FileChange]) -> dict[str, tuple[str, ...]]:
+    return {name: change.stages for name, change in wanted.items() if change.stages is not None}
+
+
 def _noted(place: Path, command: str, head: str, wanted: Mapping[str, FileChange]) -> JournalEntry:
     sources = {name: change.source for name, change in wanted.items()}
     entry = JournalEntry(
@@ -108,6 +114,7 @@ def _noted(place: Path, command: str, head: str, wanted: Mapping[str, FileChange
         before={name: change.before for name, change in wanted.items()},
         after={name: None if source is None else files.mark(source) for name, source in sources.items()},
         unstaged=index.entries(place, wanted),
+        staged=index.lines(place, _stages(wanted)),
     )
     try:
         journal.write(place, entry, sources)

@@ -118,10 +118,21 @@ def _exchange(one: Path, other: Path) -> None:
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        third = one.with_name(f"{one.name}-")
+        third = _third(one)
         other.rename(third)
         one.rename(other)
         third.rename(one)
+
+
+def end_exchange(one: Path, other: Path) -> None:
+    """End an exchange that died between its steps on a system without a single one: backwards, or forwards."""
+    third = _third(one)
+    if os.path.lexists(third):
+        third.rename(one if os.path.lexists(other) else other)
+
+
+def _third(one: Path) -> Path:
+    return one.with_name(f"{one.name}-")
 
 
 def _rename(old: Path, new: Path, flags: int) -> None:

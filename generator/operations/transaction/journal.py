@@ -48,6 +48,10 @@ class JournalEntry(Value):
         """The files that the update wrote."""
         return tuple(name for name in self.before if name not in self.kept)
 
+    def stays(self, name: str) -> bool:
+        """True where git alone is told something new of a file."""
+        return self.before[name] == self.after[name]
+
     def aside(self, place: Path, name: str) -> Path:
         """Where a file lies on its way in or out."""
         return (place / name).parent / f".{self.id}-{self.number(name)}"

@@ -120,11 +120,13 @@ def _moved(place: Path, entry: JournalEntry, to: Literal["before", "after"]) -> 
 
 def _settle_aside(target: Path, aside: Path, entry: JournalEntry, name: str) -> None:
     """Remove a file that was left on its way, unless somebody wrote into it: then it is theirs, and in its place."""
+    files.end_exchange(aside, target)
     lying = files.mark(aside)
     if lying is None:
         return
     known = (entry.before[name], entry.after[name])
-    if lying not in known and files.mark(target) == entry.after[name]:
+    exchanged = files.mark(target) == entry.after[name] and not entry.stays(name)
+    if exchanged and lying not in known:
         aside.replace(target)  # the file of before the exchange, written late
     else:
         aside.unlink()

@@ -1,0 +1,1 @@
+"""Long measurements of what an update can lose: see docs/explanation/reliability.md."""
