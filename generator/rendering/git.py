@@ -31,6 +31,9 @@ _LONGEST_S = 900
 _SETTINGS = {"status.showUntrackedFiles": "all", "core.hooksPath": os.devnull, "advice.detachedHead": "false"}
 """Without the first, Copier overwrites a conflicting edit; with a failing hook, it cannot even copy."""
 
+_NO_LOCKS = {"GIT_OPTIONAL_LOCKS": "0"}
+"""A look at a tree writes nothing: one that dies leaves no lock."""
+
 
 @contextmanager
 def fetching() -> Iterator[None]:
@@ -55,7 +58,7 @@ def isolated() -> Iterator[None]:
     before = dict(os.environ)
     for name in _BENDS & before.keys():
         del os.environ[name]
-    os.environ.update(_appended(before))
+    os.environ.update(_appended(before) | _NO_LOCKS)
     try:
         yield
     finally:

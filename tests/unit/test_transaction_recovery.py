@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from fixtures.deployments import commit, git
 
+from generator.errors import RenderError
 from generator.operations.transaction import apply as applying
-from generator.operations.transaction import files, is_interrupted, journal, recover, undo
+from generator.operations.transaction import files, index_lock, is_interrupted, journal, recover, undo
 from generator.operations.transaction.apply import FileChange, apply
 from generator.operations.transaction.journal import head_of
 
@@ -89,4 +90,21 @@ def test_a_copy_that_died_halfway_takes_no_files_place(place, died):
     entry = journal.last(place)
     entry.aside(place, "script").write_text("mi")
     recover(place)
+    assert state(place) == before
+
+
+def test_a_lock_of_the_index_that_died_with_its_process_is_no_lock(place, died, monkeypatch):
+    """That of another git command is, and it says so."""
+    before, _ = died((applying.index, "update"))
+    with index_lock.held(place):
+        lock = place / ".git/index.lock"
+        lock.rename(place / ".git/left")
+    (place / ".git/left").rename(lock)
+    recover(place)
+    assert not lock.exists()
+    assert state(place) == before
+    lock.touch()
+    monkeypatch.setattr(index_lock, "_ATTEMPTS", 1)
+    with pytest.raises(RenderError, match=r"index\.lock is held by another git command"):
+        apply(place, "update", head_of(place), changes(place))
     assert state(place) == before

@@ -7,7 +7,7 @@ from pathlib import Path  # noqa: TC003 - a tuple reads it
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RenderError, SourceError
-from generator.operations.transaction import files, index, journal
+from generator.operations.transaction import files, index, index_lock, journal
 from generator.operations.transaction.journal import JournalEntry
 from generator.rendering.answers import ANSWERS_FILE
 
@@ -94,7 +94,7 @@ def _refuse_moved(place: Path, head: str, wanted: Mapping[str, FileChange]) -> N
             f"commit {now[:12]} was checked out while this ran, which began at {head[:12]}: nothing was changed; run it"
             " again"
         )
-    index.refuse_locked(place)
+    index_lock.refuse_locked(place)
     answers = wanted.get(ANSWERS_FILE)
     if answers is not None and files.mark(place / ANSWERS_FILE) != answers.before:
         raise RenderError(f"{ANSWERS_FILE} was changed while this ran, and nothing else: look at it, and run it again")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import shutil
 from typing import TYPE_CHECKING
 
-from generator.errors import RenderError
+from generator.operations.transaction import index_lock
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-_ATTEMPTS, _PAUSE_S = 30, 0.1
-"""Another git command, an editor's say, holds the index for some milliseconds."""
 
 
 def entries(place: Path, names: Iterable[str]) -> str:
@@ -49,35 +46,19 @@ def without(place: Path, rows: str, names: Iterable[str]) -> str:
     return "".join(f"{row}\0" for row in rows.split("\0")[:-1] if row.partition("\t")[2] not in left)
 
 
-def refuse_locked(place: Path) -> None:
-    """Return only where no other git command holds the index; waits for one that ends soon.
-
-    Raises:
-        RenderError: it is held, or was left by one that died.
-    """
-    lock = place / git("rev-parse", "--git-path", "index.lock", at=place).rstrip("\n")
-    for _ in range(_ATTEMPTS):
-        if not lock.exists():
-            return
-        time.sleep(_PAUSE_S)
-    raise RenderError(f"{lock} is held by another git command, or was left by one that died: nothing was changed")
-
-
 def update(place: Path, rows: str) -> None:
     """Write index entries in one step; waits for another git command that holds the index.
 
     Raises:
         RenderError: the index stays locked.
     """
-    for attempt in range(_ATTEMPTS if rows else 0):
-        try:
-            git("update-index", "-z", "--index-info", at=place, stdin=rows)
-        except RenderError as error:
-            if "index.lock" not in str(error) or attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(_PAUSE_S)
-        else:
-            return
+    if not rows:
+        return
+    with index_lock.held(place) as (index, new):
+        if index.exists():
+            shutil.copy(index, new)
+        git("update-index", "-z", "--index-info", at=place, stdin=rows, env={"GIT_INDEX_FILE": str(new.absolute())})
+        new.replace(index)
 
 
 def conflict(place: Path, name: str, theirs: Path | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.value import Value
 from generator.operations import scratch
-from generator.operations.transaction import files, index, journal
+from generator.operations.transaction import files, index, index_lock, journal
 from generator.operations.transaction.lock import locked
 from generator.rendering import repository
 
@@ -44,6 +44,7 @@ def recover(place: Path, *, finish: bool = False) -> Recovered | None:
     entry = interrupted(place)
     if entry is None:
         return None
+    index_lock.clear(place)
     kept = finish_off(place, entry) if finish else take_back(place, entry)
     return Recovered(
         path=place,
