@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.planning.case import ASSUMED
 from generator.planning.choosing.choice import has_targets
+from generator.planning.memory import overhead
 from generator.planning.memory.budget import uncalibrated
+from generator.planning.memory.doubt import encoder_decides
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.overridden import is_read
 from generator.planning.rules.code import lacks_tokenizer_code
@@ -217,6 +219,17 @@ def _overloaded(_: Case, chosen: Candidate) -> Figures | None:
 def _uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
     limits = uncalibrated(chosen.replica, case.tables.overheads)
     return {"limits": ", ".join(limits)} if limits else None
+
+
+@_says(
+    "warning",
+    "The profile's peak, up to {most}, is its encoder's, by one law for all encoders at any parallel size: the cache "
+    "may come out smaller. --set language_model_only=true leaves the encoder out.",
+)
+def _little_known_encoder(case: Case, chosen: Candidate) -> Figures | None:
+    if not encoder_decides(chosen.replica, case.tables.overheads):
+        return None
+    return {"most": gib_text(overhead.activation_peak(chosen.replica, case.tables.overheads).high)}
 
 
 @_says("warning", "The CPU shares this memory: page cache and other programs move the budget by gibibytes.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
+from generator.planning.memory.doubt import encoder_decides
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
@@ -30,13 +31,20 @@ def starts(case: Case, chosen: Candidate) -> Answer:
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
     if chosen.oom_risk == "LOW":
         return Answer(answer="yes", why="even at the high end of every estimate")
+    return Answer(answer="doubtful", why=_doubt(case, chosen))
+
+
+def _doubt(case: Case, chosen: Candidate) -> str:
+    """What a start that is not sure may fail by."""
     if case.gpu.unified_memory:
-        return Answer(answer="doubtful", why="the CPU shares this memory, and takes gibibytes of it")
+        return "the CPU shares this memory, and takes gibibytes of it"
     if chosen.start_risk != "LOW":
-        return Answer(answer="doubtful", why="what else such a GPU holds may leave too little for this utilization")
+        return "what else such a GPU holds may leave too little for this utilization"
     if chosen.verdict == "tight":
-        return Answer(answer="doubtful", why="at the expected values, not at the high end")
-    return Answer(answer="doubtful", why="even at the high end of every estimate, with little to spare")
+        return "at the expected values, not at the high end"
+    if encoder_decides(chosen.replica, case.tables.overheads):
+        return "at the high end of every estimate, but little is known of its encoder's peak"
+    return "even at the high end of every estimate, with little to spare"
 
 
 def carries(case: Case, chosen: Candidate) -> Answer:

@@ -39,3 +39,14 @@ def test_a_checkpoint_stored_in_a_method_that_the_release_lacks_is_refused(relea
     else:
         with pytest.raises(RequestError, match="no quantization bitsandbytes, which the checkpoint is stored in"):
             plan_for(asked, four)
+
+
+@pytest.mark.parametrize(("own", "risk"), [({}, "MEDIUM"), ({"language_model_only": True}, "LOW")])
+def test_a_peak_that_is_an_encoders_is_no_sure_start(own, risk):
+    """The peaks of starts differ by gibibytes from one law for all encoders (startup_logs.csv F077, F080, F038)."""
+    model = "Qwen/Qwen3.5-27B"
+    asked = Request(model=model, gpu="H100-SXM-80GB", source="embedded", overrides=own)
+    made = plan_for(asked, embedded_model(model))
+    assert made.feasibility.oom_risk == risk
+    assert any("is its encoder's" in text for text in made.warnings) == (risk == "MEDIUM")
+    assert made.feasibility.starts.answer == ("doubtful" if risk == "MEDIUM" else "yes")
