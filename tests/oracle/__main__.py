@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.oracle.draws import RELEASES, models_in
 from tests.oracle.judge import Judge, oracle_home
-from tests.oracle.lots import judge_lot, plan_lot, record_lots
+from tests.oracle.lots import judge_lot, offer_lot, plan_lot, record_lots
+from tests.oracle.offered import refused as refused_rows
 
 REFUSED = 8
 
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--models", type=Path, nargs="+", default=[Path("../shared/data/hf_configs")])
     parser.add_argument("--state", type=Path, default=Path(".cache/oracle"))
     parser.add_argument("--record", action="store_true", help="ask nothing: record what the seed's lots were answered")
+    parser.add_argument("--offered", action="store_true", help="ask about alternatives, repairs and rows of `fit`")
+    parser.add_argument("--refused", action="store_true", help="ask about what the planner refuses, status 2 or 7")
     parser.add_argument("--releases", nargs="+", default=RELEASES)
     given = parser.parse_args()
     models = models_in(given.models)
@@ -35,13 +38,21 @@ def main() -> int:
     refused = 0
     with Judge(home) as judge:
         for lot in given.lots:
-            rows = plan_lot(given.seed, lot, models, given.state)
+            name, rows = rows_of(given, lot, models)
             told = {row["name"]: row["words"] for row in rows}
             for release in given.releases:
-                for one in judge_lot(given.seed, lot, rows, judge, given.state, release=release):
+                for one in judge_lot(given.seed, name, rows, judge, given.state, release=release):
                     tell(one["answer"], told[one["name"]])
                     refused += one["answer"]["verdict"] == "refused"
     return REFUSED if refused else 0
+
+
+def rows_of(given: argparse.Namespace, lot: int, models: dict[str, Path]) -> tuple[str, list[dict[str, Any]]]:
+    """The lot's name in the state, and the rows to ask about."""
+    if given.offered:
+        return f"{lot}-offered", offer_lot(given.seed, lot, models, given.state)
+    rows = plan_lot(given.seed, lot, models, given.state)
+    return (f"{lot}-refused", list(refused_rows(rows, models))) if given.refused else (str(lot), rows)
 
 
 def tell(answer: dict[str, Any], words: str) -> None:

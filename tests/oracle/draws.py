@@ -115,3 +115,8 @@ def models_in(homes: Iterable[Path]) -> dict[str, Path]:
     for home in homes:
         found |= {one.parent.name: one.parent for one in sorted(home.glob("*/config.json"))}
     return found
+
+
+def has_config(directory: Path) -> bool:
+    """Whether vLLM can be asked about the model: a config.json is there."""
+    return (directory / "config.json").is_file()

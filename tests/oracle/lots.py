@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle import records
-from tests.oracle.draws import draws
+from tests.oracle.draws import draws, has_config
+from tests.oracle.offered import planned_offers
 from tests.oracle.planning import planned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from pathlib import Path
 
     from tests.oracle.judge import Judge
 
 SIZE = 150
+_EVERY, _OF_EACH = 5, 3
+_NO_CONFIG = {
+    "verdict": "unanswered",
+    "level": "start",
+    "error": {"type": "NoConfig", "text": "its config.json is not at hand", "where": ""},
+}
+"""An embedded model whose config.json nobody has here."""
 
 
 def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> list[dict[str, Any]]:
@@ -32,8 +40,19 @@ def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> li
     return rows
 
 
+def offer_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> list[dict[str, Any]]:
+    """Rows of what the deployments of one lot offer beside themselves, kept in `state`; a few of every fifth one."""
+    file = state / f"offers-{seed}-{lot}.jsonl"
+    if not file.is_file():
+        drawn = islice(draws(seed, models), lot * SIZE, (lot + 1) * SIZE, _EVERY)
+        here = {name: place for name, place in models.items() if has_config(place)}
+        rows = [row for draw in drawn for row in planned_offers(draw, here, _OF_EACH)]
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return _lines(file)
+
+
 def judge_lot(
-    seed: int, lot: int, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path, *, release: str
+    seed: int, lot: str, rows: Iterable[Mapping[str, Any]], judge: Judge, state: Path, *, release: str
 ) -> list[dict[str, Any]]:
     """One release's answers to the rows of status 0 whose key nobody has asked yet, as they are kept in `state`."""
     file = state / f"answers-{seed}-{lot}-{release}.jsonl"
@@ -43,7 +62,8 @@ def judge_lot(
     with file.open("a", encoding="utf-8") as out:
         for row in asked.values():
             question = row["question"]
-            answer = judge.ask(question)
+            there = has_config(Path(question["directory"]))
+            answer = judge.ask(question) if there else {"id": row["name"]} | _NO_CONFIG
             kept = {"key": row["key"], "name": row["name"], "answer": answer}
             answers.append(kept)
             out.write(json.dumps(kept) + "\n")
@@ -69,9 +89,12 @@ def record_lots(seed: int, state: Path) -> int:
     """
     kept = records.load()
     found = {one["name"]: one for file in sorted(state.glob(f"answers-{seed}-*.jsonl")) for one in _lines(file)}
-    rows = {one["name"]: one for file in sorted(state.glob(f"plans-{seed}-*.jsonl")) for one in _lines(file)}
+    files = (*sorted(state.glob(f"plans-{seed}-*.jsonl")), *sorted(state.glob(f"offers-{seed}-*.jsonl")))
+    rows = {one["name"]: one for file in files for one in _lines(file)}
     for name, one in found.items():
         row = rows[name]
+        if "key" not in row or one["key"] != row["key"] or not has_config(Path(row["question"]["directory"])):
+            continue  # a refusal of ours that was asked about, or no config to ask with
         request = row.get("request") or {}
         again = {"draw": name, "request": request} if request.get("source") == "embedded" else {}
         kept[one["key"]] = records.recorded(one["key"], row["model"], row["question"], one["answer"]) | again
