@@ -12,6 +12,7 @@ from unicodedata import category
 from pydantic import ConfigDict, Field, field_validator
 
 from generator.models.hardware import Interconnect
+from generator.models.measured import Measurement
 from generator.models.question import Asked, asked
 from generator.models.value import Value
 from generator.models.workload import PRESETS, BatchingMode, Preset, Targets, Workload
@@ -105,7 +106,7 @@ class Request(Value):
     replan: Annotated[int, Asked(None, "policy")] = Field(
         0, ge=0, description="Raise it to plan again with today's planner and facts"
     )
-    measured: Annotated[dict[str, Any], Asked(None, None)] = Field(
+    measured: Annotated[dict[str, Measurement], Asked(None, None)] = Field(
         default_factory=dict, description="What the running deployment measured"
     )
 

@@ -10,9 +10,11 @@ from generator.models.plan import Decision, ExplainedDecision
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.choosing.words import layout_words
 from generator.planning.drafts.report import draft_reason
+from generator.planning.memory.measured import known_boot
 from generator.planning.rules.checks import default_limits
 from generator.planning.rules.start import cache_dtype_runs
 from generator.planning.serving.features import serving_decisions
+from generator.planning.speed.measured import known_bench
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
@@ -62,8 +64,7 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None, second: Runne
         yield _decision("allow_deprecated_quantization", value=True, reason=reason)
     if chosen.cache.groups:
         yield _decision("kv_cache_dtype", "auto", _cache_reason(case, chosen))
-    limits = (chosen.context, chosen.sequences, chosen.tokens, chosen.utilization)
-    yield from (limit.decision for limit in limits)
+    yield from _limits(case, chosen)
     if case.request.trust_remote_code:
         yield _decision("trust_remote_code", value=True, reason="you allow code from the model repository to run")
         if facts.revision:
@@ -71,6 +72,15 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None, second: Runne
     yield from serving_decisions(case)
     if "shutdown_timeout" in flags:
         yield _decision("shutdown_timeout", DRAIN_S, f"running answers get {DRAIN_S} s to finish before the stop")
+
+
+def _limits(case: Case, chosen: Candidate) -> Iterator[Decision]:
+    """The batch limits and the GPU's share; a start of this machine that they rest on is named."""
+    known = known_boot(case, chosen.replica)
+    for limit in (chosen.context, chosen.sequences, chosen.tokens, chosen.utilization):
+        made = limit.decision
+        rests = known is not None and limit is not chosen.tokens
+        yield made.model_copy(update={"reason": f"{made.reason}; {known.words}"}) if rests and known else made
 
 
 def _parallel(case: Case, chosen: Candidate, speed: Estimate | None, second: RunnerUp | None) -> Iterator[Decision]:
@@ -107,6 +117,8 @@ def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None, second
     targets = case.request.targets
     if targets.tpot_ms is not None and speed.tpot_ms.mean <= targets.tpot_ms:
         pace += f" (target {targets.tpot_ms:g} ms)"
+    known = known_bench(case, chosen.layout)
+    pace += f" (as benchmarked here on {known.day})" if known else ""
     return f"{reason}: {pace}{_compared(speed, second)}"
 
 

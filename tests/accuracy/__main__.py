@@ -13,7 +13,7 @@ from pathlib import Path
 
 LEFT_OUT = {"bootlogs": ("source",), "benchmarks": ("gpu", "model", "source")}
 """What coefficients were fitted without, by score."""
-SCORES = ("kv", "weights", "bootlogs", "benchmarks")
+SCORES = ("kv", "weights", "bootlogs", "benchmarks", "carry-over")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--leave-out {options.leave_out}: {options.score} can leave out {able}")
     if not options.truth.is_file():
         parser.error(f"no such file: {options.truth}")
-    module = importlib.import_module(f"tests.accuracy.{options.score}")
+    module = importlib.import_module(f"tests.accuracy.{options.score.replace('-', '_')}")
     more = {"refusals": options.refusals} if options.refusals and options.score == "kv" else {}
     more |= {"leave_out": options.leave_out} if options.leave_out else {}
     lines = module.report(options.truth, options.configs, worst=options.worst, **more)

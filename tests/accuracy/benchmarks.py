@@ -55,7 +55,7 @@ def report(truth: Path, configs: Path, *, worst: int = 15, leave_out: str = "") 
     core, excluded = _asked(truth, configs)
     found: list[Score] = []
     for side in (leave_out,) if leave_out else (*SIDES, ""):
-        found = [score for case in core for score in scores(case, _without(side, case))]
+        found = [score for case in core for score in scores(case, without(side, case))]
         yield from _metrics(f"benchmarks.leave_{side}_out" if side else "benchmarks", found)
     yield ""
     yield f"rows: {len(core)} core rows scored"
@@ -104,7 +104,7 @@ def _line(prefix: str, name: str, value: float, found: list[Score]) -> str:
     return f"{prefix}.{name} {value:.4f} rows={len({s.case.row['id'] for s in found})}"
 
 
-def _without(side: str, case: Case) -> Coefficients:
+def without(side: str, case: Case) -> Coefficients:
     """The coefficients that the row's GPU, model or source did not teach; the full ones without a side."""
     if not side:
         return speed()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from generator.models.plan import MemoryBudget
     from generator.models.verdict import OOMRisk, Verdict
     from generator.planning.kv_cache.layout import CacheLayout
+    from generator.planning.memory.measured import Known
 
 FOLDS = Path(__file__).parent / "data" / "overhead_folds.json"
 LEFT_OUT = "bootlogs.leave_source_out"
@@ -91,31 +92,40 @@ class Scored:
         return engines * planned / logged - 1
 
 
-def plan(case: Case, table: OverheadTable) -> Scored:
-    """The planner's budget and verdict for a start.
+def weights_of(case: Case) -> int:
+    """Weights of the worst rank of a start, in bytes.
 
     Raises:
         GeneratorError: the planner refuses the model or the arguments.
     """
-    row, settings = case.row, case.settings
-    drafts = len(case.architecture.drafts) if "mtp" in row["speculative"] else 0
     weights = rank_weights(
         case.architecture,
         case.quantization,
         case.layout,
-        dtype=row["dtype"] or None,
+        dtype=case.row["dtype"] or None,
         capability=case.gpu.capability,
-        drafts=drafts,
+        drafts=len(case.architecture.drafts) if "mtp" in case.row["speculative"] else 0,
         language_model_only=case.text_only,
     )
+    retained = retained_bytes(case.architecture, case.quantization, case.layout, case.gpu.capability)
+    return weights.worst.total_bytes + retained
+
+
+def plan(case: Case, table: OverheadTable, known: Known | None = None) -> Scored:
+    """The planner's budget and verdict for a start, with what another start of the machine taught where one is known.
+
+    Raises:
+        GeneratorError: the planner refuses the model or the arguments.
+    """
+    settings = case.settings
     drafted = {} if settings.speculative_method == "mtp" else {"num_speculative_tokens": 0}
     cache = case.replica.changed(**drafted).cache
     memory = budget(
         case.replica,
-        weights_bytes=weights.worst.total_bytes
-        + retained_bytes(case.architecture, case.quantization, case.layout, case.gpu.capability),
+        weights_bytes=weights_of(case),
         utilization=case.utilization,
         table=table,
+        known=known,
     )
     needed = max(cache.min_bytes_to_start(case.replica.max_model_len), default=0)
     result, risk = verdict(memory, needed)

@@ -11,6 +11,7 @@ from generator.models.plan import MemoryBudget
 from generator.models.release import release_key
 from generator.planning.kinds.of import attentions_of
 from generator.planning.memory import graphs, overhead
+from generator.planning.memory.measured import Needs, as_measured
 from generator.planning.memory.pinned import left_on_gpu, pinned
 from generator.planning.memory.workspace import sparse_workspace
 from generator.planning.replica import once_a_replica
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from generator.models.overheads import OverheadTable
     from generator.models.release import Release
     from generator.models.verdict import OOMRisk, Verdict
+    from generator.planning.memory.measured import Known
     from generator.planning.replica import Replica
 
 _SMALL_HEADROOM = 50
@@ -36,6 +38,7 @@ def budget(
     headroom_bytes: int = 0,
     first_stage: bool = True,
     last_stage: bool = True,
+    known: Known | None = None,
 ) -> MemoryBudget:
     """Memory of one rank in bytes; at the expected values the items add up to the requested memory exactly.
 
@@ -43,38 +46,55 @@ def budget(
     (vLLM 0.32 v1/worker/gpu_worker.py:740), unless the user fixes it to `cache_bytes`. The items' errors are
     independent, so the cache's range combines their half-widths as a root of squares, each side on its own, and with
     them a share of the requested memory that no item explains. Where a start may go one of two ways, the one that
-    takes more is expected.
+    takes more is expected. A start that is `known` of the machine takes the place of items, or moves them.
     """
     total = overhead.device_total(replica.gpu, table)
     requested = requested_bytes(total, utilization)
+    needs, otherwise = needs_of(
+        replica, weights_bytes, requested.expected, table, first_stage=first_stage, last_stage=last_stage
+    )
+    if known is not None:
+        needs, otherwise = as_measured(known, needs, otherwise)
+    left = remainder(requested, needs, headroom_bytes, spared=max(0, needs.activation.expected - otherwise.expected))
+    if cache_bytes is not None:
+        left = pinned(left, cache_bytes)
+        requested = ByteInterval.exact(sum(need.expected for need in needs) + headroom_bytes + left.expected)
+    return MemoryBudget(
+        gpu_total_bytes=total,
+        requested_bytes=requested,
+        weights_bytes=needs.weights,
+        non_torch_bytes=needs.fixed,
+        activation_peak_bytes=replace(needs.activation, low=min(needs.activation.low, otherwise.low)),
+        cuda_graph_bytes=needs.graphs,
+        headroom_bytes=headroom_bytes,
+        kv_cache_available_bytes=left,
+        worst_rank="every rank is alike",
+        calibration=calibration(replica, table) if known is None else f"{known.words}; {calibration(replica, table)}",
+    )
+
+
+def needs_of(
+    replica: Replica,
+    weights_bytes: int | ByteInterval,
+    requested: int,
+    table: OverheadTable,
+    *,
+    first_stage: bool = True,
+    last_stage: bool = True,
+) -> tuple[Needs, ByteInterval]:
+    """What a rank takes before its cache, and the profile's peak where the start goes the other of two ways."""
     activation, otherwise = (
         overhead.activation_peak(replica, way, first_stage=first_stage, last_stage=last_stage)
         for way in (table, table.other_way)
     )
-    needs = (
-        _loaded(replica, weights_bytes, table, first_stage=first_stage, last_stage=last_stage),
-        _outside_pytorch(replica, table, last_stage=last_stage),
-        activation,
-        graphs.cuda_graph_estimate(replica, table),
-        table.term("unmodelled_share", replica.release.version).times(requested.expected),
+    needs = Needs(
+        weights=_loaded(replica, weights_bytes, table, first_stage=first_stage, last_stage=last_stage),
+        fixed=_outside_pytorch(replica, table, last_stage=last_stage),
+        activation=activation,
+        graphs=graphs.cuda_graph_estimate(replica, table),
+        unmodelled=table.term("unmodelled_share", replica.release.version).times(requested),
     )
-    left = remainder(requested, needs, headroom_bytes, spared=max(0, activation.expected - otherwise.expected))
-    if cache_bytes is not None:
-        left = pinned(left, cache_bytes)
-        requested = ByteInterval.exact(sum(need.expected for need in needs) + headroom_bytes + left.expected)
-    weights, fixed, _, captured, _ = needs
-    return MemoryBudget(
-        gpu_total_bytes=total,
-        requested_bytes=requested,
-        weights_bytes=weights,
-        non_torch_bytes=fixed,
-        activation_peak_bytes=replace(activation, low=min(activation.low, otherwise.low)),
-        cuda_graph_bytes=captured,
-        headroom_bytes=headroom_bytes,
-        kv_cache_available_bytes=left,
-        worst_rank="every rank is alike",
-        calibration=calibration(replica, table),
-    )
+    return needs, otherwise
 
 
 def _loaded(

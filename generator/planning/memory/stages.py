@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.planning.memory import budget as budgets
+from generator.planning.memory.measured import known_boot
 from generator.planning.memory.pinned import pinned_cache
 from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
@@ -45,4 +46,5 @@ def _budget(
         headroom_bytes=gib(case.request.headroom_gb),
         first_stage=first,
         last_stage=last,
+        known=known_boot(case, replica),
     )

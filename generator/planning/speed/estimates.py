@@ -8,6 +8,7 @@ from generator.errors import UnknownFactError
 from generator.models.speed import Limits, Scenario
 from generator.planning.speed.evidence import doubt_of
 from generator.planning.speed.footprint import footprint
+from generator.planning.speed.measured import as_benchmarked
 from generator.planning.speed.passes import passes
 from generator.planning.speed.roofline import estimate
 
@@ -65,6 +66,8 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     found = (passes if case.pooling else estimate)(
         held, case.gpu, scenario, limits, doubt.widened(table), link=case.cluster.link, release=case.release
     )
+    if not case.pooling:
+        found = as_benchmarked(case, chosen.layout, found, in_flight)
     if doubt.why:
         found = found.model_copy(update={"calibration": f"{found.calibration}; {doubt.why}"})
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
