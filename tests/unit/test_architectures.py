@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fixtures.checkpoints import DEEPSEEK_V3
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.capability import HOPPER
@@ -206,3 +207,18 @@ def test_qwen2_slides_in_all_layers_or_none():
         read_architecture(qwen | {"use_sliding_window": True, "max_window_layers": 28})
     for fields in ({"use_sliding_window": False, "max_window_layers": 28}, {"use_sliding_window": True}):
         assert len(read_architecture(qwen | fields).layer_kinds) == 1
+
+
+def test_a_config_class_of_the_repositorys_own_is_read_by_the_class_that_vllm_builds():
+    """VLLM builds what `architectures` says, whatever the `model_type` of a repository's own config class."""
+    known = read_architecture(DEEPSEEK_V3)
+    own = read_architecture(DEEPSEEK_V3 | {"model_type": "acme"})
+    assert (own.layer_kinds, own.model_type) == (known.layer_kinds, "acme")
+    wrapped = {"model_type": "acme_vl", "architectures": ["AcmeForConditionalGeneration"]}
+    inside = {key: value for key, value in DEEPSEEK_V3.items() if key != "model_type"}
+    assert read_architecture(wrapped | {"text_config": inside}).layer_kinds == known.layer_kinds
+    inside |= {"model_type": "acme", "architectures": ["AcmeForCausalLM"]}
+    with pytest.raises(UnsupportedArchitectureError, match="model_type 'acme' is unknown"):
+        read_architecture(wrapped | {"text_config": inside})
+    with pytest.raises(UnsupportedArchitectureError, match=r"acme_vl.vision_config"):
+        read_architecture(wrapped | {"text_config": DEEPSEEK_V3, "vision_config": {"depth": 3}})

@@ -18,6 +18,7 @@ from generator.planning.weights import (
     rank_weights,
 )
 from generator.planning.weights.sharding import stage_layers
+from generator.units import GIB
 
 RECORDS = [
     ("Qwen/Qwen3-8B", (1, 1, 1, False), 90, "bfloat16", 16381470720),
@@ -190,3 +191,12 @@ def test_a_stage_grows_by_a_part_and_leaves_the_rest_alone():
     drafted = adapted.grown("draft", 5)
     assert (drafted.total_bytes, drafted.always_read_bytes, drafted.by_dtype) == (12, 7, adapted.by_dtype)
     assert stage.total_bytes == 3
+
+
+def test_stages_after_the_first_build_no_encoder_where_the_first_alone_runs_it():
+    """Qwen3.5 27B over 4 stages: vLLM 0.33 builds 14.6, 13.7, 13.7 and 16.1 GiB, the embedding on each (judge, K29)."""
+    facts, four = embedded_model("Qwen/Qwen3.5-27B"), Layout(pipeline_parallel_size=4)
+    found = rank_weights(facts.architecture, facts.checkpoint.quantization, four, encoders_first=True)
+    assert [round(stage.total_bytes / GIB, 1) for stage in found.stages] == [14.6, 13.7, 13.7, 16.1]
+    everywhere = rank_weights(facts.architecture, facts.checkpoint.quantization, four)
+    assert [round(stage.total_bytes / GIB, 1) for stage in everywhere.stages] == [14.6, 14.6, 14.6, 16.9]

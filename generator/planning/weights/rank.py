@@ -104,6 +104,7 @@ def rank_weights(
     drafts: int = 0,
     language_model_only: bool = False,
     encoders_whole: bool = False,
+    encoders_first: bool = False,
 ) -> RankWeights:
     """Parameter bytes of the worst rank of every pipeline stage of `layout`.
 
@@ -116,6 +117,7 @@ def rank_weights(
         drafts: multi-token-prediction layers to load beside the model.
         language_model_only: whether towers are left out.
         encoders_whole: whether every rank holds the towers whole (`mm_encoder_tp_mode: data`).
+        encoders_first: whether the first stage alone holds the towers.
     """
     own = DTYPES[dtype or architecture.dtype]
     bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
@@ -131,7 +133,8 @@ def rank_weights(
         form = refined_block(shape, stored.form) if stored.form and matrix.experts else stored.form
         sizes = stored_bytes(matrix, shape, form, own)
         total = sum(size for _, size in sizes)
-        for stage, count in _stages(module, stored, bounds):
+        held = _stages(module, stored, bounds)
+        for stage, count in held[:1] if encoders_first and matrix.part == "vision" else held:
             by_part[stage][matrix.part] += total * count
             if module.place != "layer":
                 reread[stage] += total * max(len(module.layers) - count, 0)

@@ -76,7 +76,8 @@ def _vision_towers(config: Config, row: Towers, text: Config) -> tuple[Tower, ..
         _refuse_blind(config, row)
         return ()
     vision = vision or {}
-    towers = row.seen(config, vision, text) if row.seen else (generic_tower(vision, text),)
+    nameless = {"model_type": f"{config.get('model_type')}.vision_config"}
+    towers = row.seen(config, vision, text) if row.seen else (generic_tower({**nameless, **vision}, text),)
     named = {} if row.own_encoder and isinstance(vision.get("width"), dict) else vision
     shape = encoder_shape(config, named)
     return tuple(headed(tower.model_copy(update=shape), vision) for tower in towers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
     from generator.sources.architectures.family import Config, Mixers
+
+_PREFIX = re.compile(r"(.+?)(For[A-Z]\w*|Model|LMHead\w*)")
+_ALIKE = {re.sub(r"[_-]", "", name): name for name in FAMILIES if name != "llama"}
+"""Families by their names as classes are written: `deepseekv3`. Of Llama standard fields say as much, and more where
+a repository's own code has copied its class's name."""
 
 
 def read_architecture(config: Mapping[str, Any], _hf_quant_config: Mapping[str, Any] | None = None) -> Architecture:
@@ -65,6 +71,7 @@ def _read(config: Config) -> Architecture:
     config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
     text |= both_ways(text, class_name(config)) | bailing_family(config)
+    text["model_type"] = _family_name(config, text)
     family = FAMILIES.get(str(text.get("model_type", "")))
     found = mixers(text)
     decoder = family.decoder(text, found) if family else _generic_decoder(text, found)
@@ -73,6 +80,21 @@ def _read(config: Config) -> Architecture:
     prefix_lm = is_prefix_lm(config, text_config(config))
     shapes = assemble(config, decoder, ways, read_towers(config), generic=generic, prefix_lm=prefix_lm)
     return as_draft(shapes, text)
+
+
+def _family_name(config: Config, text: Config) -> Any:
+    """The decoder's `model_type`; where no row has it, that of the class which its own config names.
+
+    VLLM builds what `architectures` says: a repository's own config class may be called anything (Kimi K2 is a
+    DeepseekV3ForCausalLM).
+    """
+    own = text.get("model_type")
+    if own in FAMILIES:
+        return own
+    classes = text_config(config).get("architectures") or ()
+    found = (_PREFIX.fullmatch(str(name)) for name in classes)
+    named = (_ALIKE.get(one[1].replace("_", "").lower()) for one in found if one)
+    return next((name for name in named if name), own)
 
 
 def _generic_decoder(text: Config, found: Mixers) -> Decoder:
