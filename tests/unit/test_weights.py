@@ -200,3 +200,13 @@ def test_stages_after_the_first_build_no_encoder_where_the_first_alone_runs_it()
     assert [round(stage.total_bytes / GIB, 1) for stage in found.stages] == [14.6, 13.7, 13.7, 16.1]
     everywhere = rank_weights(facts.architecture, facts.checkpoint.quantization, four)
     assert [round(stage.total_bytes / GIB, 1) for stage in everywhere.stages] == [14.6, 14.6, 14.6, 16.9]
+
+
+def test_a_draft_that_the_checkpoint_leaves_unquantized_by_its_own_name_is_held_whole():
+    """Qwen3.5 397B NVFP4 ignores `mtp.layers.0*`: vLLM 0.33 at TP 4 builds a draft of 3,303,064,584 bytes (judge)."""
+    facts, four = embedded_model("nvidia/Qwen3.5-397B-A17B-NVFP4"), Layout(tensor_parallel_size=4)
+    with_draft, alone = (
+        rank_weights(facts.architecture, facts.checkpoint.quantization, four, drafts=count).worst.total_bytes
+        for count in (1, 0)
+    )
+    assert with_draft - alone == pytest.approx(3_303_064_584, rel=0.005)

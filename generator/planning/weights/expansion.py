@@ -29,6 +29,8 @@ class WeightModule(Value):
 
     name: str
     """Full name; `{L}` stands for the layer's number."""
+    other_name: str = ""
+    """The name of a draft's module where its class counts draft layers by themselves (vLLM qwen3_5_mtp.py)."""
     matrix: Matrix
     place: Place = "layer"
     layers: tuple[int, ...] = ()
@@ -140,4 +142,5 @@ def _drafts(architecture: Architecture, count: int) -> Iterator[WeightModule]:
     for number, layer in enumerate(architecture.drafts[:count], start=architecture.num_hidden_layers):
         for matrix in layer_matrices(layer, architecture):
             name = f"{architecture.layers_name}.{number}.{matrix.name}"
-            yield WeightModule(name=name, matrix=matrix, place="last")
+            own = f"mtp.layers.{number - architecture.num_hidden_layers}.{matrix.name}"
+            yield WeightModule(name=name, other_name=own, matrix=matrix, place="last")

@@ -38,8 +38,13 @@ def _names(module: WeightModule, layer: int) -> tuple[str, ...]:
     name = module.name.replace("{L}", str(layer))
     if module.matrix.part == "vision":
         return (name, f"model.{name}")
+    whole = (name, module.other_name) if module.other_name else (name,)
     if not module.matrix.experts:
-        return (name,)
+        return whole
+    return tuple(one for each in whole for one in _expert_names(each))
+
+
+def _expert_names(name: str) -> tuple[str, ...]:
     block, _, projection = name.rpartition(".")
     return (block, f"{block}.0.{projection}", f"{block}.{projection}")
 
