@@ -8,7 +8,8 @@ sweep (same model, build and layout) count as one; above eight sweeps those of s
 Graphs are read on unified memory too, all else on discrete GPUs only. The figure is the median, its range the
 whole spread up to eight observations and the middle 80 % above. Which phase of the profile decides is told by
 the mechanism's own reference figures, never by fitted ones, so that no term explains another's rows away.
-With `--write` each source is left out in turn as well: the tables of the report's left-out figures.
+With `--write` each source is left out in turn as well: the tables of the report's left-out figures, from which come
+the regions that starts show and the widening of the cache's range that each region needs (tests/accuracy/regions.py).
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from overhead_rows import ROOT, Seen, observations, seen
 
 from generator.catalogue.overheads import overheads
 from generator.models.capability import CapabilitySet
+from tests.accuracy.bootlogs import scores
+from tests.accuracy.regions import by_region, needed_widening
 
 if TYPE_CHECKING:
     from generator.models.overheads import OverheadTable, Term
+    from tests.accuracy.bootlogs import Scored
     from tests.accuracy.startup_rows import Case
 
 TABLE = ROOT / "generator" / "catalogue" / "overheads.toml"
@@ -176,6 +180,17 @@ def _block(block: str, terms: dict[tuple[str, str, CapabilitySet], Term]) -> str
     return block
 
 
+def with_regions(text: str, planned: list[Scored]) -> str:
+    """The TOML with the regions of these starts, and the widening that they need when their source is left out."""
+    found = [region for region in by_region(planned) if not region.name.startswith("vLLM ")]
+    rows = "".join(
+        f'[[region]]\nname = "{region.name}"\nsources = {region.sources}\nstarts = {len(region.starts)}\n\n'
+        for region in found
+    )
+    text = re.sub(r"(?s)(?:\[\[region\]\]\n.*?\n\n)+", lambda _: rows, text, count=1)
+    return re.sub(r"(?m)^widening = .*$", f"widening = {needed_widening(planned):g}", text, count=1)
+
+
 def main() -> None:
     """Fit, print every observation and figure, and write the table where asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -196,6 +211,9 @@ def main() -> None:
         TABLE.write_text(rewrite(TABLE.read_text(encoding="utf-8"), table), encoding="utf-8")
         lines = (f"  {json.dumps(source)}: {json.dumps(terms)}" for source, terms in folds(starts, table).items())
         FOLDS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        overheads.cache_clear()
+        planned, _ = scores(options.truth, options.configs, unseen=True)
+        TABLE.write_text(with_regions(TABLE.read_text(encoding="utf-8"), planned), encoding="utf-8")
 
 
 if __name__ == "__main__":

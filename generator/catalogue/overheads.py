@@ -7,11 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from generator.catalogue.gpus import parse_capability
 from generator.catalogue.loader import Row, Source, Words, read, row, table
 from generator.models.capability import CapabilitySet
 from generator.models.interval import ByteInterval
-from generator.models.overheads import DeviceReserve, InUse, OverheadTable, Term
+from generator.models.overheads import DeviceReserve, InUse, OverheadTable, Region, Term, Widening
 from generator.units import MIB
 
 _FILE = "overheads.toml"
@@ -52,13 +51,23 @@ class InUseRow(Row):
     source: Source
 
 
+class RegionRow(Row):
+    """A kind of start, by the words of `planning/memory/evidence.py`."""
+
+    name: Source
+    sources: Annotated[int, Field(ge=1)]
+    starts: Annotated[int, Field(ge=1)]
+
+
 class CalibrationRow(Row):
     """What the table was calibrated on."""
 
     since: ReleaseNumber
     until: ReleaseNumber
-    capabilities: Words
     set: Source
+    widening: Annotated[float, Field(ge=1)]
+    thin_widening: Annotated[float, Field(ge=1)]
+    enough_sources: Annotated[int, Field(ge=0)]
     most_utilization: Annotated[float, Field(gt=0, le=1)]
 
 
@@ -75,11 +84,13 @@ def overheads() -> OverheadTable:
     terms = [row(file, f"term {number}", data, TermRow).model_dump() for number, data in enumerate(content["term"], 1)]
     devices = [row(file, f"device {number}", data, DeviceRow) for number, data in enumerate(content["device"], 1)]
     held = [row(file, f"in_use {number}", data, InUseRow) for number, data in enumerate(content["in_use"], 1)]
+    regions = [row(file, f"region {number}", data, RegionRow) for number, data in enumerate(content["region"], 1)]
     return OverheadTable(
         calibrated_since=known.since,
         calibrated_until=known.until,
-        calibrated_capabilities=tuple(map(parse_capability, known.capabilities)),
         calibration_set=known.set,
+        regions=tuple(Region(**one.model_dump()) for one in regions),
+        widening=Widening(always=known.widening, thin=known.thin_widening, enough_sources=known.enough_sources),
         most_utilization=known.most_utilization,
         in_use=tuple(
             InUse(

@@ -61,14 +61,32 @@ class InUse(Value):
     source: str = Field(min_length=1)
 
 
+class Region(Value):
+    """A kind of start, and the public sources and starts that show it."""
+
+    name: str
+    sources: int
+    starts: int
+
+
+class Widening(Value):
+    """Factors on the range of the cache's memory, so that it holds starts that no fit has seen."""
+
+    always: float = 1.0
+    thin: float = 1.0
+    """On top of `always` for a start of a region that fewer than `enough_sources` show."""
+    enough_sources: int = 0
+
+
 class OverheadTable(Value):
     """Every coefficient of a budget, with what it was calibrated on."""
 
     calibrated_since: str
     calibrated_until: str
-    calibrated_capabilities: tuple[Capability, ...]
     calibration_set: str
     terms: tuple[Term, ...]
+    regions: tuple[Region, ...] = ()
+    widening: Widening = Widening()
     reserves: tuple[DeviceReserve, ...] = ()
     in_use: tuple[InUse, ...] = ()
     most_utilization: float = 1.0
@@ -122,6 +140,10 @@ class OverheadTable(Value):
         """The table with other coefficients; nothing that was found by the old ones is kept."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**fields | {"terms": terms})
+
+    def sources(self, region: str) -> int:
+        """Public sources that show a start of the region."""
+        return next((one.sources for one in self.regions if one.name == region), 0)
 
     def in_use_bytes(self, names: tuple[str, ...]) -> ByteInterval:
         """Bytes that a start finds in use on the product of these names, its own CUDA context included.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from generator.planning.case import ASSUMED
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory import overhead
-from generator.planning.memory.budget import uncalibrated
 from generator.planning.memory.doubt import encoder_decides
+from generator.planning.memory.evidence import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.overridden import is_read
 from generator.planning.rules.code import lacks_tokenizer_code
@@ -215,7 +215,11 @@ def _overloaded(_: Case, chosen: Candidate) -> Figures | None:
     return {"room": chosen.concurrency, "asked": asked}
 
 
-@_says("warning", "The estimates beside weights and cache are not calibrated for {limits}.")
+@_says(
+    "warning",
+    "The estimates beside weights and cache are not calibrated for {limits}: their ranges are wider, and the verdict "
+    "rests on their low end.",
+)
 def _uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
     limits = uncalibrated(chosen.replica, case.tables.overheads)
     return {"limits": ", ".join(limits)} if limits else None

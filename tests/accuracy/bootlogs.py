@@ -76,6 +76,15 @@ class Scored:
         return stated.low - _LOGGED_DIGIT <= self.available <= stated.high + _LOGGED_DIGIT
 
     @property
+    def reach(self) -> float | None:
+        """Distance of the logged memory from the expected one, of the range on its side; inside up to 1."""
+        if self.kv_error is None:
+            return None
+        stated = self.memory.kv_cache_available_bytes
+        side = stated.expected - stated.low if self.kv_error > 0 else stated.high - stated.expected
+        return max(0.0, abs(self.kv_error) - _LOGGED_DIGIT) / side
+
+    @property
     def width(self) -> float:
         """Width of the interval relative to the GPU."""
         stated = self.memory.kv_cache_available_bytes

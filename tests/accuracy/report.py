@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from generator.catalogue.overheads import overheads
 from tests.accuracy.bootlogs import LEFT_OUT, Scored, errors, metrics, relative, scores
 from tests.accuracy.explanations import explanation
+from tests.accuracy.regions import by_region
 from tests.accuracy.startup_rows import record
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ def section(planned: list[Scored], left_out: list[str], unseen: list[Scored]) ->
         "",
         *_table(_HEADER, _figures(metrics(unseen, LEFT_OUT))),
         "",
+        "### By region, source left out",
+        "",
+        *_regions(unseen),
+        "",
         "With every start in the fit:",
         "",
         *_table(_HEADER, _figures(metrics(planned))),
@@ -81,6 +86,32 @@ def section(planned: list[Scored], left_out: list[str], unseen: list[Scored]) ->
         "",
         *_limits(left_out),
         END,
+    ]
+
+
+def _regions(unseen: list[Scored]) -> list[str]:
+    """What the ranges are widened by, and each region with what its starts say of them."""
+    wider = overheads().widening
+    header = ("region", "starts", "sources", "inside", "width of the GPU", "")
+    return [
+        f"The cache's range is widened {wider.always:g} times, as far as every region with {wider.enough_sources}",
+        "sources or more needs: the share inside is what the width was set by, no test of it. A region with fewer is",
+        f"not calibrated: a plan of it says so, and its range is {wider.thin:g} times as wide again.",
+        "",
+        *_table(
+            header,
+            (
+                (
+                    region.name,
+                    str(len(region.starts)),
+                    str(region.sources),
+                    f"{region.inside:.0%}",
+                    f"{region.width:.1%}",
+                    "" if region.enough else "not calibrated",
+                )
+                for region in by_region(unseen)
+            ),
+        ),
     ]
 
 

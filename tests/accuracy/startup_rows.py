@@ -22,7 +22,7 @@ from generator.models.release import release_key
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.overhead import joined_ranks
 from generator.planning.replica import Replica
-from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.config import assemble
 from generator.units import GIB, gib
 from tests.accuracy.requantized import quantization_config
 
@@ -198,7 +198,10 @@ def read_model(row: Mapping[str, str], configs: Path | None) -> tuple[Architectu
     if configs is None:
         raise SourceError("no model is recorded for this row; give --configs")
     config, quant_config = _config(row, configs)
-    return read_architecture(config, quant_config), read_quantization(config, quant_config)
+    facts = assemble(
+        id=row["model"], revision=None, source="local", config=config, quant_config=quant_config, tensors=None
+    )
+    return facts.architecture, facts.checkpoint.quantization
 
 
 def case(

@@ -2,7 +2,9 @@
 
 import pytest
 
+from generator.catalogue.overheads import overheads
 from tests.accuracy.bootlogs import metrics, scores
+from tests.accuracy.regions import INSIDE, by_region, needed_widening
 from tests.accuracy.report import BEGIN, END, PAGE, TRUTH, section, worse, written
 from tests.accuracy.startup_rows import every_row, is_stock
 
@@ -36,6 +38,20 @@ def test_nine_of_ten_strangers_starts_lie_in_their_intervals(unseen):
     assert figures["left_out.interval_width"] <= 0.06
     assert figures["left_out.false_refusals"] == 0
     assert figures["left_out.failures_caught"] == 1
+
+
+def test_every_region_that_enough_sources_show_holds_its_starts(unseen):
+    """Coefficients without the start's own source: at least 85 % of each region's starts lie inside."""
+    regions = [region for region in by_region(unseen) if region.enough]
+    assert len(regions) >= 12
+    assert [region.name for region in regions if region.inside < INSIDE] == []
+
+
+def test_the_ranges_are_as_wide_as_the_regions_need(unseen):
+    assert overheads().widening.always == needed_widening(unseen)
+    assert {region.name: region.sources for region in by_region(unseen) if not region.name.startswith("vLLM ")} == {
+        region.name: region.sources for region in overheads().regions
+    }
 
 
 def test_the_bars_that_every_plan_rests_on_hold(planned):

@@ -10,7 +10,8 @@ from generator.models.feed_forward import Dense
 from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Layout
-from generator.planning.memory.budget import budget, remainder, uncalibrated, verdict
+from generator.planning.memory.budget import budget, remainder, verdict
+from generator.planning.memory.evidence import uncalibrated, widening
 from generator.planning.memory.unbudgeted import choose_utilization, free_memory_refusal, outside_bytes
 from generator.units import GIB, gib
 from tests.replicas import replica_of
@@ -140,10 +141,31 @@ def test_what_was_not_calibrated_is_named():
     )
     model = LLAMA_8B.model_copy(update={"layer_kinds": (Layer(mixer=sparse),)})
     stated = uncalibrated(replica_of(model, gpu="V100-SXM2-32GB", release="0.40.0"), TABLE)
-    assert stated[:2] == ("vLLM 0.40.0", "compute capability 7.0")
+    assert stated[:2] == ("vLLM 0.40.0", "compute capability 7.0 (no public start shows it)")
     assert stated[2].startswith("sparse attention")
-    assert plan(gpu="V100-SXM2-32GB").calibration.endswith("; not calibrated for compute capability 7.0")
     assert "not calibrated" not in plan().calibration
+
+
+@pytest.mark.parametrize(
+    ("gpu", "layout", "thin"),
+    [
+        ("L4-24GB", Layout(), False),
+        ("RTX-3090-24GB", Layout(), True),
+        ("H100-SXM-80GB", Layout(tensor_parallel_size=8), False),
+        ("H100-SXM-80GB", Layout(pipeline_parallel_size=2), True),
+    ],
+)
+def test_a_start_that_few_sources_show_has_a_wider_range(gpu, layout, thin):
+    """Two public sources show a card of capability 8.6 and one shows stages, eight an L4's (startup_logs.csv)."""
+    factor = widening(replica_of(LLAMA_8B, layout, gpu=gpu, release="0.33.0"), TABLE)
+    assert factor == pytest.approx(TABLE.widening.always * (TABLE.widening.thin if thin else 1))
+
+
+def test_a_widened_range_keeps_its_middle():
+    items = (ByteInterval(expected=100, low=70, high=140),)
+    usual, wider = (remainder(ByteInterval.exact(1000), items, widening=factor) for factor in (1, 1.5))
+    assert (usual.low, usual.expected, usual.high) == (860, 900, 930)
+    assert (wider.low, wider.expected, wider.high) == (840, 900, 945)
 
 
 def test_a_shared_memory_grows_while_the_engine_loads():

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.plan import MemoryBudget
-from generator.models.release import release_key
-from generator.planning.kinds.of import attentions_of
-from generator.planning.memory import graphs, overhead
+from generator.planning.memory import evidence, graphs, overhead
 from generator.planning.memory.measured import Needs, as_measured
 from generator.planning.memory.pinned import left_on_gpu, pinned
 from generator.planning.memory.workspace import sparse_workspace
@@ -55,7 +53,14 @@ def budget(
     )
     if known is not None:
         needs, otherwise = as_measured(known, needs, otherwise)
-    left = remainder(requested, needs, headroom_bytes, spared=max(0, needs.activation.expected - otherwise.expected))
+    left = remainder(
+        requested,
+        needs,
+        headroom_bytes,
+        spared=max(0, needs.activation.expected - otherwise.expected),
+        widening=evidence.widening(replica, table) if known is None else 1.0,
+    )
+    rests_on = evidence.calibration(replica, table)
     if cache_bytes is not None:
         left = pinned(left, cache_bytes)
         requested = ByteInterval.exact(sum(need.expected for need in needs) + headroom_bytes + left.expected)
@@ -69,7 +74,7 @@ def budget(
         headroom_bytes=headroom_bytes,
         kv_cache_available_bytes=left,
         worst_rank="every rank is alike",
-        calibration=calibration(replica, table) if known is None else f"{known.words}; {calibration(replica, table)}",
+        calibration=rests_on if known is None else f"{known.words}; {rests_on}",
     )
 
 
@@ -118,9 +123,14 @@ def _outside_pytorch(replica: Replica, table: OverheadTable, *, last_stage: bool
 
 
 def remainder(
-    requested: ByteInterval, needs: tuple[ByteInterval, ...], headroom_bytes: int = 0, spared: int = 0
+    requested: ByteInterval,
+    needs: tuple[ByteInterval, ...],
+    headroom_bytes: int = 0,
+    *,
+    spared: int = 0,
+    widening: float = 1.0,
 ) -> ByteInterval:
-    """What `needs` leave of `requested`: exact at the expected values, root of squares at both ends.
+    """What `needs` leave of `requested`: exact at the expected values, root of squares times `widening` at both ends.
 
     `spared` is what a start takes less that goes the other of two ways: no error, so it adds to the high end in full.
     """
@@ -129,8 +139,8 @@ def remainder(
     up = [requested.high - requested.expected, *(need.expected - need.low for need in needs)]
     return ByteInterval(
         expected=expected,
-        low=expected - _root_of_squares(down),
-        high=expected + spared + _root_of_squares(up),
+        low=expected - round(widening * _root_of_squares(down)),
+        high=expected + spared + round(widening * _root_of_squares(up)),
     )
 
 
@@ -159,28 +169,6 @@ def with_load_extras(
         return held + table.term("load_extra_multimodal_mib", release.version).times(MIB)
     extra, most = table.term("load_extra_mib", release.version).times(MIB), weights.expected // 50
     return held + ByteInterval(expected=min(extra.expected, most), low=min(extra.low, most), high=extra.high)
-
-
-@once_a_replica
-def calibration(replica: Replica, table: OverheadTable) -> str:
-    """What the items rest on, and what they were not calibrated for."""
-    outside = uncalibrated(replica, table)
-    limits = f"; not calibrated for {', '.join(outside)}" if outside else ""
-    return f"{table.calibration_set}{limits}"
-
-
-def uncalibrated(replica: Replica, table: OverheadTable) -> tuple[str, ...]:
-    """What of the replica the items were not calibrated for, a few words each."""
-    outside, gpu, release = [], replica.gpu, replica.release
-    if not release_key(table.calibrated_since) <= release_key(release.version) <= release_key(table.calibrated_until):
-        outside.append(f"vLLM {release}")
-    if gpu.unified_memory:
-        outside.append("unified memory (page cache and neighbours move it by gibibytes)")
-    elif gpu.capability not in table.calibrated_capabilities:
-        outside.append(f"compute capability {gpu.capability.words}")
-    if any(attention.sparse for attention in attentions_of(replica.architecture)):
-        outside.append("sparse attention (its workspaces are read in vLLM's code)")
-    return tuple(outside)
 
 
 def verdict(memory: MemoryBudget, needed_bytes: int, request_bytes: int | None = None) -> tuple[Verdict, OOMRisk]:
