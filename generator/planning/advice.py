@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from generator.planning.case import ASSUMED
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory import overhead
-from generator.planning.memory.doubt import encoder_decides
+from generator.planning.memory.doubt import encoder_doubt
 from generator.planning.memory.evidence import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.overridden import is_read
@@ -231,7 +231,7 @@ def _uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
     "may come out smaller. --set language_model_only=true leaves the encoder out.",
 )
 def _little_known_encoder(case: Case, chosen: Candidate) -> Figures | None:
-    if not encoder_decides(chosen.replica, case.tables.overheads):
+    if not encoder_doubt(chosen.replica, case.tables.overheads):
         return None
     return {"most": gib_text(overhead.activation_peak(chosen.replica, case.tables.overheads).high)}
 

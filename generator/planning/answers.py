@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
-from generator.planning.memory.doubt import encoder_decides
+from generator.planning.memory.doubt import encoder_doubt
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
@@ -42,7 +42,7 @@ def _doubt(case: Case, chosen: Candidate) -> str:
         return "what else such a GPU holds may leave too little for this utilization"
     if chosen.verdict == "tight":
         return "at the expected values, not at the high end"
-    if encoder_decides(chosen.replica, case.tables.overheads):
+    if encoder_doubt(chosen.replica, case.tables.overheads):
         return "at the high end of every estimate, but little is known of its encoder's peak"
     return "even at the high end of every estimate, with little to spare"
 

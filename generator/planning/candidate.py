@@ -14,7 +14,7 @@ from generator.planning.attempts import Attempt, own, replica_load
 from generator.planning.defaults import BatchLimits
 from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
-from generator.planning.memory.doubt import encoder_decides
+from generator.planning.memory.doubt import encoder_doubt
 from generator.planning.memory.shares import (
     budget_share,
     chosen_utilization,
@@ -163,7 +163,8 @@ def worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attemp
     blocks = state_blocks(case, cache, sizes.max_num_seqs)
     length = int(context.value)
     found = _verdict(stages, cache.least_bytes(length, blocks), cache.min_bytes_to_start(length))
-    unsure: OOMRisk = "MEDIUM" if encoder_decides(replica, case.tables.overheads) else "LOW"
+    spare = stages[0].kv_cache_available_bytes.low - cache.least_bytes(length, blocks)[0]
+    unsure: OOMRisk = "MEDIUM" if encoder_doubt(replica, case.tables.overheads) > spare else "LOW"
     verdict, risk = _with_start(max(start, unsure, key=_RISKS.index), *found)
     return Candidate(
         replica=replica,

@@ -50,3 +50,11 @@ def test_a_peak_that_is_an_encoders_is_no_sure_start(own, risk):
     assert made.feasibility.oom_risk == risk
     assert any("is its encoder's" in text for text in made.warnings) == (risk == "MEDIUM")
     assert made.feasibility.starts.answer == ("doubtful" if risk == "MEDIUM" else "yes")
+
+
+def test_a_start_with_room_for_an_encoder_twice_as_far_off_is_sure():
+    """Two H100 leave the 27B model 38 GiB of cache at least, an encoder's peak 0.9 GiB above its figure at most."""
+    asked = Request(model="Qwen/Qwen3.5-27B", gpu="H100-SXM-80GB", gpus=2, source="embedded")
+    made = plan_for(asked, embedded_model("Qwen/Qwen3.5-27B"))
+    assert made.feasibility.oom_risk == "LOW"
+    assert any("is its encoder's" in text for text in made.warnings)

@@ -16,11 +16,15 @@ _WIDE = 4
 
 
 @once_a_replica
-def encoder_decides(replica: Replica, table: OverheadTable) -> bool:
-    """Whether the first stage's peak is its encoder's, of which no more than a wide range is known."""
+def encoder_doubt(replica: Replica, table: OverheadTable) -> int:
+    """Bytes that the first stage's peak may take beyond its range, as many as the range reaches above its figure.
+
+    0 where the peak is not its encoder's, or more than a wide range is known of it.
+    """
     if not overhead.profiles_encoder(replica):
-        return False
+        return 0
     factor = table.term(overhead.encoder_term(replica.architecture), replica.release.version)
     encoder = factor.times(overhead.encoder_bytes(replica))
     peak = overhead.activation_peak(replica, table)
-    return peak.expected == encoder.expected and (encoder.high - encoder.low) * _WIDE > encoder.expected
+    decides = peak.expected == encoder.expected and (encoder.high - encoder.low) * _WIDE > encoder.expected
+    return encoder.high - encoder.expected if decides else 0
