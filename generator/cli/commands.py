@@ -43,6 +43,14 @@ COMMANDS = {
         "doctor:doctor",
         "Say whether this host, or this cluster, can run the plan of a deployment, and what mends it where it cannot.",
     ),
+    "bench": Listed(
+        "bench:bench",
+        "Measure the running server under its planned load, and compare with estimate and targets.",
+    ),
+    "status": Listed(
+        "status:status",
+        "Show the running server beside its plan: load, queue, cache, preemptions, latency against targets.",
+    ),
     "adopt": Listed(
         "adopt:adopt",
         "Turn an edit of serve.yaml into overrides, so that it is planned with and survives every update.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from fixtures.rendered import ANSWERS, render
 pytestmark = pytest.mark.needs_tool
 
 HERE = Path(__file__).parents[1] / "fixtures"
+HOOKS = re.compile("-(preflight|smoke)$")
+"""Objects that `helm test` makes."""
 OVERLAYS = yaml.safe_load((HERE / "overlays.yaml").read_text(encoding="utf-8"))
 MISTAKES = yaml.safe_load((HERE / "mistakes.yaml").read_text(encoding="utf-8"))
 
@@ -152,7 +155,7 @@ def test_two_nodes_are_a_group_that_restarts_together(charts, tmp_path):
 
 def test_a_scraper_reaches_the_metrics_and_nobody_else(charts, tmp_path):
     _, text, _ = template(charts("single"), tmp_path, {"metrics": {"podMonitor": {"enabled": True}}})
-    kinds = {one["kind"]: one for one in yaml.safe_load_all(text) if "preflight" not in one["metadata"]["name"]}
+    kinds = {one["kind"]: one for one in yaml.safe_load_all(text) if not HOOKS.search(one["metadata"]["name"])}
     ports = {port["name"]: port["containerPort"] for port in pods_of(text)[0]["spec"]["containers"][1]["ports"]}
     assert kinds["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["port"] in ports
     rules = {rule["ports"][0]["port"]: rule for rule in kinds["NetworkPolicy"]["spec"]["ingress"]}

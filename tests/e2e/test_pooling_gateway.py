@@ -109,7 +109,8 @@ def test_another_spelling_of_a_path_wants_the_key_too(gateway):
 
 def test_the_smoke_test_asks_for_a_vector(repository, gateway):
     out = passes(repository, "scripts/smoke.sh", gateway, VLLM_API_KEY=KEY, NO_PROXY="127.0.0.1")
-    assert out.splitlines()[-2:] == ["ok    /pooling without a key: 401", "ok    a vector from m"]
+    assert "ok    /pooling without a key: 401" in out
+    assert "ok    a vector from m" in out
     status, out, _ = run(repository, "scripts/smoke.sh", gateway, VLLM_API_KEY="wrong", NO_PROXY="127.0.0.1")
     assert status == 1
     assert "WRONG a vector" in out

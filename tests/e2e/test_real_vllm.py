@@ -22,8 +22,11 @@ from generator.catalogue.loader import packaged_rows
 from generator.cli.options import request_from
 from generator.errors import RequestError
 from generator.models.request import Request
+from generator.operations.doctor.examine import doctor
 from generator.operations.engine_import import import_engine
 from generator.operations.generate import generate
+from generator.operations.running.bench import bench
+from generator.operations.running.status import status, watched
 from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +121,7 @@ def deployment(python, tmp_path_factory):
     subprocess.run([python, FIXTURES / "make_tiny_model.py", model], check=True, timeout=120)
     request = Request(
         model=str(model), gpu="L4", vllm=RELEASE, prompt_tokens=256, gen_tokens=64, concurrency=2,
-        overrides={"enforce_eager": True},
+        overrides={"enforce_eager": True, "max_num_seqs": 16},
     )  # fmt: skip
     return generate(request, tmp_path_factory.mktemp("made") / "tiny", template="worktree", commit=False)
 
@@ -182,16 +185,34 @@ def test_the_rendered_script_dumps_what_the_tables_have_and_can_be_imported(pyth
     assert made.plan.runtime.image == "vllm/vllm-openai:v0.34.0"
 
 
-def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deployment, tmp_path):
-    """A completion through the gateway; without the key 401; outside the allow-list 404."""
+def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deployment, tmp_path, monkeypatch):
+    """A completion through the gateway; without the key 401; outside the allow-list 404; then the first day's steps."""
     served = deployment.plan.engine["served_model_name"]
-    with serving(python, deployment.path, tmp_path) as (url, _):
+    with serving(python, deployment.path, tmp_path) as (url, direct):
         body = json.dumps({"model": served, "prompt": "hello", "max_tokens": 4}).encode()
         status, text = ask(f"{url}/v1/completions", KEY, body)
         assert status == 200, text
         assert json.loads(text)["usage"]["completion_tokens"] == 4
         assert ask(f"{url}/v1/completions", None, body)[0] == 401
         assert ask(f"{url}/invocations", KEY, body)[0] == 404
+        for name, value in environment(python, NO_PROXY="127.0.0.1").items():
+            monkeypatch.setenv(name, value)
+        the_first_day(python, deployment.path, url, direct)
+
+
+def the_first_day(python, place, url, direct):
+    """Doctor sees no GPU and says so; smoke finds nothing wrong; bench and status set real figures beside the plan."""
+    seen = {one.check: one.state for one in doctor(place).findings}
+    assert (seen["driver"], seen["port"]) == ("not seen", "ok")
+    smoke = subprocess.run(
+        [place / "scripts" / "smoke.sh", url], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert (smoke.returncode, smoke.stdout.splitlines()[-1]) == (0, "the server does what it must"), smoke.stdout
+    measured = bench(place, url=direct, short=True, vllm=[str(python.parent / "vllm")])
+    assert [(one.run.completed, one.run.failed) for one in measured.runs] == [(2, 0)]
+    now = {one.name: one.now for one in status(watched(place, url=direct)).gauges}
+    assert (now["running"], now["waiting"], now["preemptions"]) == ("0", "0", "0")
+    assert now["first token, p95"].endswith(" ms")
 
 
 def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
@@ -205,7 +226,7 @@ def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
             [made.path / "scripts" / "smoke.sh", url], env=environment(python, NO_PROXY="127.0.0.1"),
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
-        assert (smoke.returncode, smoke.stdout.splitlines()[-1]) == (0, "ok    a vector from tiny bert"), smoke.stdout
+        assert (smoke.returncode, smoke.stdout.splitlines()[-2]) == (0, "ok    a vector from tiny bert"), smoke.stdout
         pair = json.dumps({"model": "tiny bert", "text_1": "one", "text_2": "two"}).encode()
         assert ask(f"{direct}/score", None, pair)[0] == 200
         assert [ask(f"{url}/score", key, pair)[0] for key in (None, "wrong", KEY)] == [401, 401, 200]

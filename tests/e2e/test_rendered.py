@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fixtures.rendered import ANSWERS, DRAFT, drafting, render
 
 pytestmark = pytest.mark.needs_tool
 
+HOOKS = re.compile("-(preflight|smoke)$")
+"""Objects that `helm test` makes."""
 KEY = "the-key"
 ENVIRONMENT = {
     "VLLM_API_KEY": KEY, "NODE_RANK": "0", "HEAD_ADDR": "10.0.0.1", "NODE_ADDR": "10.0.0.1",
@@ -46,7 +49,7 @@ def manifests(request, tmp_path_factory):
         repository, tool("helm"), "template", "release", "deploy/chart",
         "-f", "deploy/values.local.yaml", "--kube-version", "1.33.0",
     )  # fmt: skip
-    objects = [one for one in yaml.safe_load_all(text) if "preflight" not in one["metadata"]["name"]]
+    objects = [one for one in yaml.safe_load_all(text) if not HOOKS.search(one["metadata"]["name"])]
     return ANSWERS[request.param], text, {one["kind"]: one for one in objects}
 
 

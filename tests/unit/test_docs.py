@@ -16,15 +16,19 @@ import pytest
 from generator.cli.app import run
 from generator.errors import RequestError
 from generator.models.fit import FitRow
+from generator.models.measurement import BenchRun, Compared, Comparison
 from generator.models.plan import Plan
 from generator.operations.check import CheckReport
 from generator.operations.doctor.examine import Examined, Observation
 from generator.operations.findings import Finding
+from generator.operations.running.bench import Bench
+from generator.operations.running.status import Gauge, Status
 from generator.rendering import store
 from generator.sources.nvml import DetectedGPU, DetectedSystem
 from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
+RUNNING = (Bench, BenchRun, Comparison, Compared, Status, Gauge)
 _HAND_WRITTEN = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _OUTPUT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -119,7 +123,9 @@ def test_every_field_of_the_plan_is_explained():
         assert not missing, f"{name or 'Plan'}: {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("printed", [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU, Examined, Observation])
+@pytest.mark.parametrize(
+    "printed", [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU, Examined, Observation, *RUNNING]
+)
 def test_every_field_of_the_other_objects_is_explained(printed):
     assert printed.model_fields.keys() - _explained("other-json.md") == set()
 

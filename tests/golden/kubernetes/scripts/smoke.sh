@@ -1,50 +1,25 @@
 #!/usr/bin/env bash
-# Ask a running server for what it must and must not do:  scripts/smoke.sh [URL]
+# Ask a running server for what it must and must not do, completions among it:  scripts/smoke.sh [URL]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # shellcheck source=/dev/null
 . scripts/env.sh
 : "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
-url=${1:-http://127.0.0.1:${SCRIPT_PORT:-8000}} own=()
-failures=0
+# The key reaches the script by the environment, never through the process list.
+export VLLM_API_KEY
+url=${1:-http://127.0.0.1:${SCRIPT_PORT:-8000}} more=()
+# What scripts/serve.sh starts has no gateway in front; what a URL names has.
+if [ "$#" = 0 ]; then more=(--no-gateway); fi
 
-ask() { curl "${own[@]}" --silent --max-time 120 "$@"; }
+ask() { curl --insecure --silent --max-time 20 "$@"; }
 
 if [ "$(ask --output /dev/null --write-out '%{http_code}' "$url/health" || true)" = 000 ]; then
   echo "nothing answers at $url: start it first, then make wait, or name another address: scripts/smoke.sh URL" >&2
   exit 1
 fi
 
-# The key reaches curl through a file descriptor, never through the process list.
-call() {
-  ask --config <(printf 'header = "Authorization: Bearer %s"\n' "$VLLM_API_KEY") "$@"
-}
+if command -v python3 >/dev/null; then exec python3 scripts/smoke.py "${more[@]}" "$url"; fi
 
-# expect STATUS WHAT CURL-ARGUMENTS...
-expect() {
-  local want=$1 what=$2 got
-  shift 2
-  got=$("$@" --output /dev/null --write-out '%{http_code}') || true
-  if [ "$got" = "$want" ]; then
-    echo "ok    $what: $got"
-  else
-    echo "WRONG $what: $got, expected $want"
-    failures=$((failures + 1))
-  fi
-}
-
-expect 200 "health" ask "$url/health"
-expect 401 "models without a key" ask "$url/v1/models"
-expect 200 "models with the key" call "$url/v1/models"
-# What scripts/serve.sh starts has no gateway in front; what a URL names has.
-if [ "$#" -gt 0 ]; then
-  expect 404 "a path that the gateway must not serve" ask --request POST "$url/invocations"
-fi
-
-name=$(call "$url/v1/models" | sed -n 's/.*"data":\[{"id":"\([^"]*\)".*/\1/p') || true
-expect 200 "a completion of ${name:-no model}" call "$url/v1/completions" \
-  --header 'Content-Type: application/json' \
-  --data "{\"model\": \"$name\", \"prompt\": \"One, two, three,\", \"max_tokens\": 8}"
-
-exit "$((failures > 0))"
+echo "python3 is not installed: scripts/smoke.py needs it, and nothing else" >&2
+exit 1

@@ -1,0 +1,85 @@
+"""`vllm-wizard bench`: the planned load measured on the running server, beside estimate and targets."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from generator.cli import console
+from generator.cli.running import COMPOSE, URL
+from generator.errors import FindingsError
+
+if TYPE_CHECKING:
+    from generator.models.measurement import Compared
+    from generator.operations.running.bench import Bench
+
+_AT_ONCE = "Requests at once, instead of one, a quarter of the planned load and the planned load; may be repeated."
+_VLLM = "The `vllm` that measures, where no container of the server does."
+_COLOURS = {"met": "green", "as estimated": "green", "better than estimated": "green", "no estimate": "default"}
+
+
+def bench(
+    *,
+    directory: Annotated[Path, typer.Argument(help="The deployment repository.")] = Path(),
+    url: Annotated[str, typer.Option("--url", help=URL)] = "",
+    concurrency: Annotated[list[int] | None, typer.Option("--concurrency", help=_AT_ONCE, min=1)] = None,
+    short: Annotated[bool, typer.Option("--short", help="One round of the planned load alone.")] = False,
+    vllm: Annotated[str, typer.Option("--vllm", help=_VLLM)] = "vllm",
+    json_: Annotated[bool, typer.Option("--json", help="Print what was measured as one JSON object.")] = False,
+    docker: Annotated[str, typer.Option("--docker-compose", help=COMPOSE, envvar="DOCKER_COMPOSE")] = "docker compose",
+) -> None:
+    """Measure the running server under its planned load, and compare with estimate and targets.
+
+    `vllm bench serve` does it, in the server's container where there is one. Results, a table and a picture are kept
+    in measurements/; status 8 where a target is missed or the estimate's range is left for the worse.
+
+    Example: vllm-wizard bench --short
+    """
+    from generator.operations.running.bench import bench as measure  # noqa: PLC0415 - start-up time
+
+    found = measure(
+        directory,
+        url=url,
+        concurrencies=concurrency or (),
+        short=short,
+        vllm=shlex.split(vllm),
+        docker=docker,
+        told=lambda text: console.note(f"measuring: {text}"),
+    )
+    if json_:
+        console.out(found.model_dump_json(indent=2))
+    else:
+        _show(found)
+    if found.failures:
+        raise FindingsError(f"{'; '.join(found.failures)}: see {found.files[-2]}")
+
+
+def _show(found: Bench) -> None:
+    from rich.table import Table  # noqa: PLC0415 - start-up time
+
+    title = f"{found.prompt_tokens:,} prompt + {found.gen_tokens:,} output tokens"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in ("at once", "figure", "measured", "estimated", "target", ""):
+        table.add_column(heading, justify="left" if heading in {"figure", ""} else "right")
+    for run in found.runs:
+        for row in _rows(run):
+            table.add_row(*row)
+    console.show_table(table)
+    console.note(f"written: {', '.join(found.files)}")
+
+
+def _rows(run: Compared) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(run.run.concurrency),
+            one.figure,
+            f"{one.measured:,.1f} {one.unit}",
+            "" if one.expected is None else f"{one.expected:,.1f} ({one.low:,.1f} to {one.high:,.1f})",
+            "" if one.target is None else f"{one.target:,.1f}",
+            f"[{_COLOURS.get(one.outcome, 'red')}]{one.outcome}[/]",
+        )
+        for one in run.figures
+    ]

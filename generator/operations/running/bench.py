@@ -1,0 +1,142 @@
+"""bench(): the planned load measured on the running server, kept in the repository, beside estimate and targets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generator import recording
+from generator.errors import RequestError
+from generator.models.measurement import Compared
+from generator.models.value import Value
+from generator.operations.running.compare import compared
+from generator.operations.running.load import arguments, checked, measure
+from generator.operations.running.reach import Reach, reach_of
+from generator.presenting.bench import bench_picture, bench_text
+from generator.rendering.answers import Answers, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from generator.models.request import Request
+    from generator.models.workload import Workload
+    from generator.workflow import Proof
+
+FOLDER = "measurements"
+_ROUNDS, _SHORT_ROUNDS = 4, 1
+_PINNED = (
+    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "max_model_len", "max_num_seqs",
+    "max_num_batched_tokens", "gpu_memory_utilization", "kv_cache_dtype", "enforce_eager",
+)  # fmt: skip
+"""What the running server was started with, whatever another load would have been planned with."""
+_SLOWEST_S = 3600
+
+
+class Bench(Value):
+    """What was measured, and what it was compared with."""
+
+    path: Path
+    prompt_tokens: int
+    gen_tokens: int
+    runs: tuple[Compared, ...]
+    files: tuple[str, ...]
+    """Files that were written, from the repository's root."""
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Figures that are worse than promised, at the concurrency that was measured."""
+        return tuple(
+            f"{one.figure} at {run.run.concurrency} {one.outcome}"
+            for run in self.runs
+            for one in run.figures
+            if one.fails
+        )
+
+
+def bench(
+    root: Path,
+    *,
+    url: str = "",
+    concurrencies: Sequence[int] = (),
+    short: bool = False,
+    vllm: Sequence[str] = ("vllm",),
+    docker: str = "docker compose",
+    told: Callable[[str], None] = lambda _: None,
+) -> Bench:
+    """Measure the running server of the deployment at `root` under its planned load, and a few beside it.
+
+    Raises:
+        RequestError: `root` is no deployment, or its model generates no text.
+        SourceError: `vllm bench serve` cannot be run, fails, or no request was answered.
+    """
+    place = root.expanduser().absolute()
+    answers = read(place, updated=False)
+    if answers.plan.pooling is not None:
+        raise RequestError("a model that pools has no tokens to time: `vllm bench serve --backend openai-embeddings`")
+    request = recording.request_of(answers.values)
+    reach = reach_of(place, answers, url=url, docker=docker)
+    load = request.load
+    chosen = tuple(concurrencies) or _sweep(load.concurrency, short=short)
+    made = [_one(reach, answers, load, count, vllm, short=short, told=told) for count in chosen]
+    runs = tuple(compared(checked(one).run(count), _estimate(answers, request, count), request.targets)
+                 for count, one in zip(chosen, made, strict=True))  # fmt: skip
+    files = _kept(place, chosen, made, runs)
+    return Bench(path=place, prompt_tokens=load.prompt_tokens, gen_tokens=load.gen_tokens, runs=runs, files=files)
+
+
+def _sweep(planned: int, *, short: bool) -> tuple[int, ...]:
+    """One request, a quarter of the planned load, and the planned load; shortly, the planned load alone."""
+    return (planned,) if short else tuple(sorted({1, max(1, planned // 4), planned}))
+
+
+def _one(
+    reach: Reach,
+    answers: Answers,
+    load: Workload,
+    concurrency: int,
+    vllm: Sequence[str],
+    *,
+    short: bool,
+    told: Callable[[str], None],
+) -> dict[str, Any]:
+    requests = max(2, concurrency * (_SHORT_ROUNDS if short else _ROUNDS))
+    told(f"{requests} requests of {load.prompt_tokens:,} + {load.gen_tokens:,} tokens, {concurrency} at once")
+    facts = {
+        "gpu": str(answers.values.get("gpu")),
+        "vllm_release": str(answers.values.get("vllm")),
+        "plan": answers.plan.digest[:12],
+        "input_len": str(load.prompt_tokens),
+        "output_len": str(load.gen_tokens),
+    }
+    words = arguments(
+        reach,
+        prompt_tokens=load.prompt_tokens,
+        gen_tokens=load.gen_tokens,
+        concurrency=concurrency,
+        requests=requests,
+        facts=facts,
+    )
+    return measure(reach, words, vllm, limit_s=_SLOWEST_S)
+
+
+def _estimate(answers: Answers, request: Request, concurrency: int) -> Any:
+    """The estimate of the recorded configuration under another concurrency; None where speed is not modelled."""
+    held = answers.plan.engine
+    overrides = dict(request.overrides) | {name: held[name] for name in _PINNED if held.get(name) is not None}
+    asked = request.model_copy(update={"concurrency": concurrency, "overrides": overrides})
+    proof: Proof = recording.prove(asked, recording.facts_of(answers.values.get(recording.FACTS) or {}))
+    return proof.plan.estimate
+
+
+def _kept(
+    place: Path, chosen: Sequence[int], made: Sequence[dict[str, Any]], runs: tuple[Compared, ...]
+) -> tuple[str, ...]:
+    """Files of the repository that keep the results: vLLM's own, the table and the picture."""
+    folder = place / FOLDER
+    folder.mkdir(exist_ok=True)
+    texts = {f"bench-{count}.json": json.dumps(one, indent=1) for count, one in zip(chosen, made, strict=True)}
+    texts |= {"bench.md": bench_text(runs), "bench.svg": bench_picture(runs)}
+    for name, text in texts.items():
+        (folder / name).write_text(text.rstrip() + "\n", encoding="utf-8")
+    return tuple(f"{FOLDER}/{name}" for name in texts)
