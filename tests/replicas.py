@@ -21,7 +21,7 @@ def replica_of(architecture, layout=None, *, gpu="H100-SXM-80GB", release="0.32.
     """A replica on nodes of eight H100; `more` are engine values, a link, and what is known about the checkpoint."""
     gpu = find_gpu(gpu) if isinstance(gpu, str) else gpu
     cluster = Cluster(gpu=gpu, gpus_per_node=gpus, nodes=nodes, interconnect=more.pop("link", "nvlink"))
-    known = {name: more.pop(name) for name in Replica.model_fields.keys() & more.keys()}
+    known = {name: more.pop(name) for name in Replica.fields.keys() & more.keys()}
     batch = {"max_num_batched_tokens": 8192, "max_num_seqs": 256, "max_model_len": 4096}
     return Replica(
         architecture=architecture,

@@ -99,7 +99,7 @@ def settle(term: Term, listed: list[Seen]) -> Term:
         return term
     prior = PRIOR.get(term.name)
     if not sweeps:
-        return term.model_copy(update=prior._asdict()) if prior else term
+        return term.changed(**prior._asdict()) if prior else term
     counted = [
         value
         for group in sweeps.values()
@@ -112,7 +112,7 @@ def settle(term: Term, listed: list[Seen]) -> Term:
         figures["low"] = min(figures["low"], middle - (middle - prior.low) * share)
         figures["high"] = max(figures["high"], middle + (prior.high - middle) * share)
     rounded = {name: float(f"{value:.3g}") for name, value in figures.items()}
-    return term.model_copy(update=rounded | {"rows": len(sweeps)})
+    return term.changed(**rounded, rows=len(sweeps))
 
 
 def _range(term: Term, counted: list[float], sweeps: int) -> dict[str, float]:
@@ -146,7 +146,7 @@ def fit(starts: list[Case], table: OverheadTable, leave_out: str | None = None) 
             settle(term, [one for one in everything if _is_of(one, term)]) if term.name in FITTED else term
             for term in table.terms
         )
-        table = table.with_terms(terms)
+        table = table.changed(terms=terms)
     return table, everything
 
 

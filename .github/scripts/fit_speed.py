@@ -290,7 +290,7 @@ def main() -> None:
     left_out = folds(problem, full)
     FOLDS.write_text(json.dumps(left_out, indent=1) + "\n", encoding="utf-8")
     whole = problem.table(full.theta)
-    without = {name: whole.model_copy(update={"values": values}) for name, values in left_out["source"].items()}
+    without = {name: whole.changed(values=values) for name, values in left_out["source"].items()}
     found = [s for case in problem.cases for s in scores(case, without[SIDES["source"](case)])]
     write(problem, full.theta, found)
 

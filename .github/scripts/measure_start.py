@@ -22,21 +22,30 @@ COMMANDS = {
 }
 
 
-def cpu_seconds(words: tuple[str, ...]) -> float:
-    """User and system time of the cheapest of five runs."""
+def cpu_seconds() -> dict[str, float]:
+    """User and system time of the cheapest of five runs of each command; they take turns, so that all meet one load."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    found = []
+    found = dict.fromkeys(COMMANDS, float("inf"))
     for _ in range(_TIMES):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=True)  # noqa: S603
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(found)
+        for name, words in COMMANDS.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=True)  # noqa: S603
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            found[name] = min(found[name], spent)
+    return found
+
+
+def ratios() -> dict[str, float]:
+    """Each command's time over that of `import typer`."""
+    found = cpu_seconds()
+    base = next(iter(found.values()))
+    return {name: seconds / base for name, seconds in found.items()}
 
 
 def main() -> None:
     """Print the table."""
-    found = {name: cpu_seconds(words) for name, words in COMMANDS.items()}
+    found = cpu_seconds()
     base = next(iter(found.values()))
     print("| command | CPU, s | times `import typer` |", "|---|---|---|", sep="\n")
     for name, seconds in found.items():

@@ -131,7 +131,7 @@ def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
     replica, architecture = start.replica, start.architecture
     encodes = overhead.profiles_encoder(replica)
     kept = overhead.encoder_tokens(replica) * architecture.hidden_size * replica.dtype_bytes if encodes else 0
-    none = table.model_copy(update={"terms": ()})
+    none = table.changed(terms=())
     first = overhead.model_runner(architecture, replica.release) == "v1"
     stays = kept + table.term("activation_fixed_mib", start.release).expected * MIB * first
     stays += overhead.expert_workspaces(replica).expected
@@ -153,8 +153,7 @@ def _ones(table: OverheadTable) -> OverheadTable:
     """A table whose terms are all one, so that a mechanism gives its units."""
     names = ("sampler_v1", "sampler_v2", "compilation_factor")
     terms = tuple(Term(name=name, since="0.1", expected=1, low=1, high=1, source="a unit") for name in names)
-    fields = {name: getattr(table, name) for name in type(table).model_fields}
-    return OverheadTable(**fields | {"terms": terms})
+    return table.changed(terms=terms)
 
 
 def _peak(start: Case, table: OverheadTable) -> tuple[str, Phase, bool]:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.engines import engine, known_versions
+from generator.models.engine import Flag
 from generator.models.release import release_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from generator.models.engine import Flag
 
 TABLES = Path(__file__).parents[2] / "generator" / "catalogue" / "engines"
 CUDA_CHOICES = {"mm_processor_device": ("cuda",)}
@@ -95,7 +95,8 @@ def write(one: Engine, base: Engine | None) -> None:
 
 
 def _row(flag: Flag) -> dict[str, Any]:
-    row = flag.model_dump(mode="json", exclude_defaults=True, exclude={"name", "negation"})
+    unsaid = Flag(name=flag.name, type="unknown", negation=flag.negation).given()
+    row = {"type": flag.type} | {name: held for name, held in flag.given().items() if held != unsaid[name]}
     if flag.name in CHECKED_LATER:
         row.pop("choices", None)
     missing = [choice for choice in CUDA_CHOICES.get(flag.name, ()) if choice not in flag.choices]

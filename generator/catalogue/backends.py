@@ -39,10 +39,11 @@ class BackendRow(Row):
     def backend(self) -> Backend:
         """The row as planning reads it."""
         multiples = [int(word.removesuffix("n")) for word in self.blocks if word.endswith("n")]
-        return Backend(
+        return Backend.of_row(
+            self,
             block_multiple=multiples[0] if multiples else None,
             block_sizes=tuple(int(word) for word in self.blocks if not word.endswith("n")),
-            **self.model_dump(exclude={"since", "until", "source", "blocks"}),
+            **{name: frozenset(getattr(self, name)) for name in ("kv_cache_dtypes", "dtypes", "head_sizes")},
         )
 
 
@@ -62,7 +63,7 @@ class OrderRow(Row):
     @property
     def order(self) -> BackendOrder:
         """The row as planning reads it."""
-        return BackendOrder(**self.model_dump(exclude={"since", "until"}))
+        return BackendOrder.of_row(self)
 
 
 def backends_of(version: str) -> tuple[Backend, ...]:

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from generator.catalogue.loader import Row, Source, Words, packaged_rows
+from generator.catalogue.loader import Row, Source, Words, packaged_row, packaged_rows, row_texts
 from generator.models.model_class import AdaptedEnd, ClassTask, ModelClass, ModelClasses, ModelType
 from generator.models.release import release_key
 
 _RUN = r"(\d+\.\d+\.\d+)?\.\.(\d+\.\d+\.\d+)?"
 Releases = Annotated[str, Field(pattern=rf"^(all|{_RUN}( {_RUN})*|)$")]
 """Releases as words: "all", "0.23.0..", "..0.22.1 0.26.0..", or none."""
+_FILE = "classes.toml"
 _FLAGS = ("stages", "lora", "gives_states", "relays_states", "whole_encoders")
 
 
@@ -97,11 +98,11 @@ class ConfigTypeRow(Row):
 def classes_of(version: str, names: frozenset[str] | None = None) -> ModelClasses:
     """The classes of these names, or all, as release `version` ("0.33.0") has them; one beyond is as the nearest."""
     notes = {note.name: note for note in packaged_rows("class_notes.toml", "class", ClassNote)}
-    rows = {row.name: row for row in packaged_rows("classes.toml", "class", ClassRow)}
-    every = notes.keys() | rows.keys()
+    every = notes.keys() | row_texts(_FILE, "class").keys()
     asked = every if names is None else every & names
     asked = asked | {notes[name].draft_class for name in asked & notes.keys() if notes[name].draft_class}
-    found = {name: rows.get(name, ClassRow(name=name)).of(version, notes.get(name)) for name in asked}
+    rows = {name: packaged_row(_FILE, "class", ClassRow, name) or ClassRow(name=name) for name in asked}
+    found = {name: row.of(version, notes.get(name)) for name, row in rows.items()}
     return ModelClasses(rows=found, with_adapters=tuple(sorted(name for name in notes if notes[name].adapters_counted)))
 
 
@@ -109,8 +110,7 @@ def model_type_of(name: str, version: str) -> ModelType:
     """What vLLM release `version` decides by the `model_type` `name`; of defaults where no row has it."""
     rows = packaged_rows("model_types.toml", "model_type", ModelTypeRow)
     found = next((row for row in rows if row.name == name), None)
-    decided = {} if found is None else found.model_dump(exclude={"source"})
-    return ModelType(**{"name": name, **decided}, has_config_class=_has_config_class(name, version))
+    return ModelType.of_row(found, name=name, has_config_class=_has_config_class(name, version))
 
 
 def _has_config_class(name: str, version: str) -> bool:

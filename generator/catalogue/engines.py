@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -12,11 +12,10 @@ from generator.catalogue.behaviours import release_of
 from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.imported import imported_dump, imported_versions
-from generator.catalogue.loader import Row, Source, Words, read, row, table
+from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
 from generator.catalogue.successors import successors
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
-from generator.models.value import Value
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -52,14 +51,14 @@ class EngineTable(Row):
     """Flags that `base` lacks or has otherwise; without a base: all."""
 
 
-class FlagChange(Value):
+class FlagChange(NamedTuple):
     """One flag that two releases have, but not alike."""
 
     before: Flag
     after: Flag
 
 
-class EngineDifference(Value):
+class EngineDifference(NamedTuple):
     """What a configuration of one release meets in another."""
 
     added: tuple[str, ...]
@@ -113,7 +112,7 @@ def _later_patch(asked: str, known: tuple[str, ...]) -> str | None:
 def _patch(later: Engine, version: str) -> Engine:
     """An earlier patch of a release whose table is read."""
     own = {"version": version, "release": release_of(version), "image": _IMAGE.format(version=version)}
-    return later.model_copy(update=own | {"source": f"{later.source}; {version} is an earlier patch of it"})
+    return later.changed(**own, source=f"{later.source}; {version} is an earlier patch of it")
 
 
 def engine_from_dump(dump: EngineDump) -> Engine:
@@ -127,8 +126,8 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=dump.kv_cache_dtypes,
         quantization_methods=dump.quantization_methods,
-        elsewhere=_elsewhere(frozenset(flag.name for flag in flags)),
-        successors=successors(),
+        elsewhere=Later(lambda: _elsewhere(frozenset(flag.name for flag in flags))),
+        successors=Later(successors),
         source=f"{_OWN_RELEASE}, on {dump.platform}",
     )
 
@@ -169,9 +168,9 @@ def _engine(version: str) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),
         quantization_methods=_inherited(version, "quantization_methods"),
-        mappings=mappings_of(version),
-        elsewhere=_elsewhere(frozenset(rows)),
-        successors=successors(),
+        mappings=Later(lambda: mappings_of(version)),
+        elsewhere=Later(lambda: _elsewhere(frozenset(rows))),
+        successors=Later(successors),
         source=own.source,
     )
 
@@ -197,7 +196,7 @@ def _inherited(version: str, column: Literal["kv_cache_dtypes", "quantization_me
 
 
 def _flag(name: str, flag: FlagRow) -> Flag:
-    return Flag.model_construct(name=name, negation=None, **dict(flag))
+    return Flag.of_row(flag, name=name)
 
 
 def _utilization(flags: tuple[Flag, ...]) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -13,7 +14,7 @@ from generator.errors import GeneratorError
 from generator.models.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from importlib.resources.abc import Traversable
 
 Source = Annotated[str, Field(min_length=1)]
@@ -29,6 +30,27 @@ class Row(Value):
 
 
 RowT = TypeVar("RowT", bound=Row)
+FactT = TypeVar("FactT")
+
+
+class Later(Mapping[str, FactT]):
+    """A mapping that is read when it is first asked for something: what only a refusal says is seldom asked for."""
+
+    def __init__(self, make: Callable[[], Mapping[str, FactT]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Mapping[str, FactT]:
+        return self._make()
+
+    def __getitem__(self, key: str) -> FactT:
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 def table(*path: str) -> Traversable:
@@ -93,6 +115,20 @@ def unique(file: Traversable, spellings: Iterable[tuple[str, str]]) -> dict[str,
 def packaged_rows(name: str, key: str, row_type: type[RowT]) -> tuple[RowT, ...]:
     """Rows of a table of this package, read once a process."""
     return rows(table(name), key, row_type)
+
+
+@cache
+def row_texts(name: str, key: str) -> dict[str, str]:
+    """The TOML of each row of a table of this package, by the name that it begins with."""
+    texts = table(name).read_text(encoding="utf-8").split(f'[[{key}]]\nname = "')[1:]
+    return {text.partition('"')[0]: f'[[{key}]]\nname = "{text}' for text in texts}
+
+
+@cache
+def packaged_row(name: str, key: str, row_type: type[RowT], row_name: str) -> RowT | None:
+    """The row of this name of a large table, the only one that is read; None where there is none."""
+    text = row_texts(name, key).get(row_name)
+    return None if text is None else row(table(name), f"{key} {row_name!r}", tomllib.loads(text)[key][0], row_type)
 
 
 def _label(key: str, number: int, data: object) -> str:

@@ -25,4 +25,4 @@ class _MigrationRow(Row):
 def migrations() -> tuple[MigrationRow, ...]:
     """Every row, oldest release first."""
     listed = packaged_rows("migrations.toml", "migration", _MigrationRow)
-    return tuple(MigrationRow(**one.model_dump(exclude={"source"})) for one in listed)
+    return tuple(map(MigrationRow.of_row, listed))

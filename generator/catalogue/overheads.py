@@ -81,7 +81,7 @@ def overheads() -> OverheadTable:
     file = table(_FILE)
     content = read(file)
     known = row(file, "calibration", content["calibration"], CalibrationRow)
-    terms = [row(file, f"term {number}", data, TermRow).model_dump() for number, data in enumerate(content["term"], 1)]
+    terms = [row(file, f"term {number}", data, TermRow) for number, data in enumerate(content["term"], 1)]
     devices = [row(file, f"device {number}", data, DeviceRow) for number, data in enumerate(content["device"], 1)]
     held = [row(file, f"in_use {number}", data, InUseRow) for number, data in enumerate(content["in_use"], 1)]
     regions = [row(file, f"region {number}", data, RegionRow) for number, data in enumerate(content["region"], 1)]
@@ -100,7 +100,7 @@ def overheads() -> OverheadTable:
             )
             for one in held
         ),
-        terms=tuple(Term(**data) for data in terms),
+        terms=tuple(map(Term.of_row, terms)),
         reserves=tuple(
             DeviceReserve(nvml_names=device.nvml_names, reserved_bytes=device.reserved_mib * MIB, source=device.source)
             for device in devices

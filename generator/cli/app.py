@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Prove a vLLM configuration on paper, generate its deployment repository, update it in place.",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # half of what the list of commands would cost: rich's Markdown and tracebacks
     add_completion=True,
     pretty_exceptions_enable=False,
 )

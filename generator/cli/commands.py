@@ -73,7 +73,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands = {name: TyperCommand(name=name, help=one.says) for name, one in COMMANDS.items()}
+        self.commands = {name: TyperCommand(name=name, short_help=one.says) for name, one in COMMANDS.items()}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command itself where it is to run, else what the list shows of it; None where there is none."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from generator.models.capability import Capability, CapabilitySet
-from generator.models.value import Value
+from generator.models.value import Made
 
 
-class Backend(Value):
+class Backend(Made):
     """One attention backend; empty sets mean no limit."""
 
     name: str
@@ -35,7 +35,7 @@ class Backend(Value):
         return min(self.block_sizes, default=self.block_multiple or 1)
 
 
-class BackendOrder(Value):
+class BackendOrder(Made):
     """Backends in the order in which a release tries them for one kind of layer; None where it does not matter."""
 
     mla: bool

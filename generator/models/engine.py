@@ -8,16 +8,15 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
-
 from generator.errors import RequestError
 from generator.models.mapping import MappingKeys, check_mapping
 from generator.models.release import Release, release_key
-from generator.models.successor import Successor
-from generator.models.value import Value
+from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from generator.models.successor import Successor
 
 FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
 
@@ -26,7 +25,7 @@ _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _AUTO = -1
 
 
-class Flag(Value):
+class Flag(Made):
     """One `vllm serve` flag of a release."""
 
     name: str
@@ -82,7 +81,7 @@ class Flag(Value):
         return human_readable_int(value) if self.human_readable and isinstance(value, str) else value
 
 
-class Engine(Value):
+class Engine(Made):
     """A vLLM release: version, behaviour, container image and flags."""
 
     version: str
@@ -96,11 +95,11 @@ class Engine(Value):
     """Values of `kv_cache_dtype`; 0.33 checks them after parsing."""
     quantization_methods: tuple[str, ...] = ()
     """Values of `quantization`; vLLM checks them after parsing."""
-    mappings: dict[str, MappingKeys] = Field(default_factory=dict)
+    mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
-    elsewhere: dict[str, str] = Field(default_factory=dict)
+    elsewhere: Mapping[str, str] = NONE
     """Releases by the name of a flag that this release lacks: `0.19.1 to 0.27.1`."""
-    successors: dict[str, Successor] = Field(default_factory=dict)
+    successors: Mapping[str, Successor] = NONE
     """What became of arguments that this or an earlier release removed."""
     source: str
 

@@ -6,10 +6,8 @@ import json
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from generator.errors import RequestError
-from generator.models.value import Value
+from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,17 +16,17 @@ _DASHES_TOO = frozenset({"speculative_config"})
 """Arguments whose keys may have dashes (vLLM 0.32 engine/arg_utils.py: create_speculative_config)."""
 
 
-class MappingKeys(Value):
+class MappingKeys(Made):
     """The keys of one argument, or of a mapping inside it, in one release."""
 
     name: str
     """`compilation_config`, or `compilation_config.pass_config` for the mapping inside it."""
     keys: tuple[str, ...]
-    choices: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
+    choices: Mapping[str, tuple[str | int, ...]] = NONE
     """Values of keys that take no other."""
     any_case: tuple[str, ...] = ()
     """Keys of `choices` that take a word in any case."""
-    elsewhere: dict[str, str] = Field(default_factory=dict)
+    elsewhere: Mapping[str, str] = NONE
     """Releases by a key that this one lacks: `0.26.0 and newer`."""
 
     def check(self, given: Mapping[str, Any], release: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from generator.models.value import Value
+from generator.models.value import Made, Value
 
 MigrationKind = Literal["renamed", "replaced", "dropped", "pinned", "default"]
 
 
-class MigrationRow(Value):
+class MigrationRow(Made):
     """One word that a release no longer has, and its successor where there is one."""
 
     release: str

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from generator.models.value import NONE, Made
 
-from generator.models.value import Value
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ClassTask = Literal["generate", "embed", "classify", "score", "draft"]
 AdaptedEnd = Literal["embedding", "head"]
 
 
-class ModelClass(Value):
+class ModelClass(Made):
     """One name of config.json's `architectures`; the defaults are those of a class that no row knows."""
 
     name: str = ""
@@ -52,7 +53,7 @@ class ModelClass(Value):
     """What its own layers of multi-token prediction are built as, where that class has stages in some release."""
 
 
-class ModelType(Value):
+class ModelType(Made):
     """What vLLM decides by a config.json's `model_type` and not by the class."""
 
     name: str = ""
@@ -66,10 +67,10 @@ class ModelType(Value):
     """Tokens of the largest image or video, where the processor states them without a file; 0 where it does not."""
 
 
-class ModelClasses(Value):
+class ModelClasses(Made):
     """Classes of one release: those that a plan may ask for, or all."""
 
-    rows: dict[str, ModelClass] = Field(default_factory=dict)
+    rows: Mapping[str, ModelClass] = NONE
     """By name."""
     with_adapters: tuple[str, ...] = ()
     """Names of all classes whose adapters are planned."""

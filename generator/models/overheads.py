@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from pydantic import Field
-
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.interval import ByteInterval
 from generator.models.release import release_key
-from generator.models.value import Value
+from generator.models.value import Made
 
 
-class Term(Value):
+class Term(Made):
     """One coefficient from release `since` on, until the next row of the same name."""
 
     name: str
@@ -28,7 +26,7 @@ class Term(Value):
     the cache); None where there is one way only."""
     rows: int = 0
     """Rows of the calibration set that the figure rests on; 0 where it was read in vLLM's code."""
-    source: str = Field(min_length=1)
+    source: str
 
     def times(self, units: float) -> ByteInterval:
         """Bytes of `units` units of the coefficient."""
@@ -42,26 +40,26 @@ class Term(Value):
         if self.otherwise is None:
             return self
         figures = {"expected": self.otherwise, "low": self.otherwise, "high": self.otherwise}
-        return self.model_copy(update=figures)
+        return self.changed(**figures)
 
 
-class DeviceReserve(Value):
+class DeviceReserve(Made):
     """Bytes of a GPU that NVML counts in its total and CUDA does not (nvidia-smi's `Reserved`)."""
 
     nvml_names: tuple[str, ...]
     reserved_bytes: int
-    source: str = Field(min_length=1)
+    source: str
 
 
-class InUse(Value):
+class InUse(Made):
     """Bytes of a GPU that a start finds in use, on products whose name begins with one of `names`."""
 
     names: tuple[str, ...]
     memory: ByteInterval
-    source: str = Field(min_length=1)
+    source: str
 
 
-class Region(Value):
+class Region(Made):
     """A kind of start, and the public sources and starts that show it."""
 
     name: str
@@ -69,7 +67,7 @@ class Region(Value):
     starts: int
 
 
-class Widening(Value):
+class Widening(Made):
     """Factors on the range of the cache's memory, so that it holds starts that no fit has seen."""
 
     always: float = 1.0
@@ -78,7 +76,7 @@ class Widening(Value):
     enough_sources: int = 0
 
 
-class OverheadTable(Value):
+class OverheadTable(Made):
     """Every coefficient of a budget, with what it was calibrated on."""
 
     calibrated_since: str
@@ -134,12 +132,7 @@ class OverheadTable(Value):
     @cached_property
     def other_way(self) -> OverheadTable:
         """The table of a start that takes the other way wherever there are two."""
-        return self.with_terms(tuple(term.other_way for term in self.terms))
-
-    def with_terms(self, terms: tuple[Term, ...]) -> OverheadTable:
-        """The table with other coefficients; nothing that was found by the old ones is kept."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**fields | {"terms": terms})
+        return self.changed(terms=tuple(term.other_way for term in self.terms))
 
     def sources(self, region: str) -> int:
         """Public sources that show a start of the region."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from functools import cached_property, lru_cache
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
-from generator.models.backend import Backend, BackendOrder
 from generator.models.capability import Capability, CapabilitySet
-from generator.models.value import Value
+from generator.models.value import NONE, Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generator.models.backend import Backend, BackendOrder
 
 
 @lru_cache(maxsize=256)
@@ -29,7 +32,7 @@ def is_between(version: str, since: str | None, until: str | None) -> bool:
     return key[: len(last)] <= last
 
 
-class Behaviour(Value):
+class Behaviour(Made):
     """One way in which a release behaves, on some GPUs or for some model classes alone."""
 
     capabilities: CapabilitySet = CapabilitySet()
@@ -37,15 +40,15 @@ class Behaviour(Value):
     """Model classes that it is about; none for all."""
 
 
-class Release(Value):
+class Release(Made):
     """One release, and how it behaves."""
 
     version: str
     behaviours: dict[str, tuple[Behaviour, ...]]
     """By name, those of other releases too: a name without rows is one that this release has not."""
-    since: dict[str, str] = Field(default_factory=dict)
+    since: Mapping[str, str] = NONE
     """First release by the name of a behaviour that began with one: "0.33"."""
-    until: dict[str, str] = Field(default_factory=dict)
+    until: Mapping[str, str] = NONE
     """Last release by the name of a behaviour that ended with one: "0.19"."""
     backends: tuple[Backend, ...] = ()
     """Its attention backends."""

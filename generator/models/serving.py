@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from generator.models.value import Value
+from generator.models.value import NONE, Made, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Task = Literal["generate", "embed", "classify", "score"]
 """What a model answers with: text, vectors, classes, or the relevance of a text to a query."""
@@ -14,18 +17,18 @@ Task = Literal["generate", "embed", "classify", "score"]
 ParserKind = Literal["tool", "reasoning"]
 
 
-class Parsers(Value):
+class Parsers(Made):
     """Names that one vLLM release takes for its two parsers; empty where no registry was read."""
 
     tool: tuple[str, ...] = ()
     """Values of --tool-call-parser."""
     reasoning: tuple[str, ...] = ()
     """Values of --reasoning-parser."""
-    elsewhere: dict[str, str] = Field(default_factory=dict)
+    elsewhere: Mapping[str, str] = NONE
     """Names that other releases take, `tool NAME` or `reasoning NAME`, and which: `0.33.0 and newer`."""
 
 
-class Pooling(Value):
+class Pooling(Made):
     """How a server without generated text answers."""
 
     task: Task
@@ -83,7 +86,7 @@ class ServingFamily(Value):
         return self.source.partition(";")[0].partition(",")[0]
 
 
-class Serving(Value):
+class Serving(Made):
     """All that the tables say about serving one model on one release."""
 
     parsers: Parsers = Parsers()

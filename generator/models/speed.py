@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Literal
 
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.release import release_key
-from generator.models.value import Value
+from generator.models.value import NONE, Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WeightKernel = Literal["native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4"]
 """How matrix products read their weights: in the model's own dtype, or through a quantized kernel."""
@@ -70,7 +71,7 @@ def release_range(release: str) -> ReleaseRange:
     return next((name for end, name in _RANGES if key < end), "late")
 
 
-class KVRead(Value):
+class KVRead(Made):
     """Layers that look back equally far: the cache bytes that one sequence makes one rank read in a step."""
 
     window_tokens: int | None = None
@@ -81,7 +82,7 @@ class KVRead(Value):
     """FLOPs of one query token against one earlier token, over all the layers."""
 
 
-class Exchange(Value):
+class Exchange(Made):
     """Messages of one step among ranks that share caches, or experts of several replicas."""
 
     ranks: int
@@ -90,7 +91,7 @@ class Exchange(Value):
     """What all of them bring to one rank for one of its tokens."""
 
 
-class Footprint(Value):
+class Footprint(Made):
     """What one rank of the mean pipeline stage holds, reads and computes for a token."""
 
     layers: float
@@ -135,32 +136,32 @@ class Footprint(Value):
     expert_parallel_size: int = 1
 
 
-class Scenario(Value):
+class Scenario(Made):
     """The load on one deployment."""
 
     arrival: Arrival = "closed"
     """closed: `concurrency` clients, each of which sends its next request at once; burst: all requests at the
     start; open: independent arrivals at `requests_per_s`."""
-    prompt_tokens: float = Field(gt=0)
-    gen_tokens: float = Field(gt=0)
-    concurrency: float = Field(1.0, gt=0)
+    prompt_tokens: float
+    gen_tokens: float
+    concurrency: float = 1.0
     """Requests in flight over all replicas; the size of a burst."""
     num_prompts: int | None = None
     """Requests of the whole run; None for a load without an end."""
     requests_per_s: float | None = None
-    length_variation: float = Field(0.0, ge=0)
+    length_variation: float = 0.0
     """Standard deviation of the answers' lengths over their mean: 0 fixed, 0.58 evenly up to twice the mean."""
-    prefix_hit_ratio: float = Field(0.0, ge=0, lt=1)
-    num_speculative_tokens: int = Field(0, ge=0)
-    acceptance_rate: float = Field(0.0, ge=0, le=1)
+    prefix_hit_ratio: float = 0.0
+    num_speculative_tokens: int = 0
+    acceptance_rate: float = 0.0
     """Chance that a drafted token is kept, given that those before it were."""
-    draft_cost: float = Field(0.0, ge=0)
+    draft_cost: float = 0.0
     """Time to draft one token as a share of a decode step (0.05 to 0.1 for one MTP layer, 0 for n-grams)."""
     in_process: bool = False
     """True where the engine is called without its HTTP server."""
     warmed: bool = False
     """True where the server had served requests of this kind before the run."""
-    replicas: int = Field(1, ge=1)
+    replicas: int = 1
     """Independent engines behind one address."""
     balancing: Balancing = "even"
     """How requests reach the replicas: `random` for a proxy that does not know their load."""
@@ -172,7 +173,7 @@ class Scenario(Value):
         return sum(rate**i for i in range(self.num_speculative_tokens + 1))
 
 
-class Limits(Value):
+class Limits(Made):
     """Admission limits of one engine rank group."""
 
     max_num_seqs: int = 256
@@ -185,11 +186,11 @@ class Limits(Value):
     """Requests that the KV cache holds at their full length; None where it is not known."""
 
 
-class Coefficients(Value):
+class Coefficients(Made):
     """The fitted table (`catalogue/speed.toml`): shares of a datasheet figure, times in seconds, exponents."""
 
     values: dict[str, float]
-    half_widths: dict[str, float] = Field(default_factory=dict)
+    half_widths: Mapping[str, float] = NONE
     """Natural logarithm of the factor that holds 90 % of the calibration rows, by figure and kind of load."""
     calibration: str = ""
     """What the table was fitted to."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from generator.models.value import NONE, Made
 
-from generator.models.value import Value
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-class Successor(Value):
+class Successor(Made):
     """What became of one argument."""
 
     last: str
     """The last release that has it."""
     instead: str
     """What to do; {value} stands for the value that was given, braces are doubled where there is such a place."""
-    values: dict[str, str] = Field(default_factory=dict)
+    values: Mapping[str, str] = NONE
     """What to do for one value, by its JSON or plain word."""
 
     def advice(self, value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from generator.models.capability import ADA, BLACKWELL, TURING
 from generator.models.dtype import DType
-from generator.models.value import Value
+from generator.models.value import Made
 
 if TYPE_CHECKING:
     from generator.models.capability import Capability
@@ -20,7 +20,7 @@ _NATIVE = {"fp8": ADA, "mxfp8": BLACKWELL, "nvfp4": BLACKWELL, "mxfp4": BLACKWEL
 _MX_COLUMNS = 32
 
 
-class Arithmetic(Value):
+class Arithmetic(Made):
     """How one GPU runs one checkpoint's weights, or reads one kind of cache."""
 
     verdict: Literal["native", "emulated", "unsupported"]

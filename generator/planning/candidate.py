@@ -5,10 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from generator.models.plan import MemoryBudget
-from generator.models.value import Value
-from generator.models.verdict import OOMRisk, Verdict
-from generator.models.workload import Workload
+from generator.models.value import Made
 from generator.planning import limits
 from generator.planning.attempts import Attempt, own, replica_load
 from generator.planning.defaults import BatchLimits
@@ -23,20 +20,23 @@ from generator.planning.memory.shares import (
     start_risk,
 )
 from generator.planning.memory.stages import stage_budgets
-from generator.planning.replica import Replica
 from generator.planning.rules.states import state_blocks
-from generator.planning.weights import RankWeights
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
+    from generator.models.plan import MemoryBudget
+    from generator.models.verdict import OOMRisk, Verdict
+    from generator.models.workload import Workload
     from generator.planning.case import Case
     from generator.planning.kv_cache.layout import CacheLayout
+    from generator.planning.replica import Replica
+    from generator.planning.weights import RankWeights
 
 _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
 _RISKS: tuple[OOMRisk, ...] = ("LOW", "MEDIUM", "HIGH")
 
 
-class Candidate(Value):
+class Candidate(Made):
     """One layout with its limits and what they cost; the stages in order."""
 
     replica: Replica

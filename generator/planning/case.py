@@ -6,11 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from generator.errors import UnknownFactError
-from generator.models.checkpoint import ModelFacts
-from generator.models.hardware import GPU, Cluster
-from generator.models.request import Request
 from generator.models.speculation import Speculation, folded
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.drafts.named import is_named, pinned_draft
 from generator.planning.graph_mode import graph_mode
@@ -19,26 +16,29 @@ from generator.planning.memory.pinned import offloaded
 from generator.planning.overridden import overridden
 from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
-from generator.planning.tables import Tables
 from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.hardware import GPU, Cluster
     from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
     from generator.models.quantization_method import QuantizationMethod
     from generator.models.release import Release
+    from generator.models.request import Request
     from generator.models.serving import Pooling
     from generator.models.workload import Workload
     from generator.planning.defaults import BatchLimits
+    from generator.planning.tables import Tables
 
 MODELS_OWN, ASSUMED = "the model's own", "vLLM's assumed"
 """Whose word a context is, in a reason."""
 
 
-class Case(Value):
+class Case(Made):
     """One request with its facts, GPUs and tables, and the user's engine values as the release reads them."""
 
     request: Request
@@ -71,10 +71,6 @@ class Case(Value):
             fixed=pinned_draft({name: value for name, value in folded(checked).items() if value is not None}, facts),
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
-
-    def changed(self, **fields: Any) -> Case:
-        """The case with other fields; nothing that was worked out of the old ones is kept."""
-        return Case.model_construct(**{name: getattr(self, name) for name in Case.model_fields} | fields)
 
     @cached_property
     def pooling(self) -> Pooling | None:
@@ -254,7 +250,7 @@ class Case(Value):
 
     def _replica(self, layout: Layout, limits: BatchLimits) -> Replica:
         method = self.method
-        return Replica.model_construct(
+        return Replica(
             architecture=self.architecture,
             layout=layout,
             cluster=self.cluster,
@@ -274,7 +270,7 @@ class Case(Value):
     def _settings(self, limits: BatchLimits) -> CacheSettings:
         """The engine's values at these limits."""
         spoken, draft, quantization = self.speculation, self.draft, self.quantization
-        given = {name: value for name, value in self.fixed.items() if name in CacheSettings.model_fields} | {
+        given = {name: value for name, value in self.fixed.items() if name in CacheSettings.fields} | {
             "release": self.vllm,
             "capability": self.gpu.capability,
             "float16": self.tables.model_type.float16,

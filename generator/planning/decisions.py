@@ -187,7 +187,7 @@ def _cache_change(case: Case, chosen: Candidate) -> str:
 
 def _runs_fp8_cache(case: Case, chosen: Candidate) -> bool:
     """Whether a backend of every layer takes an FP8 cache on this GPU: a change that vLLM refuses is no advice."""
-    start = case.replica(chosen.layout, default_limits(case)).changed(kv_cache_dtype="fp8")
+    start = case.replica(chosen.layout, default_limits(case)).with_settings(kv_cache_dtype="fp8")
     try:
         cache_dtype_runs(start)
     except RequestError:

@@ -188,4 +188,4 @@ def _layout(case: Case) -> Layout:
 
 def _on(case: Case, gpu: GPU, gpus: int, nodes: int) -> Case:
     cluster = case.cluster.model_copy(update={"gpu": gpu, "gpus_per_node": gpus, "nodes": nodes})
-    return case.model_copy(update={"cluster": cluster})  # what a case works out depends on no GPU
+    return case.changed(cluster=cluster)

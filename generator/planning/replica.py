@@ -5,12 +5,8 @@ from __future__ import annotations
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from generator.models.architecture import Architecture
-from generator.models.hardware import Cluster
 from generator.models.model_class import ModelClass
-from generator.models.parallelism import Layout
-from generator.models.quantization import Quantization
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.kv_cache.layout import CacheLayout, cache_layout
 from generator.planning.kv_cache.selection import context
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
@@ -20,7 +16,10 @@ from generator.planning.weights.rank import DTYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from generator.models.hardware import GPU
+    from generator.models.architecture import Architecture
+    from generator.models.hardware import GPU, Cluster
+    from generator.models.parallelism import Layout
+    from generator.models.quantization import Quantization
     from generator.models.release import Release
     from generator.models.speed import WeightKernel
     from generator.planning.kv_cache.context import Context
@@ -29,7 +28,7 @@ _Others = ParamSpec("_Others")
 _Found = TypeVar("_Found")
 
 
-class Replica(Value):
+class Replica(Made):
     """What is served, how it is laid out, on which GPUs, and the engine's values."""
 
     architecture: Architecture
@@ -56,10 +55,9 @@ class Replica(Value):
     encoders_whole: bool = False
     """True where `mm_encoder_tp_mode` is `data` and the model's class takes it."""
 
-    def changed(self, **settings: Any) -> Replica:
-        """The replica with other values of the engine; nothing that was resolved from the old ones is kept."""
-        own = {name: getattr(self, name) for name in Replica.model_fields}
-        return Replica.model_construct(**own | {"settings": self.settings.model_copy(update=settings)})
+    def with_settings(self, **settings: Any) -> Replica:
+        """The replica with other values of the engine."""
+        return self.changed(settings=self.settings.changed(**settings))
 
     @cached_property
     def kept(self) -> dict[tuple[object, ...], object]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import TYPE_CHECKING
 
-from generator.models.checkpoint import ModelFacts
-from generator.models.draft_heads import DraftHead
-from generator.models.engine import Engine
-from generator.models.hardware import GPU
 from generator.models.model_class import ModelClasses, ModelType
-from generator.models.overheads import OverheadTable
-from generator.models.price import GPUPrice
-from generator.models.quantization_method import QuantizationMethod
 from generator.models.serving import Serving
-from generator.models.speed import Coefficients
-from generator.models.value import Value
+from generator.models.value import NONE, Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generator.models.checkpoint import ModelFacts
+    from generator.models.draft_heads import DraftHead
+    from generator.models.engine import Engine
+    from generator.models.hardware import GPU
+    from generator.models.overheads import OverheadTable
+    from generator.models.price import GPUPrice
+    from generator.models.quantization_method import QuantizationMethod
+    from generator.models.speed import Coefficients
 
 
-class Tables(Value):
+class Tables(Made):
     """The tables that a plan is proven against."""
 
     engine: Engine
@@ -40,7 +44,7 @@ class Tables(Value):
     """Coefficients of the speed estimates; None for a plan without speed."""
     prices: tuple[GPUPrice, ...] = ()
     """Dated prices, cheapest first."""
-    path_kinds: dict[str, str] = Field(default_factory=dict)
+    path_kinds: Mapping[str, str] = NONE
     """How arguments name paths, where their values alone do not say it."""
     planner: str = ""
     """Version of this package."""

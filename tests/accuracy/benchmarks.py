@@ -116,9 +116,7 @@ def _fold_tables() -> dict[tuple[str, str], Coefficients]:
     folds = json.loads(FOLDS.read_text(encoding="utf-8"))
     full = speed()
     return {
-        (side, name): full.model_copy(update={"values": values})
-        for side, tables in folds.items()
-        for name, values in tables.items()
+        (side, name): full.changed(values=values) for side, tables in folds.items() for name, values in tables.items()
     }
 
 

@@ -128,7 +128,7 @@ def plan(case: Case, table: OverheadTable, known: Known | None = None) -> Scored
     """
     settings = case.settings
     drafted = {} if settings.speculative_method == "mtp" else {"num_speculative_tokens": 0}
-    cache = case.replica.changed(**drafted).cache
+    cache = case.replica.with_settings(**drafted).cache
     memory = budget(
         case.replica,
         weights_bytes=weights_of(case),
@@ -172,10 +172,10 @@ def without(source: str) -> OverheadTable:
     if found is None:
         return table
     terms = tuple(
-        term.model_copy(update={"expected": expected, "low": low, "high": high})
+        term.changed(expected=expected, low=low, high=high)
         for term, (expected, low, high) in zip(table.terms, found, strict=True)
     )
-    return table.with_terms(terms)
+    return table.changed(terms=terms)
 
 
 def report(truth: Path, configs: Path | None, *, worst: int = 8, leave_out: str = "") -> list[str]:

@@ -115,7 +115,7 @@ def test_more_flops_are_never_slower(model, gpu, load, limit):
 @given(models, gpus, loads, limits, st.integers(2, 4))
 def test_more_requests_in_flight_never_deliver_less(model, gpu, load, limit, factor):
     """Within a percent: a newcomer waits less for the step that runs where all steps are alike, and few are not."""
-    more = load.model_copy(update={"concurrency": factor * load.concurrency})
+    more = load.changed(concurrency=factor * load.concurrency)
     few, many = answer(model, gpu, load, limit), answer(model, gpu, more, limit)
     assert many.output_tokens_per_s.mean * 1.02 >= few.output_tokens_per_s.mean
     assert many.e2e_ms.mean * 1.01 >= few.e2e_ms.mean
@@ -123,14 +123,14 @@ def test_more_requests_in_flight_never_deliver_less(model, gpu, load, limit, fac
 
 @given(models, gpus, loads, limits)
 def test_a_prefix_in_the_cache_never_slows(model, gpu, load, limit):
-    cached = load.model_copy(update={"prefix_hit_ratio": 0.5})
+    cached = load.changed(prefix_hit_ratio=0.5)
     cold, warm = answer(model, gpu, load, limit), answer(model, gpu, cached, limit)
     assert warm.e2e_ms.mean <= cold.e2e_ms.mean * CLOSE
 
 
 @given(models, gpus, loads, limits)
 def test_a_bigger_cache_never_delivers_less(model, gpu, load, limit):
-    small, large = (answer(model, gpu, load, limit.model_copy(update={"cache_sequences": n})) for n in (4.0, 40.0))
+    small, large = (answer(model, gpu, load, limit.changed(cache_sequences=n)) for n in (4.0, 40.0))
     assert large.output_tokens_per_s.mean * 1.02 >= small.output_tokens_per_s.mean
 
 

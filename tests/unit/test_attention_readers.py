@@ -11,6 +11,7 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture
+from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layers import cache_layers
 from generator.planning.kv_cache.selection import context
@@ -40,7 +41,11 @@ def built(config):
         "layer_pattern": " ".join(str(kinds.index(mixer)) for mixer in found),
     })  # fmt: skip
     settings = CacheSettings(
-        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=2048, max_num_seqs=256, max_model_len=2048
+        release=release_of("0.32.0"),
+        capability=HOPPER,
+        max_num_batched_tokens=2048,
+        max_num_seqs=256,
+        max_model_len=2048,
     )
     layers = cache_layers(context(architecture, Layout(), settings)).layers
     return Counter(json.dumps(described(layer.spec)) for layer in layers)

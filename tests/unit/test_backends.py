@@ -10,6 +10,7 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.engines import known_versions
 from generator.errors import RequestError
+from generator.models.capability import Capability
 from generator.planning.kv_cache.backends import _OWN_RULES, AttentionQuery, attention_backend, narrowed
 from generator.planning.memory.workspace import _FLASHINFER
 
@@ -78,8 +79,8 @@ CHOICES = [
 
 def asked(shape, capability, kv_cache_dtype, dtype="bfloat16", **more):
     """One question to the choice."""
-    own = {"release": release_of("0.32.0"), "capability": capability, "kv_cache_dtype": kv_cache_dtype, "dtype": dtype}
-    return AttentionQuery(**shape, **own, **more)
+    own = {"release": release_of("0.32.0"), "kv_cache_dtype": kv_cache_dtype, "dtype": dtype}
+    return AttentionQuery(**shape, capability=Capability(capability), **own, **more)
 
 
 @pytest.mark.parametrize(("shape", "capability", "kv_cache_dtype", "name"), CHOICES)
@@ -140,7 +141,7 @@ def test_a_release_takes_what_its_own_code_takes(release):
         shape, capability, cache = words.split(" | ")
         dtype = "float16" if capability == "75" else "bfloat16"
         question = AttentionQuery(
-            **SHAPES[shape], release=own, capability=int(capability), kv_cache_dtype=cache, dtype=dtype
+            **SHAPES[shape], release=own, capability=Capability(capability), kv_cache_dtype=cache, dtype=dtype
         )
         found, truth = taken(question), ANSWERS["names"][ord(letters[place]) - ord("a")]
         if found != truth:

@@ -7,7 +7,7 @@ import pytest
 from generator.catalogue.classes import ClassNote, ClassRow, classes_of, holds, model_type_of
 from generator.catalogue.draft_heads import all_heads, heads_of
 from generator.catalogue.engines import known_versions
-from generator.catalogue.loader import packaged_rows
+from generator.catalogue.loader import packaged_row, packaged_rows
 from generator.errors import GeneratorError
 from generator.models.request import Request
 from generator.workflow import facts_for, plan_for
@@ -72,6 +72,13 @@ def test_a_note_is_about_a_class_that_vllm_or_transformers_has():
     notes = {note.name for note in packaged_rows("class_notes.toml", "class", ClassNote)}
     rows = {row.name for row in packaged_rows("classes.toml", "class", ClassRow)}
     assert notes - rows == {"SolarOpenForCausalLM"}
+
+
+def test_a_row_that_is_read_alone_is_the_tables():
+    """Plans read the few rows of the large table that they ask for."""
+    rows = packaged_rows("classes.toml", "class", ClassRow)
+    assert [packaged_row("classes.toml", "class", ClassRow, row.name) for row in rows] == list(rows)
+    assert packaged_row("classes.toml", "class", ClassRow, "UnheardOfForCausalLM") is None
 
 
 def test_heads_are_those_of_the_release():

@@ -177,7 +177,7 @@ def test_a_rate_without_a_concurrency_takes_the_fewest_gpus_that_meet_the_target
 
 def test_without_a_known_speed_every_gpu_is_used_and_nothing_is_compared():
     case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 2)
-    slow = case.model_copy(update={"tables": case.tables.model_copy(update={"speed": None})})
+    slow = case.changed(tables=case.tables.changed(speed=None))
     options = scored(slow, candidates(slow))
     chosen = best(slow, options)
     assert chosen.candidate.layout.ranks == 2

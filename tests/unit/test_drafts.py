@@ -113,7 +113,8 @@ def test_a_draft_holds_what_vllm_builds_less_what_it_borrows(config, target, met
 def test_a_drafts_layers_join_the_targets_group(config, target, method, tp, expected):
     """Layers of another page size share the group too, and their pages add up (UniformTypeKVCacheSpecs)."""
     settings = CacheSettings(
-        release=release_of("0.32.0"), capability=90, max_num_seqs=64, max_num_batched_tokens=2048, max_model_len=8192,
+        release=release_of("0.32.0"), capability=HOPPER, max_num_seqs=64,
+        max_num_batched_tokens=2048, max_model_len=8192,
         speculative_method=method, num_speculative_tokens=3 if method else 0,
         draft=draft(config, target, method).architecture if config else None,
     )  # fmt: skip
@@ -135,7 +136,8 @@ def test_a_drafts_layers_join_the_targets_group(config, target, method, tp, expe
 def test_windows_beside_a_draft_are_grouped_as_vllm_groups_them(config, target, method, expected):
     """Groups, blocks and concurrency at 8,192 tokens, with one batch of 2,048 tokens in flight."""
     settings = CacheSettings(
-        release=release_of("0.32.0"), capability=90, max_num_seqs=64, max_num_batched_tokens=2048, max_model_len=8192,
+        release=release_of("0.32.0"), capability=HOPPER, max_num_seqs=64,
+        max_num_batched_tokens=2048, max_model_len=8192,
         async_scheduling=False, block_size=16, language_model_only=True, dtype="bfloat16", speculative_method=method,
         draft=draft(config, target, method).architecture if config else None,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from generator.catalogue.behaviours import release_of
@@ -9,17 +11,20 @@ from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models import attention
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import EncoderOnly, ShortConv
+from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
 from generator.models.value import Value
 from generator.planning.kinds.of import of
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.replica import Replica
 from generator.planning.rules.start import check_start
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights import rank_weights
 from tests.every_kind import KINDS, built
 from tests.replicas import replica_of
+
+if TYPE_CHECKING:
+    from generator.planning.replica import Replica
 
 HIDDEN = 4096
 
@@ -41,7 +46,11 @@ def model_of(mixer: Value) -> Architecture:
 def engine() -> CacheSettings:
     """Values on an H100."""
     return CacheSettings(
-        release=release_of("0.33.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=32768
+        release=release_of("0.33.0"),
+        capability=HOPPER,
+        max_num_batched_tokens=8192,
+        max_num_seqs=256,
+        max_model_len=32768,
     )
 
 
@@ -107,7 +116,7 @@ def test_an_unknown_kind_is_refused_in_every_room():
         lambda: of(mixer),
         lambda: rank_weights(model, None, Layout()),
         lambda: cache_layout(model, Layout(), engine()),
-        lambda: check_start(Replica.model_construct(**dict(start(built(KINDS[0]), 1)) | {"architecture": model})),
+        lambda: check_start(start(built(KINDS[0]), 1).changed(architecture=model)),
         lambda: footprint(model, Layout()),
     )
     for room in rooms:

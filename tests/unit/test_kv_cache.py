@@ -11,6 +11,7 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
+from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
@@ -124,7 +125,7 @@ def test_encoder_models_keep_no_cache():
         layer_pattern="0*12",
     )
     settings = CacheSettings(
-        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=1024
+        release=release_of("0.32.0"), capability=HOPPER, max_num_batched_tokens=8192, max_num_seqs=1024
     )
     cache = cache_layout(bert, Layout(), settings)
     assert cache.groups == ()

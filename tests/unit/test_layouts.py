@@ -16,7 +16,7 @@ DENSE, EXPERTS = "Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B"
 def layouts(model=DENSE, gpus=4, nodes=1, fixed=None):
     case = case_of(model, "H100-SXM-80GB", gpus)
     cluster = Cluster(gpu=case.gpu, gpus_per_node=gpus, nodes=nodes)
-    case = case.model_copy(update={"cluster": cluster})
+    case = case.changed(cluster=cluster)
     return candidate_layouts(case.architecture, cluster, fixed or {}, lambda layout: check_layout(case, layout))
 
 

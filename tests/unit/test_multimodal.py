@@ -12,6 +12,7 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.classes import classes_of
 from generator.errors import GeneratorError, UnsupportedArchitectureError
+from generator.models.capability import HOPPER
 from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
@@ -26,7 +27,7 @@ MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json")
 device: parameter bytes of rank 0 by tensor-parallel size, and layers by cache kind and bytes a token."""
 
 SETTINGS = CacheSettings(
-    release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=448
+    release=release_of("0.32.0"), capability=HOPPER, max_num_batched_tokens=8192, max_num_seqs=256, max_model_len=448
 )
 
 

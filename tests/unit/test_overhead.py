@@ -108,7 +108,7 @@ def test_neither_an_embedding_server_nor_an_early_stage_samples():
     many = replica_of(QWEN3_4B, release="0.12.0", max_num_seqs=1024)
     peaks = [
         overhead.activation_peak(one, TABLE, last_stage=last)
-        for one, last in ((many, True), (many.changed(samples=False), True), (many, False))
+        for one, last in ((many, True), (many.with_settings(samples=False), True), (many, False))
     ]
     assert peaks[0].expected > peaks[1].expected == peaks[2].expected
 
@@ -147,7 +147,7 @@ def test_a_first_compilation_holds_a_copy_of_the_embedding(hidden_size, intermed
     start = replica_of(dense, release="0.28.0", max_num_batched_tokens=2048)
     first, cached, eager = (
         overhead.activation_peak(one, table)
-        for one, table in ((start, TABLE), (start, TABLE.other_way), (start.changed(enforce_eager=True), TABLE))
+        for one, table in ((start, TABLE), (start, TABLE.other_way), (start.with_settings(enforce_eager=True), TABLE))
     )
     assert gib(first) == pytest.approx(logged, rel=0.05)
     assert gib(cached) == gib(eager) < logged / 2

@@ -41,7 +41,7 @@ LOAD = Load(
 
 def served(limits: Limits = LIMITS, **scenario: object) -> Estimate:
     """The 8B model on one H100."""
-    load = Scenario.model_validate({"prompt_tokens": 1000, "gen_tokens": 200} | scenario)
+    load = Scenario(**{"prompt_tokens": 1000, "gen_tokens": 200} | scenario)
     return estimate(DENSE_8B, H100, load, limits, speed(), release="0.32.0")
 
 

@@ -41,7 +41,7 @@ def test_weights_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, A
 def test_caches_of_one_rank_are_those_of_the_class(name: str, rank: dict[str, Any]) -> None:
     architecture = read_architecture(FAMILIES[name]["config"])
     settings = CacheSettings(
-        release=release_of("0.32.0"), capability=90, max_num_batched_tokens=8192, max_num_seqs=256,
+        release=release_of("0.32.0"), capability=HOPPER, max_num_batched_tokens=8192, max_num_seqs=256,
         max_model_len=architecture.max_position_embeddings,
     )  # fmt: skip
     found = cache_layout(architecture, Layout(tensor_parallel_size=rank["tp"]), settings)
@@ -143,7 +143,7 @@ def test_a_step_reads_weights_as_often_as_its_layers_run() -> None:
 def test_olmo_hybrid_keeps_no_checkpoints_within_a_prefill() -> None:
     """Unlike Qwen's, its class exports none in vLLM 0.33 either (mamba/gdn/olmo_gdn_linear_attn.py)."""
     architecture = read_architecture(FAMILIES["olmo_hybrid"]["config"])
-    limits = {"capability": 90, "max_num_batched_tokens": 8192, "max_num_seqs": 256, "max_model_len": 8192}
+    limits = {"capability": HOPPER, "max_num_batched_tokens": 8192, "max_num_seqs": 256, "max_model_len": 8192}
     found = [
         cache_layout(architecture, Layout(), CacheSettings(release=release_of(release), **limits))
         for release in ("0.32.0", "0.33.0")

@@ -204,14 +204,14 @@ def test_a_gpu_without_a_format_runs_another_kernel():
 )
 def test_published_runs_lie_in_the_range(row, tp, concurrency, prompt, tpot_ms):
     """InferenceMAX, Llama 3.3 70B FP8 on H200, vLLM 0.10.2 (rows of bench.csv)."""
-    scenario = CLOSED.model_copy(update={"concurrency": concurrency, "prompt_tokens": prompt})
+    scenario = CLOSED.changed(concurrency=concurrency, prompt_tokens=prompt)
     found = planned(scenario, tp=tp)
     assert found.tpot_ms.low <= tpot_ms <= found.tpot_ms.high
 
 
 def test_speculation_gains_the_tokens_of_the_paper():
     """(1 - a^(k + 1)) / (1 - a) tokens a step (arXiv 2211.17192, equation 1): 2.952 at a = 0.8 and k = 3."""
-    drafted = CLOSED.model_copy(update={"num_speculative_tokens": 3, "acceptance_rate": 0.8})
+    drafted = CLOSED.changed(num_speculative_tokens=3, acceptance_rate=0.8)
     assert isclose(drafted.tokens_per_step, 2.952)
     plain, fast = planned(), planned(drafted)
     assert fast.tpot_ms.mean < plain.tpot_ms.mean
@@ -219,7 +219,7 @@ def test_speculation_gains_the_tokens_of_the_paper():
 
 
 def test_a_costly_draft_that_is_never_kept_only_slows():
-    wasted = CLOSED.model_copy(update={"num_speculative_tokens": 3, "draft_cost": 0.1})
+    wasted = CLOSED.changed(num_speculative_tokens=3, draft_cost=0.1)
     assert planned(wasted).tpot_ms.mean > planned().tpot_ms.mean
 
 

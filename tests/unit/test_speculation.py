@@ -7,6 +7,7 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnknownFactError
+from generator.models.capability import HOPPER
 from generator.models.draft_heads import Taps, eagle3_head
 from generator.models.parallelism import Layout
 from generator.models.request import Request
@@ -196,7 +197,7 @@ def test_ngram_drafts_are_not_scheduled_ahead():
         planned(ngram, overrides={"async_scheduling": True})
     settings = CacheSettings(
         release=release_of("0.32.0"),
-        capability=90,
+        capability=HOPPER,
         max_num_seqs=8,
         max_num_batched_tokens=2048,
         speculative_method="ngram",

@@ -1,11 +1,15 @@
-"""A command imports what it needs and no more: what a start must not load, by what each command does."""
+"""What a start must not load, by what each command does, and what it may cost beside `import typer`."""
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+_MEASURE = runpy.run_path(str(Path(__file__).parents[2] / ".github" / "scripts" / "measure_start.py"))
 
 _HEAVY = ("copier", "huggingface_hub", "httpx", "jinja2", "questionary", "yaml", "pynvml")
 _PLANNING = ("generator.models", "generator.planning", "generator.catalogue", "generator.sources")
@@ -31,3 +35,10 @@ def test_a_start_leaves_out_what_it_does_not_need(words, absent):
     loaded = set(done.stderr.split())
     assert "typer" in loaded
     assert sorted(loaded & set(absent)) == []
+
+
+def test_a_start_costs_little_beside_typers_own():
+    """CPU time in one run, so that a busy machine slows both; docs/explanation/performance.md has what is aimed at."""
+    found = _MEASURE["ratios"]()
+    assert found["`--help`"] <= 2.4
+    assert found[f"`{' '.join(_MEASURE['_PLAN'])}`"] <= 8

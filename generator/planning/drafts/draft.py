@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from generator.errors import RequestError
-from generator.models.architecture import Architecture
-from generator.models.checkpoint import ModelFacts
 from generator.models.draft_heads import HEAD_MAP, DraftHead, eagle3_head, eagle_head
 from generator.models.matrix import Matrix
-from generator.models.quantization import Quantization
 from generator.models.speculation import Method, Speculation
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.weights import RankWeights, measured_weights, online_quantization, rank_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from generator.models.architecture import Architecture
     from generator.models.capability import Capability
+    from generator.models.checkpoint import ModelFacts
     from generator.models.parallelism import Layout
+    from generator.models.quantization import Quantization
 
 _NAMED: tuple[tuple[str, str], ...] = (
     ("eagle-", "eagle"),
@@ -31,7 +31,7 @@ _BY_NAME_ALONE = frozenset(method for _, method in _NAMED)
 """Methods that the user's word settles; every other is looked for in the name first."""
 
 
-class Draft(Value):
+class Draft(Made):
     """A draft with weights and a cache of its own, as vLLM builds it beside the target."""
 
     facts: ModelFacts
@@ -76,7 +76,7 @@ def draft_of(speculation: Speculation, facts: ModelFacts, target: Architecture, 
     embedding = Matrix(
         name="embed_tokens", rows=target.vocab_size, columns=head.hidden_size, shard="vocab", part="embed", linear=False
     )
-    return found.model_copy(update={"architecture": head, "embedding": embedding})
+    return found.changed(architecture=head, embedding=embedding)
 
 
 def draft_weights(draft: Draft, target: Architecture, layout: Layout, *, capability: Capability, dtype: str) -> int:

@@ -46,5 +46,5 @@ def draft_reason(case: Case, chosen: Candidate) -> str:
 def _cache_bytes_per_token(chosen: Candidate) -> int:
     """Cache that the draft adds for one token of a full context, on a rank of the last stage."""
     length = int(chosen.context.value)
-    without = chosen.replica.changed(draft=None).cache.request_bytes(length)[-1]
+    without = chosen.replica.with_settings(draft=None).cache.request_bytes(length)[-1]
     return max(0, chosen.cache.request_bytes(length)[-1] - without) // length

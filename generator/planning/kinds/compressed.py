@@ -64,7 +64,7 @@ class Compressed(Attention):
     def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
         """What it asks of a backend."""
         common = self._common(ctx, skipped=skipped)
-        return AttentionQuery.model_validate({**common, "num_kv_heads": 1, "head_size": self.head_size})
+        return AttentionQuery(**common, num_kv_heads=1, head_size=self.head_size)
 
     def backend(self, query: AttentionQuery) -> Backend:  # noqa: ARG002 - whatever is asked for
         """That of its compressed latents."""

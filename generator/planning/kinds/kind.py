@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import RequestError
 from generator.planning.kv_cache.backends import attention_backend, narrowed
@@ -127,7 +127,7 @@ class Attention(Kind):
         """Itself."""
         return (self,)
 
-    def _common(self, ctx: Context, *, skipped: bool) -> dict[str, object]:
+    def _common(self, ctx: Context, *, skipped: bool) -> dict[str, Any]:
         """What every block asks of a backend."""
         return {
             "release": ctx.settings.release,

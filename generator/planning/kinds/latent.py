@@ -64,12 +64,12 @@ class Latent(Attention):
     def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
         """What it asks of a backend."""
         mixer = self.mixer
-        return AttentionQuery.model_validate({
-            **self._common(ctx, skipped=skipped), "num_kv_heads": 1, "mla": True, "sparse": self.sparse,
-            "head_size": self.head_size, "qk_nope_head_dim": mixer.qk_nope_head_dim,
-            "qk_rope_head_dim": mixer.qk_rope_head_dim, "kv_lora_rank": mixer.kv_lora_rank,
-            "v_head_dim": mixer.v_head_dim, "index_topk": self.indexer.index_topk if self.indexer else None,
-        })  # fmt: skip
+        return AttentionQuery(
+            **self._common(ctx, skipped=skipped), num_kv_heads=1, mla=True, sparse=self.sparse,
+            head_size=self.head_size, qk_nope_head_dim=mixer.qk_nope_head_dim,
+            qk_rope_head_dim=mixer.qk_rope_head_dim, kv_lora_rank=mixer.kv_lora_rank,
+            v_head_dim=mixer.v_head_dim, index_topk=self.indexer.index_topk if self.indexer else None,
+        )  # fmt: skip
 
     def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
         """The latents of each of the layer's attention blocks."""

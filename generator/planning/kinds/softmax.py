@@ -65,12 +65,12 @@ class Heads(Attention):
     def query(self, ctx: Context, *, skipped: bool = False) -> AttentionQuery:
         """What it asks of a backend."""
         images = ctx.architecture.prefix_lm and not ctx.settings.language_model_only
-        return AttentionQuery.model_validate({
-            **self._common(ctx, skipped=skipped), "num_kv_heads": self._rank_kv_heads(ctx),
-            "head_size": self.head_size, "sink": self.mixer.sinks and not self._alone,
-            "sliding_window": self._slides, "mm_prefix": images and not self._alone,
-            "softcap": ctx.architecture.attn_logit_softcapping,
-        })  # fmt: skip
+        return AttentionQuery(
+            **self._common(ctx, skipped=skipped), num_kv_heads=self._rank_kv_heads(ctx),
+            head_size=self.head_size, sink=self.mixer.sinks and not self._alone,
+            sliding_window=self._slides, mm_prefix=images and not self._alone,
+            softcap=ctx.architecture.attn_logit_softcapping,
+        )  # fmt: skip
 
     def specs(self, query: AttentionQuery, backend: Backend, ctx: Context, blocks: Blocks) -> list[KVCacheSpec]:
         """Keys and values of its tokens."""

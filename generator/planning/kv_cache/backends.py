@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.capability import BLACKWELL, HOPPER, Capability
-from generator.models.release import Release
-from generator.models.value import Value
+from generator.models.value import Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from generator.models.backend import Backend
+    from generator.models.release import Release
 
 DEFAULT_BLOCK_SIZE = 16
 """Tokens of a block where the backend takes it (vLLM 0.32 config/cache.py: DEFAULT_BLOCK_SIZE)."""
@@ -29,7 +29,7 @@ _FA4_PAGE, _FA4_FP8_PAGE = 128, 64
 _FA4_HEAD, _FA_HEAD, _FA4_MAX_HEAD = 256, 256, 512
 
 
-class AttentionQuery(Value):
+class AttentionQuery(Made):
     """What one kind of layer asks of a backend."""
 
     release: Release
@@ -178,7 +178,7 @@ def _flash_attn_takes_fp8(query: AttentionQuery) -> bool:
 def _triton_flash_attn(query: AttentionQuery) -> str | None:
     if query.has("triton_flash_attention_needs_4") and flash_attn_version(query) != 4:  # noqa: PLR2004
         return "its causal route needs FlashAttention 4"
-    return _flash_attn(query.model_copy(update={"mm_prefix": False}))
+    return _flash_attn(query.changed(mm_prefix=False))
 
 
 def _flashinfer(query: AttentionQuery) -> str | None:
@@ -276,10 +276,10 @@ def narrowed(backend: Backend, query: AttentionQuery) -> Backend:
     """The backend with the block sizes that its kernels take for this model on this GPU."""
     if backend.name in {"FLASH_ATTN", "TRITON_FLASH_ATTN"}:
         size = _flash_attn_block(query)
-        return backend.model_copy(update={"block_multiple": None, "block_sizes": (size,)}) if size else backend
+        return backend.changed(block_multiple=None, block_sizes=(size,)) if size else backend
     long = query.has("flashinfer_walks_long_pages") and query.num_heads > query.num_kv_heads
     if backend.name == "FLASHINFER" and long:
-        return backend.model_copy(update={"block_sizes": (16, 32, 64, 128, 256, 512, 1024)})
+        return backend.changed(block_sizes=(16, 32, 64, 128, 256, 512, 1024))
     return backend
 
 

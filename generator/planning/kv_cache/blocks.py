@@ -48,7 +48,7 @@ def model_backends(ctx: Context, served: Sequence[Served]) -> tuple[Backend, ...
     size = model_heads(ctx)[1]
     found: dict[str, Backend] = {}
     for one in served:
-        whole = one.query.model_copy(update={"head_size": size, "block_size": None})
+        whole = one.query.changed(head_size=size, block_size=None)
         for backend in one.attention.block_backends(one.backend, whole):
             found.setdefault(backend.name, backend)
     return tuple(found.values())
@@ -123,12 +123,10 @@ def _mixed_dtypes(ctx: Context, backend: Backend, block: int, state_page: int) -
     """The block whose quantized page covers an unquantized layer's smallest one (interface.py:800)."""
     heads, size = model_heads(ctx)
     dtype = packing.storage_dtype(ctx.kv_cache_dtype, ctx.dtype)
-    shape = {"block_size": 1, "num_kv_heads": heads, "head_size": size, "head_size_v": size}
-    quantized = FullAttentionSpec.model_validate({
-        **shape, "dtype": dtype, "quant": packing.quant_mode(ctx.kv_cache_dtype),
-    })  # fmt: skip
+    own = FullAttentionSpec(block_size=1, num_kv_heads=heads, head_size=size, head_size_v=size, dtype=ctx.dtype)
+    quantized = own.changed(dtype=dtype, quant=packing.quant_mode(ctx.kv_cache_dtype))
     token = packing.packed(quantized, backend, ctx.settings.capability).page_size_bytes
-    plain = FullAttentionSpec.model_validate({**shape, "dtype": ctx.dtype}).page_size_bytes
+    plain = own.page_size_bytes
     if plain == token:
         return block
     step = max(backend.smallest_block, block)

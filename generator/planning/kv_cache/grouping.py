@@ -101,7 +101,7 @@ def _unify_pages(layers: Sequence[CacheLayer], page: int) -> tuple[CacheLayer, .
         elif isinstance(spec, MLAAttentionSpec):
             return None
         else:
-            new[id(spec)] = spec.model_copy(update={"page_size_padded": page})
+            new[id(spec)] = spec.changed(page_size_padded=page)
     return _replace(layers, new)
 
 
@@ -156,7 +156,7 @@ def _promote_local(layers: Sequence[CacheLayer]) -> tuple[CacheLayer, ...]:
 def _promoted(spec: KVCacheSpec, block_size: int | None) -> KVCacheSpec:
     if not isinstance(spec, SlidingWindowSpec | ChunkedLocalAttentionSpec):
         return spec
-    fields = spec.model_dump(exclude={"kind"})
+    fields = {name: held for name, held in spec.given().items() if name != "kind"}
     target = MLAAttentionSpec if isinstance(spec, SlidingWindowMLASpec) else FullAttentionSpec
     return target(**{**fields, "block_size": block_size or spec.block_size})
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from math import inf, lcm
 from typing import TYPE_CHECKING
 
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.grouping import group_layers
 from generator.planning.kv_cache.layers import cache_layers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Available = int | Sequence[int]
 
 
-class TableGroup(Value):
+class TableGroup(Made):
     """Layers that share one block table, over all stages."""
 
     layers: int
@@ -48,7 +48,7 @@ class TableGroup(Value):
         return self.spec.block_size
 
 
-class CacheLayout(Value):
+class CacheLayout(Made):
     """The cache of one layout, on one rank of each pipeline stage."""
 
     groups: tuple[TableGroup, ...]

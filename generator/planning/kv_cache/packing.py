@@ -47,14 +47,14 @@ def packed(spec: AttentionSpec, backend: Backend, capability: Capability) -> Att
     """The spec as the backend's kernels want it (each backend's `customize_spec`, v1/worker/utils.py:476)."""
     content = _content(spec, backend)
     if content is not None:
-        spec = spec.model_copy(update=content)
+        spec = spec.changed(**content)
     rows = _ROWS.get(backend.name)
     if rows is not None:
         paged = backend.name == "FLASHMLA_SPARSE" and spec.quant != "none" and capability.family != BLACKWELL
         update = {"kernel_block": 64} if paged else {"stride_alignment": rows * spec.content_bytes}
-        return spec.model_copy(update=update)
+        return spec.changed(**update)
     if backend.block_sizes:
-        return spec.model_copy(update={"kernel_block": max(backend.block_sizes)})
+        return spec.changed(kernel_block=max(backend.block_sizes))
     return spec
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.architecture import Architecture
 from generator.models.capability import AMPERE, Capability
-from generator.models.release import Release
-from generator.models.value import Value
+from generator.models.value import Made
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
     from generator.models.parallelism import Layout
+    from generator.models.release import Release
 
 
 ONE_AT_A_TIME = frozenset({"ngram", "suffix"})
 """Ways to draft that vLLM does not schedule asynchronously (vLLM 0.32 config/vllm.py:1598)."""
 
 
-class CacheSettings(Value):
+class CacheSettings(Made):
     """Engine arguments by vLLM's names, with the GPU's capability; None leaves one to vLLM."""
 
     release: Release

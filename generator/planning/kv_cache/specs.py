@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import gcd, prod
 from typing import Literal
 
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.units import ceil_div, round_up
 
 DTYPE_BYTES = {
@@ -17,7 +17,7 @@ DTYPE_BYTES = {
 """Bytes of one element, by torch's name."""
 
 
-class Reservation(Value):
+class Reservation(Made):
     """What a request holds beyond its own tokens, and how its tokens spread over ranks."""
 
     max_in_flight_tokens: int
@@ -29,7 +29,7 @@ class Reservation(Value):
     """Tokens that a draft of several modules reads again behind a sliding window."""
 
 
-class KVCacheSpec(Value):
+class KVCacheSpec(Made):
     """One layer's cache on one rank."""
 
     block_size: int
@@ -45,7 +45,7 @@ class KVCacheSpec(Value):
 
     def at_block_size(self, block_size: int) -> KVCacheSpec:
         """The same cache with blocks of `block_size` tokens."""
-        return self.model_copy(update={"block_size": block_size})
+        return self.changed(block_size=block_size)
 
     @property
     def block_stride_bytes(self) -> int:
@@ -130,7 +130,7 @@ class FullAttentionSpec(AttentionSpec):
         """Windows do not tell full attention layers apart."""
         if self.sliding_window is None and self.attention_chunk_size is None:
             return self
-        return self.model_copy(update={"sliding_window": None, "attention_chunk_size": None})
+        return self.changed(sliding_window=None, attention_chunk_size=None)
 
 
 class MLAAttentionSpec(FullAttentionSpec):

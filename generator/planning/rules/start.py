@@ -183,7 +183,7 @@ def dtype_runs(start: Replica) -> None:
         raise RequestError(
             f"bfloat16 needs compute capability 8.0, {start.gpu.name} has less; set --dtype half or leave it out"
         )
-    own = model_dtype(start.architecture, start.settings.model_copy(update={"dtype": "auto", "capability": TURING}))
+    own = model_dtype(start.architecture, start.settings.changed(dtype="auto", capability=TURING))
     if asked in {"half", "float16"} and own == "float32":
         raise RequestError(
             f"{start.architecture.model_type} is numerically unstable in float16; set --dtype bfloat16 or float32"

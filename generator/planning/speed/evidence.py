@@ -28,7 +28,7 @@ class Doubt(NamedTuple):
         if not self.half_width:
             return table
         wider = {name: width + self.half_width for name, width in table.half_widths.items()}
-        return table.model_copy(update={"half_widths": wider})
+        return table.changed(half_widths=wider)
 
 
 def doubt_of(case: Case, layout: Layout) -> Doubt:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from generator.models.matrix import Matrix, Shard
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.kinds.of import of
 from generator.planning.weights.feed_forwards import feed_forward_matrices
 
@@ -24,7 +24,7 @@ POSITIONS = "positions"
 """A learned table of positions, which lies beside the embedding (vLLM 0.32 gpt2.py, opt.py, transformers/base.py)."""
 
 
-class WeightModule(Value):
+class WeightModule(Made):
     """One matrix and where it lies: in `layers` of the decoder, or once on a stage that `place` names."""
 
     name: str

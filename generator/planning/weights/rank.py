@@ -9,9 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.dtype import DType
-from generator.models.matrix import Part
 from generator.models.parallelism import Layout
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.weights.expansion import WeightModule, modules
 from generator.planning.weights.formats import Stored, stored_formats
 from generator.planning.weights.padding import padded_shape, refined_block
@@ -21,6 +20,7 @@ from generator.planning.weights.storage import stored_bytes
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.capability import Capability
+    from generator.models.matrix import Part
     from generator.models.quantization import Quantization
 
 DTYPES = {
@@ -33,7 +33,7 @@ DTYPES = {
 """vLLM's names of computing dtypes."""
 
 
-class StageWeights(Value):
+class StageWeights(Made):
     """Parameters of the worst rank of one pipeline stage, as vLLM creates them, in bytes."""
 
     first_layer: int
@@ -66,10 +66,10 @@ class StageWeights(Value):
         """The stage with `size` more bytes of a part, and of a dtype where all of them are of one."""
         by_part = self.by_part | {part: self.by_part.get(part, 0) + size}
         by_dtype = self.by_dtype | ({dtype: self.by_dtype.get(dtype, 0) + size} if dtype else {})
-        return self.model_copy(update={"by_part": by_part, "by_dtype": by_dtype})
+        return self.changed(by_part=by_part, by_dtype=by_dtype)
 
 
-class RankWeights(Value):
+class RankWeights(Made):
     """Parameters of every pipeline stage's worst rank."""
 
     stages: tuple[StageWeights, ...]
@@ -142,7 +142,7 @@ def rank_weights(
                 by_dtype[stage][number_format] += size * count
     return RankWeights(
         stages=tuple(
-            StageWeights.model_construct(
+            StageWeights(
                 first_layer=first,
                 end_layer=end,
                 by_part=dict(by_part[i]),

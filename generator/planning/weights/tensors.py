@@ -60,10 +60,8 @@ def measured_weights(
 
 def _scaled(weights: RankWeights, factors: dict[_Bin, float]) -> RankWeights:
     stages = tuple(
-        stage.model_copy(
-            update={
-                "by_part": {part: round(size * factors.get(_bin(part), 1.0)) for part, size in stage.by_part.items()}
-            }
+        stage.changed(
+            by_part={part: round(size * factors.get(_bin(part), 1.0)) for part, size in stage.by_part.items()}
         )
         for stage in weights.stages
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.parallelism import Layout
-from generator.models.value import Value
+from generator.models.value import Made
 from generator.planning.weights.expansion import modules
 from generator.planning.weights.rank import rank_weights
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from generator.models.quantization import Quantization
 
 
-class ModelTotals(Value):
+class ModelTotals(Made):
     """Figures of the unsharded model, draft layers left out."""
 
     parameters: int
