@@ -51,6 +51,13 @@ COMMANDS = {
         "status:status",
         "Show the running server beside its plan: load, queue, cache, preemptions, latency against targets.",
     ),
+    "verify": Listed(
+        "verify:verify",
+        "Set a boot log of vLLM beside the plan: each item inside its range, or what explains it; why a start failed.",
+    ),
+    "calibrate": Listed(
+        "calibrate:calibrate", "What starts and benchmarks of a deployment measured, which its plan rests on."
+    ),
     "adopt": Listed(
         "adopt:adopt",
         "Turn an edit of serve.yaml into overrides, so that it is planned with and survives every update.",

@@ -13,7 +13,7 @@ from generator.catalogue.engines import all_versions
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
-from generator.operations import tree_findings
+from generator.operations import calibrate, tree_findings
 from generator.operations.look import Look, Severity, says, some
 from generator.presenting.text import plural
 from generator.rendering import repository, store
@@ -145,6 +145,12 @@ def _old_price(state: State) -> Iterator[str]:
         yield plural((state.today - max(read)).days, "day")
 
 
+@says("What was measured no longer applies ({}): record a start anew, `vllm-wizard verify LOG --record`, or forget it")
+def _idle_measurements(state: State) -> Iterator[str]:
+    if state.sound and (idle := calibrate.idle(state.answers)):
+        yield some(idle)
+
+
 @says("No commit of the model is pinned, its facts are {}: with the Hub, `vllm-wizard update --replan` pins one")
 def _unpinned_model(state: State) -> Iterator[str]:
     facts = state.answers.values.get("model_facts") or {}
@@ -242,6 +248,7 @@ CHECKS: tuple[tuple[Severity, Look], ...] = (
     ("note", _changed_gpu),
     ("note", _aged_plan),
     ("note", _old_price),
+    ("note", _idle_measurements),
     ("note", _unpinned_model),
     ("note", _edited_files),
     ("note", _deleted_files),

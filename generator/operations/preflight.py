@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 
@@ -11,15 +11,15 @@ from generator import recording
 from generator.errors import GeneratorError
 from generator.models.plan import Repair
 from generator.models.value import Value
+from generator.operations.mending import own_value_back, stands
 from generator.rendering.answers import read
 from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from generator.models.request import Request
-    from generator.workflow import Proof
 
 _SCRIPT = "scripts/preflight.py of the deployment writes it: make preflight"
 _UNEQUAL = 0.02
@@ -106,7 +106,7 @@ def preflight(root: Path, file: Path) -> Preflight:
     except GeneratorError as error:
         plan, said = None, str(error)
     candidates = [*_by_message(report), *_own_values_back(report, request)]
-    found = [one for one in candidates if _stands(_with(request, one), facts)]
+    found = [one for one in candidates if stands(request, one, facts)]
     return Preflight(report=report, planner=said, repairs=(*found, *(plan.repairs if plan else ())))
 
 
@@ -134,28 +134,4 @@ def _own_values_back(report: Report, request: Request) -> Iterator[Repair]:
         return any(word in text.lower() for word in (name, name.replace("_", "-"), name.replace("_", " ")))
 
     for name in sorted(request.overrides, key=lambda one: (not named(one), one)):
-        yield Repair(
-            title=f"without your own {name}",
-            flags=("--unset", name),
-            effect="the planner chooses it again",
-            changes={"overrides": {name: _DROPPED}},
-        )
-
-
-_DROPPED = "<dropped>"
-
-
-def _with(request: Request, repair: Repair) -> Request:
-    changed: Mapping[str, Any] = request.overrides | repair.changes["overrides"]
-    kept = {name: value for name, value in changed.items() if value != _DROPPED}
-    return request.model_copy(update={"overrides": kept})
-
-
-def _stands(request: Request, facts: Any) -> bool:
-    """Whether the changed request is planned, and fits."""
-    try:
-        proof: Proof = recording.prove(request, facts)
-        recording.refuse_unfit(proof.plan)
-    except GeneratorError:
-        return False
-    return True
+        yield from own_value_back(request, name)

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from generator.planning.memory import budget as budgets
 from generator.planning.memory.measured import known_boot
+from generator.planning.memory.overhead import device_total
 from generator.planning.memory.pinned import pinned_cache
 from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
 
 if TYPE_CHECKING:
+    from generator.models.interval import ByteInterval
     from generator.models.plan import MemoryBudget
     from generator.planning.case import Case
+    from generator.planning.memory.measured import Needs
     from generator.planning.replica import Replica
     from generator.planning.weights.rank import RankWeights
 
@@ -29,6 +32,13 @@ def stage_budgets(case: Case, replica: Replica, weights: RankWeights, utilizatio
         named = {"worst_rank": f"stage {stage + 1} of {last + 1}"} if last else {}
         stages.append(made[key].model_copy(update=named))
     return tuple(stages)
+
+
+def unmeasured_needs(case: Case, replica: Replica, weights: RankWeights) -> tuple[Needs, ByteInterval]:
+    """What a plan says of the worst rank's items without any measurement, and of the profile's other way."""
+    retained = retained_bytes(replica.architecture, replica.stored, replica.layout, replica.gpu.capability)
+    total = device_total(replica.gpu, case.tables.overheads).expected
+    return budgets.needs_of(replica, weights.worst.total_bytes + retained, total, case.tables.overheads)
 
 
 def _budget(
