@@ -28,6 +28,7 @@ def bench(
     concurrency: Annotated[list[int] | None, typer.Option("--concurrency", help=_AT_ONCE, min=1)] = None,
     short: Annotated[bool, typer.Option("--short", help="One round of the planned load alone.")] = False,
     vllm: Annotated[str, typer.Option("--vllm", help=_VLLM)] = "vllm",
+    record: Annotated[bool, typer.Option("--record", help="Plan again with what the planned load showed.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print what was measured as one JSON object.")] = False,
     docker: Annotated[str, typer.Option("--docker-compose", help=COMPOSE, envvar="DOCKER_COMPOSE")] = "docker compose",
 ) -> None:
@@ -48,6 +49,7 @@ def bench(
         vllm=shlex.split(vllm),
         docker=docker,
         told=lambda text: console.note(f"measuring: {text}"),
+        learn=_record if record else None,
     )
     if json_:
         console.out(found.model_dump_json(indent=2))
@@ -55,6 +57,13 @@ def bench(
         _show(found)
     if found.failures:
         raise FindingsError(f"{'; '.join(found.failures)}: see {found.files[-2]}")
+
+
+def _record(place: Path, file: Path) -> None:
+    from generator.cli.update_report import show_update  # noqa: PLC0415 - start-up time
+    from generator.operations.calibrate import benchmark_of, record  # noqa: PLC0415
+
+    show_update(record(place, benchmark_of(place, file)))
 
 
 def _show(found: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from generator import recording
@@ -63,8 +64,11 @@ def bench(
     vllm: Sequence[str] = ("vllm",),
     docker: str = "docker compose",
     told: Callable[[str], None] = lambda _: None,
+    learn: Callable[[Path, Path], None] | None = None,
 ) -> Bench:
     """Measure the running server of the deployment at `root` under its planned load, and a few beside it.
+
+    `learn` is handed the deployment and vLLM's result of the largest load, while the tree is as it was.
 
     Raises:
         RequestError: `root` is no deployment, or its model generates no text.
@@ -81,6 +85,11 @@ def bench(
     made = [_one(reach, answers, load, count, vllm, short=short, told=told) for count in chosen]
     runs = tuple(compared(checked(one).run(count), _estimate(answers, request, count), request.targets)
                  for count, one in zip(chosen, made, strict=True))  # fmt: skip
+    if learn is not None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "bench.json"
+            file.write_text(json.dumps(made[-1]), encoding="utf-8")
+            learn(place, file)
     files = _kept(place, chosen, made, runs)
     return Bench(path=place, prompt_tokens=load.prompt_tokens, gen_tokens=load.gen_tokens, runs=runs, files=files)
 
