@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -11,10 +12,14 @@ from generator.catalogue.loader import Row, Source, Words, packaged_row, package
 from generator.models.model_class import AdaptedEnd, ClassTask, ModelClass, ModelClasses, ModelType
 from generator.models.release import release_key
 
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
 _RUN = r"(\d+\.\d+\.\d+)?\.\.(\d+\.\d+\.\d+)?"
 Releases = Annotated[str, Field(pattern=rf"^(all|{_RUN}( {_RUN})*|)$")]
 """Releases as words: "all", "0.23.0..", "..0.22.1 0.26.0..", or none."""
 _FILE = "classes.toml"
+_TASK = re.compile(r"(For[A-Z]\w*|Model|LMHead\w*)$")
 _FLAGS = ("stages", "lora", "gives_states", "relays_states", "whole_encoders")
 
 
@@ -103,7 +108,21 @@ def classes_of(version: str, names: frozenset[str] | None = None) -> ModelClasse
     asked = asked | {notes[name].draft_class for name in asked & notes.keys() if notes[name].draft_class}
     rows = {name: packaged_row(_FILE, "class", ClassRow, name) or ClassRow(name=name) for name in asked}
     found = {name: row.of(version, notes.get(name)) for name, row in rows.items()}
-    return ModelClasses(rows=found, with_adapters=tuple(sorted(name for name in notes if notes[name].adapters_counted)))
+    with_adapters = tuple(sorted(name for name in notes if notes[name].adapters_counted))
+    strange = frozenset(name for name in (names or frozenset()) - every if _is_strange(name, every))
+    return ModelClasses(rows=found, with_adapters=with_adapters, strangers=strange)
+
+
+def _is_strange(name: str, every: AbstractSet[str]) -> bool:
+    """Whether no class of vLLM's, and no `model_type` of Transformers', is called as `name` begins."""
+    called = _stem(name)
+    types = (one for row in packaged_rows("config_types.toml", "config_type", ConfigTypeRow) for one in row.names)
+    return bool(called) and called not in {*map(_stem, every), *map(_stem, types)}
+
+
+def _stem(name: str) -> str:
+    """A class's or a type's name without its task, its case and its marks: `qwen3moe`."""
+    return re.sub(r"[^a-z0-9]", "", _TASK.sub("", name).lower())
 
 
 def model_type_of(name: str, version: str) -> ModelType:

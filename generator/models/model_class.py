@@ -74,6 +74,8 @@ class ModelClasses(Made):
     """By name."""
     with_adapters: tuple[str, ...] = ()
     """Names of all classes whose adapters are planned."""
+    strangers: frozenset[str] = frozenset()
+    """Names that were asked for and that neither vLLM's registry nor Transformers has, in any release."""
 
     def of(self, name: str) -> ModelClass:
         """The class of this name; one of defaults where no row has it."""

@@ -96,3 +96,19 @@ def test_a_directorys_own_word_goes_before_the_table(tmp_path):
     assert local_facts(str(tmp_path)).tokenizer_code is None
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(KIMI))
     assert local_facts(str(tmp_path)).tokenizer_code is True
+
+
+def of_class(name, **facts):
+    known = embedded_model("Qwen/Qwen3-8B")
+    return known.model_copy(
+        update={"architecture": known.architecture.model_copy(update={"architecture": name}), **facts}
+    )
+
+
+def test_a_class_that_neither_vllm_nor_transformers_has_is_refused_by_name():
+    """VLLM 0.33 of Step-3.7-Flash-FP8: "Model architectures ['Step3p7FlashForCausalLM'] are not supported for now"."""
+    with pytest.raises(UnsupportedArchitectureError, match=r"'Step3p7FlashForCausalLM', which neither vLLM nor"):
+        planned(of_class("Step3p7FlashForCausalLM"))
+    for name in ("HeliumForCausalLM", "GPTNeoForCausalLM", "Qwen3ForSequenceClassification", "Qwen3Model", ""):
+        assert planned(of_class(name)).feasibility.fits
+    assert planned(of_class("AcmeForCausalLM", custom_code=True)).feasibility.fits

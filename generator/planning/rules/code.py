@@ -25,6 +25,21 @@ def check_code(case: Case) -> None:
         if facts.custom_code and facts.architecture.generic:
             raise RequestError(f"{facts.id} runs code of its own repository: read it, then add --trust-remote-code")
     _check_config_class(case)
+    _check_class(case)
+
+
+def _check_class(case: Case) -> None:
+    """The class is vLLM's, Transformers', or code of the repository (0.33 models/registry.py: _raise_for_unsupported).
+
+    Raises:
+        UnsupportedArchitectureError: it is none of them.
+    """
+    facts, name = case.facts, case.architecture.architecture
+    if name in case.tables.classes.strangers and not (facts.custom_code or facts.built_by):
+        raise UnsupportedArchitectureError(
+            f"{facts.id} names the class {name[:80]!r}, which neither vLLM nor Transformers has, and its config.json "
+            "names no code of its own (auto_map): vLLM does not start it; take config.json as its repository has it"
+        )
 
 
 def _check_config_class(case: Case) -> None:
