@@ -58,3 +58,23 @@ def test_a_start_with_room_for_an_encoder_twice_as_far_off_is_sure():
     made = plan_for(asked, embedded_model("Qwen/Qwen3.5-27B"))
     assert made.feasibility.oom_risk == "LOW"
     assert any("is its encoder's" in text for text in made.warnings)
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "gpus", "own", "said"),
+    [
+        ("openai/gpt-oss-20b", "H200-SXM-141GB", 8, {"tensor_parallel_size": 16}, "repeats no key and value heads"),
+        ("Qwen/Qwen3-8B", "B200-180GB", 1, {"kv_cache_dtype": "turboquant_4bit_nc"}, "no KV cache layout satisfies"),
+    ],
+)
+def test_what_vllm_refused_of_random_plans_is_refused_in_words(model, gpu, gpus, own, said):
+    """Asked of vLLM 0.32 (judge): "integer modulo by zero" of 8 heads in 16, and no layout for both backends."""
+    asked = Request(model=model, gpu=gpu, gpus=gpus, nodes=2 if gpus == 8 else 1, source="embedded", overrides=own)
+    with pytest.raises(RequestError, match=said):
+        plan_for(asked, embedded_model(model))
+
+
+@pytest.mark.parametrize(("model", "gpu"), [("Qwen/Qwen3-8B", "H100-SXM-80GB"), ("Qwen/Qwen3-8B", "L40S-48GB")])
+def test_turboquant_stands_where_every_backend_takes_its_layout(model, gpu):
+    asked = Request(model=model, gpu=gpu, source="embedded", overrides={"kv_cache_dtype": "turboquant_4bit_nc"})
+    assert plan_for(asked, embedded_model(model)).feasibility.fits

@@ -11,6 +11,7 @@ from generator.models.value import Made
 from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.grouping import group_layers
 from generator.planning.kv_cache.layers import cache_layers
+from generator.planning.kv_cache.one_layout import share_a_layout
 from generator.planning.kv_cache.selection import context
 from generator.planning.kv_cache.settings import max_in_flight_tokens
 from generator.planning.kv_cache.specs import KVCacheSpec, Reservation
@@ -158,6 +159,7 @@ def cache_layout(architecture: Architecture, layout: Layout, cache_settings: Cac
     """
     ctx = context(architecture, layout, cache_settings)
     found = cache_layers(ctx)
+    share_a_layout(cache_settings, found.backends)
     outermost = block_outermost(ctx)
     groups = group_layers(
         found.layers,

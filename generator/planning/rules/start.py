@@ -113,6 +113,19 @@ def heads_divide(start: Replica) -> None:
                 f"({tp}); choose {_divisors(attention.heads, start)}, or stages of whole layers: "
                 f"--pipeline-parallel-size {tp}"
             )
+    name = start.architecture.architecture
+    if start.release.has("divides_kv_heads", architecture=name):
+        _kv_heads_divide(start, name)
+
+
+def _kv_heads_divide(start: Replica, name: str) -> None:
+    tp = start.layout.tensor_parallel_size
+    for attention in attentions_of(start.architecture):
+        if attention.kv_heads is not None and attention.kv_heads % tp:
+            raise RequestError(
+                f"{name} repeats no key and value heads: its {attention.kv_heads} must be divisible by tensor parallel "
+                f"size ({tp}); choose {_divisors(attention.kv_heads, start)}"
+            )
 
 
 def experts_present(start: Replica) -> None:
