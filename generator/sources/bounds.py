@@ -23,6 +23,9 @@ _WHOLE = ("_dim", "_experts", "_heads", "_layers", "_rank", "_size", "_window")
 """Endings of the names of fields that count something."""
 _MOST = 2**40
 """Beyond any model: the largest context of 2026 is 10 million tokens."""
+_MOST_LAYERS = 10_000
+"""Layers are told apart one by one; no model of 2026 has 1,000."""
+_LAYERS = ("_layers", "n_layer", "num_layer")
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 _CHOSEN = ("num_experts_per_tok", "num_selected_experts", "moe_top_k")
 _BITS = range(1, 33)
@@ -52,12 +55,13 @@ def _check_count(name: str, value: Any, where: str) -> None:
     if name not in _POSITIVE and not (name.endswith(_WHOLE) and not isinstance(value, str | bool)):
         return
     least = 1 if name in _POSITIVE else 0
+    most = _MOST_LAYERS if name.endswith(_LAYERS) else _MOST
     for one in _numbers(value):
         whole = isinstance(one, int) and not isinstance(one, bool)
         if isinstance(one, float) and isfinite(one) and one.is_integer():
             whole = True
-        if not whole or not least <= one <= _MOST:
-            raise _lie(where, name, one, f"a whole number from {least} on")
+        if not whole or not least <= one <= most:
+            raise _lie(where, name, one, f"a whole number from {least} on" + (f", {most:,} at most" if whole else ""))
 
 
 def _numbers(value: Any) -> Iterator[Any]:

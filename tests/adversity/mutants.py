@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import random
+import resource
 import sys
 import time
 from collections import Counter
@@ -26,6 +27,8 @@ SIZE = 250
 SLOWEST_S = 5.0
 FINDINGS = 8
 _LONGEST = 1500
+_MEMORY = 4 << 30
+"""A mutant that takes more is a finding, not the end of the machine."""
 _GPUS = ("L4-24GB", "A100-SXM-80GB", "H100-SXM-80GB", "B200-180GB", "T4-16GB")
 _ODD: tuple[Any, ...] = (
     -1, 0, 1, 3, 7, 2**31, 2**63, 10**40, 1e-9, 1e308, -0.5, 1.5, math.nan, math.inf, True, False, None, "", "32",
@@ -106,6 +109,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, nargs="+", required=True)
     parser.add_argument("--state", type=Path, default=Path(".cache/mutants"))
     given = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     given.state.mkdir(parents=True, exist_ok=True)
     configs = sorted(one for home in given.models for one in home.glob("*/config.json"))
     rows = [row for lot in given.lots for row in run_lot(given.seed, lot, configs, given.state)]

@@ -39,6 +39,10 @@ VALUES = (
         ({"vocab_size": 0}, "vocab_size 0"),
         ({"vocab_size": -5}, "vocab_size -5"),
         ({"head_dim": 0}, "head_dim 0"),
+        (
+            {"num_hidden_layers": 2**31},
+            "num_hidden_layers 2147483648, which has to be a whole number from 1 on, 10,000",
+        ),
         ({"hidden_size": "32"}, "hidden_size '32'"),
         ({"num_key_value_heads": "eight"}, "num_key_value_heads 'eight'"),
         ({"num_key_value_heads": 0}, "num_key_value_heads 0"),
