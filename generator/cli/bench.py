@@ -71,9 +71,10 @@ def _show(found: Bench) -> None:
 
     title = f"{found.prompt_tokens:,} prompt + {found.gen_tokens:,} output tokens"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("at once", "figure", "measured", "estimated", "target", ""):
-        table.add_column(heading, justify="left" if heading in {"figure", ""} else "right")
+    for heading in ("", "measured", "estimated", "target", "is"):
+        table.add_column(heading, justify="left" if heading in {"", "is"} else "right", no_wrap=True)
     for run in found.runs:
+        table.add_row(f"{run.run.concurrency} at once")
         for row in _rows(run):
             table.add_row(*row)
     console.show_table(table)
@@ -81,14 +82,15 @@ def _show(found: Bench) -> None:
 
 
 def _rows(run: Compared) -> list[tuple[str, ...]]:
+    from generator.presenting.bench import expected_text, figure_text  # noqa: PLC0415 - start-up time
+
     return [
         (
-            str(run.run.concurrency),
-            one.figure,
-            f"{one.measured:,.1f} {one.unit}",
-            "" if one.expected is None else f"{one.expected:,.1f} ({one.low:,.1f} to {one.high:,.1f})",
-            "" if one.target is None else f"{one.target:,.1f}",
-            f"[{_COLOURS.get(one.outcome, 'red')}]{one.outcome}[/]",
+            f"  {one.figure}",
+            f"{figure_text(one.measured)} {one.unit}",
+            expected_text(one),
+            figure_text(one.target),
+            f"[{_COLOURS.get(one.outcome, 'red')}]{one.outcome.removesuffix(' than estimated')}[/]",
         )
         for one in run.figures
     ]

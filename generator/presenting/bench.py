@@ -14,6 +14,20 @@ _HEAD = "| at once | figure | measured | estimated | target | |\n|---|---|---|--
 _TITLE = "Each further token, in ms: measured (bar) beside the estimate's range (band) and the target (line)"
 
 
+def figure_text(value: float | None) -> str:
+    """A measured figure with as many decimals as tell something; empty of none."""
+    if value is None:
+        return ""
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 1 else 2}f}"  # noqa: PLR2004 - three digits tell enough
+
+
+def expected_text(one: Comparison) -> str:
+    """The estimate with its range; empty without one."""
+    if one.expected is None:
+        return ""
+    return f"{figure_text(one.expected)} ({figure_text(one.low)} to {figure_text(one.high)})"
+
+
 def bench_text(runs: tuple[Compared, ...]) -> str:
     """Every figure of every run as a Markdown table."""
     rows = [f"| {run.run.concurrency} {_cells(one)}" for run in runs for one in run.figures]
@@ -26,9 +40,10 @@ def bench_text(runs: tuple[Compared, ...]) -> str:
 
 
 def _cells(one: Comparison) -> str:
-    expected = "" if one.expected is None else f"{one.expected:,.1f} ({one.low:,.1f} to {one.high:,.1f})"
-    target = "" if one.target is None else f"{one.target:,.1f}"
-    return f"| {one.figure} | {one.measured:,.1f} {one.unit} | {expected} | {target} | {one.outcome} |"
+    return (
+        f"| {one.figure} | {figure_text(one.measured)} {one.unit} | {expected_text(one)} | {figure_text(one.target)} "
+        f"| {one.outcome} |"
+    )
 
 
 def bench_picture(runs: tuple[Compared, ...]) -> str:

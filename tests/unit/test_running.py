@@ -90,10 +90,10 @@ def test_status_sets_each_figure_beside_the_plan(place):
         once = status(server)
         later = status(server, once.metrics, 2.0)
     said = {one.name: one for one in once.gauges}
-    assert (said["running"].now, said["running"].plan, said["running"].good) == ("7", "8 planned, room for 73", True)
+    assert (said["running"].now, said["running"].plan, said["running"].good) == ("7", "8 planned, room for 64", True)
     assert (said["waiting"].now, said["waiting"].good) == ("2", False)
     assert (said["cache in use"].now, said["preemptions"].good) == ("50%", False)
-    assert (said["each token, p95"].now, said["each token, p95"].plan) == ("10 ms", "target 30 ms")
+    assert (said["each token, p95"].now, said["each token, p95"].plan) == ("9.5 ms", "target 30.0 ms")
     assert said["output tokens"].now == "512"
     after = {one.name: one for one in later.gauges}
     assert (after["output tokens/s"].now, after["preemptions"].now) == ("0", "0")

@@ -11,6 +11,7 @@ from generator.errors import SourceError
 from generator.models.host import Watch
 from generator.models.value import Value
 from generator.operations.running.reach import Reach, reach_of
+from generator.presenting.text import duration_text
 from generator.rendering.answers import read
 from generator.sources.machine.facts import Unseen
 from generator.sources.machine.programs import said
@@ -18,6 +19,8 @@ from generator.sources.metrics import Metrics, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from generator.models.plan import PlanRecord
 
 
 _MS = 1000
@@ -55,6 +58,8 @@ class Watched(Value):
     watch: Watch | None
     planned: int
     """Requests at once of the planned workload."""
+    room: int | None
+    """Requests that it runs together at most, by cache and max_num_seqs; None where neither is recorded."""
 
 
 def watched(root: Path, *, url: str = "", docker: str = "docker compose") -> Watched:
@@ -71,7 +76,13 @@ def watched(root: Path, *, url: str = "", docker: str = "docker compose") -> Wat
         reach=reach_of(place, answers, url=url, docker=docker),
         watch=answers.plan.runtime.watch,
         planned=recording.request_of(answers.values).load.concurrency,
+        room=_room(answers.plan),
     )
+
+
+def _room(plan: PlanRecord) -> int | None:
+    limits = (plan.runtime.watch.requests if plan.runtime.watch else None, plan.engine.get("max_num_seqs"))
+    return min((int(one) for one in limits if one), default=None)
 
 
 def status(server: Watched, before: Metrics | None = None, seconds: float = 0) -> Status:
@@ -108,7 +119,7 @@ def _text(reach: Reach) -> str:
 
 def _gauges(server: Watched, now: Metrics, before: Metrics | None, seconds: float) -> tuple[Gauge, ...]:
     watch = server.watch
-    running, room = now.value("vllm:num_requests_running") or 0, watch.requests if watch else None
+    running, room = now.value("vllm:num_requests_running") or 0, server.room
     waiting = now.value("vllm:num_requests_waiting") or 0
     usage = now.value(*_USAGE)
     stopped = _grown(now, before, "vllm:num_preemptions_total", "vllm:num_preemptions")
@@ -137,11 +148,11 @@ def _latencies(watch: Watch | None, now: Metrics, before: Metrics | None) -> tup
         seen = now.histogram(*names)
         late = (seen.since(before.histogram(*names)) if before else seen).percentile(0.95)
         if seen.buckets or limit is not None:
-            said_limit = "" if limit is None else f"{word} {limit * _MS:,.0f} ms"
+            said_limit = "" if limit is None else f"{word} {duration_text(limit * _MS)}"
             good = None if late is None or limit is None else late <= limit
             made.append(
                 Gauge(
-                    name=name, now="none yet" if late is None else f"{late * _MS:,.0f} ms", plan=said_limit, good=good
+                    name=name, now="none yet" if late is None else duration_text(late * _MS), plan=said_limit, good=good
                 )
             )
     return tuple(made)
