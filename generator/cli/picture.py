@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.cli import console
-from generator.presenting.memory import MISSING_LABEL, SIGNS, memory_rows, memory_runs, with_missing
+from generator.presenting.memory import MISSING_LABEL, SIGNS, caches_nothing, memory_rows, memory_runs, with_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _run(sign: str, count: int) -> str:
 
 
 def _legend(plan: Plan) -> Iterator[str]:
-    unused = plan.runner == "pooling" and plan.kv_cache is None
+    unused = caches_nothing(plan)
     short = plan.feasibility.shortfall_bytes
     for label, figure in with_missing(memory_rows(plan.memory), short):
         if label == MISSING_LABEL:

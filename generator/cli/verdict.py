@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _VERDICTS = {
     "fits": ("green", "FITS", "even at the high end of every estimate"),
+    "doubted": ("yellow", "FITS", "with a start in doubt"),
     "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
     "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
 }
@@ -35,8 +36,8 @@ def headline(plan: Plan) -> str:
     if words is not None:
         colour = _COLOURS[worst.answer]
         return f"[bold {colour}]{words}[/bold {colour}]{risk}"
-    colour, word, meaning = _VERDICTS[found.verdict]
-    colour = "yellow" if found.starts.answer == "doubtful" else colour
+    doubted = found.verdict == "fits" and found.starts.answer == "doubtful"
+    colour, word, meaning = _VERDICTS["doubted" if doubted else found.verdict]
     return f"[bold {colour}]{word}[/bold {colour}] {meaning}{risk}"
 
 

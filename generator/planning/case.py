@@ -22,6 +22,7 @@ from generator.planning.weights.online import online_quantization
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.checkpoint import ModelFacts
+    from generator.models.estimate import Estimate
     from generator.models.hardware import GPU, Cluster
     from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
@@ -243,6 +244,11 @@ class Case(Made):
         if (layout, limits) not in self._replicas:
             self._replicas[layout, limits] = self._replica(layout, limits)
         return self._replicas[layout, limits]
+
+    @cached_property
+    def timed(self) -> dict[tuple[int, int], tuple[object, Estimate | None]]:
+        """Candidates with their estimates, by identity and requests in flight; each stays alive with its case."""
+        return {}
 
     @cached_property
     def _replicas(self) -> dict[tuple[Layout, BatchLimits], Replica]:

@@ -10,7 +10,7 @@ from generator.presenting.text import gib_text, interval_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from generator.models.plan import MemoryBudget
+    from generator.models.plan import MemoryBudget, Plan
 
 _ITEMS = (
     ("Weights", "weights_bytes"),
@@ -33,6 +33,11 @@ SIGNS = {
     MISSING_LABEL: "!",
 }
 """A letter for each part, which tells it apart where there is no colour."""
+
+
+def caches_nothing(plan: Plan) -> bool:
+    """Whether the plan needs no cache, and not: has no room for one."""
+    return plan.runner == "pooling" and plan.kv_cache is None and plan.feasibility.fits
 
 
 def memory_rows(memory: MemoryBudget) -> tuple[tuple[str, str], ...]:

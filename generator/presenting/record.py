@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.models.plan import Card, Decision, Display, Figures, PlanRecord
 from generator.models.vllm import VLLMConfig
-from generator.presenting.memory import memory_rows
+from generator.presenting.memory import caches_nothing, memory_rows
 from generator.presenting.speed import pass_text, speed_text
 from generator.presenting.text import plural, times_text, tokens_text
 
@@ -110,20 +110,15 @@ def _answers(plan: Plan) -> str:
     return "".join(f". {sentence}" for sentence in said)
 
 
-def _caches_nothing(plan: Plan) -> bool:
-    """Whether the plan needs no cache, and not: has no room for one."""
-    return plan.runner == "pooling" and plan.kv_cache is None and plan.feasibility.fits
-
-
 def _memory(plan: Plan) -> tuple[tuple[str, str], ...]:
     rows = memory_rows(plan.memory)
-    if not _caches_nothing(plan):
+    if not caches_nothing(plan):
         return rows
     return tuple(("Not used" if label == "KV cache" else label, figure) for label, figure in rows)
 
 
 def _context(plan: Plan) -> str:
-    longest = plan.engine.get("max_model_len") if _caches_nothing(plan) else None
+    longest = plan.engine.get("max_model_len") if caches_nothing(plan) else None
     if isinstance(longest, int):
         return f"{tokens_text(longest)} tokens"
     return f"{tokens_text(plan.kv_cache.at_max_model_len)} tokens" if plan.kv_cache else "none"
@@ -136,7 +131,7 @@ def _speed(plan: Plan) -> str:
 
 
 def _concurrency(plan: Plan) -> str:
-    if _caches_nothing(plan):
+    if caches_nothing(plan):
         return f"{plural(plan.feasibility.max_concurrency_at_context, 'request')} at once; no token is cached"
     if plan.kv_cache is None:
         return "none"

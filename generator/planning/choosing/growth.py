@@ -9,6 +9,8 @@ from generator.planning.speed.estimates import speed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from generator.models.estimate import Estimate
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
 
@@ -31,11 +33,19 @@ def grown(case: Case, options: Sequence[Scored], first: Scored) -> Scored:
     "Surely" is by more than the range of the estimates; small groups exchange nothing, and fail alone.
     """
     in_flight = requests_weighed(case)
-    found = [(option, speed(case, option.candidate, in_flight=in_flight)) for option in _able(options, first)]
+    found = [(option, _timed(case, option.candidate, in_flight)) for option in _able(options, first)]
     rated = [(option, rate.output_tokens_per_s) for option, rate in found if rate is not None]
     most = max((rate.low for _, rate in rated), default=0.0)
     equal = [(option, rate) for option, rate in rated if rate.mean >= most]
     return min(equal, key=lambda one: (one[0].candidate.layout.tensor_parallel_size, -one[1].low), default=(first,))[0]
+
+
+def _timed(case: Case, candidate: Candidate, in_flight: int) -> Estimate | None:
+    """The candidate's estimate at a load, worked out once: the best, the runner-up and its reason ask for the same."""
+    key = (id(candidate), in_flight)
+    if key not in case.timed:
+        case.timed[key] = (candidate, speed(case, candidate, in_flight=in_flight))
+    return case.timed[key][1]
 
 
 def requests_weighed(case: Case) -> int:
