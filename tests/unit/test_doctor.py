@@ -163,6 +163,14 @@ def test_each_fault_of_the_host_is_found(needs, changed, wrong):
     assert all(found[name].fix for name in wrong)
 
 
+def test_a_disk_without_room_stops_a_host_that_fetched_nothing_yet(needs):
+    """Image and weights: 30 and 82 GiB and more; where the image is there, the weights may be as well."""
+    small = LINUX.model_copy(update={"disks": (Disk(path="/var/lib/docker", free_bytes=gib(100)),)})
+    assert bad(states(needs, linux=small)) == {}
+    fresh = DOCKER.model_copy(update={"image": False})
+    assert bad(states(needs, linux=small, docker=fresh)) == {"image": "warning", "disk": "blocker"}
+
+
 def test_a_launcher_without_containers_is_asked_for_other_things(needs):
     alone = needs.model_copy(update={"artefacts": ("command",), "shared": ()})
     small = LINUX.model_copy(

@@ -16,7 +16,7 @@ from generator.sources.machine.docker import docker
 from generator.sources.machine.driver import driver
 from generator.sources.machine.facts import Docker, Kubernetes, Machine, Unseen
 from generator.sources.machine.kubernetes import kubernetes
-from generator.sources.machine.linux import Asked, linux
+from generator.sources.machine.linux import Asked, linux, weights_place
 
 EXAMINATIONS: tuple[Examination, ...] = (*GPUS, *ENGINE, *HOST, *CLUSTER)
 """Everything that is looked at, in the order in which it is printed."""
@@ -93,7 +93,7 @@ def _cluster(needs: Needs) -> Kubernetes | Unseen:
 
 def _asked(needs: Needs, engine: Docker | Unseen) -> Asked:
     """What of the host the plan is about: where weights will lie, and what is mounted."""
-    weights = engine.root if isinstance(engine, Docker) else str(Path.home() / ".cache" / "huggingface")
+    weights = engine.root if isinstance(engine, Docker) else weights_place()
     read = [path for path, writable in needs.mounts if not writable]
     return Asked(
         newest=str(Path(needs.place) / ".copier-answers.yml"),

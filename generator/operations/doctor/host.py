@@ -63,14 +63,17 @@ def _disk(case: Case) -> Said:
     disks = case.machine.linux.disks
     if not disks or not needs.weights_bytes:
         return unseen("disk: the place of the weights is not known")
-    there = needs.containers and not isinstance(docker, Unseen)
-    image = gib(needs.asks.unpacked_gib) if there and not isinstance(docker, Unseen) and not docker.image else 0
+    image = 0
+    if needs.containers and not isinstance(docker, Unseen) and not docker.image:
+        image = gib(needs.asks.unpacked_gib)
     needed = image + (0 if needs.local_model else needs.weights_bytes)
     free, place = disks[0].free_bytes, disks[0].path
     said = f"{gib_text(free)} free at {place}, {gib_text(needed)} for {'weights and image' if image else 'weights'}"
     if free >= needed:
         return ok(said)
-    return warning(said, "free some, unless the weights are there already; `make purge` drops an old cache")
+    if image:  # nothing was fetched here yet
+        return blocker(said, "free some, or let Docker keep its data on a larger disk (data-root in daemon.json)")
+    return warning(said, "free some, unless the weights are there already")
 
 
 @examines(concerns=in_containers)

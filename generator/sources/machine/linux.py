@@ -182,3 +182,10 @@ def _hub_token() -> bool:
     from huggingface_hub import get_token  # noqa: PLC0415 - start-up time
 
     return bool(get_token())
+
+
+def weights_place() -> str:
+    """Where the Hub's client of this user keeps weights."""
+    from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415 - start-up time
+
+    return str(HF_HUB_CACHE)
