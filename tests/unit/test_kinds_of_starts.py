@@ -65,6 +65,7 @@ def test_a_start_with_room_for_an_encoder_twice_as_far_off_is_sure():
     [
         ("openai/gpt-oss-20b", "H200-SXM-141GB", 8, {"tensor_parallel_size": 16}, "repeats no key and value heads"),
         ("Qwen/Qwen3-8B", "B200-180GB", 1, {"kv_cache_dtype": "turboquant_4bit_nc"}, "no KV cache layout satisfies"),
+        ("Qwen/Qwen3-32B-FP8", "L40S-48GB", 1, {"kv_cache_dtype": "fp8_e5m2"}, "not supported with fp8 checkpoints"),
     ],
 )
 def test_what_vllm_refused_of_random_plans_is_refused_in_words(model, gpu, gpus, own, said):

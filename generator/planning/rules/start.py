@@ -243,8 +243,14 @@ def experts_divide(start: Replica) -> None:
 def cache_dtype_runs(start: Replica) -> None:
     """Every layer has a backend that takes the cache dtype on this GPU (platforms/cuda.py:get_attn_backend_cls).
 
-    Triton's FP8 caches need SM89 (v1/attention/backends/triton_attn.py:487).
+    Triton's FP8 caches need SM89 (v1/attention/backends/triton_attn.py:487). A checkpoint that may bring scales of its
+    cache takes no E5M2, which has none (0.19.1 to 0.33.0 attention/attention.py: _init_kv_cache_quant).
     """
+    brings_scales = start.settings.checkpoint_kv_cache_dtype or (
+        start.quantization == "fp8" and not start.quantizes_online
+    )
+    if brings_scales and start.settings.kv_cache_dtype == "fp8_e5m2":
+        raise RequestError("fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype fp8")
     for kind in start.architecture.layer_kinds:
         for one in serve(kind.mixer, start.context):
             fp8 = one.query.kv_cache_dtype.startswith("fp8")
