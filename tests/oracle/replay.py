@@ -38,8 +38,16 @@ def blocks_of(answer: Mapping[str, Any], question: Mapping[str, Any], cache_byte
     """Blocks of the stage that has fewest, where the plan's worst stage leaves `cache_bytes`."""
     weights, worst = answer["parameter_bytes"], question["worst_stage"]
     held = weights[worst] if worst is not None and worst < len(weights) else None
-    left = [cache_bytes + (0 if held is None else held - one) for one in weights]
+    left = [cache_bytes + (0 if held is None else _beyond(worst, held - one)) for one in weights]
     return min(one // size for one, size in zip(left, answer["bytes_per_block"], strict=True) if size)
+
+
+def _beyond(worst: int, less: int) -> int:
+    """What a stage has more than the worst by what its weights are smaller.
+
+    The first is the worst for what it computes beside them, an encoder's peak: then no other has less.
+    """
+    return less if worst else max(0, less)
 
 
 def pages_of(answer: Mapping[str, Any], question: Mapping[str, Any]) -> int:
