@@ -80,6 +80,9 @@ def _read(log: str, metrics: str) -> Boot:
 
 
 def _record(place: Path, boot: Boot) -> None:
+    if boot.device == "CPU":
+        console.warn("a server on the CPU teaches nothing about the planned GPU's memory: nothing is recorded of it")
+        return
     from generator.cli.update_report import show_update  # noqa: PLC0415 - start-up time
     from generator.operations import calibrate  # noqa: PLC0415
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
 
 _BENCH = "`vllm bench serve --save-result` writes it: make bench"
-_SECOND = 1000.0
 
 
 class BenchResult(Value):
@@ -69,7 +68,7 @@ def measurement_of(root: Path, boot: Boot, day: date | None = None) -> Measureme
     terms = _terms(boot, found, case)
     if not terms:
         raise RequestError("the log tells no figure that a plan has: give the log of a start that loaded its weights")
-    replica = found.replica.changed(**_limits(boot, answers.plan.engine, found))
+    replica = found.replica.with_settings(**_limits(boot, answers.plan.engine, found))
     before = bool(boot.compiled_before)
     planned = planned_terms(*unmeasured_needs(case, replica, found.weights), compiled_before=before)
     return Measurement(
@@ -86,7 +85,15 @@ def benchmark_of(root: Path, file: Path, day: date | None = None) -> Measurement
         SourceError: the file cannot be read, or is no result of `vllm bench serve`.
         RequestError: `root` is no deployment, or nothing is estimated for it.
     """
-    result = read_written(file, BenchResult, what="result of vllm bench serve", script=_BENCH)
+    return benchmarked(root, read_written(file, BenchResult, what="result of vllm bench serve", script=_BENCH), day)
+
+
+def benchmarked(root: Path, result: BenchResult, day: date | None = None) -> Measurement:
+    """What a benchmark measured of the deployment at `root`, beside the estimate of the same load.
+
+    Raises:
+        RequestError: `root` is no deployment, or nothing is estimated for it.
+    """
     answers = read(root)
     plan, case = answers.plan, _case(answers, **result.load)
     found = choose(case, plan.layout)

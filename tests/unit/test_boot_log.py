@@ -156,3 +156,11 @@ def test_each_line_of_the_table_is_met_by_some_release():
         pattern = re.compile(row.pattern)
         lines = [line for text in texts for line in text.split("\n") if row.anchor in line][:40]
         assert any(pattern.search(line) for line in lines) or pattern.search(more), row.name
+
+
+def test_the_log_of_a_real_server_on_the_cpu_gives_what_it_says():
+    """The CPU build of vLLM 0.32.0 with a tiny random model: a start that served, and was ended."""
+    boot = read_boot(Path(__file__).parents[1] / "fixtures" / "boot_cpu_0.32.0.log")
+    assert (boot.version, boot.device, boot.ready, boot.failure) == ("0.32.0", "CPU", True, None)
+    assert (boot.cache_bytes.low, boot.cache_tokens, boot.context, boot.concurrency) == (GIB, 2097152, 256, 8192.0)
+    assert boot.weights_bytes is None
