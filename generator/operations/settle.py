@@ -21,6 +21,8 @@ _SIDES = ("base", "ours", "theirs")
 _LABELS = ("before updating", "last update", "after updating")
 _MARKED = re.compile("^<{7} ", re.MULTILINE)
 _VALUES = (".yaml", ".yml", ".json")
+_PROSE = (".md", ".txt")
+"""Files in which a line that begins with `#` is a heading, or anything."""
 
 
 def settle(place: Path, name: str, agrees: Callable[[Path, Path], bool]) -> bool:
@@ -56,26 +58,27 @@ def settle_conflicts(place: Path) -> None:
         texts = _sides(place, name)
         if texts is None:
             continue
-        whole, text = _merged(name, *texts)
+        text, whole = merged_text(name, *texts)
         if text is not None:
             (place / name).write_bytes(text.encode())
         if whole:
             git("--literal-pathspecs", "restore", "--staged", "--", name, at=place)
 
 
-def _merged(name: str, base: str, ours: str, theirs: str) -> tuple[bool, str | None]:
-    """Whether the three sides merge without hands, and the text that they make; None where it stays as it is."""
+def merged_text(name: str, base: str, ours: str, theirs: str) -> tuple[str | None, bool]:
+    """The text that three sides make, None where it stays as it is, and whether they merge without hands."""
     found = merged_values(base, ours, theirs) if name.endswith(_VALUES) else None
     if found is not None:
-        text = _by_line(found.base, found.ours, theirs)
+        text = by_line(found.base, found.ours, theirs)
         if not found.open:
-            return True, found.ours if _MARKED.search(text) else text
-        return False, text
-    lines = merged_lines(_by_line(base, ours, theirs, "--diff3"))
-    return lines is not None, lines
+            return found.ours if _MARKED.search(text) else text, True
+        return text, False
+    prose = name.endswith(_PROSE)
+    lines = merged_lines(by_line(base, ours, theirs, "--diff3"), comments=not prose)
+    return lines, lines is not None
 
 
-def _by_line(base: str, ours: str, theirs: str, *options: str) -> str:
+def by_line(base: str, ours: str, theirs: str, *options: str) -> str:
     """What git makes of the three sides, its conflicts marked."""
     with workspace() as folder:
         for side, text in zip(_SIDES, (base, ours, theirs), strict=True):

@@ -9,21 +9,23 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from tests.adversity import kills, lives
+from tests.adversity import conflicts, kills, lives
 
 
 def main() -> int:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m tests.adversity", description=__doc__)
-    parser.add_argument("what", choices=["kills", "lives"])
-    parser.add_argument("seed", type=int)
-    parser.add_argument("number", type=int)
+    parser.add_argument("what", choices=["conflicts", "kills", "lives"])
+    parser.add_argument("seed", type=int, nargs="?", default=2026)
+    parser.add_argument("number", type=int, nargs="?", default=300)
     parser.add_argument("--state", type=Path, default=Path(".cache/adversity"))
     given = parser.parse_args()
     given.state.mkdir(parents=True, exist_ok=True)
     state = given.state.absolute()
     if given.what == "kills":
         good, found = kills.kill(given.seed, given.number, state), kills.counts(given.seed, state)
+    elif given.what == "conflicts":
+        good, found = conflicts.situations(state), conflicts.counts(state)
     else:
         good, found = lives.live(given.seed, given.number, state), lives.counts(given.seed, state)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")

@@ -13,6 +13,7 @@ from fixtures.conflicts import recorded
 from fixtures.deployments import request_for
 from fixtures.lives import COUNTS, Life
 from fixtures.processes import home
+from fixtures.quicker import remembered
 from fixtures.walk import four_releases
 
 from generator.operations.generate import generate
@@ -25,7 +26,7 @@ def live(seed: int, wanted: int, state: Path, steps: int = STEPS) -> bool:
     """Live the lives of `seed` below `wanted` that `state` does not hold yet; True where none lost an edit."""
     rows = read(state / f"lives-{seed}.jsonl")
     done = {row["number"] for row in rows}
-    with tempfile.TemporaryDirectory(prefix="lives-") as name, home(Path(name)):
+    with tempfile.TemporaryDirectory(prefix="lives-") as name, home(Path(name)), remembered():
         place = Path(name)
         bundle = four_releases(place / "releases")
         made = generate(request_for(), place / "made", template="1.0.0", packaged=bundle).path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import yaml
 from hypothesis import given
@@ -112,10 +114,42 @@ def conflict(ours, base, theirs):
         ("# ours\nrun 8B\n", "run 8B\n", "run 14B\n", "# ours\nrun 14B\n"),
         ("run 8B\nours\n", "run 8B\n", "run 14B\n", "run 14B\nours\n"),
         ("run 9B\n", "run 8B\n", "run 14B\n", None),
+        ("run 9B\n", "run 8B\n", "run 8B # theirs\n", "run 9B # theirs\n"),
+        ("run 8B # ours\n", "run 8B\n", "run 8B # theirs\n", "run 8B # theirs # ours\n"),
         ("run 8B --more\n", "run 8B\n", "run 14B \\\n", None),
         ("", "run 8B\n", "run 14B\n", None),
         ("run 8B # ours\n", "run 8B\n", "", None),
+        ("run 8B\n # ours\nfor 1\n", "run 8B\n\nfor 1\n", "run 8B\n\nfor 2\n", "run 8B\n # ours\nfor 2\n"),
+        ("a 1\nb 2\n", "a 1\nb 1\n", "a 2\nb 1\n", "a 2\nb 2\n"),
+        ("b 1\nc 1\nours\n", "a 1\nb 1\nc 1\n", "a 1\nb 1\nc 2\n", None),
+        ("a 1\nc 1\n", "a 1\nb 1\nc 1\n", "a 1\nb 1\nc 2\n", None),
+        ("run 8B\nours\n", "", "run 8B\n", "run 8B\nours\n"),
+        ("ours\n", "", "ours\nmore\n", "ours\nmore\n"),
+        ("# ours\n", "", "# theirs\n", "# ours\n# theirs\n"),
+        ("ours\n", "", "theirs\n", None),
     ],
 )
 def test_words_at_the_end_of_a_line_go_with_it(ours, base, theirs, result):
-    assert merged_lines(conflict(ours, base, theirs)) == (None if result is None else f"x\n{result}y\n")
+    merged = merged_lines(conflict(ours, base, theirs), comments=True)
+    assert merged == (None if result is None else f"x\n{result}y\n")
+
+
+def test_headings_of_both_sides_are_no_comments():
+    assert merged_lines(conflict("# Ours\n", "", "# Theirs\n")) is None
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "a mine", "b mine", "mine", "other", "a2", ""]), max_size=5)
+
+
+@given(LINES, LINES, LINES)
+def test_a_merge_of_lines_holds_what_each_side_added_and_nothing_else(base, ours, theirs):
+    """Of each side: words that the base lacks are there, as often; nothing is there that no side has."""
+    texts = ["".join(f"{line}\n" for line in side) for side in (ours, base, theirs)]
+    merged = merged_lines(conflict(*texts))
+    if merged is None:
+        return
+    base_words, *sides = (Counter(" ".join(lines).split()) for lines in (base, ours, theirs))
+    found = Counter(merged.split()) - Counter("xy")
+    for side in sides:
+        assert not (side - base_words) - found
+    assert not found - (sides[0] | sides[1] | (sides[0] - base_words) + (sides[1] - base_words) + base_words)

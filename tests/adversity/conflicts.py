@@ -1,0 +1,105 @@
+"""Conflicts of lines that end without hands: of written situations, and of the lives; none wrongly."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from fixtures.processes import home
+
+from generator.models.request import Request
+from generator.operations import settle
+from generator.operations.generate import generate
+from generator.rendering.git import isolated
+from tests.adversity.rows import read
+
+BASE = {"model": "Qwen/Qwen3-8B", "gpu": "L4-24GB", "gpus": 2, "source": "embedded"}
+CHANGES = {
+    "model": {"model": "Qwen/Qwen3-14B"},
+    "gpus": {"gpus": 4},
+    "limits": {"overrides": {"max_num_seqs": 48, "max_model_len": 16000}},
+}
+ARTEFACTS = ("command", "profile", "compose", "kubernetes")
+
+
+def situations(state: Path) -> bool:
+    """Merge every situation; True where none ends wrongly, and those that are for a person stay open."""
+    rows = tomllib.loads((Path(__file__).parent / "situations.toml").read_text(encoding="utf-8"))["situation"]
+    with tempfile.TemporaryDirectory(prefix="situations-") as name, home(Path(name)), isolated():
+        place = Path(name)
+        trees = {
+            kind: generate(Request(**BASE | change), place / kind / "base", artefacts=ARTEFACTS, commit=False).path
+            for kind, change in {"base": {}, **CHANGES}.items()
+        }
+        found = [_merged(trees, row) for row in rows]
+    (state / "situations.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in found), encoding="utf-8")
+    return not any(row["wrong"] or (row["conflict"] and row["open"] != row["expected"]) for row in found)
+
+
+def _merged(trees: dict[str, Path], row: dict) -> dict:
+    base, theirs = ((trees[side] / row["file"]).read_text(encoding="utf-8") for side in ("base", row["change"]))
+    ours, times = re.subn(row["find"], row["put"], base, flags=re.MULTILINE)
+    assert times, f"{row['file']} has no line like {row['find']}"
+    return {"does": row["does"], "change": row["change"], "expected": row.get("open", False)} | again(
+        row["file"], base, ours, theirs
+    )
+
+
+def again(name: str, base: str, ours: str, theirs: str) -> dict:
+    """What becomes of three sides: a conflict of lines, and then one that is open, or ended wrongly."""
+    text, whole = settle.merged_text(name, base, ours, theirs)
+    plain = settle.by_line(base, ours, theirs)
+    return {
+        "file": name,
+        "conflict": "<<<<<<< " in plain,
+        "open": not whole,
+        "wrong": wrong(name, base, ours, theirs, text) if whole else "",
+    }
+
+
+def counts(state: Path) -> dict[str, int]:
+    """Conflicts of lines, and how many of them ended without hands, wrongly or not."""
+    total: Counter[str] = Counter()
+    for row in read(state / "situations.jsonl"):
+        total.update(_counted("situations", row))
+    with isolated():
+        for file in sorted(state.glob("conflicts-*.jsonl")):
+            for row in read(file):
+                sides = (row[one] for one in ("name", "base", "ours", "theirs"))
+                total.update(_counted("lives", again(*sides)))
+    return dict(sorted(total.items()))
+
+
+def _counted(where: str, row: dict) -> dict[str, int]:
+    conflict = row["conflict"]
+    return {
+        f"{where}: conflicts of lines": conflict,
+        f"{where}: without hands": conflict and not row["open"],
+        f"{where}: wrongly": bool(row["wrong"]),
+    }
+
+
+def wrong(name: str, base: str, ours: str, theirs: str, text: str) -> str:
+    """What a merge without hands says that it should not, or lacks; by means of its own: values, and words."""
+    if name.endswith((".yaml", ".yml", ".json")):
+        was, mine, new, now = (dict(_values(yaml.safe_load(side) or {})) for side in (base, ours, theirs, text))
+        for path in {*was, *mine, *new, *now}:
+            before, one, other, found = (side.get(path) for side in (was, mine, new, now))
+            if found not in ((one,) if other == before else (other,) if one == before else (one,) * (one == other)):
+                return f"{'.'.join(map(str, path))} is {found!r}, of {before!r}, {one!r}, {other!r}"
+    was, mine, new, now = (Counter(side.split()) for side in (base, ours, theirs, text))
+    lacking = {**((mine - was) - now), **((new - was) - now)}
+    return f"{' '.join(lacking)} is gone" if lacking else ""
+
+
+def _values(value, path=()):
+    if isinstance(value, dict | list) and value:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _values(inner, (*path, key))
+    else:
+        yield path, value
