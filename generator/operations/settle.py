@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import yaml
+
 from generator.errors import GeneratorError
 from generator.rendering.git import git
 from generator.rendering.line_merge import merged_lines
-from generator.rendering.value_merge import merged_values
+from generator.rendering.value_merge import Merged, merged_values
 from generator.rendering.workspace import workspace
 from generator.sources.profile import load_profile
 
@@ -69,13 +71,34 @@ def merged_text(name: str, base: str, ours: str, theirs: str) -> tuple[str | Non
     """The text that three sides make, None where it stays as it is, and whether they merge without hands."""
     found = merged_values(base, ours, theirs) if name.endswith(_VALUES) else None
     if found is not None:
-        text = by_line(found.base, found.ours, theirs)
         if not found.open:
-            return found.ours if _MARKED.search(text) else text, True
-        return text, False
+            return _with_their_words(found, theirs), True
+        return by_line(found.base, found.ours, theirs), False
     prose = name.endswith(_PROSE)
     lines = merged_lines(by_line(base, ours, theirs, "--diff3"), comments=not prose)
     return lines, lines is not None
+
+
+def _with_their_words(found: Merged, theirs: str) -> str:
+    """What our text says after a merge by value, with the comments of theirs as far as they meet none of ours."""
+    sides, said = (found.base, found.ours, theirs), yaml.safe_load(found.ours)
+    ways = (
+        lambda: by_line(*sides),
+        lambda: merged_lines(by_line(*sides, "--diff3"), comments=True),
+        lambda: by_line(*sides, "--ours"),
+    )
+    for way in ways:
+        text = way()
+        if text is not None and not _MARKED.search(text) and _says(text) == said:
+            return text
+    return found.ours
+
+
+def _says(text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
 
 
 def by_line(base: str, ours: str, theirs: str, *options: str) -> str:

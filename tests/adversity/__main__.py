@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("what", choices=["conflicts", "kills", "lives"])
     parser.add_argument("seed", type=int, nargs="?", default=2026)
     parser.add_argument("number", type=int, nargs="?", default=300)
-    parser.add_argument("--state", type=Path, default=Path(".cache/adversity"))
+    parser.add_argument("--state", type=Path, default=Path(__file__).parent / "measured")
     given = parser.parse_args()
     given.state.mkdir(parents=True, exist_ok=True)
     state = given.state.absolute()

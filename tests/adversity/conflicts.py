@@ -62,6 +62,13 @@ def again(name: str, base: str, ours: str, theirs: str) -> dict:
     }
 
 
+def _again_if_text(name: str, *sides: str) -> dict:
+    """The same, of sides that may be no text: those stay as they are."""
+    if any("\0" in side or (not side.isascii() and side.encode("utf-8", "replace").decode() != side) for side in sides):
+        return {"conflict": True, "open": True, "wrong": ""}
+    return again(name, *sides)
+
+
 def counts(state: Path) -> dict[str, int]:
     """Conflicts of lines, and how many of them ended without hands, wrongly or not."""
     total: Counter[str] = Counter()
@@ -71,7 +78,7 @@ def counts(state: Path) -> dict[str, int]:
         for file in sorted(state.glob("conflicts-*.jsonl")):
             for row in read(file):
                 sides = (row[one] for one in ("name", "base", "ours", "theirs"))
-                total.update(_counted("lives", again(*sides)))
+                total.update(_counted("lives", _again_if_text(*sides)))
     return dict(sorted(total.items()))
 
 

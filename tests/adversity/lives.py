@@ -50,7 +50,7 @@ def _one(seed, number, place, made, *, steps):
             lost = f"{type(error).__name__}: {error}: {life}"
             sys.stderr.write(f"LOST {seed} {number} {lost}\n")
     return {
-        "number": number, "lost": lost, "counts": dict(COUNTS), "story": str(life),
+        "number": number, "lost": lost, "counts": dict(COUNTS), "story": str(life) if lost else "",
         "seconds": round(time.monotonic() - start, 1),
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.operations.settle import merged_text
 from generator.rendering.line_merge import merged_lines
 from generator.rendering.value_merge import merged_values
 
@@ -153,3 +154,12 @@ def test_a_merge_of_lines_holds_what_each_side_added_and_nothing_else(base, ours
     for side in sides:
         assert not (side - base_words) - found
     assert not found - (sides[0] | sides[1] | (sides[0] - base_words) + (sides[1] - base_words) + base_words)
+
+
+def test_the_plans_reasons_come_with_its_values():
+    """A comment of ours beside one that the plan words anew keeps neither the old reason nor the old value."""
+    ours = BASE.replace("# Arguments.\n", "# Kept by us.\n# Arguments.\n").replace("seqs: 32", "seqs: 32  # ours")
+    theirs = BASE.replace("# Arguments.\n", "# Arguments of 14B.\n").replace("seqs: 32", "seqs: 48")
+    text, whole = merged_text("serve.yaml", BASE, ours, theirs)
+    assert whole
+    assert text == theirs.replace("# Arg", "# Kept by us.\n# Arg").replace("seqs: 48", "seqs: 48  # ours")
