@@ -222,7 +222,7 @@ def _apply_their_edits(scratch: Path, merge: Merge, theirs: Answers, names: list
     edited = save(scratch, "the other side as edited")
     git("checkout", "--quiet", "--detach", planned, at=scratch)
     git(*IDENTITY, "cherry-pick", "--no-commit", edited, at=scratch, accept=(0, 1))
-    settle_conflicts(scratch)
+    settle_conflicts(scratch, words_of_both=True)
 
 
 def _put(target: Path, source: Path) -> None:

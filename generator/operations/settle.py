@@ -50,48 +50,55 @@ def settle(place: Path, name: str, agrees: Callable[[Path, Path], bool]) -> bool
     return True
 
 
-def settle_conflicts(place: Path) -> None:
+def settle_conflicts(place: Path, *, words_of_both: bool = False) -> None:
     """End the conflicts of the tree at `place` that are none: key by key where the file is YAML, else word by word.
 
-    Of one whose values differ on both sides the lines of those values alone stay in conflict.
+    Of one whose values differ on both sides the lines of those values alone stay in conflict. With `words_of_both`
+    the other side is a person's, too, and no plan's: where the comments of both meet, it stays a conflict.
     """
     names = git("diff", "--name-only", "--relative", "--diff-filter=U", "-z", "--", ".", at=place).split("\0")[:-1]
     for name in names:
         texts = _sides(place, name)
         if texts is None:
             continue
-        text, whole = merged_text(name, *texts)
+        text, whole = merged_text(name, *texts, words_of_both=words_of_both)
         if text is not None:
             (place / name).write_bytes(text.encode())
         if whole:
             git("--literal-pathspecs", "restore", "--staged", "--", name, at=place)
 
 
-def merged_text(name: str, base: str, ours: str, theirs: str) -> tuple[str | None, bool]:
+def merged_text(
+    name: str, base: str, ours: str, theirs: str, *, words_of_both: bool = False
+) -> tuple[str | None, bool]:
     """The text that three sides make, None where it stays as it is, and whether they merge without hands."""
     found = merged_values(base, ours, theirs) if name.endswith(_VALUES) else None
     if found is not None:
         if not found.open:
-            return _with_their_words(found, theirs), True
+            text = _with_their_words(found, theirs, all_of_them=words_of_both)
+            return (by_line(found.base, found.ours, theirs), False) if text is None else (text, True)
         return by_line(found.base, found.ours, theirs), False
     prose = name.endswith(_PROSE)
     lines = merged_lines(by_line(base, ours, theirs, "--diff3"), comments=not prose)
     return lines, lines is not None
 
 
-def _with_their_words(found: Merged, theirs: str) -> str:
-    """What our text says after a merge by value, with the comments of theirs as far as they meet none of ours."""
+def _with_their_words(found: Merged, theirs: str, *, all_of_them: bool) -> str | None:
+    """What our text says after a merge by value, with the comments of theirs as far as they meet none of ours.
+
+    None where `all_of_them` are wanted and some do meet ours.
+    """
     sides, said = (found.base, found.ours, theirs), yaml.safe_load(found.ours)
     ways = (
         lambda: by_line(*sides),
         lambda: merged_lines(by_line(*sides, "--diff3"), comments=True),
-        lambda: by_line(*sides, "--ours"),
+        lambda: None if all_of_them else by_line(*sides, "--ours"),
     )
     for way in ways:
         text = way()
         if text is not None and not _MARKED.search(text) and _says(text) == said:
             return text
-    return found.ours
+    return None if all_of_them else found.ours
 
 
 def _says(text: str) -> object:

@@ -163,3 +163,19 @@ def test_the_plans_reasons_come_with_its_values():
     text, whole = merged_text("serve.yaml", BASE, ours, theirs)
     assert whole
     assert text == theirs.replace("# Arg", "# Kept by us.\n# Arg").replace("seqs: 48", "seqs: 48  # ours")
+
+
+@pytest.mark.parametrize("words_of_both", [False, True])
+def test_a_comment_of_another_person_is_never_dropped(words_of_both):
+    """Of a plan's rendering a comment that meets ours may go; of a colleague's branch it is a conflict."""
+    base, ours, theirs = "# one\na: 1\n", "# ours\na: 2\n", "# theirs\na: 1\n"
+    text, whole = merged_text("x.yaml", base, ours, theirs, words_of_both=words_of_both)
+    assert whole is not words_of_both
+    assert ("# theirs\n" in text) is words_of_both
+    assert "# ours\na: 2\n" in text
+
+
+def test_comments_of_two_people_at_the_end_are_both_kept():
+    base = "a: 1\nb: 1\n"
+    text, whole = merged_text("x.yaml", base, "a: 1\nb: 2\n", base + "# theirs\n", words_of_both=True)
+    assert (text, whole) == ("a: 1\nb: 2\n# theirs\n", True)
