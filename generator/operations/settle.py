@@ -89,7 +89,7 @@ def _with_their_words(found: Merged, theirs: str, *, all_of_them: bool) -> str |
     None where `all_of_them` are wanted and some do meet ours.
     """
     sides, said = (found.base, found.ours, theirs), yaml.safe_load(found.ours)
-    ways = (
+    ways: tuple[Callable[[], str | None], ...] = (
         lambda: by_line(*sides),
         lambda: merged_lines(by_line(*sides, "--diff3"), comments=True),
         lambda: None if all_of_them else by_line(*sides, "--ours"),
