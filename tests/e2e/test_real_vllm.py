@@ -203,7 +203,7 @@ def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deploym
 def the_first_day(python, place, url, direct):
     """Doctor sees no GPU and says so; smoke finds nothing wrong; bench and status set real figures beside the plan."""
     seen = {one.check: one.state for one in doctor(place).findings}
-    assert (seen["driver"], seen["port"]) == ("not seen", "ok")
+    assert (seen["driver"], seen["loopback"]) == ("not seen", "ok")
     smoke = subprocess.run(
         [place / "scripts" / "smoke.sh", url], capture_output=True, text=True, timeout=240, check=False
     )
@@ -212,7 +212,7 @@ def the_first_day(python, place, url, direct):
     assert [(one.run.completed, one.run.failed) for one in measured.runs] == [(2, 0)]
     now = {one.name: one.now for one in status(watched(place, url=direct)).gauges}
     assert (now["running"], now["waiting"], now["preemptions"]) == ("0", "0", "0")
-    assert now["first token, p95"].endswith(" ms")
+    assert now["first token, p95"] != "none yet"
 
 
 def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
