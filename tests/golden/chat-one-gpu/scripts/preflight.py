@@ -217,7 +217,8 @@ def _bytes_of_stages(question, stages, cache_bytes):
     worst = question.get("worst_stage")
     if worst is None or worst >= len(weights):
         return [int(cache_bytes)] * len(weights)
-    return [int(cache_bytes) + weights[worst] - one for one in weights]
+    less = (weights[worst] - one for one in weights)
+    return [int(cache_bytes) + (one if worst else max(0, one)) for one in less]  # the first one's peak is an encoder's
 
 
 def _plan(config, specs, available, more):
