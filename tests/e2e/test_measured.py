@@ -26,6 +26,14 @@ RESULT = {
 """What `vllm bench serve --save-result` writes, in part."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_home(tmp_path_factory):
+    """A HOME of this module's own: its store holds the package's releases, not another test's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("measured-home")))
+        yield
+
+
 @pytest.fixture
 def place(tmp_path):
     request = Request(model="Qwen/Qwen3-8B", gpu="L4", vllm="0.32", source="embedded")

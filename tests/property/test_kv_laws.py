@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
+from generator.models.capability import Capability
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
@@ -89,7 +90,7 @@ def engines(draw):
     """Engine values on a GPU between Ampere and Blackwell."""
     return CacheSettings(
         release=release_of(draw(st.sampled_from(["0.32.0", "0.33.0"]))),
-        capability=draw(st.sampled_from([80, 89, 90, 100, 120])),
+        capability=Capability(draw(st.sampled_from([80, 89, 90, 100, 120]))),
         max_num_batched_tokens=draw(st.sampled_from([2048, 8192, 16384])),
         max_num_seqs=256,
         max_model_len=262144,

@@ -59,5 +59,5 @@ def test_deepseek_v4_has_one_reader_under_both_names():
 
 
 def test_a_family_without_a_row_is_generic():
-    config = REGISTRY["exaone_moe"]["config"] | {"model_type": "unheard_of"}
+    config = REGISTRY["exaone_moe"]["config"] | {"model_type": "unheard_of", "architectures": ["UnheardOfForCausalLM"]}
     assert read_architecture(config).generic

@@ -11,7 +11,7 @@ import pytest
 from generator.catalogue.behaviours import release_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
-from generator.models.capability import HOPPER
+from generator.models.capability import HOPPER, Capability
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
@@ -26,7 +26,8 @@ LABELS = [f"{number}-{record['model']}-{record['gpu']}" for number, record in en
 
 def settings_of(record, **more):
     """The record's engine values."""
-    own = record["settings"] | {"release": release_of(record["settings"]["release"])}
+    given = record["settings"]
+    own = given | {"release": release_of(given["release"]), "capability": Capability(given["capability"])}
     return CacheSettings(**own | more)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -111,10 +112,16 @@ def test_status_without_a_terminal_is_one_reading_and_says_what_does_not_answer(
         status(watched(place, url="http://127.0.0.1:1"))
 
 
+def _heeds_interrupts():
+    """As a shell starts it: a program that runs in the background of a script is started to ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_status_on_a_terminal_is_refreshed_and_an_interrupt_leaves_it(place):
     words = ["-m", "generator", "status", str(place), "--every", "0.2", "--url"]
     with answering(metrics=METRICS) as url:
-        shown = pexpect.spawn(sys.executable, [*words, url], env=os.environ | {"TERM": "xterm"}, timeout=60)
+        terminal = os.environ | {"TERM": "xterm"}
+        shown = pexpect.spawn(sys.executable, [*words, url], env=terminal, timeout=60, preexec_fn=_heeds_interrupts)
         shown.expect("output tokens/s")
         time.sleep(0.5)
         shown.sendintr()
