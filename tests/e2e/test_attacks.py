@@ -128,7 +128,7 @@ PATHS = [
 BOMBS = [
     "{% for a in range(99999) %}{% for b in range(99999) %}{{ a * b }}{% endfor %}{% endfor %}",
     "{{ 'x' * 9999999999 }}",
-    "{{ 9 ** 9 ** 9 }}",
+    "{{ 9 ** (9 ** 9) }}",
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     "{{ ''.__class__.__mro__ }}",
     "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' | regex_search('(a+)+$') }}",
