@@ -162,8 +162,9 @@ def worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attemp
     context = attempt.context or _context(case, load, cache, stages, sizes)
     blocks = state_blocks(case, cache, sizes.max_num_seqs)
     length = int(context.value)
-    found = _verdict(stages, cache.least_bytes(length, blocks), cache.min_bytes_to_start(length))
-    spare = stages[0].kv_cache_available_bytes.low - cache.least_bytes(length, blocks)[0]
+    least = cache.least_bytes(length, blocks)
+    found = _verdict(stages, least, cache.min_bytes_to_start(length))
+    spare = stages[0].kv_cache_available_bytes.low - least[0]
     unsure: OOMRisk = "MEDIUM" if encoder_doubt(replica, case.tables.overheads) > spare else "LOW"
     verdict, risk = _with_start(max(start, unsure, key=_RISKS.index), *found)
     return Candidate(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.catalogue.overheads import overheads
 from generator.models.release import release_key
-from generator.planning.memory.evidence import regions, uncalibrated
+from generator.planning.memory.evidence import regions, widening
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,11 +78,6 @@ def needed_widening(planned: Iterable[Scored]) -> float:
     needed = 1.0
     for region in by_region(planned):
         if region.enough:
-            reaches = sorted((one.reach or 0.0) * _factor(one) for one in region.starts)
+            reaches = sorted((one.reach or 0.0) * widening(one.case.replica, overheads()) for one in region.starts)
             needed = max(needed, reaches[min(ceil((len(reaches) + 1) * INSIDE), len(reaches)) - 1])
     return round(ceil(needed / _STEP - 1e-9) * _STEP, 2)
-
-
-def _factor(one: Scored) -> float:
-    table = overheads()
-    return table.widening.always * (table.widening.thin if uncalibrated(one.case.replica, table) else 1)
