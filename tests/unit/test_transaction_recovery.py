@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from contextlib import suppress
+
 import pytest
 from fixtures.deployments import commit, git
+from fixtures.processes import forked
 
 from generator.errors import RenderError
 from generator.operations.transaction import apply as applying
 from generator.operations.transaction import files, index_lock, is_interrupted, journal, recover, undo
 from generator.operations.transaction.apply import FileChange, apply
 from generator.operations.transaction.journal import head_of
+from generator.operations.transaction.lock import locked
 
 
 class KilledError(BaseException):
@@ -108,3 +115,44 @@ def test_a_lock_of_the_index_that_died_with_its_process_is_no_lock(place, died, 
     with pytest.raises(RenderError, match=r"index\.lock is held by another git command"):
         apply(place, "update", head_of(place), changes(place))
     assert state(place) == before
+
+
+@pytest.fixture
+def holder(place):
+    """A process that holds the working tree, and a child of its own that has the descriptor for half a second more."""
+    reader, writer = os.pipe()
+
+    def hold():
+        with locked(place, "update"):
+            if not os.fork():
+                os.write(writer, b"held")
+                time.sleep(0.5)
+                os._exit(0)
+            time.sleep(60)
+
+    pid = forked(hold)
+    os.read(reader, 4)
+    yield pid
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def test_what_a_dead_holder_was_starting_is_waited_for(place, holder):
+    """Between its start and its first step a git has all descriptors of the update that was killed."""
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+    with locked(place, "recovery"):
+        assert f'"pid": {os.getpid()}' in (place / ".git/vllm-wizard/lock").read_text()
+
+
+def test_a_holder_that_lives_is_not_waited_for(place, holder):
+    """The second update says at once who holds the tree and since when."""
+    began = time.monotonic()
+    with (
+        pytest.raises(RenderError, match=rf"`vllm-wizard update`, process {holder}, since \d\d:"),
+        locked(place, "other"),
+    ):
+        pass
+    assert time.monotonic() - began < 1
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)

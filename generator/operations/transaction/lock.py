@@ -5,18 +5,21 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.errors import RenderError
 from generator.operations.transaction.journal import folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _NAME = "lock"
+_ATTEMPTS, _PAUSE_S = 100, 0.05
+"""A git that a dead holder was starting has its descriptor until it runs, which a busy machine puts off."""
 
 
 @contextmanager
@@ -47,16 +50,41 @@ def locked(place: Path, command: str) -> Iterator[None]:
 
 
 def _take(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise RenderError(f"an update is under way here{_holder(path)}: wait for its end, and try again") from error
+    """Take the lock; waits only for what a holder that is gone has left running."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(path)
+            if _is_alive(holder) or attempt == _ATTEMPTS - 1:
+                raise RenderError(
+                    f"an update is under way here{_words(holder)}: wait for its end, and try again"
+                ) from error
+        time.sleep(_PAUSE_S)
+    return None
 
 
-def _holder(path: Path) -> str:
+def _holder(path: Path) -> dict[str, Any]:
     """Who holds the lock and since when, as far as it is written there."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        return f" (`vllm-wizard {held['command']}`, process {held['pid']}, since {held['since']})"
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def _words(holder: Mapping[str, Any]) -> str:
+    if {"command", "pid", "since"} - holder.keys():
         return ""
+    return f" (`vllm-wizard {holder['command']}`, process {holder['pid']}, since {holder['since']})"
+
+
+def _is_alive(holder: Mapping[str, Any]) -> bool:
+    """True where the process that is named runs on this machine, whoever's it is."""
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except (LookupError, TypeError, ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
