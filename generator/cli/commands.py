@@ -31,6 +31,10 @@ COMMANDS = {
         "plan:plan",
         "Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.",
     ),
+    "explain": Listed(
+        "explain:explain",
+        "Explain one argument of vLLM: what it does, its default and choices, what a plan chose and what changes it.",
+    ),
     "generate": Listed("generate:generate", "Generate a deployment repository: prove the plan, render it, commit it."),
     "update": Listed(
         "update:update", "Update a deployment repository: change answers, plan again, merge; your own edits survive."
@@ -105,5 +109,5 @@ def loaded(name: str) -> Any:
         group.name = name
         return group
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name)(found)
+    single.command(name, cls=getattr(found, "parsed_by", None))(found)
     return built(single)

@@ -121,6 +121,11 @@ def changes_of(flags: Sequence[str]) -> dict[str, Any]:
     return changes | ({"overrides": overrides} if overrides else {})
 
 
+def engine_options() -> frozenset[str]:
+    """Options that are arguments of vLLM: `--max-model-len`, `--tp`."""
+    return frozenset(flag for flags, _, _ in _ENGINE.values() for flag in flags)
+
+
 def _parameters() -> Iterable[inspect.Parameter]:
     asked = [(panel, name, one) for panel in PANELS for name, one in ASKED.items() if one.panel == panel]
     for panel, name, one in asked:

@@ -55,7 +55,7 @@ class Flag(Made):
         """
         plain = self._number(value) if self.type == "int" else value
         if not _ACCEPTS[self.type](self, plain):
-            raise RequestError(f"{self.option} takes {self._wanted}, not {value!r}")
+            raise RequestError(f"{self.option} takes {self.takes}, not {value!r}")
         chosen = plain if isinstance(plain, list | tuple) else (plain,)
         if self.choices and not all(str(one) in self.choices for one in chosen):
             raise RequestError(f"{self.option} takes one of {', '.join(self.choices)}, not {value!r}")
@@ -67,7 +67,8 @@ class Flag(Made):
         return "--" + self.name.replace("_", "-")
 
     @property
-    def _wanted(self) -> str:
+    def takes(self) -> str:
+        """What values it takes, in words: `a whole number`."""
         wanted = _WANTED[self.type]
         if self.switch:
             wanted = "true only; leave it out to keep it off"
@@ -135,6 +136,10 @@ class Engine(Made):
             raise RequestError(f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}")
         return read
 
+    def choices(self, name: str) -> tuple[str, ...]:
+        """The only values of an argument of this release, its parser's or the engine's; empty where any will do."""
+        return self.by_name[name].choices or self._checked_later.get(name, ())
+
     @property
     def _checked_later(self) -> dict[str, tuple[str, ...]]:
         """Arguments that the parser takes as free text and the engine refuses later."""
@@ -151,7 +156,7 @@ class Engine(Made):
         if opposite in self.by_name:
             return f"set {opposite} instead"
         close = get_close_matches(name, self.by_name, n=3)
-        return f"nearest: {', '.join(close)}" if close else "remove it"
+        return f"nearest: {', '.join(close)}" if close else "remove it: `vllm serve --help=all` lists what there is"
 
 
 def human_readable_int(text: str) -> int:

@@ -22,8 +22,9 @@ class Successor(Made):
     """What to do for one value, by its JSON or plain word."""
 
     def advice(self, value: Any) -> str:
-        """What to do with the argument set to `value`: one sentence without its end."""
+        """What to do with the argument set to `value`, None for any: one sentence without its end."""
         word = value if isinstance(value, str) else json.dumps(value)
-        text = value if isinstance(value, str) and '"{value}"' in self.instead else json.dumps(value)
+        plain = value is None or (isinstance(value, str) and '"{value}"' in self.instead)
+        text = ("VALUE" if value is None else value) if plain else json.dumps(value)
         said = self.values.get(word)
         return f"it went after vLLM {self.last}: {said or self.instead.format(value=text)}"

@@ -15,6 +15,7 @@ import pytest
 
 from generator.cli.app import run
 from generator.errors import RequestError
+from generator.models.explained import ChosenValue, FlagExplained, OtherDefault
 from generator.models.fit import FitRow
 from generator.models.measurement import BenchRun, Compared, Comparison
 from generator.models.plan import Plan
@@ -28,6 +29,7 @@ from generator.sources.nvml import DetectedGPU, DetectedSystem
 from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
+EXPLAINED = (FlagExplained, ChosenValue, OtherDefault)
 RUNNING = (Bench, BenchRun, Comparison, Compared, Status, Gauge)
 _HAND_WRITTEN = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -124,7 +126,8 @@ def test_every_field_of_the_plan_is_explained():
 
 
 @pytest.mark.parametrize(
-    "printed", [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU, Examined, Observation, *RUNNING]
+    "printed",
+    [FitRow, CheckReport, Finding, DetectedSystem, DetectedGPU, Examined, Observation, *EXPLAINED, *RUNNING],
 )
 def test_every_field_of_the_other_objects_is_explained(printed):
     assert printed.model_fields.keys() - _explained("other-json.md") == set()
@@ -190,12 +193,14 @@ _STATUS = {"--tp 3": 2, "--model Qwen/Qwen3-32B --gpu L4 ": 5}
 
 def _plans():
     lines = {line for page in _HAND_WRITTEN for line in _command_lines(page)}
-    return sorted(line for line in lines if re.match(r"vllm-wizard (plan|fit) .*--offline", line) and _is_plain(line))
+    shown = re.compile(r"vllm-wizard (plan|fit|explain) .*--offline")
+    return sorted(line for line in lines if shown.match(line) and _is_plain(line))
 
 
 def _is_plain(line):
     """Without a file, a pipe, or this machine's GPUs."""
-    return "--profile" not in line and not re.search("[|>]", line) and ("--gpu " in line or " fit " in line)
+    named = "--gpu " in line or re.search(" (fit|explain) ", line)
+    return "--profile" not in line and not re.search("[|>]", line) and bool(named)
 
 
 @pytest.mark.parametrize("line", _plans())
