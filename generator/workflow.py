@@ -9,7 +9,8 @@ from generator import __version__
 from generator.catalogue.classes import classes_of, model_type_of
 from generator.catalogue.draft_heads import all_heads, heads_of
 from generator.catalogue.engines import engine as find_engine
-from generator.catalogue.gpus import all_gpus, custom_gpu, find_gpu, gpu_by_nvml, without_speed
+from generator.catalogue.gpu_table import all_gpus
+from generator.catalogue.gpus import custom_gpu, find_gpu, gpu_by_nvml, without_speed
 from generator.catalogue.overheads import overheads
 from generator.catalogue.paths import path_kinds
 from generator.catalogue.prices import all_prices
@@ -140,18 +141,19 @@ def fit_for(
     *,
     gpus: int | None = None,
     nodes: int | None = None,
+    kinds: tuple[GPU, ...] = (),
     with_speed: bool = False,
 ) -> tuple[FitRow, ...]:
-    """The model on 1 to 8 of every GPU of the table, and on two nodes of eight; the request's own GPU is ignored.
+    """The model on 1 to 8 of each of these kinds of GPU, and on two nodes of eight; the request's own is ignored.
 
-    `gpus` of a node and `nodes`, where they are given, are the only ones.
+    Without `kinds` it is every GPU of the table; `gpus` of a node and `nodes`, where they are given, are the only ones.
 
     Raises:
         RequestError: vLLM would refuse what is asked for.
     """
     from generator.planning.fit import GPUS_OF_A_NODE, fit  # noqa: PLC0415 - start-up time of every other command
 
-    every = all_gpus()
+    every = kinds or all_gpus()
     cluster = Cluster(
         gpu=every[0],
         gpus_per_node=1,
@@ -227,7 +229,7 @@ def detected_hardware() -> dict[str, Any]:
     """Answers that this machine's driver gives: gpu, gpus, and reserve_gb where other processes hold memory.
 
     Raises:
-        HardwareDetectionError: no driver, no GPU, or GPUs of different kinds.
+        HardwareDetectionError: no driver, no GPU, GPUs of different kinds, or one that is divided (MIG).
         UnknownFactError: the driver's product name is not in the table.
     """
     from generator.sources.nvml import detect  # noqa: PLC0415 - start-up time
@@ -237,6 +239,11 @@ def detected_hardware() -> dict[str, Any]:
         names = ", ".join(dict.fromkeys(gpu.name for gpu in system.gpus))
         raise HardwareDetectionError(f"this machine has GPUs of different kinds ({names}): name one, --gpu and --gpus")
     first = system.gpus[0]
+    if first.mig_enabled:
+        raise HardwareDetectionError(
+            f"{first.name} is in MIG mode, so that vLLM sees one instance of it: name that, as nvidia-smi -L does, "
+            f"with --gpu '{first.name} MIG 1g.10gb' or the like"
+        )
     busy = any(gpu.processes for gpu in system.gpus)
     return {
         "gpu": gpu_by_nvml(first.name, first.memory_total_bytes).name,

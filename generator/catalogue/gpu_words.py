@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:g|gb|gib)", re.IGNORECASE)
+_MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro"})
+"""Words of a product's name that tell no two rows apart."""
 _COUNTS = (
     re.compile(r"(?P<count>[1-9]\d{0,2})\s*[x*\u00d7]\s*(?P<name>\S.*)", re.IGNORECASE),
     re.compile(r"(?P<name>\S.*?)\s*[x*\u00d7]\s*(?P<count>[1-9]\d{0,2})", re.IGNORECASE),
@@ -24,3 +26,19 @@ def size_of(word: str) -> float | None:
     """The gigabytes that `24GB` says; None where it is no size."""
     found = _SIZE.fullmatch(word.strip())
     return float(found[1]) if found else None
+
+
+def product_of(name: str) -> str:
+    """An NVML name without regard to case, with one dash for every run of blanks, dashes and underscores."""
+    return re.sub(r"[\s_-]+", "-", name.strip().casefold())
+
+
+def dashed(name: str) -> str:
+    """A spelling without regard to case and makers, with one dash for every run of blanks, dashes and underscores."""
+    words = re.split(r"[\s_-]+", name.strip().casefold())
+    return "-".join(word for word in words if word not in _MAKERS)
+
+
+def key_of(name: str) -> str:
+    """A spelling without regard to case, makers and what stands between words; `80G` is 80GB."""
+    return re.sub(r"(?<=\d)g$", "gb", dashed(name).replace("-", ""))

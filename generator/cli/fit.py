@@ -10,12 +10,13 @@ import typer
 from generator.cli import console
 from generator.cli.knowing import facts_of
 from generator.cli.options import MODEL_HELP, Stated, named_too, request_from, with_request_options
-from generator.cli.proposal import priced_rows, replica_text, stated_gpu
+from generator.cli.proposal import priced_rows, replica_text, stated_gpus
 from generator.errors import RequestError
 from generator.presenting.text import gib_text, short_tokens_text
 
 if TYPE_CHECKING:
     from generator.models.fit import FitRow
+    from generator.models.hardware import GPU
 
 _MOST = 15
 _WIDE = 10_000
@@ -34,32 +35,36 @@ def fit(
 ) -> None:
     """Show on which GPUs, and how many of them, a model fits: context beside the workload and concurrency.
 
+    Several kinds of GPU, side by side and with their prices: --gpu L40S,4090,"H100 MIG 3g.40gb".
+
     Example: vllm-wizard fit Qwen/Qwen3-32B --workload rag
     """
     from generator.workflow import fit_for  # noqa: PLC0415 - start-up time
 
     answers = {**named_too(stated, id_), "gpu": "any"}
     request = request_from(answers)
-    only = _only(stated.answers)
+    kinds = _named(stated.answers)
     facts = facts_of(request, offline=offline)
     if by_cost:
         rows = priced_rows(request, facts, stated.answers)
     else:
-        every = fit_for(request, facts, gpus=stated.answers.get("gpus"), nodes=stated.answers.get("nodes"))
-        rows = tuple(row for row in every if only is None or row.gpu == only)
+        gpus, nodes = stated.answers.get("gpus"), stated.answers.get("nodes")
+        rows = fit_for(request, facts, gpus=gpus, nodes=nodes, kinds=kinds)
     if json_:
         console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif by_cost:
         _show_costs(request.model, rows)
     else:
         _show(request.model, rows, _shown(rows, every="gpus" in stated.answers))
+        if kinds:
+            _show_prices(rows)
 
 
-def _only(stated: dict[str, Any]) -> str | None:
-    """The one GPU of the table that is asked about; None where all are."""
+def _named(stated: dict[str, Any]) -> tuple[GPU, ...]:
+    """The GPUs that are asked about; none where all of the table are."""
     if stated.get("gpu") == "custom" or stated.get("vram_gb"):
         raise RequestError("fit compares GPUs of the table: leave --vram-gb and --gpu custom out, or use `plan`")
-    return stated_gpu(stated)
+    return stated_gpus(stated)
 
 
 def _shown(rows: tuple[FitRow, ...], *, every: bool) -> tuple[tuple[int, int], ...]:
@@ -84,6 +89,15 @@ def _show(model: str, rows: tuple[FitRow, ...], shown: tuple[tuple[int, int], ..
     console.show(
         "[dim]-5 GiB: short by that much on each; ~: tight, fits at the expected values only; x: vLLM refuses it[/dim]"
     )
+
+
+def _show_prices(rows: tuple[FitRow, ...]) -> None:
+    """A line for each GPU: what an hour of it costs at least, and who says so."""
+    for row in {row.gpu: row for row in rows}.values():
+        if row.price_per_gpu_hour is None:
+            console.show(f"{row.gpu}: no dated offer; give your price with --price")
+        else:
+            console.show(f"{row.gpu}: {row.price_per_gpu_hour:.2f} USD an hour, the lowest dated: {row.price_source}")
 
 
 def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:

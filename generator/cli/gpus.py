@@ -49,8 +49,9 @@ def _matching(word: str) -> tuple[GPU, ...]:
     Raises:
         UnknownFactError: there is none.
     """
+    from generator.catalogue.gpu_table import all_gpus  # noqa: PLC0415 - start-up time
     from generator.catalogue.gpu_words import size_of  # noqa: PLC0415
-    from generator.catalogue.gpus import all_gpus, gpus_of  # noqa: PLC0415 - start-up time
+    from generator.catalogue.gpus import gpus_of  # noqa: PLC0415 - start-up time
     from generator.models.hardware import by_memory  # noqa: PLC0415
 
     size = size_of(word)

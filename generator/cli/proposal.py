@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow
+    from generator.models.hardware import GPU
     from generator.models.request import Request
     from generator.workflow import Proof
 
@@ -96,21 +97,25 @@ def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> 
     from generator.planning.fit import cheapest  # noqa: PLC0415 - start-up time
     from generator.workflow import fit_for  # noqa: PLC0415
 
-    only = stated_gpu(stated)
     asked = request.model_copy(update={"gpu": "any"})
-    rows = fit_for(asked, facts, gpus=stated.get("gpus"), nodes=stated.get("nodes"), with_speed=True)
-    wanted = [row for row in rows if only is None or row.gpu == only]
+    gpus, nodes = stated.get("gpus"), stated.get("nodes")
+    rows = fit_for(asked, facts, gpus=gpus, nodes=nodes, kinds=stated_gpus(stated), with_speed=True)
     targets = request.targets
     levels = (targets.ttft_ms, targets.tpot_ms, targets.requests_per_s)
-    return cheapest(wanted, by_hour=any(one is not None for one in levels))
+    return cheapest(rows, by_hour=any(one is not None for one in levels))
 
 
-def stated_gpu(stated: dict[str, Any]) -> str | None:
-    """The one GPU of the table that is asked about, by its name there; None where all are."""
+def stated_gpus(stated: dict[str, Any]) -> tuple[GPU, ...]:
+    """The GPUs that are asked about, one or several with a comma between; none where all are.
+
+    Raises:
+        UnknownFactError: one of them is not in the table.
+    """
     from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
 
-    named = stated.get("gpu", "any")
-    return None if named in {"any", "auto"} else find_gpu(named).name
+    named = str(stated.get("gpu", "any"))
+    words = [] if named in {"any", "auto"} else [word for word in named.split(",") if word.strip()] or [named]
+    return tuple({gpu.name: gpu for gpu in map(find_gpu, words)}.values())
 
 
 def offer_text(row: FitRow) -> str:

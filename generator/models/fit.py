@@ -33,6 +33,8 @@ class FitRow(Value):
     cost_per_million_output_tokens: float | None = None
     cost_per_hour: float | None = None
     """Of all replicas; the whole offer where it is sold with more GPUs."""
+    price_per_gpu_hour: float | None = None
+    """Of one GPU in USD: the lowest dated offer; None where no price list has it. The user's own stands above."""
     price_source: str = ""
     """Whose price it is, and when it was read."""
     replicas: int = 1

@@ -47,6 +47,10 @@ class GPU(Value):
     """What its memory is built of, by which it is timed; None where no source states it."""
     unified_memory: bool = False
     """True where GPU and CPU share one memory (GB10, GH200's page migration excluded)."""
+    slice_of: str = ""
+    """The whole GPU of the table of which this is a MIG slice; empty where it is none."""
+    vgpu_of: str = ""
+    """The product that a vGPU has turns on; empty where it is none."""
     source: str = ""
 
     @property

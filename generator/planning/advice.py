@@ -103,6 +103,8 @@ def _idle_gpus(case: Case, chosen: Candidate) -> Figures | None:
         if has_targets(case)
         else "this layout is best at this workload; alternatives say what others gain"
     )
+    if case.gpu.slice_of:
+        reason = "CUDA shows a process one MIG slice: the others serve copies of their own"
     if case.request.targets.requests_per_s is not None:
         reason = "one replica takes fewer, and the rate counts replicas of it"
     return {"idle": idle, "total": case.cluster.total_gpus, "reason": reason} if idle else None
@@ -137,6 +139,15 @@ def _no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
 @_says("advisory", "The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it.")
 def _custom_gpu(case: Case, _: Candidate) -> Figures | None:
     return {} if case.gpu.name.startswith("custom") else None
+
+
+@_says(
+    "advisory",
+    "The GPU is a vGPU: its memory is its own, its time depends on its neighbours on the {whole}, so that its speed is "
+    "unknown.",
+)
+def _vgpu(case: Case, _: Candidate) -> Figures | None:
+    return {"whole": case.gpu.vgpu_of} if case.gpu.vgpu_of else None
 
 
 @_says(

@@ -88,6 +88,17 @@ def scaling(case: Case, chosen: Candidate, found: Estimate | None) -> Scaling | 
     )
 
 
+def lowest_offer(case: Case) -> GPUPrice | None:
+    """The lowest dated offer of the case's GPU by its price; None where the table has none."""
+    offers = [price for price in case.tables.prices if price.gpu == case.gpu.name]
+    return min(offers, key=lambda price: price.usd_per_gpu_hour, default=None)
+
+
+def source_of(offer: GPUPrice, sold: str = "") -> str:
+    """Whose price an offer is, and when it was read."""
+    return f"{offer.provider} {offer.offer}{sold}, list price read on {offer.read_on}"
+
+
 def _price(case: Case, gpus: int) -> _Price | None:
     if case.request.price:
         return _Price(case.request.price, gpus, "your price", "", "")
@@ -95,8 +106,7 @@ def _price(case: Case, gpus: int) -> _Price | None:
     if offer is None:
         return None
     sold = f", sold by {offer.min_gpus}" if offer.min_gpus > gpus else ""
-    whose = f"{offer.provider} {offer.offer}{sold}, list price read on {offer.read_on}"
-    return _Price(offer.usd_per_gpu_hour, max(gpus, offer.min_gpus), whose, offer.read_on, "USD")
+    return _Price(offer.usd_per_gpu_hour, max(gpus, offer.min_gpus), source_of(offer, sold), offer.read_on, "USD")
 
 
 def _offer(case: Case, gpus: int) -> GPUPrice | None:

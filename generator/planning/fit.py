@@ -8,7 +8,7 @@ from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
 from generator.planning.choosing.servers import copies
-from generator.planning.costs import cost
+from generator.planning.costs import cost, lowest_offer, source_of
 from generator.planning.evaluation import evaluate
 from generator.planning.parts import stored_bytes
 from generator.planning.planner import weighed
@@ -131,8 +131,14 @@ def _too_large(case: Case) -> bool:
 
 
 def _bare(case: Case) -> FitRow:
-    cluster = case.cluster
-    return FitRow(gpu=cluster.gpu.name, gpus=cluster.gpus_per_node, nodes=cluster.nodes)
+    cluster, lowest = case.cluster, lowest_offer(case)
+    return FitRow(
+        gpu=cluster.gpu.name,
+        gpus=cluster.gpus_per_node,
+        nodes=cluster.nodes,
+        price_per_gpu_hour=lowest.usd_per_gpu_hour if lowest else None,
+        price_source=source_of(lowest) if lowest else "",
+    )
 
 
 def _filled(case: Case, chosen: Candidate) -> FitRow:
@@ -159,7 +165,7 @@ def _speed(case: Case, option: Scored) -> dict[str, object]:
         "output_tokens_per_s": found.output_tokens_per_s.mean,
         "cost_per_million_output_tokens": price.cost_per_million_output_tokens if price else None,
         "cost_per_hour": price.cost_per_hour if price else None,
-        "price_source": price.price_source if price else "",
+        **({"price_source": price.price_source} if price else {}),
         "replicas": (price.replicas if price else None) or 1,
         "meets_targets": chosen.verdict == "fits" and chosen.carries_load and meets_targets(case, found),
     }

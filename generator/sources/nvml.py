@@ -84,7 +84,7 @@ class DetectedSystem(Value):
         unified = [gpu.index for gpu in self.gpus if gpu.memory_total_bytes is None]
         names = sorted({gpu.name for gpu in self.gpus})
         lines = {
-            "{} in MIG mode, so vLLM sees one instance: give the instance's memory with --vram-gb.": mig,
+            "{} in MIG mode, so vLLM sees one instance: name it, like --gpu 'H100 MIG 1g.10gb'.": mig,
             "{} without memory that NVML reports (unified memory): name it with --gpu or --vram-gb.": unified,
         }
         differ = f"The GPUs differ ({', '.join(names)}): choose one kind with CUDA_VISIBLE_DEVICES and --gpu."

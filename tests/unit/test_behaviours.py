@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue.behaviours import release_of
-from generator.catalogue.gpus import all_gpus
+from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import AMPERE, BLACKWELL, HOPPER, TURING, Capability, CapabilitySet

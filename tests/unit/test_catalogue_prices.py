@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from generator.catalogue.gpus import all_gpus
+from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.prices import all_prices
 
 PRICES = all_prices()

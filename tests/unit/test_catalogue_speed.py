@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue import speed as module
-from generator.catalogue.gpus import all_gpus
+from generator.catalogue.gpu_table import all_gpus
 from generator.errors import GeneratorError
 from generator.models.speed import COEFFICIENTS, GENERATIONS, KERNELS, MEMORY_CLASSES
 from generator.planning.speed.rates import generation, memory_class, running_kernel

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from strategies import case_of
 
-from generator.catalogue.gpus import all_gpus, find_gpu
+from generator.catalogue.gpu_table import all_gpus
+from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_model
 from generator.models.capability import TURING
 from generator.models.request import Request

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from generator.catalogue.gpus import GPURow
+from generator.catalogue.gpu_table import GPURow
 from generator.catalogue.loader import packaged_rows, rows, unique
 from generator.errors import GeneratorError
 

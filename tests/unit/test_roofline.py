@@ -5,7 +5,8 @@ from math import isclose
 
 import pytest
 
-from generator.catalogue.gpus import all_gpus, find_gpu
+from generator.catalogue.gpu_table import all_gpus
+from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_model
 from generator.catalogue.speed import speed
 from generator.errors import UnknownFactError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generator.catalogue.gpus import all_gpus
+from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.models import embedded_model
 from generator.catalogue.overheads import overheads
 from generator.models.request import Request

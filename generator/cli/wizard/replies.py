@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.gpu_words import counted
-from generator.catalogue.gpus import all_gpus, find_gpu
+from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_ids, nearest_models
 from generator.cli.options import model_named
 from generator.errors import GeneratorError, RequestError

@@ -55,6 +55,8 @@ def uncalibrated(replica: Replica, table: OverheadTable) -> tuple[str, ...]:
         outside.append("unified memory (page cache and neighbours move it by gibibytes)")
     else:
         outside += _thin(replica, table)
+    if replica.gpu.slice_of or replica.gpu.vgpu_of:
+        outside.append("a part of a GPU (no public start shows it)")
     if any(attention.sparse for attention in attentions_of(replica.architecture)):
         outside.append("sparse attention (its workspaces are read in vLLM's code)")
     return tuple(outside)

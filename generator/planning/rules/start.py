@@ -15,6 +15,7 @@ from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.rules.classes import shared_caches_stay_in_a_stage
+from generator.planning.rules.divided import slices_stand_alone
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
@@ -269,7 +270,7 @@ def _own_cache_dtype(start: Replica) -> str:
 
 RULES: tuple[Callable[[Replica], None], ...] = (
     gpu_is_built_for, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
-    world_fits_nodes,
+    slices_stand_alone, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide, cache_dtype_runs,

@@ -16,6 +16,10 @@ _EXPERTS = 0.12
 """Whole experts against sliced ones: twenty servers were measured with both (rows of bench.csv that are alike but for
 `ep`), and the estimate's errors for the two differed by at most this in eighteen (natural logarithm, time a token)."""
 
+_SLICE = 0.164
+"""A slice's SMs by NVIDIA's MIG user guide against those that nvidia-smi counts, where they differ most (1/7, and 16 of
+132 of an H100's 1g.10gb): ln(132 / 7 / 16)."""
+
 
 class Doubt(NamedTuple):
     """What is added to the natural logarithm of a range's factor, and why; 0 where runs like it are in the fit."""
@@ -33,7 +37,7 @@ class Doubt(NamedTuple):
 
 def doubt_of(case: Case, layout: Layout) -> Doubt:
     """The doubt in a layout's estimate beyond that of the fit."""
-    doubts = [found for found in (_stages(case, layout), _experts(case, layout)) if found]
+    doubts = [found for found in (_stages(case, layout), _experts(case, layout), _slice(case)) if found]
     return Doubt(sum(one.half_width for one in doubts), "; ".join(one.why for one in doubts))
 
 
@@ -53,6 +57,12 @@ def _experts(case: Case, layout: Layout) -> Doubt | None:
     if layout.enable_expert_parallel is published:
         return None
     return Doubt(_EXPERTS, f"{family.name if family else ''}'s recipe has its experts {_HOW[published]}")
+
+
+def _slice(case: Case) -> Doubt | None:
+    if not case.gpu.slice_of:
+        return None
+    return Doubt(_SLICE, f"a slice is timed by its shares of a {case.gpu.slice_of}, which no published run confirms")
 
 
 _HOW = {True: "whole, spread over ranks", False: "sliced over ranks"}

@@ -1,0 +1,50 @@
+"""What is said of a name that is no row of the table: what it is, or which rows are spelt alike."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from generator.catalogue.gpu_table import all_gpus, names_by_product, names_by_spelling
+from generator.catalogue.gpu_words import dashed, key_of, product_of
+
+BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
+_OTHER_MAKERS = re.compile(
+    r"(amd|instinct|radeon|rx-\d|mi\d{2,3}|gfx\d|intel|gaudi|arc-|tpu|trainium|inferentia|ascend)"
+)
+"""Spellings, as `product_of` makes them, of accelerators that are not NVIDIA's."""
+_ALIKE = 0.6
+"""Likeness of two spellings under which naming one for the other misleads."""
+_SHORT, _ALIKE_SHORT = 2, 0.5
+"""Letters of a name as short as L4, and the likeness of two of them with one letter in common."""
+
+
+def unknown(name: str) -> str:
+    """Why no row has the spelling, in one sentence: what is no GPU of one kind is called by its name."""
+    if _OTHER_MAKERS.match(product_of(name)):
+        return (
+            f"{name!r} is no GPU of NVIDIA: vllm-wizard plans for vLLM's CUDA builds; AMD, Intel and other makers are "
+            "not covered"
+        )
+    if parts := [part for part in re.split(r"[,+]", name) if part.strip()][1:]:
+        return (
+            f"{name!r} names {len(parts) + 1} kinds of GPU: one server is planned on GPUs of one kind; plan with the "
+            "smaller one for all, which then bounds memory and speed, or one server for each kind"
+        )
+    return f"unknown GPU {name!r}{nearest_words(name)}; {BY_HAND}"
+
+
+def nearest_words(name: str) -> str:
+    """The rows to suggest for a spelling, as the end of a sentence."""
+    near = _nearest(name)
+    return f"; nearest: {', '.join(near)}" if near else ", and none is spelt alike: `vllm-wizard gpus` lists the table"
+
+
+def _nearest(name: str) -> list[str]:
+    """At most four rows to suggest: those of the same product in another size first, then by spelling; none far off."""
+    typed, compact = dashed(name), key_of(name)
+    known = names_by_spelling() | {key_of(product): names[0] for product, names in names_by_product().items()}
+    alike = _ALIKE if len(compact) > _SHORT else _ALIKE_SHORT
+    close = get_close_matches(compact, known, n=len(known), cutoff=alike)
+    same_product = [gpu.name for gpu in all_gpus() if gpu.name.casefold().startswith(f"{typed}-")]
+    return same_product[:4] or list(dict.fromkeys(known[spelling] for spelling in close))[:3]
