@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from generator.catalogue.gpu_words import key_of, product_of
+from generator.catalogue.gpu_words import key_of, product_of, words_of
 from generator.catalogue.loader import Row, Source, Words, packaged_rows, table, unique
 from generator.models.capability import Capability
 from generator.models.hardware import GPU, Flops, MemoryKind
@@ -86,6 +86,15 @@ def gpus_by_name() -> dict[str, GPU]:
 def names_by_spelling() -> dict[str, str]:
     """The row's name by each key of a spelling of the users' own."""
     return unique(table(_FILE), ((key_of(word), name) for word, name in spellings(_rows())))
+
+
+@cache
+def names_by_words() -> dict[frozenset[str], str]:
+    """The row's name by the words of its spellings, where no other row has the same."""
+    owners: dict[frozenset[str], set[str]] = {}
+    for spelling, name in spellings(_rows()):
+        owners.setdefault(words_of(spelling), set()).add(name)
+    return {words: next(iter(names)) for words, names in owners.items() if len(names) == 1}
 
 
 def spellings(listed: Iterable[GPURow]) -> tuple[tuple[str, str], ...]:

@@ -5,31 +5,35 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
+from generator.catalogue.accelerators import accelerator_named
 from generator.catalogue.gpu_table import all_gpus, names_by_product, names_by_spelling
 from generator.catalogue.gpu_words import dashed, key_of, product_of
 
 BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
-_OTHER_MAKERS = re.compile(
-    r"(amd|instinct|radeon|rx-\d|mi\d{2,3}|gfx\d|intel|gaudi|arc-|tpu|trainium|inferentia|ascend)"
-)
-"""Spellings, as `product_of` makes them, of accelerators that are not NVIDIA's."""
+_OTHER_MAKERS = re.compile(r"(amd|instinct|radeon|intel|google|huawei)-")
+"""Beginnings, as `product_of` makes them, of names of what is not NVIDIA's."""
 _ALIKE = 0.6
 """Likeness of two spellings under which naming one for the other misleads."""
 _SHORT, _ALIKE_SHORT = 2, 0.5
 """Letters of a name as short as L4, and the likeness of two of them with one letter in common."""
+_NUMBER = re.compile(r"\d{4,}")
+"""A product's number: a card with another one is another product, however alike the two are spelt."""
 
 
 def unknown(name: str) -> str:
     """Why no row has the spelling, in one sentence: what is no GPU of one kind is called by its name."""
-    if _OTHER_MAKERS.match(product_of(name)):
-        return (
-            f"{name!r} is no GPU of NVIDIA: vllm-wizard plans for vLLM's CUDA builds; AMD, Intel and other makers are "
-            "not covered"
-        )
     if parts := [part for part in re.split(r"[,+]", name) if part.strip()][1:]:
         return (
             f"{name!r} names {len(parts) + 1} kinds of GPU: one server is planned on GPUs of one kind; plan with the "
             "smaller one for all, which then bounds memory and speed, or one server for each kind"
+        )
+    known = accelerator_named(name)
+    if known is not None:
+        return f"{name!r} {known.answer}"
+    if _OTHER_MAKERS.match(product_of(name)):
+        return (
+            f"{name!r} is no GPU of NVIDIA: vllm-wizard plans for vLLM's CUDA builds; AMD, Intel and other makers are "
+            "not covered"
         )
     return f"unknown GPU {name!r}{nearest_words(name)}; {BY_HAND}"
 
@@ -45,6 +49,9 @@ def _nearest(name: str) -> list[str]:
     typed, compact = dashed(name), key_of(name)
     known = names_by_spelling() | {key_of(product): names[0] for product, names in names_by_product().items()}
     alike = _ALIKE if len(compact) > _SHORT else _ALIKE_SHORT
-    close = get_close_matches(compact, known, n=len(known), cutoff=alike)
-    same_product = [gpu.name for gpu in all_gpus() if gpu.name.casefold().startswith(f"{typed}-")]
-    return same_product[:4] or list(dict.fromkeys(known[spelling] for spelling in close))[:3]
+    numbers = set(_NUMBER.findall(compact))
+    same = {spelling: row for spelling, row in known.items() if numbers <= set(_NUMBER.findall(spelling))}
+    close = get_close_matches(compact, same, n=len(same) or 1, cutoff=alike)
+    beginnings = (f"{typed}-", f"rtx-{typed}-")
+    same_product = [gpu.name for gpu in all_gpus() if gpu.name.casefold().startswith(beginnings)]
+    return same_product[:4] or list(dict.fromkeys(same[spelling] for spelling in close))[:3]

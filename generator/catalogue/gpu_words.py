@@ -39,6 +39,11 @@ def dashed(name: str) -> str:
     return "-".join(word for word in words if word not in _MAKERS)
 
 
+def words_of(name: str) -> frozenset[str]:
+    """The words of a spelling in no order, with one word for every generation of the SXM module."""
+    return frozenset(re.sub(r"^sxm\d$", "sxm", word) for word in dashed(name).split("-"))
+
+
 def key_of(name: str) -> str:
     """A spelling without regard to case, makers and what stands between words; `80G` is 80GB."""
     return re.sub(r"(?<=\d)g$", "gb", dashed(name).replace("-", ""))

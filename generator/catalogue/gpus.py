@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling
+from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling, names_by_words
 from generator.catalogue.gpu_unknown import BY_HAND, nearest_words, unknown
-from generator.catalogue.gpu_words import key_of, product_of, size_of
+from generator.catalogue.gpu_words import key_of, product_of, size_of, words_of
 from generator.catalogue.slices import slice_named
 from generator.catalogue.vgpus import vgpu_named
 from generator.errors import RequestError, UnknownFactError
@@ -59,8 +59,12 @@ def find_gpu(name: str) -> GPU:
 def _rows_named(name: str) -> list[str]:
     """Rows with that spelling: one, several of one NVML name, or none."""
     own = names_by_spelling().get(key_of(name))
-    products = names_by_product().get(product_of(name), [])
-    return [own] if own and len(products) < 2 else products  # noqa: PLR2004 - an NVML name of several cards
+    by_driver, product = names_by_product(), product_of(name)
+    products = by_driver.get(product) or by_driver.get(f"nvidia-{product}", [])
+    if own and len(products) < 2:  # noqa: PLR2004 - an NVML name of several cards
+        return [own]
+    other = names_by_words().get(words_of(name))
+    return products or ([other] if other else [])
 
 
 def without_speed(gpu: GPU, memory_bytes: int) -> GPU:

@@ -60,8 +60,9 @@ def test_gpus_as_people_write_them(typed, count, name):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("24GB", "choose of .*L4-24GB.*RTX-3090-24GB"), ("M3 Max", "none is spelt alike: `vllm-wizard gpus`"),
-        ("cpu", "none is spelt alike"), ("A100", "nearest: A100-PCIE-40GB"),
+        ("24GB", "choose of .*L4-24GB.*RTX-3090-24GB"), ("M3 Max", "is Apple silicon"),
+        ("frobnicator", "none is spelt alike: `vllm-wizard gpus`"),
+        ("cpu", "is a processor"), ("A100", "nearest: A100-PCIE-40GB"),
     ],
 )  # fmt: skip
 def test_what_is_no_gpu_is_answered_with_no_nonsense(typed, said):
