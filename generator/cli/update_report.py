@@ -36,6 +36,9 @@ def _show_edits(done: UpdateReport) -> None:
         console.show(f"left     {console.escaped(name)}: git does not see your text, or cannot merge it; as it was")
     for name in done.absent:
         console.show(f"absent   {console.escaped(name)}: renamed or deleted by you, so no update touches it")
+    for one in done.decided:
+        old, new = console.escaped(_word(one.before)), console.escaped(_word(one.after))
+        console.show(f"decided  {console.escaped(one.file)}: {one.name}: {old}, by hand, is {new} as you say now")
     for name in done.meanwhile:
         console.warn(f"{name} was saved while the update ran: it is as you saved it; git has the plan's side too")
 

@@ -17,6 +17,12 @@ class AnswerChange(Value):
     after: Any
 
 
+class DecidedValue(AnswerChange):
+    """A value that was edited by hand and that the command itself names: it is the command's now."""
+
+    file: str
+
+
 class Changes(Value):
     """Files of one deployment that differ from the last commit, relative to the deployment's directory."""
 
@@ -55,6 +61,8 @@ class UpdateSummary(Value):
     """Managed files that the update left alone, because git ignores them or they are binary."""
     absent: tuple[str, ...] = ()
     """Managed files that were renamed or deleted by hand, so that no update touches them."""
+    decided: tuple[DecidedValue, ...] = ()
+    """Values edited by hand that gave way to what the command names."""
     meanwhile: tuple[str, ...] = ()
     """Files that somebody saved while the update ran: they are as they were saved, and conflicts now."""
     dry_run: bool = False

@@ -10,8 +10,9 @@ from packaging.version import Version
 
 from generator.errors import RenderError, RequestError
 from generator.models.update import Changes
+from generator.operations.earlier import earlier
 from generator.operations.scratch import IDENTITY, save, worktree
-from generator.operations.settle import settle_conflicts
+from generator.operations.settle import Told, settle_conflicts
 from generator.operations.transaction import Start, begin
 from generator.operations.transaction.files import content, mark
 from generator.operations.update import UpdateReport, brought, planned_in, unless_conflicts
@@ -222,7 +223,8 @@ def _apply_their_edits(scratch: Path, merge: Merge, theirs: Answers, names: list
     edited = save(scratch, "the other side as edited")
     git("checkout", "--quiet", "--detach", planned, at=scratch)
     git(*IDENTITY, "cherry-pick", "--no-commit", edited, at=scratch, accept=(0, 1))
-    settle_conflicts(scratch, words_of_both=True)
+    told = Told(earlier=earlier(scratch, packaged, merge.ours, merge.theirs))
+    settle_conflicts(scratch, told=told, words_of_both=True)
 
 
 def _put(target: Path, source: Path) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from generator.errors import GeneratorError
+from generator.models.update import DecidedValue
 from generator.rendering.git import git
-from generator.rendering.line_merge import merged_lines
-from generator.rendering.value_merge import Merged, merged_values
+from generator.rendering.line_merge import earlier_lines, merged_lines
+from generator.rendering.value_merge import Decided, Merged, merged_values
 from generator.rendering.workspace import workspace
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 PROFILE = "profile.yaml"
@@ -25,6 +26,28 @@ _MARKED = re.compile("^<{7} ", re.MULTILINE)
 _VALUES = (".yaml", ".yml", ".json")
 _PROSE = (".md", ".txt")
 """Files in which a line that begins with `#` is a heading, or anything."""
+
+
+class Told(NamedTuple):
+    """What is known beside three texts."""
+
+    named: Mapping[str, Any] = {}
+    """Engine arguments that the command gives a value: the word of whoever runs it."""
+    earlier: Callable[[str], Iterable[str]] = lambda _: ()
+    """Other texts of a file that the template rendered, for answers of before."""
+
+
+class MergedText(NamedTuple):
+    """What three sides make."""
+
+    text: str | None
+    """None where it stays as it is."""
+    whole: bool
+    """True where it needs no hands."""
+    decided: tuple[Decided, ...] = ()
+
+
+_NOTHING = Told()
 
 
 def settle(place: Path, name: str, agrees: Callable[[Path, Path], bool]) -> bool:
@@ -50,37 +73,46 @@ def settle(place: Path, name: str, agrees: Callable[[Path, Path], bool]) -> bool
     return True
 
 
-def settle_conflicts(place: Path, *, words_of_both: bool = False) -> None:
+def settle_conflicts(place: Path, *, told: Told = _NOTHING, words_of_both: bool = False) -> tuple[DecidedValue, ...]:
     """End the conflicts of the tree at `place` that are none: key by key where the file is YAML, else word by word.
 
-    Of one whose values differ on both sides the lines of those values alone stay in conflict. With `words_of_both`
-    the other side is a person's, too, and no plan's: where the comments of both meet, it stays a conflict.
+    Of one whose values differ on both sides the lines of those values alone stay in conflict, but for values that the
+    command names, which are returned. With `words_of_both` the other side is a person's, too, and no plan's: where the
+    comments of both meet, it stays a conflict.
     """
     names = git("diff", "--name-only", "--relative", "--diff-filter=U", "-z", "--", ".", at=place).split("\0")[:-1]
+    decided: list[DecidedValue] = []
     for name in names:
         texts = _sides(place, name)
         if texts is None:
             continue
-        text, whole = merged_text(name, *texts, words_of_both=words_of_both)
-        if text is not None:
-            (place / name).write_bytes(text.encode())
-        if whole:
+        done = merged_text(name, *texts, told=told, words_of_both=words_of_both)
+        if done.text is not None:
+            (place / name).write_bytes(done.text.encode())
+        if done.whole:
             git("--literal-pathspecs", "restore", "--staged", "--", name, at=place)
+        decided += [DecidedValue(file=name, name=one.key, before=one.ours, after=one.theirs) for one in done.decided]
+    return tuple(decided)
 
 
 def merged_text(
-    name: str, base: str, ours: str, theirs: str, *, words_of_both: bool = False
-) -> tuple[str | None, bool]:
-    """The text that three sides make, None where it stays as it is, and whether they merge without hands."""
-    found = merged_values(base, ours, theirs) if name.endswith(_VALUES) else None
+    name: str, base: str, ours: str, theirs: str, *, told: Told = _NOTHING, words_of_both: bool = False
+) -> MergedText:
+    """The text that three sides make, and whether they merge without hands."""
+    found = merged_values(base, ours, theirs, told.named) if name.endswith(_VALUES) else None
     if found is not None:
-        if not found.open:
-            text = _with_their_words(found, theirs, all_of_them=words_of_both)
-            return (by_line(found.base, found.ours, theirs), False) if text is None else (text, True)
-        return by_line(found.base, found.ours, theirs), False
-    prose = name.endswith(_PROSE)
-    lines = merged_lines(by_line(base, ours, theirs, "--diff3"), comments=not prose)
-    return lines, lines is not None
+        text = None if found.open else _with_their_words(found, theirs, all_of_them=words_of_both)
+        if text is not None:
+            return MergedText(text, whole=True, decided=found.decided)
+        return MergedText(by_line(found.base, found.ours, theirs), whole=False, decided=found.decided)
+    conflicted = by_line(base, ours, theirs, "--diff3")
+    if not name.endswith(_PROSE):
+        lines = merged_lines(conflicted)
+        return MergedText(lines, whole=lines is not None)
+    lines = merged_lines(conflicted, prose=True)
+    if lines is None:
+        lines = merged_lines(conflicted, prose=True, earlier=earlier_lines(base, told.earlier(name)))
+    return MergedText(lines, whole=lines is not None)
 
 
 def _with_their_words(found: Merged, theirs: str, *, all_of_them: bool) -> str | None:
@@ -91,7 +123,7 @@ def _with_their_words(found: Merged, theirs: str, *, all_of_them: bool) -> str |
     sides, said = (found.base, found.ours, theirs), yaml.safe_load(found.ours)
     ways: tuple[Callable[[], str | None], ...] = (
         lambda: by_line(*sides),
-        lambda: merged_lines(by_line(*sides, "--diff3"), comments=True),
+        lambda: merged_lines(by_line(*sides, "--diff3")),
         lambda: None if all_of_them else by_line(*sides, "--ours"),
     )
     for way in ways:

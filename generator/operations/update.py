@@ -12,10 +12,11 @@ from generator import recording, workflow
 from generator.errors import ConflictError, RenderError, RequestError
 from generator.models.update import AnswerChange, UpdateSummary
 from generator.operations.anchoring import anchored
+from generator.operations.earlier import earlier
 from generator.operations.handmade import explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
 from generator.operations.scratch import worktree
-from generator.operations.settle import settle_conflicts, settle_profile
+from generator.operations.settle import Told, settle_conflicts, settle_profile
 from generator.operations.transaction import begin, started
 from generator.rendering import driving, pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, INPUTS, Answers, checked_naming, read
@@ -78,9 +79,8 @@ def update(
             repository.refuse_unready(place)
             with worktree(place, taken.head) as scratch:
                 start = started(place, scratch, repository.left_alone(place))
-                report = planned_in(
-                    scratch, changes, start=start, keep_defaults=keep_defaults, packaged=packaged, **options
-                )
+                options |= {"keep_defaults": keep_defaults, "decides": True}
+                report = planned_in(scratch, changes, start=start, packaged=packaged, **options)
                 report = brought(taken, scratch, start, report)
     return unless_conflicts(report)
 
@@ -96,9 +96,12 @@ def planned_in(
     progress: Callable[[int, int], None] | None = None,
     keep_defaults: bool = False,
     compare: bool = False,
+    decides: bool = False,
     packaged: Path = store.PACKAGED,
 ) -> UpdateReport:
     """Do what `update` does in a tree of our own, with its conflicts, and nothing to what `start` leaves alone.
+
+    With `decides` an engine argument that `changes` gives another value has it, whatever was written by hand.
 
     Raises:
         GeneratorError: as `update`, but for conflicts.
@@ -114,13 +117,14 @@ def planned_in(
         driving.update(template, scratch, data, ref=target, pinned=before.template, keep=_kept(start.left))
         after = read_updated(scratch, before)
         _refuse_drift(before, after, data)
-        settle_conflicts(scratch)
+        told = Told(_named(before, data) if decides else {}, earlier(scratch, packaged))
+        decided = settle_conflicts(scratch, told=told)
         settle_profile(scratch)
         repository.restore_owned(scratch, _owned(template, {before.template, target or before.template}))
         repository.keep_dropped(scratch, _edited_and_dropped(scratch, before, template, packaged))
         mentions, patch = own_files(scratch, start.place, moved.notes)
         report = _report(scratch, before, after, moved, edited)
-        return report.model_copy(update={"mentions": mentions, "patch": patch})
+        return report.model_copy(update={"mentions": mentions, "patch": patch, "decided": decided})
 
 
 def brought(
@@ -161,6 +165,13 @@ def _changed(
     known = before.values.get(recording.FACTS) or {}
     facts = recording.facts_changed(request, known, data, offline=offline, progress=progress)
     return data if facts is None else data | {recording.FACTS: facts}
+
+
+def _named(before: Answers, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Engine arguments that get another value by name."""
+    recorded = before.values.get("overrides") or {}
+    stated: dict[str, Any] = data.get("overrides") or {}
+    return {name: value for name, value in stated.items() if recorded.get(name, ...) != value}
 
 
 def _target(before: Answers, template: Template, *, upgrade: bool, ref: str | None) -> str | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from generator.models.migration import MigrationNote
     from generator.models.plan import PlanRecord
-    from generator.models.update import UpdateSummary
+    from generator.models.update import DecidedValue, UpdateSummary
 
 _UNSET = "unset"
 _ABSENT = "—"
@@ -122,8 +122,13 @@ def _files(done: UpdateSummary) -> str:
         ("Your edits kept", done.kept or ()),
         ("Left alone, being ignored by git or binary", done.left),
         ("Absent, renamed or deleted by hand", done.absent),
+        ("Edited by hand, and as the command says now", tuple(map(_decided, done.decided))),
     )
     return "\n".join(f"- {title}: {', '.join(map(_code, names))}" for title, names in rows if names)
+
+
+def _decided(one: DecidedValue) -> str:
+    return f"{one.file}: {one.name}: {json.dumps(one.before)} → {json.dumps(one.after)}"
 
 
 def _section(title: str, content: str) -> str:

@@ -42,7 +42,7 @@ def managed(
     except (OSError, ValueError):
         if not render:
             return None
-        cached = _rendered(answers, tags, packaged)
+        cached = {name: digest(content) for name, content in sorted(texts(answers, tags, packaged).items())}
         _keep(place, cached)
     return cached
 
@@ -68,6 +68,20 @@ def render_of(template: Template, answers: Answers, destination: Path) -> str:
     return template.config(answers.template)
 
 
+def texts(answers: Answers, tags: Mapping[str, str], packaged: Path = store.PACKAGED) -> dict[str, bytes]:
+    """Content by name of every file that the pinned template renders for these answers and that is not the user's.
+
+    Raises:
+        RenderError: as `managed`.
+    """
+    from generator.rendering import plain  # noqa: PLC0415 - start-up time
+
+    shipped = store.tags(str(packaged))
+    if answers.template in shipped and shipped[answers.template] == tags.get(answers.template):
+        return plain.managed(answers, packaged)
+    return _by_copier(answers, packaged)
+
+
 def users_own(answers: Answers, packaged: Path = store.PACKAGED) -> dict[str, str]:
     """Digest by name of the files that belong to the user, as the pinned template first renders them.
 
@@ -80,17 +94,6 @@ def users_own(answers: Answers, packaged: Path = store.PACKAGED) -> dict[str, st
 def digest(content: bytes) -> str:
     """SHA-256 of a text file, whatever its line ends."""
     return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
-
-
-def _rendered(answers: Answers, tags: Mapping[str, str], packaged: Path) -> dict[str, str]:
-    from generator.rendering import plain  # noqa: PLC0415 - start-up time
-
-    shipped = store.tags(str(packaged))
-    if answers.template in shipped and shipped[answers.template] == tags.get(answers.template):
-        made = plain.managed(answers, packaged)
-    else:
-        made = _by_copier(answers, packaged)
-    return {name: digest(content) for name, content in sorted(made.items())}
 
 
 def _by_copier(answers: Answers, packaged: Path, *, own: bool = False) -> dict[str, bytes]:

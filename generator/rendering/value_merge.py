@@ -6,13 +6,24 @@ Here it is none: only a value that both sides changed differently is.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from generator.rendering.yaml_text import Entries, Missing, NotMergeableError, delete, entries, insert, replace
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 Path = tuple[str, ...]
+
+
+class Decided(NamedTuple):
+    """A value that both sides changed, and that the command itself names."""
+
+    key: str
+    ours: Any
+    theirs: Any
 
 
 class Merged(NamedTuple):
@@ -21,11 +32,13 @@ class Merged(NamedTuple):
     ours: str
     base: str
     open: tuple[str, ...]
+    decided: tuple[Decided, ...] = ()
 
 
-def merged_values(base: str, ours: str, theirs: str) -> Merged | None:
+def merged_values(base: str, ours: str, theirs: str, named: Mapping[str, Any] | None = None) -> Merged | None:
     """The merge by value; None where a text is no mapping in YAML, or holds what cannot be taken apart.
 
+    Where both sides changed a value and theirs is what the command gives that argument by name, it is theirs.
     What the texts say afterwards is checked: a result that says anything else is none.
     """
     try:
@@ -33,6 +46,8 @@ def merged_values(base: str, ours: str, theirs: str) -> Merged | None:
         before, mine, their = (entries(text, split) for text in (base, ours, theirs))
         wanted = [path for path in dict.fromkeys([*their, *before]) if _value(before, path) != _value(their, path)]
         both = tuple(path for path in wanted if _value(mine, path) not in (_value(before, path), _value(their, path)))
+        said = tuple(path for path in both if path in mine and _is_named(path, their, named or {}))
+        both = tuple(path for path in both if path not in said)
         taken = [path for path in wanted if path not in both]
         _refuse_reshaped(mine, their, taken)
         new_ours = _changed(ours, theirs, base, taken, split)
@@ -43,7 +58,14 @@ def merged_values(base: str, ours: str, theirs: str) -> Merged | None:
             return None
     except (NotMergeableError, yaml.YAMLError, RecursionError):
         return None
-    return Merged(new_ours, new_base, tuple(".".join(path) for path in both))
+    decided = tuple(Decided(".".join(path), mine[path].value, their[path].value) for path in said)
+    return Merged(new_ours, new_base, tuple(".".join(path) for path in both), decided)
+
+
+def _is_named(path: Path, their: Entries, named: Mapping[str, Any]) -> bool:
+    """True where their value of a key is the one that the command gives the argument of that name."""
+    name = path[-1].replace("-", "_")
+    return path in their and name in named and named[name] == their[path].value
 
 
 def _alike(*texts: str) -> frozenset[Path]:

@@ -8,6 +8,7 @@ import tempfile
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from fixtures.processes import home
@@ -17,6 +18,9 @@ from generator.operations import settle
 from generator.operations.generate import generate
 from generator.rendering.git import isolated
 from tests.adversity.rows import read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 BASE = {"model": "Qwen/Qwen3-8B", "gpu": "L4-24GB", "gpus": 2, "source": "embedded"}
 CHANGES = {
@@ -50,23 +54,23 @@ def _merged(trees: dict[str, Path], row: dict) -> dict:
     )
 
 
-def again(name: str, base: str, ours: str, theirs: str) -> dict:
+def again(name: str, *sides: str, named: Mapping[str, Any] | None = None, earlier: Sequence[str] = ()) -> dict:
     """What becomes of three sides: a conflict of lines, and then one that is open, or ended wrongly."""
-    text, whole = settle.merged_text(name, base, ours, theirs)
-    plain = settle.by_line(base, ours, theirs)
+    told = settle.Told(named or {}, lambda _: earlier)
+    done = settle.merged_text(name, *sides, told=told)
     return {
         "file": name,
-        "conflict": "<<<<<<< " in plain,
-        "open": not whole,
-        "wrong": wrong(name, base, ours, theirs, text) if whole else "",
+        "conflict": "<<<<<<< " in settle.by_line(*sides),
+        "open": not done.whole,
+        "wrong": wrong(name, sides, done.text, told) if done.whole else "",
     }
 
 
-def _again_if_text(name: str, *sides: str) -> dict:
+def _again_if_text(name: str, *sides: str, **told: Any) -> dict:
     """The same, of sides that may be no text: those stay as they are."""
     if any("\0" in side or (not side.isascii() and side.encode("utf-8", "replace").decode() != side) for side in sides):
         return {"conflict": True, "open": True, "wrong": ""}
-    return again(name, *sides)
+    return again(name, *sides, **told)
 
 
 def counts(state: Path) -> dict[str, int]:
@@ -78,7 +82,8 @@ def counts(state: Path) -> dict[str, int]:
         for file in sorted(state.glob("conflicts-*.jsonl")):
             for row in read(file):
                 sides = (row[one] for one in ("name", "base", "ours", "theirs"))
-                total.update(_counted("lives", _again_if_text(*sides)))
+                told = {one: row[one] for one in ("named", "earlier") if one in row}
+                total.update(_counted("lives", _again_if_text(*sides, **told)))
     return dict(sorted(total.items()))
 
 
@@ -91,17 +96,40 @@ def _counted(where: str, row: dict) -> dict[str, int]:
     }
 
 
-def wrong(name: str, base: str, ours: str, theirs: str, text: str) -> str:
+def wrong(name: str, sides: tuple[str, ...], text: str, told: settle.Told) -> str:
     """What a merge without hands says that it should not, or lacks; by means of its own: values, and words."""
+    (base, *_), given_up = sides, set()
+    sides = (*sides, text)
     if name.endswith((".yaml", ".yml", ".json")):
-        was, mine, new, now = (dict(_values(yaml.safe_load(side) or {})) for side in (base, ours, theirs, text))
-        for path in {*was, *mine, *new, *now}:
-            before, one, other, found = (side.get(path) for side in (was, mine, new, now))
-            if found not in ((one,) if other == before else (other,) if one == before else (one,) * (one == other)):
-                return f"{'.'.join(map(str, path))} is {found!r}, of {before!r}, {one!r}, {other!r}"
-    was, mine, new, now = (Counter(side.split()) for side in (base, ours, theirs, text))
-    lacking = {**((mine - was) - now), **((new - was) - now)}
-    return f"{' '.join(lacking)} is gone" if lacking else ""
+        bad, given_up = _wrong_values(*(dict(_values(yaml.safe_load(side) or {})) for side in sides), set(told.named))
+        if bad:
+            return bad
+    rendered = {line for old in told.earlier(name) for line in old.splitlines()} - set(base.splitlines())
+    was, mine, new, now = (Counter(_words(side, rendered)) for side in sides)
+    lacking = {**((mine - was) - now), **((new - was) - now)}.keys() - given_up
+    return f"{' '.join(sorted(lacking))} is gone" if lacking else ""
+
+
+def _wrong_values(was: dict, mine: dict, new: dict, now: dict, named: set[str]) -> tuple[str, set[str]]:
+    """The first value that should be another, and the user's that gave way to what the command names."""
+    given_up = set()
+    for path in {*was, *mine, *new, *now}:
+        before, one, other, found = (side.get(path) for side in (was, mine, new, now))
+        right = one if other == before else other
+        if other != before and one not in (before, other):
+            given_up.add(str(one))
+            if str(path[-1]).replace("-", "_") not in named:
+                right = ...
+        if found != right:
+            return f"{'.'.join(map(str, path))} is {found!r}, of {before!r}, {one!r}, {other!r}", given_up
+    return "", given_up
+
+
+def _words(text: str, rendered: set[str]) -> Iterator[str]:
+    """Its words, but for those of lines that a template rendered for answers of before."""
+    for line in text.splitlines():
+        if line not in rendered:
+            yield from line.split()
 
 
 def _values(value, path=()):
