@@ -33,6 +33,7 @@ class ClassNote(Row):
     adapted_ends: Annotated[tuple[AdaptedEnd, ...], Field(strict=False)] | None = None
     one_pair: Words = ()
     own_modules: bool = False
+    head_apart: bool = False
     pools_tokens: bool = False
     pools_steps: bool = False
     pooling_task: str = ""

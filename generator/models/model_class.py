@@ -27,6 +27,8 @@ class ModelClass(Made):
     """The last release that served it, for one that is newer and has no other way to serve it."""
     stages: bool = True
     """Whether it has pipeline stages."""
+    head_apart: bool = False
+    """Whether those need a head of its own: the class ties it on stages that lack the embedding."""
     lora: bool = False
     """Whether it takes adapters."""
     adapted_ends: tuple[AdaptedEnd, ...] = ()

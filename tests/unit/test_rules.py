@@ -192,6 +192,16 @@ def test_classes_without_stages(name):
     check_start(start(whole))
 
 
+def test_a_tied_head_that_its_class_cannot_part():
+    """ERNIE 4.5's mixtures tie the head on each stage: "'PPMissingLayer' object has no attribute 'tie_weights'"."""
+    tied = model(LLAMA_70B, architecture="Ernie4_5_MoeForCausalLM", tie_word_embeddings=True)
+    with pytest.raises(RequestError, match="cannot tie its head to the embedding over pipeline stages"):
+        check_start(start(tied, layout=Layout(pipeline_parallel_size=2)))
+    check_start(start(tied))
+    apart = model(LLAMA_70B, architecture="Ernie4_5_MoeForCausalLM", tie_word_embeddings=False)
+    check_start(start(apart, layout=Layout(pipeline_parallel_size=2)))
+
+
 @pytest.mark.parametrize(
     ("nodes", "gpus", "layout"),
     [(2, 8, (1, 16)), (2, 8, (8, 2)), (2, 8, (4, 4)), (4, 8, (16, 2)), (2, 8, (16, 1))],

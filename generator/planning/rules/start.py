@@ -138,12 +138,17 @@ def experts_present(start: Replica) -> None:
 
 
 def stages_have_layers(start: Replica) -> None:
-    """The class has stages (config/model.py:1556), and each of them gets a layer (distributed/utils.py:126)."""
+    """The class has stages (config/model.py:1556), each of them what it ties and a layer (distributed/utils.py:126)."""
     stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
     if stages > 1 and not start.model_class.stages:
         raise RequestError(
             f"pipeline parallelism is not supported for {start.model_class.name}: use --pipeline-parallel-size 1, and "
             "serve replicas with --data-parallel-size"
+        )
+    if stages > 1 and start.model_class.head_apart and start.architecture.tie_word_embeddings:
+        raise RequestError(
+            f"{start.model_class.name} cannot tie its head to the embedding over pipeline stages: use "
+            "--pipeline-parallel-size 1"
         )
     if stages > layers:
         raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
