@@ -70,6 +70,10 @@ COMMANDS = {
         "import_:import_", "Read a deployment that exists, say what each part of it becomes, and generate it."
     ),
     "engine": Listed("engine:engine", "The vLLM releases that plans can be made for."),
+    "mcp": Listed(
+        "mcp:mcp",
+        "Serve plan, fit, explain and check as tools of the Model Context Protocol, over standard input and output.",
+    ),
     "template": Listed("template:template", "The released templates, and a team's own remote of them."),
 }
 

@@ -39,25 +39,33 @@ def fit(
 
     Example: vllm-wizard fit Qwen/Qwen3-32B --workload rag
     """
-    from generator.workflow import fit_for  # noqa: PLC0415 - start-up time
-
-    answers = {**named_too(stated, id_), "gpu": "any"}
-    request = request_from(answers)
-    kinds = _named(stated.answers)
-    facts = facts_of(request, offline=offline)
-    if by_cost:
-        rows = priced_rows(request, facts, stated.answers)
-    else:
-        gpus, nodes = stated.answers.get("gpus"), stated.answers.get("nodes")
-        rows = fit_for(request, facts, gpus=gpus, nodes=nodes, kinds=kinds)
+    answers = named_too(stated, id_)
+    rows = rows_of(answers, by_cost=by_cost, offline=offline)
     if json_:
         console.out(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
     elif by_cost:
-        _show_costs(request.model, rows)
+        _show_costs(answers["model"], rows)
     else:
-        _show(request.model, rows, _shown(rows, every="gpus" in stated.answers))
-        if kinds:
+        _show(answers["model"], rows, _shown(rows, every="gpus" in stated.answers))
+        if _named(stated.answers):
             _show_prices(rows)
+
+
+def rows_of(answers: dict[str, Any], *, by_cost: bool, offline: bool) -> tuple[FitRow, ...]:
+    """The model on the GPUs that the answers name, or on all of the table; `by_cost` those that do, cheapest first.
+
+    Raises:
+        RequestError: no model is named, a value is out of its range, or vLLM would refuse what is asked for.
+        SourceError: no source delivers the model.
+    """
+    from generator.workflow import fit_for  # noqa: PLC0415 - start-up time
+
+    request = request_from({**answers, "gpu": "any"})
+    kinds = _named(answers)
+    facts = facts_of(request, offline=offline)
+    if by_cost:
+        return priced_rows(request, facts, answers)
+    return fit_for(request, facts, gpus=answers.get("gpus"), nodes=answers.get("nodes"), kinds=kinds)
 
 
 def _named(stated: dict[str, Any]) -> tuple[GPU, ...]:

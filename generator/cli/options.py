@@ -90,6 +90,18 @@ def model_named(word: str) -> str:
     return named(word)
 
 
+def answers_of(stated: dict[str, Any]) -> dict[str, Any]:
+    """Answers as a caller states them, the model by the name that it has here, the GPU and its number taken apart.
+
+    Raises:
+        RequestError: the GPU's name and `gpus` say different numbers.
+    """
+    answers = dict(stated)
+    if answers.get("model"):
+        answers["model"] = model_named(answers["model"])
+    return answers | _counted(answers, stated)
+
+
 def request_from(answers: dict[str, Any]) -> Request:
     """The request that these answers make; answers that only name the repository are left out.
 

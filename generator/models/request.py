@@ -41,6 +41,19 @@ _CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of what moves a terminal's cursor, turns its text round, or is no text."""
 
 
+def one_line(value: str) -> str:
+    """The value, a name or a path.
+
+    Raises:
+        ValueError: it is too long for one, or holds control characters.
+    """
+    if len(value) > MOST_LETTERS:
+        raise ValueError(f"{value[:40]!r}... has more than {MOST_LETTERS:,} letters")
+    if any(category(letter) in _CONTROLS for letter in value):
+        raise ValueError(f"{value[:40]!a} holds control characters")
+    return value
+
+
 _MODEL = Asked("Model", "model")
 _GPUS = Asked("GPUs", "hardware")
 _LOAD = Asked("Workload", "workload")
@@ -113,11 +126,7 @@ class Request(Value):
     @field_validator("model", "revision", "gpu", "capability", "vllm", mode="after")
     @classmethod
     def _is_one_line(cls, value: str) -> str:
-        if len(value) > MOST_LETTERS:
-            raise ValueError(f"{value[:40]!r}... has more than {MOST_LETTERS:,} letters")
-        if any(category(letter) in _CONTROLS for letter in value):
-            raise ValueError(f"{value[:40]!a} holds control characters")
-        return value
+        return one_line(value)
 
     @property
     def load(self) -> Workload:
