@@ -62,6 +62,10 @@ COMMANDS = {
     "calibrate": Listed(
         "calibrate:calibrate", "What starts and benchmarks of a deployment measured, which its plan rests on."
     ),
+    "tune": Listed(
+        "tune:tune",
+        "Search better engine values by measuring: start, measure, keep what wins, revert what does not.",
+    ),
     "adopt": Listed(
         "adopt:adopt",
         "Turn an edit of serve.yaml into overrides, so that it is planned with and survives every update.",

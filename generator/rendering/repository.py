@@ -159,8 +159,13 @@ def create(root: Path, message: str) -> str:
     git("init", "--quiet", "--initial-branch=main", at=root)
     git("-c", "core.excludesFile=", "add", "--all", at=root)
     words = ("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message)
-    git(*(() if _has_identity(root) else _FALLBACK_IDENTITY), *words, at=root)
+    git(*identity(root), *words, at=root)
     return git("rev-parse", "HEAD", at=root).strip()
+
+
+def identity(root: Path) -> tuple[str, ...]:
+    """Git's own words before a command that commits: none where it knows who does."""
+    return () if _has_identity(root) else _FALLBACK_IDENTITY
 
 
 def _is_flagged(row: str) -> bool:

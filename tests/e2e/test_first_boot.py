@@ -12,10 +12,12 @@ from fixtures.rendered import ANSWERS, render
 pytestmark = pytest.mark.needs_tool
 
 STUB = '#!/bin/sh\necho "{name} $*" >>"{log}"\n{more}\n'
+NOTHING_RUNS = "case $1 in exec) exit 1 ;; esac"
 LOGS = "compose logs --no-color --no-log-prefix vllm"
 """Both ends of a pipe begin at once: its place is not fixed."""
+SEEN = "compose exec -T vllm cat /etc/vllm/serve.yaml"
 ORDER = [
-    "wizard doctor --here", "preflight ", "compose version", "compose up --detach", "wait ",
+    "wizard doctor --here", "preflight ", "compose version", SEEN, "compose up --detach", "wait ",
     "wizard verify - --record", "smoke ",
     "wizard bench --short --record",
 ]  # fmt: skip
@@ -43,9 +45,10 @@ def first_boot(rendered, tmp_path):
     git(place, "config", "user.email", "a@b.invalid")
     commit(place)
 
-    def made(wizard=""):
+    def made(wizard="", compose="", target="first-boot"):
         own = f"WIZARD={stub(tmp_path / 'wizard', 'wizard', wizard)}"
-        done = run(place, tool("make"), "first-boot", own, f"DOCKER_COMPOSE={stub(tmp_path / 'compose', 'compose')}")
+        docker = f"DOCKER_COMPOSE={stub(tmp_path / 'compose', 'compose', compose or NOTHING_RUNS)}"
+        done = run(place, tool("make"), target, own, docker)
         return place, *done, log.read_text().splitlines()
 
     return made
@@ -67,3 +70,12 @@ def test_the_first_blocker_stops_it_with_the_way_on(first_boot):
     assert status != 0
     assert said == ["wizard doctor --here"]
     assert "first-boot stopped at make doctor: mend what it says, then make first-boot again" in err
+
+
+@pytest.mark.parametrize(("ran_with", "anew"), [("cat serve.yaml", False), ("echo max-model-len: 1", True)])
+def test_a_server_that_runs_with_another_serve_yaml_starts_anew(first_boot, ran_with, anew):
+    """Compose alone would leave it: the file is mounted, and nothing of the container's own changed."""
+    _, status, out, err, said = first_boot(compose=f"case $1 in exec) {ran_with} ;; esac", target="up")
+    assert status == 0, f"{out}\n{err}"
+    assert said[-2:] == ["compose up --detach", "wait "]
+    assert ("compose rm --stop --force vllm" in said) is anew

@@ -12,7 +12,7 @@ from generator.errors import RequestError
 from generator.models.measurement import Compared
 from generator.models.value import Value
 from generator.operations.running.compare import compared
-from generator.operations.running.load import arguments, checked, measure
+from generator.operations.running.load import checked, round_of
 from generator.operations.running.reach import Reach, reach_of
 from generator.presenting.bench import bench_picture, bench_text
 from generator.rendering.answers import Answers, read
@@ -31,7 +31,6 @@ _PINNED = (
     "max_num_batched_tokens", "gpu_memory_utilization", "kv_cache_dtype", "enforce_eager",
 )  # fmt: skip
 """What the running server was started with, whatever another load would have been planned with."""
-_SLOWEST_S = 3600
 
 
 class Bench(Value):
@@ -111,22 +110,7 @@ def _one(
 ) -> dict[str, Any]:
     requests = max(2, concurrency * (_SHORT_ROUNDS if short else _ROUNDS))
     told(f"{requests} requests of {load.prompt_tokens:,} + {load.gen_tokens:,} tokens, {concurrency} at once")
-    facts = {
-        "gpu": str(answers.values.get("gpu")),
-        "vllm_release": str(answers.values.get("vllm")),
-        "plan": answers.plan.digest[:12],
-        "input_len": str(load.prompt_tokens),
-        "output_len": str(load.gen_tokens),
-    }
-    words = arguments(
-        reach,
-        prompt_tokens=load.prompt_tokens,
-        gen_tokens=load.gen_tokens,
-        concurrency=concurrency,
-        requests=requests,
-        facts=facts,
-    )
-    return measure(reach, words, vllm, limit_s=_SLOWEST_S)
+    return round_of(reach, answers, load, concurrency=concurrency, requests=requests, vllm=vllm, seed=concurrency)
 
 
 def _estimate(answers: Answers, request: Request, concurrency: int) -> Any:

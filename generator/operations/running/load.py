@@ -18,12 +18,15 @@ from generator.models.value import Value, problem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from generator.models.workload import Workload
     from generator.operations.running.reach import Reach
+    from generator.rendering.answers import Answers
 
 _CONTAINER_DIR = "/tmp/vllm-wizard-bench"  # noqa: S108 - in vLLM's container, of one user
 _KEYED = 'OPENAI_API_KEY="$VLLM_API_KEY" exec vllm "$@"'
 """In a container the key is its own variable: it never stands among the words of a process."""
 _SHOWN = 400
+_SLOWEST_S = 3600
 
 
 class Result(Value):
@@ -54,8 +57,49 @@ class Result(Value):
         )
 
 
+def round_of(
+    reach: Reach,
+    answers: Answers,
+    load: Workload,
+    *,
+    concurrency: int,
+    requests: int,
+    vllm: Sequence[str],
+    seed: int,
+) -> dict[str, Any]:
+    """The result of `requests` requests of the load's lengths, as vLLM wrote it; the seed says which prompts they are.
+
+    Raises:
+        SourceError: as `measure`.
+    """
+    facts = {
+        "gpu": str(answers.values.get("gpu")),
+        "vllm_release": str(answers.values.get("vllm")),
+        "plan": answers.plan.digest[:12],
+        "input_len": str(load.prompt_tokens),
+        "output_len": str(load.gen_tokens),
+    }
+    words = arguments(
+        reach,
+        prompt_tokens=load.prompt_tokens,
+        gen_tokens=load.gen_tokens,
+        concurrency=concurrency,
+        requests=requests,
+        seed=seed,
+        facts=facts,
+    )
+    return measure(reach, words, vllm, limit_s=_SLOWEST_S)
+
+
 def arguments(
-    reach: Reach, *, prompt_tokens: int, gen_tokens: int, concurrency: int, requests: int, facts: Mapping[str, str]
+    reach: Reach,
+    *,
+    prompt_tokens: int,
+    gen_tokens: int,
+    concurrency: int,
+    requests: int,
+    seed: int,
+    facts: Mapping[str, str],
 ) -> list[str]:
     """Words behind `vllm` for one closed load: so many requests at once, each of the same length."""
     return [
@@ -63,7 +107,7 @@ def arguments(
         "--model", reach.model, "--served-model-name", reach.served,
         "--dataset-name", "random", "--random-input-len", str(prompt_tokens), "--random-output-len", str(gen_tokens),
         "--num-prompts", str(requests), "--max-concurrency", str(concurrency), "--num-warmups", "1", "--ignore-eos",
-        "--seed", str(concurrency), "--disable-tqdm", "--percentile-metrics", "ttft,tpot,itl,e2el",
+        "--seed", str(seed), "--disable-tqdm", "--percentile-metrics", "ttft,tpot,itl,e2el",
         "--metric-percentiles", "50,95,99", "--save-result", "--metadata",
         *(f"{name}={value}" for name, value in facts.items()),
     ]  # fmt: skip

@@ -23,13 +23,15 @@ _ATTEMPTS, _PAUSE_S = 100, 0.05
 
 
 @contextmanager
-def locked(place: Path, command: str) -> Iterator[None]:
+def locked(place: Path, command: str, *, name: str = _NAME) -> Iterator[None]:
     """Hold the working tree around `place`; the kernel lets go of it with the process, whatever ends that.
+
+    Another `name` is another lock: a search holds its own, and each of its updates this one.
 
     Raises:
         RenderError: another process holds it, or git's own directory cannot be written.
     """
-    path = folder_of(place).parent / _NAME
+    path = folder_of(place).parent / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -58,7 +60,7 @@ def _take(descriptor: int, path: Path) -> None:
             holder = _holder(path)
             if _is_alive(holder) or attempt == _ATTEMPTS - 1:
                 raise RenderError(
-                    f"an update is under way here{_words(holder)}: wait for its end, and try again"
+                    f"a change is under way here{_words(holder)}: wait for its end, and try again"
                 ) from error
         time.sleep(_PAUSE_S)
     return None

@@ -1,0 +1,1 @@
+"""tune(): engine values searched by measuring the deployment's own server, from the plan on."""
