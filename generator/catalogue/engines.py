@@ -13,6 +13,7 @@ from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
+from generator.catalogue.ranges import ranges
 from generator.catalogue.successors import successors
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
@@ -126,6 +127,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=dump.kv_cache_dtypes,
         quantization_methods=dump.quantization_methods,
+        ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(flag.name for flag in flags))),
         successors=Later(successors),
         source=f"{_OWN_RELEASE}, on {dump.platform}",
@@ -169,6 +171,7 @@ def _engine(version: str) -> Engine:
         kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),
         quantization_methods=_inherited(version, "quantization_methods"),
         mappings=Later(lambda: mappings_of(version)),
+        ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),
         successors=Later(successors),
         source=own.source,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from generator.errors import RequestError
 from generator.models.mapping import MappingKeys, check_mapping
+from generator.models.number_range import NumberRange, check_numbers
 from generator.models.release import Release, release_key
 from generator.models.value import NONE, Made
 
@@ -98,6 +99,8 @@ class Engine(Made):
     """Values of `quantization`; vLLM checks them after parsing."""
     mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
+    ranges: Mapping[str, NumberRange] = NONE
+    """Numbers that an argument takes, or a mapping's key, by its name; vLLM checks them after parsing."""
     elsewhere: Mapping[str, str] = NONE
     """Releases by the name of a flag that this release lacks: `0.19.1 to 0.27.1`."""
     successors: Mapping[str, Successor] = NONE
@@ -131,6 +134,7 @@ class Engine(Made):
             return None
         read = flag.read(value)
         check_mapping(flag.name, read, self.mappings, self.version)
+        check_numbers(flag.name, read if flag.type != "json" else _plain(read), self.ranges)
         known = self._checked_later.get(flag.name, ())
         if known and read not in known:
             raise RequestError(f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}")
@@ -196,6 +200,11 @@ def _is_json(flag: Flag, value: Any) -> bool:
         return isinstance(json.loads(value), dict | list)
     except json.JSONDecodeError:
         return False
+
+
+def _plain(value: Any) -> Any:
+    """A JSON object that came as its text, as the object."""
+    return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("{") else value
 
 
 def _is_list(flag: Flag, value: Any) -> bool:

@@ -21,17 +21,8 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
-_SIZES = (
-    "max_num_seqs",
-    "max_num_batched_tokens",
-    "max_model_len",
-    "block_size",
-    "tensor_parallel_size",
-    "pipeline_parallel_size",
-    "data_parallel_size",
-    "decode_context_parallel_size",
-)
-"""Arguments that vLLM's configuration classes take from 1 on (vLLM 0.32 config/parallel.py, cache.py, scheduler.py)."""
+_AS_MANY_AS_WANTED = 999
+"""VLLM's own limit of images, videos or sounds in a request (vLLM 0.32 config/multimodal.py: BaseDummyOptions)."""
 
 
 def check_request(case: Case) -> None:
@@ -45,10 +36,9 @@ def check_request(case: Case) -> None:
     class_is_served(case)
     check_owners(case.fixed)
     check_paths(case.fixed, case.tables.path_kinds)
-    _check_sizes(case)
     check_speculation(case)
-    _check_utilization(case)
     _check_context(case)
+    _check_item_limits(case)
     _check_items(case)
     _check_quantization(case)
     check_serving(case)
@@ -108,23 +98,22 @@ def _check_items(case: Case) -> None:
         )
 
 
-def _check_sizes(case: Case) -> None:
-    """Sizes count something: vLLM's configuration classes take none below 1."""
-    for name in _SIZES:
-        value = case.fixed.get(name)
-        if value is not None and value < 1 and not (name == "max_model_len" and value == -1):
-            raise RequestError(f"{name} must be at least 1, got {value}")
-
-
-def _check_utilization(case: Case) -> None:
-    utilization = case.fixed.get("gpu_memory_utilization")
-    if utilization is not None and not 0 < utilization <= 1:
-        raise RequestError(f"gpu_memory_utilization must be above 0 and at most 1, got {utilization}")
+def _check_item_limits(case: Case) -> None:
+    """No request holds more images, videos or sounds than tokens: each is one at least."""
+    context, limits = case.asked_context or case.model_context, case.fixed.get("limit_mm_per_prompt")
+    for kind, limit in limits.items() if isinstance(limits, dict) else ():
+        count = limit.get("count", 0) if isinstance(limit, dict) else limit
+        if isinstance(count, int) and count > max(context, _AS_MANY_AS_WANTED):
+            raise RequestError(
+                f"limit_mm_per_prompt.{kind} must be at most {context:,}, the tokens of a request, got {count}"
+            )
 
 
 def _check_context(case: Case) -> None:
     """A request of the workload must fit the context, the user's or the model's own."""
     load = case.load
+    if case.fixed.get("max_model_len") == 0:
+        raise RequestError("max_model_len must be at least 1, got 0")
     limit = case.asked_context or case.model_context
     if load.request_tokens > limit:
         whose = "max_model_len" if case.asked_context else "the model's own context"
