@@ -11,6 +11,7 @@ from generator import __version__, recording, workflow
 from generator.errors import RequestError
 from generator.models.measured import Measurement, kept, layout_key
 from generator.models.value import Value
+from generator.operations.another_load import under_load
 from generator.operations.update import UpdateReport, update
 from generator.planning.case import Case
 from generator.planning.memory.budget import requested_bytes
@@ -162,13 +163,10 @@ def _set(root: Path, held: dict[str, Measurement], **options: Any) -> UpdateRepo
 
 
 def _case(answers: Answers, **load: int) -> Case:
-    """The deployment's case without measurements, with the engine values that its plan has."""
-    request: Request = recording.request_of(answers.values).model_copy(update={"measured": {}, **load})
+    """The deployment's case without measurements; under another load with the engine values that its server has."""
+    asked = under_load(answers, **load) if load else recording.request_of(answers.values)
+    request: Request = asked.model_copy(update={"measured": {}})
     facts = recording.facts_of(answers.values.get(recording.FACTS) or {})
-    if load:
-        own = ("max_model_len", "max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization")
-        engine = {name: value for name, value in answers.plan.engine.items() if name in own}
-        request = request.model_copy(update={"overrides": request.overrides | engine})
     return Case.of(request, facts, workflow.cluster_for(request), workflow.tables_for(request, facts))
 
 

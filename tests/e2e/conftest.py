@@ -26,6 +26,14 @@ def _home(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory):
+    """A HOME of one module's own: its store holds the package's releases, not those of another test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home-of-one")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory):
     """A development checkout: the real copier.yml with a small template."""

@@ -25,13 +25,7 @@ RESULT = {
 }  # fmt: skip
 """What `vllm bench serve --save-result` writes, in part."""
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_home(tmp_path_factory):
-    """A HOME of this module's own: its store holds the package's releases, not another test's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("measured-home")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

@@ -17,19 +17,11 @@ from generator.rendering import store
 from generator.rendering.answers import read
 from generator.sources.profile import load_profile
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 FIRST = "1.3.0"
 """The first release that serves models which pool."""
 CHAT = "Qwen/Qwen3-0.6B"
 POOLS = {"runner": "pooling"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_home(tmp_path_factory):
-    """A HOME of this module's own: its store holds these releases, not another test's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("pooling-home")))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -16,20 +16,10 @@ from generator.rendering import plain, store
 from generator.rendering.answers import read
 from generator.rendering.template import opened
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 RELEASED = sorted(store.tags(str(store.PACKAGED)))
 REQUEST = Request(model="Qwen/Qwen3-8B", gpu="L4", gpus=2, source="embedded")
 ALL = ["command", "profile", "compose", "kubernetes"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_home(tmp_path_factory):
-    """A HOME of this module's own: its store holds the packaged releases, not another test's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("released-home")))
-        yield
-
-
 OWNED = ("renovate.json", "requirements-tools.txt")
 
 

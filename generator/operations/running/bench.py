@@ -11,6 +11,7 @@ from generator import recording
 from generator.errors import RequestError
 from generator.models.measurement import Compared
 from generator.models.value import Value
+from generator.operations.another_load import under_load
 from generator.operations.running.compare import compared
 from generator.operations.running.load import checked, round_of
 from generator.operations.running.reach import Reach, reach_of
@@ -20,17 +21,11 @@ from generator.rendering.answers import Answers, read
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from generator.models.request import Request
+    from generator.models.estimate import Estimate
     from generator.models.workload import Workload
-    from generator.workflow import Proof
 
 FOLDER = "measurements"
 _ROUNDS, _SHORT_ROUNDS = 4, 1
-_PINNED = (
-    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "max_model_len", "max_num_seqs",
-    "max_num_batched_tokens", "gpu_memory_utilization", "kv_cache_dtype", "enforce_eager",
-)  # fmt: skip
-"""What the running server was started with, whatever another load would have been planned with."""
 
 
 class Bench(Value):
@@ -82,7 +77,7 @@ def bench(
     load = request.load
     chosen = tuple(concurrencies) or _sweep(load.concurrency, short=short)
     made = [_one(reach, answers, load, count, vllm, short=short, told=told) for count in chosen]
-    runs = tuple(compared(checked(one).run(count), _estimate(answers, request, count), request.targets)
+    runs = tuple(compared(checked(one).run(count), _estimate(answers, count), request.targets)
                  for count, one in zip(chosen, made, strict=True))  # fmt: skip
     if learn is not None:
         with TemporaryDirectory() as folder:
@@ -113,13 +108,10 @@ def _one(
     return round_of(reach, answers, load, concurrency=concurrency, requests=requests, vllm=vllm, seed=concurrency)
 
 
-def _estimate(answers: Answers, request: Request, concurrency: int) -> Any:
+def _estimate(answers: Answers, concurrency: int) -> Estimate | None:
     """The estimate of the recorded configuration under another concurrency; None where speed is not modelled."""
-    held = answers.plan.engine
-    overrides = dict(request.overrides) | {name: held[name] for name in _PINNED if held.get(name) is not None}
-    asked = request.model_copy(update={"concurrency": concurrency, "overrides": overrides})
-    proof: Proof = recording.prove(asked, recording.facts_of(answers.values.get(recording.FACTS) or {}))
-    return proof.plan.estimate
+    facts = recording.facts_of(answers.values.get(recording.FACTS) or {})
+    return recording.prove(under_load(answers, concurrency=concurrency), facts).plan.estimate
 
 
 def _kept(
