@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from generator import recording, workflow
 from generator.errors import GeneratorError
 from generator.models.verified import Compared, Verified
-from generator.operations import calibrate
-from generator.operations.mending import Start, mended
 from generator.planning.case import Case
 from generator.planning.planner import choose
 from generator.presenting.text import gib_text
@@ -150,6 +148,8 @@ def _same(item: str, unit: Any, planned: Any, found: Any, *, judged: bool = True
 
 def _repairs(root: Path, boot: Boot, request: Request, facts: ModelFacts) -> tuple[tuple[Repair, ...], bool]:
     """Changes that the planner proves with what this start showed, and whether that alone leads to a plan that fits."""
+    from generator.operations.mending import Start, mended  # noqa: PLC0415 - a start that serves needs none of it
+
     failure = boot.failure
     assert failure is not None  # noqa: S101 - asked for failed starts alone
     learned = _learned(root, boot, request) if failure.kind in _MEMORY else request
@@ -161,8 +161,10 @@ def _repairs(root: Path, boot: Boot, request: Request, facts: ModelFacts) -> tup
 
 def _learned(root: Path, boot: Boot, request: Request) -> Request:
     """The request with what this start showed; as it is where the log tells too little."""
+    from generator.operations.calibrate import measurement_of  # noqa: PLC0415 - as above: it comes with all of update
+
     try:
-        new = calibrate.measurement_of(root, boot)
+        new = measurement_of(root, boot)
     except GeneratorError:
         return request
     return request.model_copy(update={"measured": {**request.measured, new.key: new}})

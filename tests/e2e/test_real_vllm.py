@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fixtures.first_day import after_the_start, before_the_start
 from fixtures.gateway import ask, free_port, start_nginx, wait
 from fixtures.programs import vllm_python
 
@@ -22,11 +23,8 @@ from generator.catalogue.loader import packaged_rows
 from generator.cli.options import request_from
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.operations.doctor.examine import doctor
 from generator.operations.engine_import import import_engine
 from generator.operations.generate import generate
-from generator.operations.running.bench import bench
-from generator.operations.running.status import status, watched
 from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +37,6 @@ CPU_ONLY = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_HOST_IP": "127.0.0.1",
@@ -47,7 +44,7 @@ CPU_ONLY = {
 }
 """What a machine without a GPU needs; the rendered files stay as they are."""
 
-pytestmark = [pytest.mark.needs_tool, pytest.mark.slow]
+pytestmark = [pytest.mark.needs_tool, pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +120,7 @@ def deployment(python, tmp_path_factory):
         model=str(model), gpu="L4", vllm=RELEASE, prompt_tokens=256, gen_tokens=64, concurrency=2,
         overrides={"enforce_eager": True, "max_num_seqs": 16},
     )  # fmt: skip
-    return generate(request, tmp_path_factory.mktemp("made") / "tiny", template="worktree", commit=False)
+    return generate(request, tmp_path_factory.mktemp("made") / "tiny")
 
 
 def words_of(place, environment):
@@ -186,8 +183,9 @@ def test_the_rendered_script_dumps_what_the_tables_have_and_can_be_imported(pyth
 
 
 def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deployment, tmp_path, monkeypatch):
-    """A completion through the gateway; without the key 401; outside the allow-list 404; then the first day's steps."""
+    """The first day up to the start; a completion, without the key 401, outside the allow-list 404; the rest of it."""
     served = deployment.plan.engine["served_model_name"]
+    before_the_start(deployment.path, environment(python))
     with serving(python, deployment.path, tmp_path) as (url, direct):
         body = json.dumps({"model": served, "prompt": "hello", "max_tokens": 4}).encode()
         status, text = ask(f"{url}/v1/completions", KEY, body)
@@ -197,22 +195,7 @@ def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deploym
         assert ask(f"{url}/invocations", KEY, body)[0] == 404
         for name, value in environment(python, NO_PROXY="127.0.0.1").items():
             monkeypatch.setenv(name, value)
-        the_first_day(python, deployment.path, url, direct)
-
-
-def the_first_day(python, place, url, direct):
-    """Doctor sees no GPU and says so; smoke finds nothing wrong; bench and status set real figures beside the plan."""
-    seen = {one.check: one.state for one in doctor(place).findings}
-    assert (seen["driver"], seen["loopback"]) == ("not seen", "ok")
-    smoke = subprocess.run(
-        [place / "scripts" / "smoke.sh", url], capture_output=True, text=True, timeout=240, check=False
-    )
-    assert (smoke.returncode, smoke.stdout.splitlines()[-1]) == (0, "the server does what it must"), smoke.stdout
-    measured = bench(place, url=direct, short=True, vllm=[str(python.parent / "vllm")])
-    assert [(one.run.completed, one.run.failed) for one in measured.runs] == [(2, 0)]
-    now = {one.name: one.now for one in status(watched(place, url=direct)).gauges}
-    assert (now["running"], now["waiting"], now["preemptions"]) == ("0", "0", "0")
-    assert now["first token, p95"] != "none yet"
+        after_the_start(deployment.path, url, direct, tmp_path / "vllm.log", python.parent / "vllm")
 
 
 def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
