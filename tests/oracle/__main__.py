@@ -10,23 +10,30 @@ from typing import Any
 from tests.oracle.draws import RELEASES, models_in
 from tests.oracle.judge import Judge, oracle_home
 from tests.oracle.lots import judge_lot, offer_lot, plan_lot, record_lots
+from tests.oracle.mended import record
 from tests.oracle.offered import refused as refused_rows
 
 REFUSED = 8
 
 
-def main() -> int:
-    """Run what the command line names."""
+def words() -> argparse.Namespace:
+    """What the command line names."""
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
-    parser.add_argument("seed", type=int)
+    parser.add_argument("seed", type=int, nargs="?", default=11)
     parser.add_argument("lots", type=int, nargs="*")
     parser.add_argument("--models", type=Path, nargs="+", default=[Path("../shared/data/hf_configs")])
     parser.add_argument("--state", type=Path, default=Path(".cache/oracle"))
     parser.add_argument("--record", action="store_true", help="ask nothing: record what the seed's lots were answered")
     parser.add_argument("--offered", action="store_true", help="ask about alternatives, repairs and rows of `fit`")
     parser.add_argument("--refused", action="store_true", help="ask about what the planner refuses, status 2 or 7")
+    parser.add_argument("--mended", action="store_true", help="ask about repairs of failed starts, and record them")
     parser.add_argument("--releases", nargs="+", default=RELEASES)
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run what the command line names."""
+    given = words()
     models = models_in(given.models)
     if given.record:
         print(record_lots(given.seed, given.state), "answers are recorded")
@@ -37,6 +44,8 @@ def main() -> int:
     given.state.mkdir(parents=True, exist_ok=True)
     refused = 0
     with Judge(home) as judge:
+        if given.mended:
+            print(record(judge, models), "repairs were asked about")
         for lot in given.lots:
             name, rows = rows_of(given, lot, models)
             told = {row["name"]: row["words"] for row in rows}
