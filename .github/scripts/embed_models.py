@@ -87,6 +87,7 @@ MODELS = (
     "nvidia/Qwen3.5-397B-A17B-NVFP4",
     "nvidia/Qwen3.6-27B-NVFP4",
     "nvidia/Qwen3.6-35B-A3B-NVFP4",
+    "BAAI/bge-m3",
 )
 
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Serve bge-m3 in one container, port 8000 of the loopback interface only.
+# There is no gateway in front of this one: for anything but a trial use compose.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# shellcheck source=/dev/null
+. scripts/env.sh
+
+# An empty key would switch authentication off.
+: "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
+export VLLM_API_KEY HF_TOKEN=${HF_TOKEN:-}
+
+docker_args=(
+  --rm
+  --init
+  --name bge-m3
+  --gpus "\"device=${GPU_0:-0}\""
+
+  # The ranks of one engine exchange steps through shared memory; Docker's default is 64 MB.
+  --shm-size 1024m
+
+  # The image's unprivileged user; group 0 owns its home.
+  --user 2000:0
+  --cap-drop ALL
+  --security-opt no-new-privileges:true
+  --publish "127.0.0.1:${SCRIPT_PORT:-8000}:8000"
+
+  # By name only: a value on the command line would be visible to every user of this host.
+  --env VLLM_API_KEY
+  --env HF_TOKEN
+  --env VLLM_NO_USAGE_STATS=1
+  --volume bge-m3-cache:/home/vllm/.cache
+  --volume "$PWD/serve.yaml:/etc/vllm/serve.yaml:ro"
+)
+
+if [ -t 1 ]; then docker_args+=(--interactive --tty); fi
+
+exec docker run "${docker_args[@]}" \
+  "${VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}" \
+  BAAI/bge-m3 \
+  --config /etc/vllm/serve.yaml \
+  --host 0.0.0.0 \
+  --port 8000 \
+  "$@"

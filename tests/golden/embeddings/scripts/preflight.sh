@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Ask the pinned vLLM whether it would start this deployment. It needs no GPU, and fetches the model's config alone.
+# Its report goes to preflight.json: `vllm-wizard check --preflight preflight.json` says what mends a refusal.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ -f .env ]; then
+  set -a
+  # shellcheck source=/dev/null
+  . ./.env
+  set +a
+fi
+export HF_TOKEN=${HF_TOKEN:-}
+
+if python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("vllm") is None)' 2>/dev/null; then
+  exec python3 scripts/preflight.py --json preflight.json "$@"
+fi
+
+docker_args=(
+  --rm
+  --user 2000:0
+  --cap-drop ALL
+  --security-opt no-new-privileges:true
+  --env HF_TOKEN
+  --env HF_HUB_OFFLINE
+  --volume "$PWD:/deployment:ro"
+  --entrypoint python3
+)
+if [ -e /dev/nvidia0 ]; then docker_args+=(--gpus all); fi
+
+docker run "${docker_args[@]}" "${VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}" \
+  /deployment/scripts/preflight.py --json - "$@" >preflight.json
