@@ -78,6 +78,7 @@ def _plan(inputs: Mapping[str, Any], model_facts: Mapping[str, Any]) -> dict[str
         facts = workflow.with_draft(request, facts)
     proof = recording.prove(request, facts)
     refuse_unserved(proof.plan, runners)
+    recording.refuse_unrendered(proof.plan)
     recording.refuse_unfit(proof.plan)
     return recording.record(proof, recorded).model_dump(mode="json")
 

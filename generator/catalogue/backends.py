@@ -1,4 +1,4 @@
-"""Attention backends by release: `backends.toml`."""
+"""Attention backends by release: `backends.toml`, and `backends_rocm.toml` for AMD."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from generator.models.backend import Backend, BackendOrder
 from generator.models.capability import CapabilitySet
 from generator.models.release import is_between
 
-_FILE = "backends.toml"
+_FILES = ("backends.toml", "backends_rocm.toml")
 
 MinorRelease = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 
@@ -79,8 +79,11 @@ def orders_of(version: str) -> tuple[BackendOrder, ...]:
 
 @cache
 def _rows() -> tuple[tuple[BackendRow, ...], tuple[OrderRow, ...]]:
-    file = table(_FILE)
-    content = read(file)
-    backends = [row(file, f"backend {number}", data, BackendRow) for number, data in enumerate(content["backend"], 1)]
-    orders = [row(file, f"order {number}", data, OrderRow) for number, data in enumerate(content["order"], 1)]
+    backends: list[BackendRow] = []
+    orders: list[OrderRow] = []
+    for name in _FILES:
+        file = table(name)
+        found = read(file)
+        backends += [row(file, f"backend {one}", data, BackendRow) for one, data in enumerate(found["backend"], 1)]
+        orders += [row(file, f"order {one}", data, OrderRow) for one, data in enumerate(found["order"], 1)]
     return tuple(backends), tuple(orders)

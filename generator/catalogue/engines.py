@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _IMAGE = "vllm/vllm-openai:v{version}"
+_ROCM_IMAGE = "vllm/vllm-openai-rocm:v{version}"
+"""https://docs.vllm.ai/en/latest/getting_started/installation/gpu/ (AMD ROCm, pre-built images)"""
 _OWN_RELEASE = "the release's own parser"
 
 
@@ -113,6 +115,7 @@ def _later_patch(asked: str, known: tuple[str, ...]) -> str | None:
 def _patch(later: Engine, version: str) -> Engine:
     """An earlier patch of a release whose table is read."""
     own = {"version": version, "release": release_of(version), "image": _IMAGE.format(version=version)}
+    own["rocm_image"] = _ROCM_IMAGE.format(version=version)
     return later.changed(**own, source=f"{later.source}; {version} is an earlier patch of it")
 
 
@@ -123,6 +126,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         version=dump.version,
         release=release_of(dump.version),
         image=_IMAGE.format(version=dump.version),
+        rocm_image=_ROCM_IMAGE.format(version=dump.version),
         flags=flags,
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=dump.kv_cache_dtypes,
@@ -166,6 +170,7 @@ def _engine(version: str) -> Engine:
         version=version,
         release=release_of(version),
         image=_IMAGE.format(version=version),
+        rocm_image=_ROCM_IMAGE.format(version=version),
         flags=flags,
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),

@@ -27,7 +27,7 @@ class GPURow(Row):
     aliases: Words = ()
     nvml_names: Words
     memory_mib: Annotated[int, Field(gt=0)]
-    capability: Annotated[str, Field(pattern=r"^\d{1,2}\.\d$")]
+    capability: Annotated[str, Field(pattern=r"^(\d{1,2}\.\d|gfx\d{3})$")]
     bandwidth_gb_per_s: Positive | None = None
     bf16_tflops: Positive | None = None
     fp16_tflops: Positive | None = None

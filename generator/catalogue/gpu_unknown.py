@@ -32,8 +32,8 @@ def unknown(name: str) -> str:
         return f"{name!r} {known.answer}"
     if _OTHER_MAKERS.match(product_of(name)):
         return (
-            f"{name!r} is no GPU of NVIDIA: vllm-wizard plans for vLLM's CUDA builds; AMD, Intel and other makers are "
-            "not covered"
+            f"{name!r} is no GPU of NVIDIA: of other makers, AMD's MI300X, MI325X, MI350X and MI355X are planned, on "
+            "vLLM's ROCm build"
         )
     return f"unknown GPU {name!r}{nearest_words(name)}; {BY_HAND}"
 

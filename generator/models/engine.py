@@ -91,6 +91,8 @@ class Engine(Made):
     """How it behaves, where releases differ."""
     image: str
     """Image tag of the release: `vllm/vllm-openai:v0.33.0`."""
+    rocm_image: str
+    """The same for AMD's GPUs: `vllm/vllm-openai-rocm:v0.33.0`."""
     flags: tuple[Flag, ...]
     default_gpu_memory_utilization: float
     kv_cache_dtypes: tuple[str, ...] = ()

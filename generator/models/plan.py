@@ -14,6 +14,7 @@ from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
 from generator.models.host import Host, Mount, Watch
 from generator.models.interval import ByteInterval
+from generator.models.launcher import Launcher
 from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.models.serving import PoolingApi
@@ -192,6 +193,7 @@ class Plan(Value):
     engine: dict[str, Any]
     command: tuple[str, ...]
     runtime: Runtime
+    launcher: Launcher = Launcher()
     memory: MemoryBudget
     kv_cache: KVCacheReport | None
     estimate: Estimate | None = None

@@ -39,6 +39,8 @@ class QuantizationMethod(Value):
     """First release that can, where earlier ones knew the method for checkpoints only."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
+    rocm: bool = False
+    """True where vLLM takes it on AMD's GPUs."""
     source: str
 
     def minimum_for(self, version: str) -> Capability:

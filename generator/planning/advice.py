@@ -6,39 +6,29 @@ the order in which it stands here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.planning.case import ASSUMED
 from generator.planning.choosing.choice import has_targets
+from generator.planning.hardware_advice import HARDWARE
 from generator.planning.memory import overhead
 from generator.planning.memory.doubt import encoder_doubt
 from generator.planning.memory.evidence import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.overridden import is_read
 from generator.planning.rules.code import lacks_tokenizer_code
+from generator.planning.sentence import Figures, Sentence
+from generator.planning.sentence import says as _says
 from generator.planning.serving.features import serving_advisories
 from generator.presenting.text import duration_text, gib_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
-    Figures = dict[str, object]
-    When = Callable[[Case, Candidate], Figures | None]
-
 _UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 """Arguments that move memory or context in ways that the planner does not model."""
-
-
-class Sentence(NamedTuple):
-    """What may be said of a plan, and when it is."""
-
-    kind: Literal["advisory", "warning"]
-    text: str
-    when: When
 
 
 def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
@@ -49,10 +39,6 @@ def advisories(case: Case, chosen: Candidate) -> tuple[str, ...]:
 def warnings(case: Case, chosen: Candidate, speed: Estimate | None) -> tuple[str, ...]:
     """What may go wrong, a sentence each."""
     return (*_missed_targets(case, speed), *_said("warning", case, chosen))
-
-
-def _says(kind: Literal["advisory", "warning"], text: str) -> Callable[[When], Sentence]:
-    return lambda when: Sentence(kind, text, when)
 
 
 @_says("advisory", "Model facts are embedded, from config.json alone: plan again with the Hub to pin a revision.")
@@ -139,15 +125,6 @@ def _no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
 @_says("advisory", "The GPU is of your own description: its speed is unknown, and its memory is taken as you gave it.")
 def _custom_gpu(case: Case, _: Candidate) -> Figures | None:
     return {} if case.gpu.name.startswith("custom") else None
-
-
-@_says(
-    "advisory",
-    "The GPU is a vGPU: its memory is its own, its time depends on its neighbours on the {whole}, so that its speed is "
-    "unknown.",
-)
-def _vgpu(case: Case, _: Candidate) -> Figures | None:
-    return {"whole": case.gpu.vgpu_of} if case.gpu.vgpu_of else None
 
 
 @_says(
@@ -274,5 +251,5 @@ def _said(kind: str, case: Case, chosen: Candidate) -> tuple[str, ...]:
     return tuple(text.format(**figures) for text, figures in pairs if figures is not None)
 
 
-SENTENCES = tuple(one for one in tuple(globals().values()) if isinstance(one, Sentence))
-"""Everything that may be said of a plan, in the order in which it stands above."""
+SENTENCES = (*(one for one in tuple(globals().values()) if isinstance(one, Sentence)), *HARDWARE)
+"""Everything that may be said of a plan, in the order in which it stands above; what is of single GPUs comes last."""

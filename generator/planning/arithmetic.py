@@ -18,6 +18,9 @@ _NATIVE = {"fp8": ADA, "mxfp8": BLACKWELL, "nvfp4": BLACKWELL, "mxfp4": BLACKWEL
 """Oldest compute capability that multiplies in a format (vLLM 0.32 quantization/compressed_tensors/schemes)."""
 
 _MX_COLUMNS = 32
+_ON_ROCM = frozenset({"fp8", "int8"})
+"""Formats that vLLM's ROCm build multiplies in on MI300 and MI350 by default; its FP4 and MX kernels need AITER, which
+is off (0.33 model_executor/kernels/linear/__init__.py, fused_moe/oracle/mxfp4.py:443, envs.py: VLLM_ROCM_USE_AITER)."""
 
 
 class Arithmetic(Made):
@@ -48,8 +51,14 @@ def arithmetic(
             verdict="native", text="16-bit arithmetic by design: weights are unpacked as they are read, memory is saved"
         )
     name, native = max(needs, key=lambda need: need[1])
-    if gpu.capability >= native:
+    if _multiplies(gpu.capability, name, native):
         return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
+    if gpu.capability.is_rocm:
+        return Arithmetic(
+            verdict="emulated",
+            text=f"vLLM's ROCm build unpacks {name} weights to 16 bits on {gpu.name} unless AITER is turned on: they "
+            "stay small in memory, so that decoding gains and reading prompts does not",
+        )
     return Arithmetic(
         verdict="emulated",
         text=f"{gpu.name} has no {name} arithmetic (from compute capability {native.words} on): weights stay small "
@@ -66,13 +75,17 @@ def cache_arithmetic(dtype: str, gpu: GPU) -> Arithmetic:
     name = next((kind for kind in ("nvfp4", "fp8", "int8") if dtype.startswith(kind)), None)
     if name is None:
         return Arithmetic(verdict="native", text="computed with as it is stored")
-    native = _NATIVE[name]
-    if gpu.capability >= native:
+    if _multiplies(gpu.capability, name, _NATIVE[name]):
         return Arithmetic(verdict="native", text=f"{gpu.name} multiplies in {name}")
     return Arithmetic(
         verdict="emulated",
         text=f"{gpu.name} has no {name} arithmetic, so that the cache is smaller, and converted as it is read",
     )
+
+
+def _multiplies(capability: Capability, name: str, native: Capability) -> bool:
+    """Whether the GPU multiplies in the format that `native` is the oldest capability of CUDA for."""
+    return name in _ON_ROCM if capability.is_rocm else capability >= native
 
 
 def _needs(method: QuantizationMethod, quantization: Quantization | None) -> list[tuple[str, Capability]]:

@@ -116,7 +116,7 @@ def _read_bytes(checkpoint: Checkpoint, architecture: Architecture) -> int:
 
 def runtime(case: Case, chosen: Candidate, speed: Estimate | None = None) -> Runtime:
     """What the deployment needs around the engine."""
-    layout = chosen.layout
+    layout, engine = chosen.layout, case.tables.engine
     nodes = case.cluster.nodes
     workers = ceil_div(layout.ranks, nodes)
     draft = _read_bytes(case.draft.facts.checkpoint, case.draft.facts.architecture) if case.draft else 0
@@ -126,7 +126,7 @@ def runtime(case: Case, chosen: Candidate, speed: Estimate | None = None) -> Run
     drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
     host = host_bytes(case.fixed, layout)
     return Runtime(
-        image=case.tables.engine.image,
+        image=engine.rocm_image if case.gpu.capability.is_rocm else engine.image,
         startup_s=startup,
         shm_bytes=shm,
         host_ram_bytes=host,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
+from generator.models.launcher import ROCM, Launcher
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning import advice, parts
@@ -133,6 +134,7 @@ def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:
         engine=config.checked(engine),
         command=config.args(engine),
         runtime=parts.runtime(case, chosen, option.estimate),
+        launcher=ROCM if case.gpu.capability.is_rocm else Launcher(),
         memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
         estimate=speed,

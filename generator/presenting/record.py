@@ -73,7 +73,7 @@ def figures(plan: Plan) -> Figures:
     return Figures(
         gpu=Card(
             name=gpu.nvml_names[0] if gpu.nvml_names else gpu.name,
-            capability=".".join(map(str, divmod(gpu.capability, 10))),
+            capability=gpu.capability.words,
             bytes=gpu.memory_bytes,
         ),
         weights_bytes=memory.weights_bytes.expected,

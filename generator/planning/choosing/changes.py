@@ -231,17 +231,23 @@ def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
         for gpu in case.tables.gpus
         if gpu.memory_bytes > least
         and gpu.capability >= case.gpu.capability
+        and _same_maker(case, gpu)
         and (gpu.bandwidth_bytes_per_s or pace) >= pace
     ]
     for gpu in sorted(larger, key=by_memory):
         yield _on(case, gpu, chosen.candidate.layout)
 
 
+def _same_maker(case: Case, gpu: GPU) -> bool:
+    """Whether the same build of vLLM serves both, CUDA's or ROCm's."""
+    return gpu.capability.is_rocm == case.gpu.capability.is_rocm
+
+
 def _faster_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
     """Other GPUs of the same count, the slowest that could do first."""
     faster = [(gpu.bandwidth_bytes_per_s or 0, gpu.name, gpu) for gpu in case.tables.gpus]
     for pace, _, gpu in sorted(faster, key=lambda one: one[:2]):
-        if pace > (case.gpu.bandwidth_bytes_per_s or 0):
+        if pace > (case.gpu.bandwidth_bytes_per_s or 0) and _same_maker(case, gpu):
             yield _on(case, gpu, chosen.candidate.layout)
 
 

@@ -261,6 +261,7 @@ _OWN_RULES: dict[str, Callable[[AttentionQuery], str | None]] = {
     "FLASHINFER": _flashinfer,
     "TRITON_FLASHINFER": _flashinfer,
     "TRITON_ATTN": _triton,
+    "ROCM_AITER_UNIFIED_ATTN": _triton,
     "FLASHINFER_MLA": _flashinfer_mla,
     "FLASH_ATTN_MLA_SPARSE_FA4": _flash_attn_mla_sparse_4,
     "TOKENSPEED_MLA": _tokenspeed,

@@ -133,6 +133,11 @@ def _check_quantization(case: Case) -> None:
             f"vLLM {case.release} has no quantization {own.method}, which the checkpoint is stored in: pin a release "
             "that has it (--vllm), or choose another checkpoint"
         )
+    if case.gpu.capability.is_rocm and case.method is not None and not case.method.rocm:
+        raise RequestError(
+            f"{case.method_name} quantization is currently not supported in rocm: choose another checkpoint for "
+            f"{case.gpu.name}, unquantized, FP8, AWQ, GPTQ or compressed-tensors among them"
+        )
     if asked is None:
         return
     if own is not None:

@@ -40,6 +40,11 @@ def check_start(start: Replica) -> None:
 def gpu_is_built_for(start: Replica) -> None:
     """The release's wheel carries code for the GPU (CMakeLists.txt: CUDA_SUPPORTED_ARCHS, and its CUDA's own)."""
     release, own, name = start.settings.release, start.settings.capability, "built_for"
+    if own.is_rocm and not release.has(name, capability=own):
+        raise RequestError(
+            f"vLLM {release} on {start.gpu.name} ({own.words}) is not planned: its ROCm platform was not read; pin "
+            f"vLLM {release.since[name]} or newer (--vllm)"
+        )
     if not release.has(name, capability=own):
         last = release.until[name]
         raise RequestError(

@@ -1,6 +1,7 @@
 """Experts' shapes as the kernel wants them: which backend vLLM picks on a GPU, and what it rounds up to.
 
-Reads of vLLM 0.32: fused_moe/oracle/unquantized.py:384, fused_moe/oracle/mxfp4.py:816, fused_moe/oracle/fp8.py:290.
+Reads of vLLM 0.32: fused_moe/oracle/unquantized.py:384, fused_moe/oracle/mxfp4.py:816, fused_moe/oracle/fp8.py:290; of
+0.33 for ROCm: fused_moe/oracle/mxfp4.py:880.
 FlashInfer is taken to be usable, as it is in vLLM's image.
 """
 
@@ -31,6 +32,8 @@ def padded_shape(matrix: Matrix, shape: Shape, form: Format | None, capability: 
         return _rounded(matrix, shape, 128, 1) if aligned else shape
     if not form.kernel:
         return shape
+    if capability.is_rocm:
+        return _rounded(matrix, shape, 256, 256)
     if form.kernel == "gpt_oss_mxfp4" and family == HOPPER:
         return _rounded(matrix, shape, 64, 1)
     return _rounded(matrix, shape, 128, 256)
