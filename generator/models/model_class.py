@@ -52,7 +52,7 @@ class ModelClass(Made):
     pooling_task: str = ""
     """The task of its server where vLLM names one of its own."""
     draft_class: str = ""
-    """What its own layers of multi-token prediction are built as, where that class has stages in some release."""
+    """What its own layers of multi-token prediction are built as; vLLM drafts with none of a class without."""
 
 
 class ModelType(Made):

@@ -101,7 +101,7 @@ def test_facts_of_another_draft_are_not_taken_for_the_named_one():
     [
         (["mtp"], "must be a mapping"),
         ({"method": 3}, "method must be a name"),
-        (GIVEN | {"num_speculative_tokens": 0}, "whole number of at least 1, got 0"),
+        (GIVEN | {"num_speculative_tokens": 0}, "must be at least 1, got 0"),
         (GIVEN | {"num_speculative_tokens": True}, "whole number of at least 1, got True"),
         ({"method": "draft_model", "model": DRAFT}, "num_speculative_tokens must be provided"),
         ({"method": "eagle3", "num_speculative_tokens": 3}, "need a checkpoint"),
@@ -172,6 +172,17 @@ def test_layers_of_multi_token_prediction_have_stages_where_the_release_gives_th
     else:
         with pytest.raises(RequestError, match=r"pin vLLM 0\.30 or newer"):
             plan_for(drafting, embedded_model(model))
+
+
+def test_layers_that_no_class_of_vllm_drafts_with():
+    """MiniMax-M2.5 ships three; vLLM 0.33: "Unsupported speculative method: 'mtp'" (config/speculative.py:1499)."""
+    request = Request(model="MiniMaxAI/MiniMax-M2.5", gpu="H200", gpus=8)
+    drafting = request.model_copy(
+        update={"overrides": {"speculative_config": {"method": "mtp", "num_speculative_tokens": 1}}}
+    )
+    with pytest.raises(RequestError, match="does not draft with the layers of multi-token prediction that MiniMaxM2"):
+        plan_for(drafting, embedded_model(request.model))
+    assert plan_for(request, embedded_model(request.model)).layout.ranks == 8
 
 
 def test_a_step_without_room_for_drafts_is_refused():

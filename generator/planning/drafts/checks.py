@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from generator.errors import RequestError
-from generator.models.model_class import ModelClass
 from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
 from generator.planning.kinds.of import attentions_of
@@ -15,6 +14,7 @@ from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.memory.overhead import model_runner
 
 if TYPE_CHECKING:
+    from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
     from generator.planning.drafts.draft import Draft
@@ -79,9 +79,8 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
 
 
 def own_layers(case: Case) -> ModelClass:
-    """What vLLM builds of the layers that the checkpoint ships for drafting: a class that has no stages as a rule."""
-    built = case.model_class.draft_class
-    return case.tables.classes.of(built) if built else ModelClass(name="multi-token prediction", stages=False)
+    """What vLLM builds of the layers that the checkpoint ships for drafting."""
+    return case.tables.classes.of(case.model_class.draft_class)
 
 
 def parts_drafts(case: Case, layout: Layout, draft: ModelClass) -> bool:
@@ -89,7 +88,8 @@ def parts_drafts(case: Case, layout: Layout, draft: ModelClass) -> bool:
 
     NotImplementedError of config/model.py:1423 in 0.29.
     """
-    return layout.pipeline_parallel_size > 1 and not (case.vllm.has("gives_drafts_one_stage") or draft.stages)
+    staged = draft.served and draft.stages
+    return layout.pipeline_parallel_size > 1 and not (case.vllm.has("gives_drafts_one_stage") or staged)
 
 
 def _check_stages(case: Case, layout: Layout) -> None:
@@ -181,6 +181,11 @@ def _check_own_layers(case: Case, spoken: Speculation) -> None:
     if not case.architecture.drafts:
         raise RequestError(
             f"{case.facts.id} ships no layers of multi-token prediction: choose another method, {_choices()}"
+        )
+    if not case.model_class.draft_class:
+        raise RequestError(
+            f"vLLM does not draft with the layers of multi-token prediction that {case.architecture.architecture} "
+            f"ships: choose another method, {_choices()}"
         )
 
 

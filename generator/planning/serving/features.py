@@ -103,7 +103,7 @@ def _family_advisories(case: Case, family: ServingFamily, layout: Layout) -> Ite
             when = parsers.elsewhere.get(f"{_KINDS[field]} {names[0]}", "a newer release")
             yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: {when} has it."
     yield from _notes(family)
-    if not parts_drafts(case, layout, own_layers(case)):
+    if case.model_class.draft_class and not parts_drafts(case, layout, own_layers(case)):
         yield from _draft_advice(case, family)
 
 
