@@ -11,12 +11,13 @@ from generator.catalogue.draft_heads import all_heads, heads_of
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.gpus import custom_gpu, find_gpu, gpu_by_nvml, without_speed
+from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.overheads import overheads
 from generator.catalogue.paths import path_kinds
 from generator.catalogue.prices import all_prices
 from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
-from generator.catalogue.siblings import siblings_of
+from generator.catalogue.siblings import larger_of, siblings_of
 from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
 from generator.models.hardware import Cluster
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow
     from generator.models.hardware import GPU
+    from generator.models.held import ModelRow, Purpose
     from generator.models.plan import Plan
     from generator.models.request import Request
+    from generator.planning.held import Order
 
 
 class Proof(NamedTuple):
@@ -165,6 +168,40 @@ def fit_for(
     sizes = [(count, nodes or 1) for count in counts]
     sizes += [(GPUS_OF_A_NODE, 2)] * (nodes is None and GPUS_OF_A_NODE in counts)
     return fit(case, every, sizes, with_speed=with_speed)
+
+
+class Holding(NamedTuple):
+    """Embedded models that GPUs hold, and how many were looked at."""
+
+    gpu: str
+    """The GPU's name in the table."""
+    rows: tuple[ModelRow, ...]
+    tried: int
+
+
+def models_for(request: Request, *, task: Purpose | None = None, by: Order = "size") -> Holding:
+    """The embedded models that `plan` accepts on the request's GPUs, the best first; its own model is ignored.
+
+    Raises:
+        UnknownFactError: the GPU or the vLLM release is not in the tables.
+        RequestError: a custom GPU lacks its memory or capability.
+    """
+    from generator.catalogue.purposes import purposes_of  # noqa: PLC0415 - start-up time of every other command
+    from generator.planning.held import held, ordered  # noqa: PLC0415 - likewise
+
+    cluster, tried = cluster_for(request), 0
+    rows: list[ModelRow] = []
+    for name in embedded_ids():
+        facts = embedded_model(name)
+        own = request.model_copy(update={"model": name, "source": "embedded"})
+        tables = tables_for(own, facts)
+        case = Case.of(own, facts, cluster, tables)
+        purposes = purposes_of(facts, tables.serving, pools=case.pooling is not None)
+        if task is None or task in purposes:
+            tried += 1
+            row = held(case, purposes, larger_of(name))
+            rows += [row] if row else []
+    return Holding(cluster.gpu.name, ordered(rows, by), tried)
 
 
 def plan(request: Request, *, offline: bool = False) -> Plan:

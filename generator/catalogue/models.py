@@ -7,7 +7,7 @@ import tomllib
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -76,11 +76,13 @@ def embedded_model(model_id: str) -> ModelFacts:
 
 
 class CheckpointRow(Row):
-    """A checkpoint with the shapes of one embedded model, and the quantization scheme of another."""
+    """A checkpoint with the shapes of one embedded model, and the quantization scheme of another or none."""
 
     name: str = Field(min_length=1)
     base: str
-    like: str
+    like: str = ""
+    context: Annotated[int, Field(gt=0)] | None = None
+    """Its own context, where it is not that of `base`."""
     ignored: Words = ()
     """Modules that stay unquantized beside those of `like`."""
     source: Source
@@ -105,13 +107,26 @@ def _facts(name: str) -> ModelFacts:
 
 
 def _composed(row: CheckpointRow) -> ModelFacts:
-    base, scheme = _facts(row.base), _facts(row.like).checkpoint.quantization
+    base = _facts(row.base)
+    update = {"id": row.name, "revision": None, "license": None, "checkpoint": Checkpoint(quantization=_scheme(row))}
+    return base.model_copy(update=update | {"architecture": _with_context(base.architecture, row.context)})
+
+
+def _scheme(row: CheckpointRow) -> Quantization | None:
+    if not row.like:
+        return None
+    scheme = _facts(row.like).checkpoint.quantization
     assert scheme is not None  # noqa: S101 - a test reads every row
     ignored = (*scheme.ignored_modules, *row.ignored)
-    held = scheme.model_copy(update={"ignored_modules": ignored, "kv_cache_dtype": None})
-    return base.model_copy(
-        update={"id": row.name, "revision": None, "license": None, "checkpoint": Checkpoint(quantization=held)}
-    )
+    return scheme.model_copy(update={"ignored_modules": ignored, "kv_cache_dtype": None})
+
+
+def _with_context(architecture: Architecture, context: int | None) -> Architecture:
+    """The shapes with another context, and the table of rotations that goes with it."""
+    if context is None:
+        return architecture
+    rotary = architecture.rotary_bytes * context // architecture.max_position_embeddings
+    return architecture.model_copy(update={"max_position_embeddings": context, "rotary_bytes": rotary})
 
 
 def _read(name: str, row: dict[str, Any]) -> ModelFacts:

@@ -37,3 +37,10 @@ def siblings_of(model_id: str) -> tuple[ModelFacts, ...]:
         if asked in line:
             return tuple(embedded_model(name) for name in row.siblings[line.index(asked) :])
     return ()
+
+
+def larger_of(model_id: str) -> str:
+    """The model whose weights this one stores in fewer bits; empty where it is no sibling of the table."""
+    asked = model_id.casefold()
+    rows = (row.name for row in all_siblings() if asked in {name.casefold() for name in row.siblings})
+    return next((name for name in rows if name.casefold() != asked), "")

@@ -27,6 +27,10 @@ COMMANDS = {
         "fit:fit",
         "Show on which GPUs, and how many of them, a model fits: context beside the workload and concurrency.",
     ),
+    "models": Listed(
+        "models:models",
+        "Show which models fit the GPUs, quantized siblings among them: the biggest or the fastest first.",
+    ),
     "plan": Listed(
         "plan:plan",
         "Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.",

@@ -76,14 +76,14 @@ def cheapest(rows: Iterable[FitRow], *, by_hour: bool = False) -> tuple[FitRow, 
 def _row(case: Case) -> FitRow:
     try:
         check_request(case)
-        return _filled(case, evaluate(case, _layout(case)))
+        return _filled(case, evaluate(case, widest_layout(case)))
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
 
 
 def _offer(case: Case) -> FitRow:
     """The row of what `plan` takes on these GPUs, with what it delivers and costs; of copies where one is too few."""
-    if _too_large(case):
+    if too_large(case):
         return _bare(case).model_copy(update={"verdict": "does_not_fit"})
     try:
         found = weighed(case)
@@ -123,7 +123,7 @@ def _with_share(case: Case, number: int) -> Case:
     return case.changed(request=case.request.model_copy(update={"concurrency": share}))
 
 
-def _too_large(case: Case) -> bool:
+def too_large(case: Case) -> bool:
     """Whether the stored weights alone, unless they are changed while loading, outgrow all GPUs."""
     if case.on_gpu != case.quantization or case.language_model_only:
         return False
@@ -171,7 +171,7 @@ def _speed(case: Case, option: Scored) -> dict[str, object]:
     }
 
 
-def _layout(case: Case) -> Layout:
+def widest_layout(case: Case) -> Layout:
     """The layout over all these GPUs with the widest tensor-parallel group inside a node, one replica.
 
     Raises:
