@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_RUNNERS = "runners"
-"""What a template can serve, beside its plan inputs and never recorded with them; absent before 1.3.0: text."""
-_POOLING_SINCE = "1.3.0"
+_ABLE = {"runners": ("generate",), "platforms": ("cuda",)}
+"""What a template can serve and on whose GPUs, beside its plan inputs and never recorded with them; what is absent
+before 1.3.0, or 1.6.0."""
+_POOLING_SINCE, _ROCM_SINCE = "1.3.0", "1.6.0"
+_MOVE = "`vllm-wizard update --upgrade` moves a deployment there, `generate` takes the newest without --template"
 
 
 class PlannerV1(Extension):
@@ -51,17 +53,18 @@ def __getattr__(name: str) -> NoReturn:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def refuse_unserved(plan: Plan, runners: Sequence[str]) -> None:
-    """Return only where the template serves what the model answers with; before 1.3.0 they served text alone.
+def refuse_unserved(plan: Plan, runners: Sequence[str], platforms: Sequence[str]) -> None:
+    """Return only where the template serves what the model answers with, on GPUs of the plan's maker.
 
     Raises:
         RequestError: it does not.
     """
     if plan.runner not in runners:
         raise RequestError(
-            f"{plan.model.id} generates no text, which templates serve from {_POOLING_SINCE} on: "
-            "`vllm-wizard update --upgrade` moves a deployment there, `generate` takes the newest without --template"
+            f"{plan.model.id} generates no text, which templates serve from {_POOLING_SINCE} on: {_MOVE}"
         )
+    if plan.cluster.gpu.capability.is_rocm and "rocm" not in platforms:
+        raise RequestError(f"templates render for AMD's {plan.cluster.gpu.name} from {_ROCM_SINCE} on: {_MOVE}")
 
 
 def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,15 +73,14 @@ def _facts(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plan(inputs: Mapping[str, Any], model_facts: Mapping[str, Any]) -> dict[str, Any]:
-    runners = inputs.get(_RUNNERS, ("generate",))
-    recorded = {name: value for name, value in inputs.items() if name != _RUNNERS}
+    able = {name: inputs.get(name, before) for name, before in _ABLE.items()}
+    recorded = {name: value for name, value in inputs.items() if name not in _ABLE}
     request = _request({name: value for name, value in recorded.items() if name != recording.DIGEST})
     facts = recording.facts_of(model_facts)
     if recording.other_draft(request, model_facts):
         facts = workflow.with_draft(request, facts)
     proof = recording.prove(request, facts)
-    refuse_unserved(proof.plan, runners)
-    recording.refuse_unrendered(proof.plan)
+    refuse_unserved(proof.plan, **able)
     recording.refuse_unfit(proof.plan)
     return recording.record(proof, recorded).model_dump(mode="json")
 

@@ -162,21 +162,6 @@ def refuse_unfit(plan: Plan) -> None:
         raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=short, repairs=plan.repairs)
 
 
-def refuse_unrendered(plan: Plan) -> None:
-    """Return only where templates know the plan's platform: their launchers and charts are NVIDIA's.
-
-    Raises:
-        RequestError: it is AMD's ROCm; names what runs the plan until they do.
-    """
-    if plan.cluster.gpu.capability.is_rocm:
-        devices = " ".join(f"--device {one}" for one in plan.launcher.devices)
-        groups = " ".join(f"--group-add {one}" for one in plan.launcher.groups)
-        raise RequestError(
-            f"templates render launchers and charts for NVIDIA's GPUs only, not yet for {plan.cluster.gpu.name}: take "
-            f"the command of `vllm-wizard plan`, in docker run {devices} {groups} --ipc host {plan.runtime.image}"
-        )
-
-
 def _recorded(facts: ModelFacts) -> dict[str, Any]:
     """Facts as they are recorded: shapes without fields at their defaults, nothing of what is not there."""
     compact = {name: _compact(getattr(facts, name)) for name in _COMPACT}

@@ -79,7 +79,6 @@ def generate(
     if proof is None or proof.request != wanted:
         known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
         proof = workflow.prove(wanted, known)
-    recording.refuse_unrendered(proof.plan)
     recording.refuse_unfit(proof.plan)
     answers = wanted.model_dump(mode="json") | {recording.FACTS: recording.facts_answer(wanted, proof.facts)} | naming
     with isolated(), workspace(), recording.proven(proof), _scratch(place) as scratch:

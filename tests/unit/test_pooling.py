@@ -234,8 +234,8 @@ def test_what_a_pooling_model_cannot_is_refused_by_name(config, stated, error, s
 def test_templates_for_text_alone_are_refused_and_say_which_serve_it():
     made = planned("BAAI/bge-m3", read_architecture(BGE_M3))
     with pytest.raises(RequestError, match=r"from 1\.3\.0 on"):
-        refuse_unserved(made, ("generate",))
-    refuse_unserved(made, ("generate", "pooling"))
+        refuse_unserved(made, ("generate",), ("cuda",))
+    refuse_unserved(made, ("generate", "pooling"), ("cuda",))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,15 @@ from generator.catalogue.engines import engine
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.quantizations import all_quantizations
+from generator.copier_ext import refuse_unserved
 from generator.errors import RequestError
 from generator.models.capability import ADA, BLACKWELL, CDNA3, CDNA4, Capability, CapabilitySet
+from generator.models.launcher import ROCM
 from generator.models.request import Request
 from generator.operations.generate import generate
 from generator.planning.arithmetic import arithmetic
 from generator.planning.planner import planned
+from generator.sources import plain_yaml
 from generator.workflow import plan_for
 
 AMD = ("MI300X", "MI325X", "MI350X", "MI355X")
@@ -124,11 +127,27 @@ def test_what_a_launcher_needs_is_in_the_plan():
     assert planned(case_of("Qwen/Qwen3-8B", "L4")).launcher.gpu_resource == "nvidia.com/gpu"
 
 
-def test_generate_says_what_it_cannot_render_and_writes_nothing(tmp_path):
-    place = tmp_path / "made"
-    with pytest.raises(RequestError, match=r"not yet for MI300X-192GB: .*--device /dev/kfd .*vllm-openai-rocm:v"):
-        generate(Request(model="Qwen/Qwen3-8B", gpu="MI300X", source="embedded"), place)
-    assert not place.exists()
+def test_templates_before_1_6_render_nothing_for_amd():
+    made = planned(case_of("Qwen/Qwen3-8B", "MI300X"))
+    with pytest.raises(RequestError, match=r"AMD's MI300X-192GB from 1\.6\.0 on: .*--upgrade"):
+        refuse_unserved(made, ("generate",), ("cuda",))
+    refuse_unserved(made, ("generate",), ("cuda", "rocm"))
+
+
+def test_every_launcher_names_amd_s_devices(tmp_path):
+    """Compose, docker run, the chart and KServe: no word of NVIDIA's runtime is left."""
+    request = Request(model="Qwen/Qwen3-8B", gpu="MI300X", source="embedded")
+    artefacts = ("compose", "command", "kubernetes", "kserve", "profile")
+    place = generate(request, tmp_path / "made", artefacts=artefacts, template="worktree", commit=False).path
+    vllm = plain_yaml.load((place / "compose.yaml").read_bytes())["services"]["vllm"]
+    assert vllm["devices"] == list(ROCM.devices)
+    assert vllm["group_add"][0] == ROCM.groups[0]
+    assert "deploy" not in vllm
+    script = (place / "scripts/docker-run.sh").read_text()
+    assert all(f"--device {one}" in script for one in ROCM.devices)
+    assert plain_yaml.load((place / "deploy/chart/values.yaml").read_bytes())["gpuResource"] == ROCM.gpu_resource
+    for file in ("compose.yaml", "scripts/docker-run.sh", "platform/kserve.yaml", "scripts/preflight.sh"):
+        assert "nvidia" not in (place / file).read_text().lower()
 
 
 def test_no_change_of_a_plan_leaves_the_maker():
