@@ -13,23 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.utils import disable_progress_bars, validate_repo_id  # type: ignore[attr-defined] # its own names
+
 from generator.errors import SourceError
+from generator.sources import hub_cache
 from generator.sources.hub_errors import CLIENT_ERRORS, HubQuestion, unusable_answer, why
+from generator.sources.hub_stream import Budget, read
 from generator.sources.safetensors_headers import INDEX_FILE, MAX_HEADER_BYTES, PREFIX_BYTES, header_bytes, parse_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from generator.sources.safetensors_headers import Tensor
-
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # else the client asks the Hub about its caller first
-
-from huggingface_hub import HfApi, constants, hf_hub_url
-from huggingface_hub.hf_api import ModelInfo
-from huggingface_hub.utils import disable_progress_bars, validate_repo_id  # type: ignore[attr-defined] # its own names
-
-from generator.sources import hub_cache
-from generator.sources.hub_stream import Budget, read
 
 _TIMEOUT_S = 10.0
 _FIRST_BYTES = 128 * 1024
