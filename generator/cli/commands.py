@@ -31,6 +31,10 @@ COMMANDS = {
         "models:models",
         "Show which models fit the GPUs, quantized siblings among them: the biggest or the fastest first.",
     ),
+    "trace": Listed(
+        "trace:trace",
+        "Summarise recorded requests by what a plan counts with: lengths, rates, requests in flight.",
+    ),
     "plan": Listed(
         "plan:plan",
         "Prove a vLLM configuration on paper: memory of one rank, limits, speed, every choice with its reason.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
+from generator.cli import console
 from generator.cli.words import PARSERS
 from generator.errors import RequestError
 from generator.models.question import PANELS
@@ -155,6 +156,7 @@ def _parameters() -> Iterable[inspect.Parameter]:
         _OWN,
     )
     yield _parameter("unset", list[str], ("--unset",), "Drop a value of yours: the planner chooses it again", _OWN)
+    yield _parameter("trace", Path, ("--trace",), "Lengths and rate from recorded requests; flags win", "Workload")
     yield _parameter("profile", Path, ("--profile", "-p"), "Answers from a profile.yaml; flags win", "Policy")
 
 
@@ -180,7 +182,7 @@ def _option_type(name: str) -> Any:
 
 def _stated(given: dict[str, Any]) -> Stated:
     profile = _profile(given["profile"]) if given["profile"] else None
-    answers = dict(profile.answers) if profile else {}
+    answers = (dict(profile.answers) if profile else {}) | (_traced(given["trace"]) if given.get("trace") else {})
     flags = {name: value for name, value in given.items() if value is not None and value != _NOT_STATED.get(name)}
     answers |= {name: value for name, value in flags.items() if name in Request.model_fields}
     if flags.get("capability") and answers.get("gpu", "custom") not in {"custom", "auto"}:
@@ -206,6 +208,16 @@ def _profile(path: Path) -> Profile:
     from generator.sources.profile import load_profile  # noqa: PLC0415 - start-up time
 
     return load_profile(path)
+
+
+def _traced(path: Path) -> dict[str, Any]:
+    from generator.presenting.trace import lines_of  # noqa: PLC0415 - start-up time
+    from generator.sources.trace import read_trace  # noqa: PLC0415 - likewise
+
+    found = read_trace(path)
+    for line in lines_of(found):
+        console.note(line)
+    return found.answers
 
 
 def _counted(answers: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
