@@ -1,14 +1,14 @@
-"""Whatever a reader is handed, it ends soon, with a value or one of our errors: 5,000 inputs in the full profile."""
+"""Whatever a reader is handed, it ends within 10 s, with a value or one of our errors: 1,000 inputs each in full."""
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fixtures.mangled import BITS, EXAMPLES, LONGEST, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,32 +24,8 @@ from generator.sources.profile import load_profile
 from generator.sources.safetensors_headers import aggregate, header_bytes, parse_header
 from generator.workflow import plan_for
 
-EXAMPLES = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 60
 PROFILE = (Path(__file__).parents[1] / "golden/chat-one-gpu/profile.yaml").read_text(encoding="utf-8")
 ANSWERS = (Path(__file__).parents[1] / "golden/chat-one-gpu/.copier-answers.yml").read_text(encoding="utf-8")
-BITS = st.sampled_from([
-    "? [a]\n: 1\n", "{a: b}: 1\n", "[[x]]", "2020-01-01", "!!binary aGk=", "!!set {a}", "!!python/name:os.system x",
-    "&a [*a]", "*nowhere", "1:30", "010", "0x1f", ".inf", ".nan", "-.inf", "1e999", "9" * 400, "-1", "yes", "~", "null",
-    "\t", "\x00", "\x1b[2J", "\u202e", "\ud800", "<<: *x", "<<: {a: 1}", "- ", ": ", "|\n  x", "'", '"',
-    "%YAML 9.9\n---\n", "---\n", "...\n", "x" * 5000, "{", "}", "[" * 300, "{a: " * 200, "- " * 200, "\ufeff", "\r",
-    "\r\n", "=", "!x y", "a: 1\na: 2\n", '1: x\n"1": y\n', "\N{SNOWMAN}",
-])  # fmt: skip
-
-
-def mutated(text):
-    """The text with bits put in, or in the place of others, cut, doubled and swapped."""
-
-    @st.composite
-    def draw_from(draw):
-        result = text
-        for _ in range(draw(st.integers(1, 4))):
-            start = draw(st.integers(0, len(result)))
-            end = min(len(result), start + draw(st.sampled_from([0, 0, 1, 5, 40, 400])))
-            bit = draw(BITS | st.text(max_size=10))
-            result = result[:start] + bit + result[end:]
-        return result
-
-    return draw_from()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +34,7 @@ def place():
         yield Path(folder)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=LONGEST)
 @given(text=mutated(PROFILE))
 def test_profiles(place, text):
     path = place / "profile.yaml"
@@ -69,7 +45,7 @@ def test_profiles(place, text):
         request_from(answers)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=LONGEST)
 @given(text=mutated(ANSWERS))
 def test_answers(place, text):
     (place / ".copier-answers.yml").write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -79,7 +55,7 @@ def test_answers(place, text):
         assert found.plan is not None
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=LONGEST)
 @given(text=st.one_of(mutated("a: 1\n"), st.recursive(BITS, lambda some: st.lists(some).map(str)), st.text()))
 def test_yaml_is_a_json_value_or_one_error(text):
     try:
@@ -96,7 +72,7 @@ HEADER = {
 }
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=LONGEST)
 @given(text=mutated(json.dumps(HEADER)), length=st.integers(0, 2**64 - 1), cut=st.integers(0, 8))
 def test_headers(text, length, cut):
     with suppress(GeneratorError):
@@ -117,7 +93,7 @@ VALUES = st.sampled_from(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=LONGEST)
 @given(changed=st.dictionaries(st.sampled_from(sorted(CONFIG)), VALUES, max_size=3))
 def test_configs(place, changed):
     (place / "config.json").write_text(json.dumps(CONFIG | changed))
