@@ -15,6 +15,7 @@ import pytest
 from fixtures.first_day import after_the_start, before_the_start
 from fixtures.gateway import ask, free_port, start_nginx, wait
 from fixtures.programs import vllm_python
+from fixtures.real_vllm import KEY, environment, tiny_model
 
 from generator.catalogue.config_keys import ConfigKeysRow
 from generator.catalogue.engines import compare, engine, engine_from_dump
@@ -30,20 +31,8 @@ from generator.sources.profile import load_profile
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-KEY = "the-key"
 RELEASE = "0.32"
 STARTS_WITHIN_S = 240
-CPU_ONLY = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_HOST_IP": "127.0.0.1",
-    "VLLM_API_KEY": KEY,
-}
-"""What a machine without a GPU needs; the rendered files stay as they are."""
-
 pytestmark = [pytest.mark.needs_tool, pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
@@ -51,10 +40,6 @@ pytestmark = [pytest.mark.needs_tool, pytest.mark.slow, pytest.mark.usefixtures(
 def python():
     """The interpreter of the environment that has vLLM."""
     return vllm_python()
-
-
-def environment(python, **more):
-    return {"PATH": f"{python.parent}:{os.environ['PATH']}", "HOME": os.environ["HOME"]} | CPU_ONLY | more
 
 
 def test_vllms_own_parser_reads_every_example(python, tmp_path):
@@ -114,8 +99,7 @@ def test_vllms_own_classes_take_the_keys_and_values_of_the_table(python):
 @pytest.fixture(scope="module")
 def deployment(python, tmp_path_factory):
     """A deployment of a tiny random model that lies in a directory."""
-    model = tmp_path_factory.mktemp("models") / "tiny llama"
-    subprocess.run([python, FIXTURES / "make_tiny_model.py", model], check=True, timeout=120)
+    model = tiny_model(python, tmp_path_factory.mktemp("models"))
     request = Request(
         model=str(model), gpu="L4", vllm=RELEASE, prompt_tokens=256, gen_tokens=64, concurrency=2,
         overrides={"enforce_eager": True, "max_num_seqs": 16},

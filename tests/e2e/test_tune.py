@@ -103,6 +103,10 @@ def test_a_search_that_is_killed_goes_on_and_measures_nothing_twice(place):
     assert "vllm-wizard update --set max_num_seqs=32" in done.stdout
     assert [seed for sequences, seed in said("bench") if sequences == "8"] == ["101", "211", "223"]
     assert (git(place, "symbolic-ref", "--short", "HEAD"), git(place, "status", "--porcelain")) == ("main\n", "")
+    branch = done.stdout.split()[-1]
+    git(place, "branch", "--quiet", "-D", branch)
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    assert "\nmax-num-seqs: 32\n" in git(place, "show", f"{branch}:serve.yaml")
 
 
 def until(holds):
@@ -113,11 +117,15 @@ def until(holds):
 
 
 @pytest.mark.parametrize(
-    ("values", "error", "says"),
-    [({"max_num_seq": (1,)}, RequestError, "has no such argument"), ({"max_num_seqs": (8,)}, RequestError, "nothing")],
+    ("values", "says"),
+    [
+        ({"max_num_seq": (1,)}, "has no such argument"),
+        ({"max_num_seqs": (8,)}, "the plan has max_num_seqs so already"),
+        ({"max_num_seqs": ("many", -1)}, "no value beside the plan's own can be planned: --max-num-seqs takes a whole"),
+    ],
 )
-def test_what_cannot_be_searched_is_refused_before_anything_starts(place, values, error, says):
-    with pytest.raises(error, match=says):
+def test_what_cannot_be_searched_is_refused_before_anything_starts(place, values, says):
+    with pytest.raises(RequestError, match=says):
         tune(place, values=values, script=True)
     assert not said("serve")
 

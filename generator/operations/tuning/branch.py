@@ -50,13 +50,13 @@ class Home(Value):
 
 @contextmanager
 def on_branch(place: Path, home: Home, note: Path) -> Iterator[None]:
-    """Stand on the branch, made from `base` where there is none; whatever ends it, `base` is checked out afterwards.
+    """Stand on the branch, made from `best` where there is none; whatever ends it, `base` is checked out afterwards.
 
     Raises:
         RenderError: git refuses.
     """
     keep(note, home)
-    words = (home.branch,) if exists(place, home.branch) else ("--create", home.branch, home.base)
+    words = (home.branch,) if exists(place, home.branch) else ("--create", home.branch, home.best)
     git("switch", "--quiet", *words, at=place)
     try:
         take_back(place, home.best)

@@ -191,5 +191,7 @@ def _why(log: Path) -> str:
 
 
 def _end_of(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip()[:_SHOWN] for line in reversed(lines) if line.strip()), "without a word")
+    """The last line of a log that says something; make's own last one says only that there was one."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").split("\n")]
+    told = (line[:_SHOWN] for line in reversed(lines) if line and not line.startswith("make"))
+    return next(told, "without a word")

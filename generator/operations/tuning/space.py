@@ -27,8 +27,8 @@ _GRAPHS = (
     Option(word="none", values={"enforce_eager": True}),
 )
 _GRAPH_ARGUMENTS = frozenset({"enforce_eager", "compilation_config", "optimization_level"})
-_SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "enable_expert_parallel",
-          "decode_context_parallel_size")  # fmt: skip
+_RANKS = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+_SIZES = (*_RANKS, "enable_expert_parallel", "decode_context_parallel_size")
 
 
 def space_of(plan: Plan, stated: Mapping[str, tuple[Any, ...]], engine: Engine) -> tuple[Knob, ...]:
@@ -39,6 +39,8 @@ def space_of(plan: Plan, stated: Mapping[str, tuple[Any, ...]], engine: Engine) 
     """
     knobs = tuple(_stated(plan, stated, engine) if stated else _around(plan))
     if not any(len(knob.options) > 1 for knob in knobs):
+        if stated:
+            raise RequestError(f"the plan has {', '.join(stated)} so already: name other values")
         own = ", ".join(sorted(plan.inputs.overrides)) or "one value each"
         raise RequestError(
             f"nothing is left to search beside your own values ({own}): name some, like --values max_num_seqs=16,64"
@@ -79,15 +81,15 @@ def _single(name: str, values: Iterable[Any]) -> Knob:
 
 def _layouts(plan: Plan) -> Knob:
     """The planned layout, the second best, and those that beat it in something, of one server each."""
-    others = [one.layout for one in plan.alternatives if one.servers == 1 and one.kind != "sibling"]
+    others = [one.layout for one in plan.alternatives if one.servers == 1]
     second = [plan.runner_up.layout] if plan.runner_up else []
     found = {layout_key(one): one for one in (plan.layout, *second, *others)}
-    named = [name for name in _SIZES if len({getattr(one, name) for one in found.values()}) > 1]
+    named = [name for name in _SIZES if name in _RANKS or len({getattr(one, name) for one in found.values()}) > 1]
     return Knob(
         name="layout", options=tuple(Option(word=word, values=_sizes(one, named)) for word, one in found.items())
     )
 
 
 def _sizes(layout: Layout, named: Iterable[str]) -> dict[str, Any]:
-    """Only sizes that differ among the candidates: the rest is the planner's."""
+    """The sizes as engine values."""
     return {name: getattr(layout, name) for name in named}

@@ -142,6 +142,7 @@ def _session(
 
 def _searched(session: _Session, trials: int, limit_s: float | None) -> Tuned:
     """Search on the branch, and keep the table there; the server and the tree are left as they were found."""
+    _refuse_hopeless(session)
     place, note = session.place, search.folder_of(session.place) / _HOME
     base, best = branch.checked_out(place), session.best()
     name = session.search.note("branch", branch.free(place, f"tune/{session.search.name}"))
@@ -155,6 +156,19 @@ def _searched(session: _Session, trials: int, limit_s: float | None) -> Tuned:
         _kept(place, found, note, home)
     session.server.leave()
     return found
+
+
+def _refuse_hopeless(session: _Session) -> None:
+    """Return only where some value, in place of the plan's own, is planned and fits.
+
+    Raises:
+        RequestError: the planner refuses each; says why the first.
+    """
+    plan = {knob.name: knob.options[0].word for knob in session.knobs}
+    others = [plan | {knob.name: one.word} for knob in session.knobs for one in knob.options[1:]]
+    refused = [_refused(session, words) for words in others]
+    if all(refused):
+        raise RequestError(f"no value beside the plan's own can be planned: {refused[0]}")
 
 
 def _found(session: _Session, home: branch.Home, ended: str) -> Tuned:
