@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from generator.catalogue.accelerators import accelerator_named
-from generator.catalogue.gpu_table import all_gpus, names_by_product, names_by_spelling
-from generator.catalogue.gpu_words import dashed, key_of, product_of
+from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling
+from generator.catalogue.gpu_words import counted, dashed, key_of, product_of
+from generator.units import GIB
+
+if TYPE_CHECKING:
+    from generator.models.hardware import GPU
 
 BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
+_BETWEEN = re.compile(r"[,+&/]|\s(?:and|und|et|plus)\s", re.IGNORECASE)
+"""What stands between the names of several GPUs."""
 _OTHER_MAKERS = re.compile(r"(amd|instinct|radeon|intel|google|huawei)-")
 """Beginnings, as `product_of` makes them, of names of what is not NVIDIA's."""
 _ALIKE = 0.6
@@ -22,11 +29,9 @@ _NUMBER = re.compile(r"\d{4,}")
 
 def unknown(name: str) -> str:
     """Why no row has the spelling, in one sentence: what is no GPU of one kind is called by its name."""
-    if parts := [part for part in re.split(r"[,+]", name) if part.strip()][1:]:
-        return (
-            f"{name!r} names {len(parts) + 1} kinds of GPU: one server is planned on GPUs of one kind; plan with the "
-            "smaller one for all, which then bounds memory and speed, or one server for each kind"
-        )
+    kinds = [counted(part)[1] for part in _BETWEEN.split(name) if part.strip()]
+    if len(kinds) > 1:
+        return _several(name, kinds)
     known = accelerator_named(name)
     if known is not None:
         return f"{name!r} {known.answer}"
@@ -36,6 +41,24 @@ def unknown(name: str) -> str:
             "vLLM's ROCm build"
         )
     return f"unknown GPU {name!r}{nearest_words(name)}; {BY_HAND}"
+
+
+def _several(name: str, kinds: list[str]) -> str:
+    """Why GPUs of several kinds are no one server here, what to plan instead, and what it would take."""
+    rows = [gpus_by_name().get(names_by_spelling().get(key_of(kind), "")) for kind in kinds]
+    known = [row for row in rows if row is not None]
+    smallest = min(known, key=_by_size).name if len(known) == len(rows) else "the smaller one"
+    return (
+        f"{name!r} names {len(kinds)} kinds of GPU: vLLM divides a server's tensors evenly and takes the fewest cache "
+        f"blocks of all its ranks, so that the smaller GPU bounds the other, and a plan proves one kind; plan with "
+        f"{smallest} for all of them, or a server for each kind (`fit --gpu A,B` compares them). To plan the pair it "
+        "would take a budget for each rank, and published runs of such servers"
+    )
+
+
+def _by_size(gpu: GPU) -> tuple[int, int]:
+    """Its memory in whole GiB, then its bandwidth."""
+    return round(gpu.memory_bytes / GIB), gpu.bandwidth_bytes_per_s or 0
 
 
 def nearest_words(name: str) -> str:

@@ -116,6 +116,16 @@ def _many_nodes(case: Case, _: Candidate) -> Figures | None:
     return {"nodes": nodes} if nodes > 1 and "nnodes" in case.tables.engine.by_name else None
 
 
+@_says(
+    "advisory",
+    "The plan is of this server alone: what its connector sends to other servers is neither counted nor timed. Prefill "
+    "and decode on servers of their own are not planned as a pair, since no run of one with its link and times is "
+    "among the calibration rows; with such rows each half would be planned for its own target.",
+)
+def _connected(case: Case, _: Candidate) -> Figures | None:
+    return {} if case.fixed.get("kv_transfer_config") else None
+
+
 @_says("advisory", "The {tp} GPUs of a tensor-parallel group talk over PCIe: NVLink, or fewer GPUs a group, is faster.")
 def _no_nvlink(case: Case, chosen: Candidate) -> Figures | None:
     tensor = chosen.layout.tensor_parallel_size

@@ -64,6 +64,19 @@ def test_words_may_stand_in_another_order(typed, name):
     assert find_gpu(typed).name == name
 
 
+@pytest.mark.parametrize(
+    ("typed", "instead"),
+    [
+        ("5070-Ti,5090", "RTX-5070-Ti-16GB"), ("RTX 3090 & RTX 4090", "RTX-3090-24GB"),
+        ("H100 + A100", "the smaller one"),
+        ("2x3090 and 1x4090", "RTX-3090-24GB"), ("L4/T4", "T4-16GB"),
+    ],
+)  # fmt: skip
+def test_two_kinds_are_answered_with_why_not_and_what_instead(typed, instead):
+    with pytest.raises(UnknownFactError, match=f"plan with {instead} for all of them.*it would take a budget"):
+        find_gpu(typed)
+
+
 def test_a_short_name_of_several_products_names_them_all():
     with pytest.raises(UnknownFactError, match=r"Quadro-RTX-6000-24GB, RTX-6000-Ada-48GB or RTX-PRO-6000-96GB"):
         find_gpu("RTX 6000")

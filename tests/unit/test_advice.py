@@ -29,6 +29,7 @@ def said(model="Qwen/Qwen3-8B", gpu="H100-SXM-80GB", gpus=1, **stated):
         ("of 3 GPUs stay idle", {"gpus": 3, "overrides": {"tensor_parallel_size": 2}}, {"gpus": 2}),
         ("talk over PCIe", {"gpu": "L4-24GB", "gpus": 2, "overrides": {"tensor_parallel_size": 2}},
          {"gpus": 2, "overrides": {"tensor_parallel_size": 2}}),
+        ("are not planned as a pair", {"overrides": {"kv_transfer_config": {"kv_connector": "NixlConnector"}}}, {}),
         ("of your own description", {"gpu": custom_gpu(24.0, "8.9")}, {}),
         ("the rest wait", {"gpu": "L4-24GB", "concurrency": 4000}, {}),
         ("page cache and other programs", {"gpu": "GB10-128GB"}, {}),
