@@ -24,7 +24,7 @@ from generator.sources.plain_yaml import LOADER
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_CPU_S, _WALL_S, _MEMORY_BYTES = 8, 120, 4 * 1024**3
+_CPU_S, _WALL_S, _MEMORY_BYTES = 6, 120, 4 * 1024**3
 """An update of our own template takes 1 to 2 s of this process, and 0.2 GB."""
 
 
