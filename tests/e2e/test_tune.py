@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fixtures.deployments import commit, git
 from fixtures.gateway import free_port
+from fixtures.openai_server import answering
 
 from generator.errors import RenderError, RequestError, SourceError
 from generator.models.request import Request
@@ -150,3 +151,36 @@ def test_without_optuna_one_line_says_what_to_install(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SourceError, match=r"pip install 'vllm-wizard\[tune\]'"):
         tune(place)
+
+
+COMPOSE = """#!/bin/sh
+echo "$*" | cut -d " " -f 1-4 >>"{folder}/calls"
+case "$*" in
+  "up --detach") cp serve.yaml "{folder}/running" ;;
+  down) rm -f "{folder}/running" ;;
+  *"cat /etc/vllm/serve.yaml") cat "{folder}/running" ;;
+  *result.json\\ *|*"bench serve"*) sed -n 's/^max-num-seqs: //p' "{folder}/running" >"{folder}/result" ;;
+  *"cat "*result.json) printf '%s' '{{"completed": 8, "duration": 1, "mean_ttft_ms": 5, "mean_tpot_ms": 5,'
+    printf '"output_throughput": %s, "request_throughput": 1}}' "$(cat "{folder}/result")" ;;
+esac
+"""
+"""A Compose whose server is as fast as it has sequences."""
+
+
+def test_a_server_of_compose_is_searched_and_runs_again_with_the_plan(tmp_path):
+    """What make up and make down start and stop; at the end the user's own branch is what runs."""
+    request = Request(
+        model="Qwen/Qwen3-8B", gpu="L4", vllm="0.33", source="embedded", concurrency=8, overrides={"max_num_seqs": 8}
+    )
+    place = generate(request, tmp_path / "it", offline=True, artefacts=("compose",)).path
+    compose = tmp_path / "compose"
+    compose.write_text(COMPOSE.format(folder=tmp_path))
+    compose.chmod(0o755)
+    with answering() as url:
+        (place / ".env").write_text(f"VLLM_API_KEY=k\nPORT={url.rpartition(':')[2]}\n")
+        found = tune(place, values={"max_num_seqs": (4, 32)}, short=True, docker=str(compose))
+    assert outcomes(found) == {"8": "the plan", "4": "no better", "32": "kept"}
+    assert found.overrides == {"max_num_seqs": 32}
+    assert "\nmax-num-seqs: 8\n" in (tmp_path / "running").read_text()
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert (calls.count("up --detach"), calls.count("down")) == (4, 4)

@@ -49,8 +49,8 @@ class Server(Protocol):
     def stop(self) -> None:
         """Stop it, if it runs; return when it is gone."""
 
-    def leave(self) -> None:
-        """After the search: the server that was found, where it is this class's to start."""
+    def leave(self) -> str:
+        """After the search: start what was found, where it is this class's to start; why it does not, else empty."""
 
 
 def server_of(place: Path, answers: Answers, log: Path, *, script: bool, docker: str) -> Server:
@@ -96,9 +96,9 @@ class MadeServer:
         if self._down and not self._make(self._down):
             raise SourceError(f"make {self._down} failed: {_end_of(self._log)}")
 
-    def leave(self) -> None:
-        """Start it with what the user's branch holds."""
-        self._make(self._up)
+    def leave(self) -> str:
+        """Start it with what the user's branch holds; why it does not start, else empty."""
+        return self.start()
 
     def _make(self, target: str) -> bool:
         words = ("make", "--no-print-directory", target)
@@ -152,8 +152,9 @@ class ScriptServer:
             os.killpg(guard.pid, signal.SIGKILL)
         guard.wait()
 
-    def leave(self) -> None:
+    def leave(self) -> str:
         """Nothing: it was never started for anybody else."""
+        return ""
 
     def _await_port(self) -> None:
         """Return once nobody listens on the port: a server whose search was killed takes a moment to end."""

@@ -147,15 +147,26 @@ def _searched(session: _Session, trials: int, limit_s: float | None) -> Tuned:
     base, best = branch.checked_out(place), session.best()
     name = session.search.note("branch", branch.free(place, f"tune/{session.search.name}"))
     home = branch.Home(branch=name, base=base, best=best.commit if best else branch.head(place))
-    with branch.on_branch(place, home, note):
-        try:
-            ended = session.search.run(lambda words: _step(session, words, note, home), trials=trials, limit_s=limit_s)
-        finally:
-            session.server.stop()
-        found = _found(session, home, ended)
-        _kept(place, found, note, home)
-    session.server.leave()
+    try:
+        with branch.on_branch(place, home, note):
+            try:
+                ended = session.search.run(
+                    lambda words: _step(session, words, note, home), trials=trials, limit_s=limit_s
+                )
+            finally:
+                session.server.stop()
+            found = _found(session, home, ended)
+            _kept(place, found, note, home)
+    finally:
+        _left(session)
     return found
+
+
+def _left(session: _Session) -> None:
+    """Start the server with the user's own plan again, if that plan ever started."""
+    why = session.server.leave() if session.best() else ""
+    if why:
+        session.told(f"the server does not run with your plan again: {why}")
 
 
 def _refuse_hopeless(session: _Session) -> None:
