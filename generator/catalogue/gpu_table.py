@@ -90,10 +90,12 @@ def names_by_spelling() -> dict[str, str]:
 
 @cache
 def names_by_words() -> dict[frozenset[str], str]:
-    """The row's name by the words of its spellings, where no other row has the same."""
+    """The row's name by the words of its spellings, with and without its size, where no other row has the same."""
     owners: dict[frozenset[str], set[str]] = {}
     for spelling, name in spellings(_rows()):
-        owners.setdefault(words_of(spelling), set()).add(name)
+        size = name.rpartition("-")[2].casefold()
+        for words in (words_of(spelling), words_of(spelling) | {size}):
+            owners.setdefault(words, set()).add(name)
     return {words: next(iter(names)) for words, names in owners.items() if len(names) == 1}
 
 

@@ -7,8 +7,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from generator.catalogue.accelerators import accelerator_named
-from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling
-from generator.catalogue.gpu_words import counted, dashed, key_of, product_of
+from generator.catalogue.gpu_table import (
+    all_gpus,
+    gpus_by_name,
+    names_by_product,
+    names_by_spelling,
+    names_by_words,
+)
+from generator.catalogue.gpu_words import counted, dashed, key_of, product_of, size_of, words_of
 from generator.units import GIB
 
 if TYPE_CHECKING:
@@ -29,12 +35,14 @@ _NUMBER = re.compile(r"\d{4,}")
 
 def unknown(name: str) -> str:
     """Why no row has the spelling, in one sentence: what is no GPU of one kind is called by its name."""
-    kinds = [counted(part)[1] for part in _BETWEEN.split(name) if part.strip()]
-    if len(kinds) > 1:
-        return _several(name, kinds)
     known = accelerator_named(name)
     if known is not None:
         return f"{name!r} {known.answer}"
+    kinds = [counted(part)[1] for part in _BETWEEN.split(name) if part.strip()]
+    if len(kinds) > 1:
+        return _several(name, kinds)
+    if other := _of_another_size(name):
+        return f"{name!r}: the table has {other}; for a card with another memory write --gpu {other} --vram-gb N"
     if _OTHER_MAKERS.match(product_of(name)):
         return (
             f"{name!r} is no GPU of NVIDIA: of other makers, AMD's MI300X, MI325X, MI350X and MI355X are planned, on "
@@ -54,6 +62,12 @@ def _several(name: str, kinds: list[str]) -> str:
         f"{smallest} for all of them, or a server for each kind (`fit --gpu A,B` compares them). To plan the pair it "
         "would take a budget for each rank, and published runs of such servers"
     )
+
+
+def _of_another_size(name: str) -> str:
+    """The row whose spelling the name is but for a size of memory; empty where there is none."""
+    sizes = {word for word in words_of(name) if size_of(word)}
+    return names_by_words().get(words_of(name) - sizes, "") if sizes else ""
 
 
 def _by_size(gpu: GPU) -> tuple[int, int]:

@@ -58,6 +58,7 @@ def test_another_number_is_another_product(typed):
     [
         ("A100 80GB SXM", "A100-SXM-80GB"), ("80GB A100 SXM4", "A100-SXM-80GB"), ("A100-40GB-PCIe", "A100-PCIE-40GB"),
         ("H100 SXM5 80GB", "H100-SXM-80GB"), ("RTX 5060 Ti 16GB", "RTX-5060-Ti-16GB"),
+        ("4090 24GB", "RTX-4090-24GB"), ("24GB 3090", "RTX-3090-24GB"),
     ],
 )  # fmt: skip
 def test_words_may_stand_in_another_order(typed, name):
@@ -74,6 +75,18 @@ def test_words_may_stand_in_another_order(typed, name):
 )  # fmt: skip
 def test_two_kinds_are_answered_with_why_not_and_what_instead(typed, instead):
     with pytest.raises(UnknownFactError, match=f"plan with {instead} for all of them.*it would take a budget"):
+        find_gpu(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "row"),
+    [
+        ("RTX 4090 48GB", "RTX-4090-24GB"), ("RTX 2080 Ti 22GB", "RTX-2080-Ti-11GB"), ("B200 192GB", "B200-180GB"),
+        ("3060 8GB", "RTX-3060-12GB"),
+    ],
+)  # fmt: skip
+def test_another_size_of_a_card_is_described_by_hand(typed, row):
+    with pytest.raises(UnknownFactError, match=f"the table has {row}; .*--gpu {row} --vram-gb N"):
         find_gpu(typed)
 
 
