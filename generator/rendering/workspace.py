@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
+from generator.rendering.alive import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +22,8 @@ PREFIX = "vllm-wizard-"
 _OWNER = "owner"
 """A file that its process holds locked as long as it lives: the kernel lets go of it, whatever ends the process."""
 _UNMARKED_S = 600
-"""A directory without the mark is being made, or was when its process died."""
+"""A directory without the mark is being made, or was when its process died: its name has the process's number, too."""
+_MADE_BY = re.compile(r"\.?vllm-wizard-(\d{1,10})-")
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def workspace(near: Path | None = None) -> Iterator[Path]:
     prefix = f".{PREFIX}" if near else PREFIX
     clear(base, prefix)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=base))
         held = _mark(folder)
     except OSError as error:
         raise SourceError(f"{base} cannot be written: {error.strerror}; name another directory") from error
@@ -66,7 +69,7 @@ def is_dead(folder: Path) -> bool:
             return False
         descriptor = os.open(folder / _OWNER, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return not folder.exists() or time.time() - folder.lstat().st_mtime > _UNMARKED_S
+        return not folder.exists() or _is_abandoned(folder)
     except OSError:
         return False
     try:
@@ -76,6 +79,12 @@ def is_dead(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """True where a directory without the mark will never have one."""
+    maker = _MADE_BY.match(folder.name)
+    return (maker is not None and not is_alive(int(maker[1]))) or time.time() - folder.lstat().st_mtime > _UNMARKED_S
 
 
 def _mark(folder: Path) -> int:

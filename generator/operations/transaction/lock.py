@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import RenderError
 from generator.operations.transaction.journal import folder_of
+from generator.rendering.alive import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,11 +83,6 @@ def _words(holder: Mapping[str, Any]) -> str:
 
 
 def _is_alive(holder: Mapping[str, Any]) -> bool:
-    """True where the process that is named runs on this machine, whoever's it is."""
-    try:
-        os.kill(int(holder["pid"]), 0)
-    except (LookupError, TypeError, ValueError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    """True where the process that is named runs on this machine."""
+    number = holder.get("pid")
+    return isinstance(number, int) and is_alive(number)
