@@ -41,10 +41,14 @@ class Start(NamedTuple):
 
 
 def mended(start: Start, facts: ModelFacts) -> tuple[Repair, ...]:
-    """The changes of the failure's levers that the planner proves, in their order."""
-    return tuple(
-        one for lever in start.failure.levers for one in _by(lever, start) if stands(start.request, one, facts)
-    )
+    """The changes of the failure's levers that the planner proves, in their order.
+
+    Where none stands alone, the first that does together with what its own plan proposes.
+    """
+    proposed = [one for lever in start.failure.levers for one in _by(lever, start)]
+    alone = tuple(one for one in proposed if stands(start.request, one, facts))
+    together = (tuple(_with_more(start.request, one, facts)) for one in proposed if not alone)
+    return alone or next(filter(None, together), ())
 
 
 def own_value_back(request: Request, name: str) -> Iterator[Repair]:
@@ -72,6 +76,24 @@ def stands(request: Request, repair: Repair, facts: ModelFacts) -> bool:
     except GeneratorError:
         return False
     return True
+
+
+def _with_more(request: Request, repair: Repair, facts: ModelFacts) -> Iterator[Repair]:
+    """The repair together with each that the plan which it leads to proposes, where both stand."""
+    try:
+        further = recording.prove(changed(request, repair), facts).plan.repairs
+    except GeneratorError:
+        return
+    for more in further:
+        values = repair.changes.get("overrides", {}) | more.changes.get("overrides", {})
+        both = Repair(
+            title=f"{repair.title}, and {more.title}",
+            flags=(*repair.flags, *more.flags),
+            effect=more.effect,
+            changes=repair.changes | more.changes | ({"overrides": values} if values else {}),
+        )
+        if stands(request, both, facts):
+            yield both
 
 
 def _by(lever: str, start: Start) -> Iterator[Repair]:

@@ -149,7 +149,7 @@ def test_edits_that_are_not_committed_are_refused(place):
 
 def test_without_optuna_one_line_says_what_to_install(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(SourceError, match=r"pip install 'vllm-wizard\[tune\]'"):
+    with pytest.raises(SourceError, match="pip install 'optuna>=5'"):
         tune(place)
 
 

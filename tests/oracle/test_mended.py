@@ -32,3 +32,10 @@ def test_what_is_proposed_starts_by_vllms_own_answer(kind):
 def test_others_memory_is_left_to_them():
     """22.03 GiB of which 17.05 are free."""
     assert failed("taken_memory").proposals[0].flags == ("--reserve-gb", "5")
+
+
+def test_what_does_not_stand_alone_is_proposed_with_what_its_own_plan_needs():
+    """Without the 5 GiB that others hold an L4 has no room for 8 billion parameters as they are."""
+    flags = [one.flags for one in failed("taken_memory/one small GPU").proposals]
+    assert ("--reserve-gb", "5", "--quantization", "fp8") in flags
+    assert all(one[:2] == ("--reserve-gb", "5") and len(one) > 2 for one in flags)

@@ -36,7 +36,8 @@ def library() -> Any:
         import optuna  # noqa: PLC0415 - not everybody tunes
     except ImportError as error:
         raise SourceError(
-            "tuning searches with Optuna, which is not installed: pip install 'vllm-wizard[tune]'"
+            "Optuna is not installed: `pip install 'optuna>=5'` beside vllm-wizard, or install the checkout with its "
+            "extra, `pip install '.[tune]'`"
         ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
