@@ -192,7 +192,7 @@ def _few_states(_: Case, chosen: Candidate) -> Figures | None:
     "warning", "The start asks for {share:g} of the GPU: {why}. Lower it, or state with --reserve-gb what others hold."
 )
 def _crowded(case: Case, chosen: Candidate) -> Figures | None:
-    if chosen.start_risk == "LOW" or case.gpu.unified_memory:
+    if chosen.start_risk == "LOW" or case.gpu.unified_memory or not chosen.utilization.value:
         return None
     share, table = float(chosen.utilization.value), case.tables.overheads
     found = in_use(case.cluster, table)

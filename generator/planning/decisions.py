@@ -75,9 +75,13 @@ def _chosen(case: Case, chosen: Candidate, speed: Estimate | None, second: Runne
 
 
 def _limits(case: Case, chosen: Candidate) -> Iterator[Decision]:
-    """The batch limits and the GPU's share; a start of this machine that they rest on is named."""
+    """The batch limits and the GPU's share; a start of this machine that they rest on is named.
+
+    Where others leave vLLM nothing of the GPU there is no share: it takes none of 0.
+    """
     known = known_boot(case, chosen.replica)
-    for limit in (chosen.context, chosen.sequences, chosen.tokens, chosen.utilization):
+    share = (chosen.utilization,) if chosen.utilization.value else ()
+    for limit in (chosen.context, chosen.sequences, chosen.tokens, *share):
         made = limit.decision
         rests = known is not None and limit is not chosen.tokens
         yield made.model_copy(update={"reason": f"{made.reason}; {known.words}"}) if rests and known else made

@@ -32,6 +32,7 @@ def invented(version, *flags, elsewhere=None):
         version=version,
         release=release_of(version),
         image="",
+        rocm_image="",
         flags=flags,
         default_gpu_memory_utilization=0.9,
         elsewhere=elsewhere or {},
