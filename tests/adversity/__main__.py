@@ -15,7 +15,7 @@ from tests.adversity import conflicts, kills, lives
 def main() -> int:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(prog="python -m tests.adversity", description=__doc__)
-    parser.add_argument("what", choices=["conflicts", "kills", "lives"])
+    parser.add_argument("what", choices=["conflicts", "kills", "lives", "quiet-lives"])
     parser.add_argument("seed", type=int, nargs="?", default=2026)
     parser.add_argument("number", type=int, nargs="?", default=300)
     parser.add_argument("--state", type=Path, default=Path(__file__).parent / "measured")
@@ -27,7 +27,8 @@ def main() -> int:
     elif given.what == "conflicts":
         good, found = conflicts.situations(state), conflicts.counts(state)
     else:
-        good, found = lives.live(given.seed, given.number, state), lives.counts(given.seed, state)
+        kind = lives.QuietLife if given.what == "quiet-lives" else lives.Life
+        good, found = lives.live(given.seed, given.number, state, kind=kind), lives.counts(given.seed, state)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     return 0 if good else 1
 

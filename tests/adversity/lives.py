@@ -22,7 +22,13 @@ from tests.adversity.rows import append, read
 STEPS = 8
 
 
-def live(seed: int, wanted: int, state: Path, steps: int = STEPS) -> bool:
+class QuietLife(Life):
+    """A life in which nothing dies and nobody is in a hurry: updates meet edits, which is where conflicts are."""
+
+    HAPPENINGS = ("plain", "plain", "plain", "upgraded", "adopted", "merged", "merged")
+
+
+def live(seed: int, wanted: int, state: Path, *, kind: type[Life] = Life) -> bool:
     """Live the lives of `seed` below `wanted` that `state` does not hold yet; True where none lost an edit."""
     rows = read(state / f"lives-{seed}.jsonl")
     done = {row["number"] for row in rows}
@@ -33,18 +39,18 @@ def live(seed: int, wanted: int, state: Path, steps: int = STEPS) -> bool:
         with recorded(state / f"conflicts-{seed}.jsonl"):
             for number in range(wanted):
                 if number not in done:
-                    rows.append(_one(seed, number, place, made, steps=steps))
+                    rows.append(_one(seed, number, place, made, kind=kind))
                     append(state / f"lives-{seed}.jsonl", rows[-1])
     return not any(row["lost"] for row in rows)
 
 
-def _one(seed, number, place, made, *, steps):
+def _one(seed, number, place, made, *, kind):
     COUNTS.clear()
     start, lost, life = time.monotonic(), "", None
     with tempfile.TemporaryDirectory(dir=place, prefix="life", ignore_cleanup_errors=True) as folder:
-        life = Life(Path(folder) / "dépôt", place / "releases/templates.bundle", Random(f"{seed}/{number}"), made)
+        life = kind(Path(folder) / "dépôt", place / "releases/templates.bundle", Random(f"{seed}/{number}"), made)
         try:
-            for _ in range(steps):
+            for _ in range(STEPS):
                 life.step()
         except Exception as error:  # noqa: BLE001 - a crash is a finding as well
             lost = f"{type(error).__name__}: {error}: {life}"

@@ -74,3 +74,12 @@ def test_an_assumed_context_is_not_called_the_models_own():
     assert any("names no context: 40,960 tokens" in text for text in made.warnings)
     reason = next(one.reason for one in made.decisions if one.field == "max_model_len")
     assert "the model's own" not in reason
+
+
+def test_the_refusal_says_whose_context_is_too_short():
+    """The user's own limit, or what the model was trained with."""
+    with pytest.raises(RequestError, match="max_model_len is 512"):
+        planned(max_model_len=512)
+    request = Request(model="Qwen/Qwen3-8B", gpu="H100", source="embedded", prompt_tokens=50000)
+    with pytest.raises(RequestError, match="the model's own context is 40,960"):
+        plan_for(request, embedded_model("Qwen/Qwen3-8B"))

@@ -93,6 +93,13 @@ def test_decode_context_parallelism_needs_replicated_heads():
     check_start(start(model(heads(64, 4)), layout=layout))
 
 
+def test_query_heads_of_a_kv_head_divide_by_the_decode_ranks():
+    """Six query heads of a KV head on four decode ranks (vLLM 0.32 config/model.py)."""
+    layout = Layout(tensor_parallel_size=12, decode_context_parallel_size=4)
+    with pytest.raises(RequestError, match=r"query heads per KV head \(6\) must be divisible .* size \(4\)"):
+        check_start(start(model(heads(12, 2)), layout=layout, gpus=16))
+
+
 def test_fp8_cache_on_turing():
     """T4: "FP8 KV cache is not supported by the Triton attention backend ... requires SM89+"."""
     with pytest.raises(RequestError, match="FP8 KV cache is not supported by the Triton attention backend"):
@@ -283,6 +290,15 @@ def test_a_slice_of_a_dense_layer_cuts_no_group(width, tp, form, named):
         return
     with pytest.raises(RequestError, match=rf"{named} channels of .*down_proj .*--tensor-parallel-size \d+"):
         check_start(one)
+
+
+def test_the_advised_layout_uses_all_ranks():
+    """Four slices hold whole blocks of 9,728 channels, and two stages keep the other ranks; of six ranks none stay."""
+    dense = {"kind": "dense", "intermediate_size": 9728}
+    made = model(None, layer_kinds=[{"mixer": heads(24, 24), "feed_forward": dense}], hidden_size=3072)
+    for tp, advised in ((8, r"size 4 --pipeline-parallel-size 2$"), (6, r"size 4$")):
+        with pytest.raises(RequestError, match=rf"use --tensor-parallel-{advised}"):
+            check_start(start(made, tp=tp, gpus=16, **stored(fp8([128, 128]))))
 
 
 def test_shared_experts_are_cut_with_expert_parallelism_too():
