@@ -116,11 +116,18 @@ def _boards(found: Named, name: str) -> list[str]:
         )
     having = [gpu for gpu in meant if found.profile in profiles_of(gpu)]
     exact = _exactly(found.board)
-    if exact in having:
-        return [exact]
+    preferred = exact or _exactly(f"{found.board}-{_whole_size(having)}")
+    if preferred in having:
+        return [preferred]
     if not having:
         raise UnknownFactError(f"{name!r}: {_lacking(exact or meant[0])}")
     return having
+
+
+def _whole_size(gpus: list[str]) -> str:
+    """The size that the names of these GPUs end in; empty where they differ (`A100 MIG 3g.40gb` is of 80 GB)."""
+    sizes = {gpu.rpartition("-")[2] for gpu in gpus}
+    return sizes.pop() if len(sizes) == 1 else ""
 
 
 def _meant(board: str) -> list[str]:

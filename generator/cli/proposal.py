@@ -110,11 +110,19 @@ def stated_gpus(stated: dict[str, Any]) -> tuple[GPU, ...]:
 
     Raises:
         UnknownFactError: one of them is not in the table.
+        RequestError: several are named, and one with a number.
     """
-    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415 - start-up time
+    from generator.catalogue.gpu_words import counted  # noqa: PLC0415 - start-up time
+    from generator.catalogue.gpus import find_gpu  # noqa: PLC0415
 
     named = str(stated.get("gpu", "any"))
-    words = [] if named in {"any", "auto"} else [word for word in named.split(",") if word.strip()] or [named]
+    words = [word.strip() for word in named.split(",") if word.strip()] or [named]
+    if named in {"any", "auto"}:
+        return ()
+    for word in words:
+        number, kind = counted(word)
+        if number and len(words) > 1:
+            raise RequestError(f"{word!r}: several kinds are compared at the same numbers: name {kind}, and --gpus N")
     return tuple({gpu.name: gpu for gpu in map(find_gpu, words)}.values())
 
 

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 @says(
     "advisory",
+    "The GPU is a slice: GPU_0 in .env takes the MIG-... identifier that `nvidia-smi -L` prints of it, since 0 is the "
+    "whole GPU; where Kubernetes calls it {resource} (the device plugin's strategy `mixed`), set the chart's "
+    "gpuResource to that.",
+)
+def _slice(case: Case, _: Candidate) -> Figures | None:
+    profile = case.gpu.name.rpartition("-MIG-")[2]
+    return {"resource": f"nvidia.com/mig-{profile}"} if case.gpu.slice_of else None
+
+
+@says(
+    "advisory",
     "The GPU is a vGPU: its memory is its own, its time depends on its neighbours on the {whole}, so that its speed is "
     "unknown.",
 )

@@ -10,6 +10,7 @@ from strategies import case_of
 from generator.catalogue.gpu_table import gpus_by_name
 from generator.catalogue.gpus import find_gpu, gpu_by_nvml
 from generator.catalogue.slices import boards, profiles_of
+from generator.cli.proposal import stated_gpus
 from generator.errors import RequestError, UnknownFactError
 from generator.models.request import Request
 from generator.planning.planner import planned
@@ -75,6 +76,7 @@ def _twins(gpu):
         ("GH200 MIG 1g.12gb", "GH200-96GB-MIG-1g.12gb", 11264),
         ("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", "H100-SXM-80GB-MIG-1g.10gb", 9984),
         ("h100 1g.24gb", "H100-NVL-94GB-MIG-1g.24gb", 22016),
+        ("A100 MIG 3g.40gb", "A100-SXM-80GB-MIG-3g.40gb", 40192),  # as `A100 80GB` is SXM's
         ("mig-1g.6gb", "A30-24GB-MIG-1g.6gb", 5949),
     ],
 )
@@ -87,7 +89,7 @@ def test_slices_as_people_and_programs_write_them(typed, name, mib):
     ("typed", "error", "said"),
     [
         ("mig-1g.10gb", RequestError, "several GPUs: choose A100-SXM-40GB-MIG-1g.10gb or .*H100-PCIE"),
-        ("A100 MIG 3g.40gb", RequestError, "choose A100-PCIE-80GB-MIG-3g.40gb or A100-SXM-80GB-MIG-3g.40gb"),
+        ("A100 MIG 1g.10gb", RequestError, "choose A100-PCIE-40GB-MIG-1g.10gb or A100-PCIE-80GB-MIG-1g.10gb or "),
         ("H100 MIG 1g.5gb", UnknownFactError, "H100-SXM-80GB has no such profile; it has 1g.10gb, 1g.20gb"),
         ("L4 MIG 1g.10gb", UnknownFactError, "lists no profiles of L4-24GB"),
         ("Frob MIG 1g.10gb", UnknownFactError, "that the table lacks: plan its memory"),
@@ -113,6 +115,8 @@ def test_a_plan_on_a_slice_is_slower_than_on_the_whole_and_says_so():
     assert part.estimate.tpot_ms.mean > 1.5 * whole.estimate.tpot_ms.mean
     assert "timed by its shares of a H100-SXM-80GB" in part.estimate.calibration
     assert any("a part of a GPU" in text for text in part.warnings)
+    assert any("calls it nvidia.com/mig-2g.20gb" in text for text in part.advisories)
+    assert not any("nvidia.com/mig" in text for text in whole.advisories)
 
 
 def test_slices_are_not_joined():
@@ -139,6 +143,12 @@ def test_fit_compares_what_is_named_slices_among_them():
     kinds = tuple(map(find_gpu, ("L4", "H100 MIG 3g.40gb")))
     rows = fit_for(request, facts_for(request), gpus=1, kinds=kinds)
     assert [(row.gpu, row.verdict) for row in rows] == [("L4-24GB", "fits"), ("H100-SXM-80GB-MIG-3g.40gb", "fits")]
+
+
+def test_kinds_that_are_compared_have_no_numbers_of_their_own():
+    assert [gpu.name for gpu in stated_gpus({"gpu": " L4 , 4090,L4,"})] == ["L4-24GB", "RTX-4090-24GB"]
+    with pytest.raises(RequestError, match=r"'4x RTX 4090': several kinds .* name RTX 4090, and --gpus N"):
+        stated_gpus({"gpu": "L4, 4x RTX 4090"})
 
 
 def test_a_recorded_slice_is_planned_again_by_its_name():
