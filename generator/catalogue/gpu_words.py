@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:g|gb|gib)", re.IGNORECASE)
-_MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro"})
+_MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro", "gpu"})
 """Words of a product's name that tell no two rows apart."""
+_TENSOR_CORE = re.compile(r"tensor[\s_-]+core[\s_-]")
+"""What NVIDIA writes before "GPU"."""
 _COUNTS = (
     re.compile(r"(?P<count>[1-9]\d{0,2})\s*[x*\u00d7]\s*(?P<name>\S.*)", re.IGNORECASE),
     re.compile(r"(?P<name>\S.*?)\s*[x*\u00d7]\s*(?P<count>[1-9]\d{0,2})", re.IGNORECASE),
@@ -35,13 +37,14 @@ def product_of(name: str) -> str:
 
 def dashed(name: str) -> str:
     """A spelling without regard to case and makers, with one dash for every run of blanks, dashes and underscores."""
-    words = re.split(r"[\s_-]+", name.strip().casefold())
+    words = re.split(r"[\s_-]+", _TENSOR_CORE.sub("", name.strip().casefold()))
     return "-".join(word for word in words if word not in _MAKERS)
 
 
 def words_of(name: str) -> frozenset[str]:
-    """The words of a spelling in no order, with one word for every generation of the SXM module."""
-    return frozenset(re.sub(r"^sxm\d$", "sxm", word) for word in dashed(name).split("-"))
+    """The words of a spelling in no order: a size is one word, and so is every generation of the SXM module."""
+    joined = re.sub(r"(?<=\d)(?:-gb|g)\b", "gb", dashed(name))
+    return frozenset(re.sub(r"^sxm\d$", "sxm", word) for word in joined.split("-"))
 
 
 def key_of(name: str) -> str:

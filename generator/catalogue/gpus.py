@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling, names_by_words
@@ -63,8 +64,19 @@ def _rows_named(name: str) -> list[str]:
     products = by_driver.get(product) or by_driver.get(f"nvidia-{product}", [])
     if own and len(products) < 2:  # noqa: PLR2004 - an NVML name of several cards
         return [own]
-    other = names_by_words().get(words_of(name))
+    other = names_by_words().get(words_of(name)) or _beside_its_size(name)
     return products or ([other] if other else [])
+
+
+def _beside_its_size(name: str) -> str:
+    """The row of `3090ti 24g`: a spelling of it and its own size; empty where there is none."""
+    words = words_of(name)
+    for size in (word for word in words if size_of(word)):
+        rest = "".join(word for word in re.split(r"[\s_-]+", name.casefold()) if key_of(word) != size)
+        own = names_by_spelling().get(key_of(rest), "")
+        if own.casefold().endswith(f"-{size}"):
+            return own
+    return ""
 
 
 def without_speed(gpu: GPU, memory_bytes: int) -> GPU:

@@ -151,7 +151,7 @@ def _lacking(gpu: str) -> str:
     """What a GPU is divided into, as the rest of a sentence."""
     own = profiles_of(gpu)
     if not own:
-        return f"NVIDIA's MIG user guide lists no profiles of {gpu}"
+        return f"NVIDIA's MIG user guide and mig-parted list no profiles of {gpu}"
     return f"{gpu} has no such profile; it has {', '.join(own)}"
 
 

@@ -59,6 +59,8 @@ def test_another_number_is_another_product(typed):
         ("A100 80GB SXM", "A100-SXM-80GB"), ("80GB A100 SXM4", "A100-SXM-80GB"), ("A100-40GB-PCIe", "A100-PCIE-40GB"),
         ("H100 SXM5 80GB", "H100-SXM-80GB"), ("RTX 5060 Ti 16GB", "RTX-5060-Ti-16GB"),
         ("4090 24GB", "RTX-4090-24GB"), ("24GB 3090", "RTX-3090-24GB"),
+        ("3090ti 24g", "RTX-3090-Ti-24GB"), ("A100 80 GB PCIe", "A100-PCIE-80GB"), ("NVIDIA L40S GPU", "L40S-48GB"),
+        ("NVIDIA H100 Tensor Core GPU", "H100-SXM-80GB"), ("RTX 4090 Laptop GPU", "RTX-4090-Laptop-16GB"),
     ],
 )  # fmt: skip
 def test_words_may_stand_in_another_order(typed, name):
