@@ -68,7 +68,7 @@ def refused(vllm_wizard):
 
 
 BAD = [
-    ("unknown GPU", 7, ("plan", *QWEN, "--gpu", "H1000"), r"unknown GPU 'H1000'; nearest: H100"),
+    ("unknown GPU", 7, ("plan", *QWEN, "--gpu", "H10O"), r"unknown GPU 'H10O'; nearest: H100"),
     ("custom GPU without memory", 2, ("plan", *QWEN, "--gpu", "custom"), r"--vram-gb N --capability X\.Y"),
     ("custom GPU of no capability", 2,
      ("plan", *QWEN, "--gpu", "custom", "--vram-gb", 24, "--capability", "new"), r"'new' is not of the form 8\.9"),
@@ -128,7 +128,7 @@ BAD = [
     ("draft as a list", 2, ("plan", *H100, "--set", "speculative_config=[1]"), r"must be a mapping"),
     ("draft of no method", 2, ("plan", *H100, "--set", "speculative_config={method: 3}"), r"method must be a name"),
     ("draft of no tokens", 2, ("plan", *H100, "--set", "speculative_config={num_speculative_tokens: 0}"),
-     r"whole number of at least 1"),
+     r"num_speculative_tokens must be at least 1, got 0"),
     ("AWQ that nobody made", 2, ("plan", *H100, "--quantization", "awq"), r"with awq; it can with fp8"),
     ("quantized twice", 2,
      ("plan", "--model", "Qwen/Qwen2.5-7B-Instruct-AWQ", "--offline", "--gpu", "L4", "-q", "fp8"), r"with awq already"),
