@@ -25,6 +25,8 @@ _BENDS = frozenset(
 )  # fmt: skip
 """Variables that git exports to hooks or that change what it reads (`git rev-parse --local-env-vars`)."""
 _TELLING = ("! [", "fatal:", "error:")
+_LONGEST_LINE = 400
+"""It quotes what a stranger sent."""
 _SLOW_BYTES_PER_S, _SLOW_S = 1000, 30
 _LONGEST_S = 900
 """No template takes a quarter of an hour, however slow the line."""
@@ -103,7 +105,7 @@ def _verb(arguments: tuple[str, ...]) -> str:
 def telling_line(text: str) -> str:
     """The line of git's words that says what is wrong, or the last that says anything; advice comes after it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith(_TELLING)), lines[-1] if lines else "")
+    return next((line for line in lines if line.startswith(_TELLING)), lines[-1] if lines else "")[:_LONGEST_LINE]
 
 
 def _appended(environment: Mapping[str, str]) -> dict[str, str]:

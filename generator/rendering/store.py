@@ -94,8 +94,8 @@ def tags(source: str) -> dict[str, str]:
     else:
         with fetching():
             listing = git("ls-remote", "--tags", "--", location(source), at=Path("/"))
-    heads = (line.split(maxsplit=1) for line in listing.splitlines())
-    pairs = [(name.removeprefix("refs/tags/"), sha) for sha, name in heads if name.startswith("refs/tags/")]
+    heads = (line.replace("\t", " ").partition(" ") for line in listing.split("\n"))
+    pairs = [(name.removeprefix("refs/tags/"), sha) for sha, _, name in heads if name.startswith("refs/tags/")]
     peeled = {name.removesuffix("^{}"): sha for name, sha in pairs if name.endswith("^{}")}
     return {name: sha for name, sha in pairs if not name.endswith("^{}")} | peeled
 

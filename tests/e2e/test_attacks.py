@@ -290,7 +290,17 @@ def test_a_damaged_store_is_mended(tmp_path, monkeypatch):
         lambda text: text[:-200],
         lambda _: b"",
         lambda text: text + b"x",
+        lambda text: text.replace(b" refs/tags/1.0.0", b"", 1),
+        lambda text: text.replace(b"refs/tags/1.0.0", b"x" * 5000, 1),
     ):
         store.write_bytes(spoil(bundle.read_bytes()))
         templates.sync(bundle)
         assert store.read_bytes() == bundle.read_bytes()
+
+
+def test_what_git_quotes_of_a_bundle_is_short(tmp_path):
+    """Its header is a stranger's, and git repeats it."""
+    (tmp_path / "sent.bundle").write_bytes(b"# v2 git bundle\n" + b"x" * 5000 + b"\n\n")
+    with isolated(), refused() as caught, opened(str(tmp_path / "sent.bundle")):
+        pass
+    assert len(str(caught.value)) < 500
