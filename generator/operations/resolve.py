@@ -228,6 +228,9 @@ def _apply_their_edits(scratch: Path, merge: Merge, theirs: Answers, names: list
 
 
 def _put(target: Path, source: Path) -> None:
+    """Let `target` be what `source` is; nothing is written through a link of the user's, which may lead nowhere."""
+    if target.is_symlink():
+        target.unlink()
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)

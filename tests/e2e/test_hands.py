@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from subprocess import CalledProcessError
+
 import pytest
 from fixtures.deployments import OTHER, commit, git
 
 from generator.cli.update_report import show_update
 from generator.errors import ConflictError
+from generator.operations.resolve import resolve
 from generator.operations.undo import undo
 from generator.operations.update import update
 from generator.presenting.update_report import update_markdown
@@ -56,3 +60,25 @@ def test_a_sentence_of_an_earlier_plan_is_no_edit(deployment, bundle):
     done = update(deployment, {"gpus": 2}, packaged=bundle)
     assert f"\n{done.plan_after.summary}\nOur words.\n" in readme.read_text(encoding="utf-8")
     assert done.plan_after.summary.startswith(f"{OTHER} on 2 GPUs")
+
+
+@pytest.mark.parametrize("lead", ["../mine/run.sh", "../nowhere/run.sh"])
+def test_nothing_is_written_through_a_link_when_branches_are_resolved(deployment, bundle, lead):
+    """A managed file that the user keeps elsewhere, or that leads nowhere, is the same link afterwards."""
+    (deployment / "mine").mkdir()
+    (deployment / "scripts/run.sh").rename(deployment / "mine/run.sh")
+    (deployment / "mine/run.sh").write_text("mine\n", encoding="utf-8")
+    (deployment / "scripts/run.sh").symlink_to(lead)
+    commit(deployment)
+    git(deployment, "checkout", "--quiet", "-b", "side")
+    update(deployment, {"gpus": 2}, packaged=bundle)
+    commit(deployment)
+    git(deployment, "checkout", "--quiet", "main")
+    update(deployment, {"overrides": {"max_num_seqs": 48}}, packaged=bundle)
+    commit(deployment)
+    with suppress(CalledProcessError):
+        git(deployment, "merge", "--quiet", "--no-edit", "side")
+    done = resolve(deployment, packaged=bundle)
+    assert done.plan_after.summary.endswith("48 sequences")
+    assert (deployment / "scripts/run.sh").readlink().as_posix() == lead
+    assert (deployment / "mine/run.sh").read_text(encoding="utf-8") == "mine\n"
