@@ -100,14 +100,23 @@ def wrong(name: str, sides: tuple[str, ...], text: str, told: settle.Told) -> st
     """What a merge without hands says that it should not, or lacks; by means of its own: values, and words."""
     (base, *_), given_up = sides, set()
     sides = (*sides, text)
-    if name.endswith((".yaml", ".yml", ".json")):
-        bad, given_up = _wrong_values(*(dict(_values(yaml.safe_load(side) or {})) for side in sides), set(told.named))
+    said = _said(sides) if name.endswith((".yaml", ".yml", ".json")) else None
+    if said is not None:
+        bad, given_up = _wrong_values(*said, set(told.named))
         if bad:
             return bad
     rendered = {line for old in told.earlier(name) for line in old.splitlines()} - set(base.splitlines())
     was, mine, new, now = (Counter(_words(side, rendered)) for side in sides)
     lacking = {**((mine - was) - now), **((new - was) - now)}.keys() - given_up
     return f"{' '.join(sorted(lacking))} is gone" if lacking else ""
+
+
+def _said(sides: Sequence[str]) -> list[dict] | None:
+    """The values of each side; None where one is no YAML, so that its words alone can be compared."""
+    try:
+        return [dict(_values(yaml.safe_load(side) or {})) for side in sides]
+    except yaml.YAMLError:
+        return None
 
 
 def _wrong_values(was: dict, mine: dict, new: dict, now: dict, named: set[str]) -> tuple[str, set[str]]:

@@ -188,6 +188,8 @@ def test_a_layer_reads_no_cache_of_another_stage():
         check_start(start(shared, layout=Layout(pipeline_parallel_size=4)))
     check_start(start(shared, layout=Layout(pipeline_parallel_size=2)))
     check_start(start(shared))
+    first_keeps = model(QWEN_05B, layer_kinds=kinds, layer_pattern="0*13 1*11")
+    check_start(start(first_keeps, layout=Layout(pipeline_parallel_size=2)))
 
 
 @pytest.mark.parametrize("name", ["Gemma3nForConditionalGeneration", "XLMRobertaModel", "ModernBertModel"])
