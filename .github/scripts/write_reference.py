@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/reference: cli.md, answers.md and plan.schema.json.
+"""Write the generated pages of docs/reference: cli.md, answers.md, plan.schema.json and profile.schema.json.
 
     python .github/scripts/write_reference.py
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
+from profile_schema import profile_schema
 
 from generator.cli.commands import COMMANDS, loaded
 from generator.models.plan import Plan
@@ -198,7 +199,8 @@ def schema() -> str:
 
 def pages() -> dict[str, str]:
     """Text of every generated page by its name in docs/reference."""
-    return {"cli.md": cli_page(), "answers.md": answers_page(), "plan.schema.json": schema()}
+    schemas = {"plan.schema.json": schema(), "profile.schema.json": profile_schema()}
+    return {"cli.md": cli_page(), "answers.md": answers_page(), **schemas}
 
 
 def _listed(names: list[str]) -> str:

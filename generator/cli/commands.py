@@ -84,7 +84,7 @@ COMMANDS = {
     "engine": Listed("engine:engine", "The vLLM releases that plans can be made for."),
     "mcp": Listed(
         "mcp:mcp",
-        "Serve plan, fit, explain and check as tools of the Model Context Protocol, over standard input and output.",
+        "Serve plan, fit, models, explain and check as tools of the Model Context Protocol, over standard streams.",
     ),
     "template": Listed("template:template", "The released templates, and a team's own remote of them."),
 }

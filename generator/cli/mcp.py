@@ -13,7 +13,7 @@ _MISSING = (
 
 
 def mcp() -> None:
-    """Serve plan, fit, explain and check as tools of the Model Context Protocol, over standard input and output.
+    """Serve plan, fit, models, explain and check as tools of the Model Context Protocol, over standard streams.
 
     An assistant starts it; a person has no use for it on a terminal. It needs the extra `mcp`.
 

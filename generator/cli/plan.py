@@ -18,7 +18,7 @@ _STRICT = "Status 8 also where the plan does not carry the workload or misses a 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
 
-_FORMAT_HELP = "text for people, json, markdown, or html: one page with the memory as a picture."
+_FORMAT_HELP = "text for people, json, markdown, html: one page with a picture of the memory, or svg: the picture."
 
 
 @with_request_options
@@ -28,7 +28,7 @@ def plan(
     id_: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)] = "",
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
     format_: Annotated[
-        Literal["text", "json", "markdown", "html"], typer.Option("--format", help=_FORMAT_HELP)
+        Literal["text", "json", "markdown", "html", "svg"], typer.Option("--format", help=_FORMAT_HELP)
     ] = "text",
     explain: Annotated[bool, typer.Option("--explain", help="Print the reason of every engine value.")] = False,
     cheapest: Annotated[bool, typer.Option("--cheapest", help=CHEAPEST_HELP)] = False,
@@ -58,6 +58,6 @@ def plan(
 
 
 def _document(made: Plan, kind: str) -> str:
-    from generator.presenting import page  # noqa: PLC0415 - start-up time
+    from generator.presenting import drawing, page  # noqa: PLC0415 - start-up time
 
-    return page.html(made) if kind == "html" else page.markdown(made)
+    return {"html": page.html, "markdown": page.markdown, "svg": drawing.svg}[kind](made)

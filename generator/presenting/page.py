@@ -6,6 +6,7 @@ import shlex
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.presenting.drawing import FILLS
 from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
 from generator.presenting.text import count_text
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 _CELLS, _HEIGHT, _LETTER = 1000, 56, 24
 """Width and height of the picture in its own units, and the width from which on a part holds its letter."""
-_FILLS = {
-    "W": "#9ecae1", "D": "#6baed6", "O": "#d9d9d9", "A": "#fdd870", "G": "#e6b3e0", "K": "#a1d99b", "k": "#d5efcf",
-    ".": "#ffffff", "!": "#ff9d8a",
-}  # fmt: skip
 _STYLE = """
 :root { color-scheme: light dark; --text: #1a1a1a; --ground: #ffffff; --line: #8a8a8a; }
 @media (prefers-color-scheme: dark) { :root { --text: #ececec; --ground: #161616; --line: #8f8f8f; } }
@@ -110,7 +107,7 @@ def _picture(plan: Plan) -> str:
     for sign, cells in memory_runs(plan.memory, plan.feasibility.shortfall_bytes, _CELLS):
         if cells:
             middle = left + cells / 2
-            parts.append(f'<rect x="{left}" width="{cells}" height="{_HEIGHT}" fill="{_FILLS[sign]}" stroke="#333"/>')
+            parts.append(f'<rect x="{left}" width="{cells}" height="{_HEIGHT}" fill="{FILLS[sign]}" stroke="#333"/>')
             if cells >= _LETTER:
                 parts.append(f'<text x="{middle:g}" y="35" text-anchor="middle" fill="#111">{escape(sign)}</text>')
         left += cells

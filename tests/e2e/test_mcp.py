@@ -82,17 +82,18 @@ def test_a_plan_can_be_asked_with_every_option_that_the_command_has():
         ("plan", PLAN, ("plan", *WORDS)),
         ("plan", {**PLAN, "gpu": "2xL4"}, ("plan", *WORDS)),
         ("fit", {"model": "qwen3-8b", "gpu": "L4", "offline": True}, ("fit", "qwen3-8b", "--gpu", "L4", *WORDS[-2:])),
+        ("models", {"gpu": "L4", "task": "code"}, ("models", "--gpu", "L4", "--task", "code", "--json")),
         ("explain", {"flag": "max-num-seqs"}, ("explain", "max-num-seqs", "--json")),
         ("explain", {"flag": "tp", **PLAN}, ("explain", "tp", "--model", *WORDS)),
     ],
-    ids=["plan", "plan-counted", "fit", "explain", "explain-of-a-plan"],
+    ids=["plan", "plan-counted", "fit", "models", "explain", "explain-of-a-plan"],
 )
 def test_a_tool_answers_what_the_command_prints(tool, arguments, words, monkeypatch, capsys):
     (answer,) = asked((tool, arguments))
     assert not answer.is_error
     shown = json.loads(printed(*words, monkeypatch=monkeypatch, capsys=capsys))
     assert json.loads(text_of(answer)) == shown
-    assert answer.structured_content == ({"rows": shown} if tool == "fit" else shown)
+    assert answer.structured_content == ({"rows": shown} if isinstance(shown, list) else shown)
     jsonschema.validate(answer.structured_content, TOOLS[tool].gives)
 
 
@@ -139,6 +140,9 @@ _BAD = [
     ("plan", {**PLAN, "ttft_ms": float("inf")}, "ttft"),
     ("fit", {"model": "no/such", "offline": True}, "no/such"),
     ("fit", {**PLAN, "gpu": "custom"}, "custom"),
+    ("models", {"gpu": "no such"}, "unknown GPU"),
+    ("models", {"gpu": "L4", "task": "chess"}, "task"),
+    ("models", {"gpu": "L4", "model": "a/b"}, "takes no 'model'"),
     ("explain", {"flag": "nope"}, "no argument"),
     ("explain", {"flag": ""}, "flag"),
     ("explain", {"flag": "tp", "directory": "/nowhere"}, ".copier-answers.yml"),
@@ -146,7 +150,7 @@ _BAD = [
     ("check", {"directory": "/etc/passwd"}, ".copier-answers.yml"),
     ("check", {"directory": "a\0b"}, "control"),
     ("check", {"directory": "-" * 5000}, "directory"),
-    ("update", {}, "choose one of plan, fit, explain, check"),
+    ("update", {}, "choose one of plan, fit, models, explain, check"),
 ]
 
 

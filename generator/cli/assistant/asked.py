@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model
 
@@ -48,6 +48,23 @@ ExplainAsked: type[Value] = create_model(
     **_options(model_required=False),
 )
 """What `explain` is asked."""
+
+
+ModelsAsked: type[Value] = create_model(
+    "ModelsAsked",
+    __base__=Value,
+    task=(
+        Literal["chat", "code", "embed", "reasoning", "tools", "vision"] | None,
+        Field(None, description="Only models for this."),
+    ),
+    by=(Literal["size", "speed"], Field("size", description="What comes first.")),
+    **{
+        name: field
+        for name, field in _options(model_required=True).items()
+        if name not in {"model", "revision", "source"}
+    },
+)
+"""What `models` is asked: GPUs and a workload, no model."""
 
 
 class CheckAsked(Value):

@@ -12,9 +12,9 @@ from generator import __version__
 from generator.cli.assistant.tools import TOOLS, call
 
 _INSTRUCTIONS = (
-    "Plans vLLM deployments on paper, without a GPU. Ask `fit` which GPUs hold a model, `plan` for a configuration "
-    "with its reasons, `explain` for one argument of vLLM, `check` for a deployment repository. Figures are ranges: "
-    "quote both ends, and the verdict's three answers (starts, carries, meets)."
+    "Plans vLLM deployments on paper, without a GPU. Ask `fit` which GPUs hold a model, `models` which models GPUs "
+    "hold, `plan` for a configuration with its reasons, `explain` for one argument of vLLM, `check` for a deployment. "
+    "Figures are ranges: quote both ends, and the verdict's three answers (starts, carries, meets)."
 )
 
 

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json, to_jsonable_python
 
-from generator.cli.assistant.asked import CheckAsked, ExplainAsked, PlanAsked
+from generator.cli.assistant.asked import CheckAsked, ExplainAsked, ModelsAsked, PlanAsked
 from generator.cli.fit import rows_of
+from generator.cli.hardware import with_detected_gpus
 from generator.cli.options import answers_of, request_from
 from generator.cli.proposal import proposal
 from generator.errors import GeneratorError, RequestError
 from generator.models.explained import FlagExplained
 from generator.models.fit import FitRow
+from generator.models.held import ModelRow
 from generator.models.plan import Plan
 from generator.models.request import Request
 from generator.models.value import Value, problem
 from generator.operations.check import CheckReport, check
 from generator.operations.explain import explain, explain_in
+from generator.workflow import models_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +92,12 @@ def _fit(asked: Any) -> Answered:
     return Answered(to_json(rows, indent=2).decode(), {"rows": to_jsonable_python(rows)})
 
 
+def _models(asked: Any) -> Answered:
+    answers = with_detected_gpus({**_answers(asked), "model": "any"})
+    rows = models_for(request_from(answers), task=asked.task, by=asked.by).rows
+    return Answered(to_json(rows, indent=2).decode(), {"rows": to_jsonable_python(rows)})
+
+
 def _explain(asked: Any) -> Answered:
     planned = asked.model_fields_set - {"flag", "directory", "offline", "vllm"}
     if asked.directory and planned:
@@ -118,10 +127,10 @@ def _gives(printed: Any, **more: Any) -> dict[str, Any]:
     return made | {"properties": made["properties"] | more}
 
 
-def _rows() -> dict[str, Any]:
+def _rows(row: Any) -> dict[str, Any]:
     """The schema of an answer that is rows: an answer has to be an object."""
-    made = TypeAdapter(tuple[FitRow, ...]).json_schema(mode="serialization")
-    definitions = made.pop("$defs")
+    made = TypeAdapter(tuple[row, ...]).json_schema(mode="serialization")
+    definitions = made.pop("$defs", {})
     return {"type": "object", "properties": {"rows": made}, "required": ["rows"], "$defs": definitions}
 
 
@@ -138,8 +147,15 @@ TOOLS = {
         "Say on which GPUs, and how many of them, a model fits: context and requests at once, or the bytes it is short "
         "of on each; name several GPUs with commas, or none for all that are known.",
         PlanAsked,
-        _rows(),
+        _rows(FitRow),
         _fit,
+    ),
+    "models": Tool(
+        "Say which of the models that are known here fit given GPUs and a workload, quantized ones among them, the "
+        "biggest or the fastest first.",
+        ModelsAsked,
+        _rows(ModelRow),
+        _models,
     ),
     "explain": Tool(
         "Explain one argument of vLLM: what it does, default, choices and history in a release, what a plan or a "

@@ -1,0 +1,82 @@
+"""A plan as one picture: an SVG for light and dark, with words for those who do not see it."""
+
+from __future__ import annotations
+
+from html import escape
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from generator.presenting.memory import SIGNS, memory_runs, with_missing
+from generator.presenting.record import display
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.plan import Plan
+
+FILLS = {
+    "W": "#9ecae1", "D": "#6baed6", "O": "#d9d9d9", "A": "#fdd870", "G": "#e6b3e0", "K": "#a1d99b", "k": "#d5efcf",
+    ".": "#ffffff", "!": "#ff9d8a",
+}  # fmt: skip
+"""Colour of each part of the memory, by its sign."""
+_WIDTH, _EDGE, _BAR, _LINE = 760, 20, 44, 26
+"""Sizes in the picture's own units: its width, its edge, the height of the bar and of a line."""
+_LABEL, _WIDE, _NARROW = 170, 96, 72
+"""Width of the labels, and letters of a line across the picture and beside them."""
+_LETTER = 18
+"""Width from which on a part holds its sign."""
+_STYLE = (
+    "text{font:15px system-ui,sans-serif;fill:#1a1a1a}.big{font-size:19px;font-weight:600}.in{fill:#111}"
+    ".ground{fill:#fff}rect{stroke:#333}.ground{stroke:none}"
+    "@media(prefers-color-scheme:dark){text{fill:#ececec}.in{fill:#111}.ground{fill:#161616}}"
+)
+
+
+def svg(plan: Plan) -> str:
+    """The plan as an SVG file: model and GPUs, verdict, memory of one GPU with its legend, context, requests, speed."""
+    body, top = [_text(_EDGE, _EDGE + 12, _title(plan), "big")], _EDGE + 12 + _LINE
+    for line in wrap(display(plan).verdict, _WIDE):
+        body.append(_text(_EDGE, top, line))
+        top += _LINE
+    body += _bar(plan, top - 8)
+    top += _BAR + _LINE
+    for label, figure in _rows(plan):
+        body.append(_text(_EDGE, top, label))
+        for line in wrap(figure, _NARROW):
+            body.append(_text(_EDGE + _LABEL, top, line))
+            top += _LINE
+    size = f'viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" height="{top}"'
+    said = escape("; ".join(f"{label} {figure}" for label, figure in display(plan).memory))
+    ground = f'<rect class="ground" width="{_WIDTH}" height="{top}"/>'
+    title = f"<title>{escape(_title(plan))}</title><desc>{said}</desc>"
+    parts = f"{title}<style>{_STYLE}</style>{ground}{''.join(body)}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{parts}</svg>'
+
+
+def _title(plan: Plan) -> str:
+    return f"{plan.model.id} on {display(plan).gpus}"
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The legend of the bar, then what the plan carries; what has nothing to say is left out."""
+    shown = display(plan)
+    for label, figure in with_missing(shown.memory, plan.feasibility.shortfall_bytes):
+        yield f"{SIGNS.get(label, '')} {label}".strip(), figure
+    told = (("Context", shown.context), ("Concurrency", shown.concurrency), ("Speed", shown.speed))
+    yield from ((label, text) for label, text in told if text)
+
+
+def _bar(plan: Plan, top: int) -> Iterator[str]:
+    """The memory of one GPU, each part with its sign in it, so that no colour has to be told from another."""
+    left = _EDGE
+    for sign, cells in memory_runs(plan.memory, plan.feasibility.shortfall_bytes, _WIDTH - 2 * _EDGE):
+        if cells:
+            yield f'<rect x="{left}" y="{top}" width="{cells}" height="{_BAR}" fill="{FILLS[sign]}"/>'
+        if cells >= _LETTER:
+            yield _text(left + cells // 2, top + _BAR // 2 + 5, sign, "in", middle=True)
+        left += cells
+
+
+def _text(x: int, y: int, words: str, kind: str = "", *, middle: bool = False) -> str:
+    style = f' class="{kind}"' * bool(kind) + ' text-anchor="middle"' * middle
+    return f'<text x="{x}" y="{y}"{style}>{escape(words)}</text>'
