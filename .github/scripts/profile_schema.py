@@ -12,7 +12,7 @@ from generator.sources.profile import ENGINE_KEYS, NAMING
 
 _OF_TYPE = {"int": ["integer", "string"], "float": ["number", "string"], "bool": ["boolean"], "str": ["string"]}
 """JSON types of an argument's values, as YAML and vLLM read them; others may be anything."""
-_NAMING = {
+_NAMING: dict[str, dict[str, Any]] = {
     "service": {"type": "string", "description": "Name of the deployment"},
     "artefacts": {
         "type": "array",

@@ -50,19 +50,20 @@ ExplainAsked: type[Value] = create_model(
 """What `explain` is asked."""
 
 
+class _ModelsBase(Value):
+    """What `models` is asked beside GPUs and a workload."""
+
+    task: Literal["chat", "code", "embed", "reasoning", "tools", "vision"] | None = Field(
+        None, description="Only models for this."
+    )
+    by: Literal["size", "speed"] = Field("size", description="What comes first.")
+
+
+_OF_A_MODEL = ("model", "revision", "source")
 ModelsAsked: type[Value] = create_model(
     "ModelsAsked",
-    __base__=Value,
-    task=(
-        Literal["chat", "code", "embed", "reasoning", "tools", "vision"] | None,
-        Field(None, description="Only models for this."),
-    ),
-    by=(Literal["size", "speed"], Field("size", description="What comes first.")),
-    **{
-        name: field
-        for name, field in _options(model_required=True).items()
-        if name not in {"model", "revision", "source"}
-    },
+    __base__=_ModelsBase,
+    **{name: field for name, field in _options(model_required=True).items() if name not in _OF_A_MODEL},
 )
 """What `models` is asked: GPUs and a workload, no model."""
 
