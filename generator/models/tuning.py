@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -60,7 +59,7 @@ class Tried(Value):
 class Tuned(Value):
     """What a search found, as far as it went."""
 
-    path: Path
+    path: str
     unit: str
     knobs: tuple[Knob, ...]
     tried: tuple[Tried, ...]

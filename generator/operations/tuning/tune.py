@@ -188,7 +188,7 @@ def _found(session: _Session, home: branch.Home, ended: str) -> Tuned:
         raise SourceError("no time was left to measure the plan itself: more --minutes")
     won = session.overrides(best.words) if best.outcome == "kept" else {}
     return Tuned(
-        path=session.place, unit=unit(session.request.load.batching_mode), knobs=session.knobs,
+        path=str(session.place), unit=unit(session.request.load.batching_mode), knobs=session.knobs,
         tried=session.search.tried, best=best, base=home.base, branch=home.branch, ended=ended,
         overrides={name: value for name, value in won.items() if session.request.overrides.get(name, ...) != value},
     )  # fmt: skip
