@@ -16,7 +16,7 @@ from generator.presenting.shortfall import shortfall_line
 _STRICT = "Status 8 also where the plan does not carry the workload or misses a target."
 
 if TYPE_CHECKING:
-    from generator.models.plan import Plan
+    from generator.workflow import Proof
 
 _FORMAT_HELP = "text for people, json, markdown, html: one page with a picture of the memory, or svg: the picture."
 
@@ -44,20 +44,25 @@ def plan(
     for warning in stated.warnings:
         console.warn(warning)
     with facts_from(facts):
-        made = proposal(named_too(stated, id_), cheapest=cheapest, apply=apply, offline=offline).plan
+        proof = proposal(named_too(stated, id_), cheapest=cheapest, apply=apply, offline=offline)
+    made = proof.plan
     if json_ or format_ == "json":
         console.out(made.model_dump_json(indent=2, by_alias=True))
     elif format_ == "text":
         report.show_plan(made, explain=explain)
     else:
-        console.out(_document(made, format_))
+        console.out(_document(proof, format_))
     if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
         raise InfeasiblePlanError(shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)
     if strict and made.feasibility.falls_short:
         raise FindingsError("; ".join(made.feasibility.falls_short))
 
 
-def _document(made: Plan, kind: str) -> str:
+def _document(proof: Proof, kind: str) -> str:
     from generator.presenting import drawing, page  # noqa: PLC0415 - start-up time
+    from generator.workflow import loads_for  # noqa: PLC0415 - likewise
 
-    return {"html": page.html, "markdown": page.markdown, "svg": drawing.svg}[kind](made)
+    if kind == "svg":
+        return drawing.svg(proof.plan)
+    write = page.html if kind == "html" else page.markdown
+    return write(proof.plan, loads_for(proof))

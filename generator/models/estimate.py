@@ -60,3 +60,10 @@ class Estimate(Value):
     stops one and reads its prompt again; 0 where the cache's size is not known."""
     bound_by: Bound
     calibration: str
+
+
+class LoadPoint(Value):
+    """What one server delivers to so many requests at once."""
+
+    concurrency: int
+    estimate: Estimate

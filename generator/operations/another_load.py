@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator import recording
+from generator.planning.started import as_started
 
 if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.rendering.answers import Answers
-
-_PINNED = (
-    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "max_model_len", "max_num_seqs",
-    "max_num_batched_tokens", "gpu_memory_utilization", "kv_cache_dtype", "enforce_eager",
-)  # fmt: skip
-"""Engine values that a plan for another load would choose anew, and that a running server keeps."""
 
 
 def under_load(answers: Answers, **load: int) -> Request:
@@ -23,6 +18,4 @@ def under_load(answers: Answers, **load: int) -> Request:
     Raises:
         RequestError: the recorded answers cannot be read.
     """
-    request, engine = recording.request_of(answers.values), answers.plan.engine
-    started = {name: engine[name] for name in _PINNED if engine.get(name) is not None}
-    return request.model_copy(update={**load, "overrides": request.overrides | started})
+    return as_started(recording.request_of(answers.values), answers.plan.engine, **load)

@@ -6,14 +6,16 @@ import shlex
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.presenting.curve import curve
 from generator.presenting.drawing import FILLS
 from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
-from generator.presenting.text import count_text
+from generator.presenting.text import count_text, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from generator.models.estimate import LoadPoint
     from generator.models.plan import Plan
 
 _CELLS, _HEIGHT, _LETTER = 1000, 56, 24
@@ -25,7 +27,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var
   max-width: 60rem; }
 table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
-pre { overflow-x: auto; white-space: pre-wrap; } svg { width: 100%; height: auto; }
+pre { overflow-x: auto; white-space: pre-wrap; } svg { width: 100%; height: auto; overflow: visible; }
 @media print { body { max-width: none; } }
 """
 
@@ -39,10 +41,10 @@ class _Section(NamedTuple):
     items: tuple[str, ...] = ()
 
 
-def markdown(plan: Plan) -> str:
-    """The plan as Markdown."""
+def markdown(plan: Plan, loads: Sequence[LoadPoint] = ()) -> str:
+    """The plan as Markdown, with what its server delivers under other `loads`."""
     lines = [f"# {_title(plan)}", "", f"**{display(plan).verdict}**"]
-    for one in _sections(plan):
+    for one in _sections(plan, loads):
         lines += ["", f"## {one.title}", ""]
         if one.rows:
             lines += [_cells(one.headings), _cells("---" for _ in one.headings), *map(_cells, one.rows)]
@@ -52,14 +54,16 @@ def markdown(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def html(plan: Plan) -> str:
-    """The plan as one HTML page for light and dark, for the screen and for paper."""
+def html(plan: Plan, loads: Sequence[LoadPoint] = ()) -> str:
+    """The plan as one HTML page for light and dark, for the screen and for paper, with other `loads` as a curve."""
     title = escape(_title(plan))
     body = [f"<h1>{title}</h1>", f"<p><strong>{escape(display(plan).verdict)}</strong></p>"]
-    for one in _sections(plan):
+    for one in _sections(plan, loads):
         body.append(f"<h2>{escape(one.title)}</h2>")
         if one.title == _MEMORY:
             body.append(_picture(plan))
+        if one.title == _LOADS and len(loads) > 1:
+            body.append(curve(loads))
         if one.rows:
             body.append(_table(one))
         if one.items:
@@ -71,14 +75,15 @@ def html(plan: Plan) -> str:
     return f'<!doctype html>\n<html lang="en">\n{page}\n</html>'
 
 
-_MEMORY = "Memory of one GPU"
+_MEMORY, _LOADS = "Memory of one GPU", "More requests at once, and fewer"
+"""Sections with a picture."""
 
 
 def _title(plan: Plan) -> str:
     return f"{plan.model.id} on {display(plan).gpus}"
 
 
-def _sections(plan: Plan) -> Iterable[_Section]:
+def _sections(plan: Plan, loads: Sequence[LoadPoint]) -> Iterable[_Section]:
     """The parts of the document in their order; what has nothing to say is left out."""
     shown, found = display(plan), plan.feasibility
     rows = with_missing(shown.memory, found.shortfall_bytes)
@@ -89,6 +94,9 @@ def _sections(plan: Plan) -> Iterable[_Section]:
     )  # fmt: skip
     yield _Section(_MEMORY, ("part", "size"), memory)
     yield _Section("Capacity", ("figure", "value"), tuple(row for row in capacity if row[1]))
+    if loads:
+        headings = ("at once", "first token", "each token", "tokens/s", "tokens/s for each")
+        yield _Section(_LOADS, headings, tuple(map(_load, loads)))
     if plan.alternatives:
         others = tuple((one.kind, one.gain, " ".join(one.flags), one.lost) for one in plan.alternatives)
         yield _Section("What else could be had", ("kind", "gain", "options", "not chosen"), others)
@@ -99,6 +107,15 @@ def _sections(plan: Plan) -> Iterable[_Section]:
         yield _Section("Notes", items=(*plan.warnings, *plan.advisories))
     reasons = tuple((one.field, str(one.value), one.reason) for one in plan.decisions)
     yield _Section("Why each value", ("argument", "value", "reason"), reasons)
+
+
+def _load(point: LoadPoint) -> tuple[str, ...]:
+    found, count = point.estimate, point.concurrency
+    rate = found.output_tokens_per_s
+    return (
+        f"{count:,}", duration_text(found.ttft_ms.mean), duration_text(found.tpot_ms.mean),
+        f"{rate.mean:,.0f} ({rate.low:,.0f} to {rate.high:,.0f})", f"{rate.mean / count:,.1f}",
+    )  # fmt: skip
 
 
 def _picture(plan: Plan) -> str:
