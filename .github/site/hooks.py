@@ -22,6 +22,15 @@ PAGES = {
 }
 """Pages whose source lies outside docs/, and where they stand on the site."""
 GOLDEN = "tests/golden/"
+CONTRAST = """\
+.md-typeset a:not(.headerlink) { text-decoration: underline; }
+[data-md-color-scheme="default"] { --md-default-fg-color--light: #595959; }
+[data-md-color-scheme="slate"] { --md-code-hl-constant-color: #b9a7ff; --md-code-hl-number-color: #ff9d94; }
+.md-copyright { color: #e6e6e6; }
+.md-typeset table code { white-space: normal; overflow-wrap: anywhere; }
+.md-typeset th, .md-typeset td { min-width: 0 !important; overflow-wrap: anywhere; }
+"""
+"""What the theme lacks: links that show without colour, a darker grey, tables that fit a telephone."""
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?(?=\))")
 _LANGUAGES = {".py": "python", ".sh": "bash", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
 _SHOWN_BYTES = 60_000
@@ -29,6 +38,7 @@ _SHOWN_BYTES = 60_000
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The site's files: docs/, the pages outside of it, a page for each rendered tree, and what pages link to."""
+    files.append(File.generated(config, "contrast.css", content=CONTRAST))
     for source, place in PAGES.items():
         files.append(_page(config, place, (ROOT / source).read_text(encoding="utf-8")))
     for tree in sorted(path for path in (ROOT / GOLDEN).iterdir() if (path / "README.md").is_file()):
@@ -49,6 +59,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return markdown  # a rendered tree is shown as it is
     source = next((source for source, there in PAGES.items() if there == place), f"docs/{place}")
     return _LINK.sub(lambda found: _on_site(found[1], source, place) + (found[2] or ""), markdown)
+
+
+def on_post_page(output: str, **_: object) -> str:
+    """The page with a name for the theme's search, which is a dialog without one."""
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"', 1)
 
 
 def tree_page(tree: Path) -> str:
