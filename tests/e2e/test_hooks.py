@@ -16,6 +16,8 @@ from fixtures.programs import passes, tool
 from generator.models.request import Request
 from generator.operations.generate import generate
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / ".github/actions/check/action.yml"
 (HOOK,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))

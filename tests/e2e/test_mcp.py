@@ -17,6 +17,8 @@ from generator.cli.assistant.tools import TOOLS
 from generator.models.request import ASKED, Request
 from generator.operations.generate import generate
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 PLAN = {"model": "Qwen/Qwen3-8B", "gpu": "L4", "gpus": 2, "offline": True}
 WORDS = ("Qwen/Qwen3-8B", "--gpu", "L4", "--gpus", "2", "--offline", "--json")
 

@@ -18,6 +18,8 @@ from generator.models.request import Request
 from generator.operations.generate import generate
 from generator.operations.tuning.tune import tune
 
+pytestmark = pytest.mark.usefixtures("own_home")
+
 FAKE = Path(__file__).parents[1] / "fixtures" / "fake_vllm.py"
 VALUES = {"max_num_seqs": (16, 32, 64, 999999)}
 SPEEDS = {
