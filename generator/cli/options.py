@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -84,8 +85,9 @@ def named_too(stated: Stated, word: str) -> dict[str, Any]:
 
 def model_named(word: str) -> str:
     """The model that `word` means: a directory that is one, else by an embedded name or an address of the Hub."""
-    if (Path(word) / "config.json").is_file():
-        return word
+    with suppress(OSError):  # no name of a file: too long for one
+        if (Path(word) / "config.json").is_file():
+            return word
     from generator.catalogue.models import named  # noqa: PLC0415 - start-up time
 
     return named(word)

@@ -418,6 +418,7 @@ def test_generate_into_a_path_with_spaces_and_accents_asks_nothing(vllm_wizard, 
         (("--emit", "terraform"), r"--emit terraform: .*choose of command"),
         (("--ci", "jenkins"), r"none of github, gitlab"),
         (("--service", "Not A Slug"), r"lower-case letters"),
+        (("--model", "a" * 100_000), r"--model: 'a{40}'\.\.\. has more than 1,000 letters"),
         (("--template", "9.9.9"), r"9\.9\.9"),
     ],
 )
