@@ -35,7 +35,7 @@ _RULES_TESTS = (
 )
 _RENDERING_TESTS = (
     "merging transaction_files transaction_recovery workspace trust store answers copier_driver mending states"
-    " doctor importing engine_import migration templates running preflight questions measured"
+    " doctor importing engine_import migration templates running preflight questions measured yaml_text reach"
 )
 AREAS = {
     "rules": (100, ("generator/planning/rules",), _RULES_TESTS),

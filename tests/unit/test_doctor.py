@@ -163,6 +163,14 @@ def test_each_fault_of_the_host_is_found(needs, changed, wrong):
     assert all(found[name].fix for name in wrong)
 
 
+def test_memory_that_the_kernel_or_the_plan_does_not_tell_is_not_seen(needs):
+    """Either alone: then nothing is compared."""
+    blind = LINUX.model_copy(update={"available_bytes": None})
+    assert states(needs, linux=blind)["host-memory"].state == "not seen"
+    unsaid = needs.model_copy(update={"memory_bytes": 0})
+    assert states(unsaid)["host-memory"].state == "not seen"
+
+
 def test_a_disk_without_room_stops_a_host_that_fetched_nothing_yet(needs):
     """Image and weights: 30 and 82 GiB and more; where the image is there, the weights may be as well."""
     small = LINUX.model_copy(update={"disks": (Disk(path="/var/lib/docker", free_bytes=gib(100)),)})

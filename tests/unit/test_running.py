@@ -18,7 +18,7 @@ from generator.models.request import Request
 from generator.operations.generate import generate
 from generator.operations.running.bench import bench
 from generator.operations.running.compare import _outcome
-from generator.operations.running.status import status, watched
+from generator.operations.running.status import _rates, status, watched
 from generator.sources.metrics import parse
 
 # Names, labels and bounds of vLLM 0.33's own /metrics; two engines.
@@ -205,3 +205,14 @@ def test_a_target_decides_where_there_is_one(measured, target, lower, outcome):
     expected = Latency(mean=20, median=20, p95=25, low=10, high=40)
     assert _outcome(measured, expected, target, lower_is_better=lower) == outcome
     assert _outcome(measured, None, None, lower_is_better=lower) == "no estimate"
+
+
+def test_two_readings_at_one_moment_have_no_rate():
+    """The clock may stand: all tokens so far are shown then, as without an earlier reading."""
+    now = parse("vllm:prompt_tokens_total 40\nvllm:generation_tokens_total 20\n".splitlines())
+    shown = [(one.name, one.now) for one in _rates(now, now, 0)]
+    assert shown == [(one.name, one.now) for one in _rates(now, None, 5)] == [
+        ("prompt tokens", "40"), ("output tokens", "20"),
+    ]  # fmt: skip
+    before = parse("vllm:prompt_tokens_total 30\nvllm:generation_tokens_total 10\n".splitlines())
+    assert [one.now for one in _rates(now, before, 5)] == ["2", "2"]
