@@ -20,12 +20,10 @@ from generator.catalogue.serving import serving_of
 from generator.catalogue.siblings import larger_of, siblings_of
 from generator.catalogue.speed import speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
-from generator.models.estimate import LoadPoint
 from generator.models.hardware import Cluster
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case
 from generator.planning.planner import make_plan
-from generator.planning.started import as_started
 from generator.planning.tables import Tables
 from generator.units import GIB, gib
 
@@ -39,10 +37,6 @@ if TYPE_CHECKING:
     from generator.models.plan import Plan
     from generator.models.request import Request
     from generator.planning.held import Order
-
-
-_LOADS = (1, 4, 16, 64, 256, 1024)
-"""Requests at once that a server is looked at under."""
 
 
 class Proof(NamedTuple):
@@ -124,26 +118,6 @@ def prove(request: Request, facts: ModelFacts) -> Proof:
     """
     tables = tables_for(request, facts)
     return Proof(request, facts, tables, plan_for(request, facts, tables))
-
-
-def loads_for(proof: Proof) -> tuple[LoadPoint, ...]:
-    """What the planned server delivers to fewer and to more requests at once than it is planned for.
-
-    Up to its own `max_num_seqs` on every replica; nothing where no speed is known, or it answers with no tokens.
-    """
-    plan = proof.plan
-    if plan.estimate is None or plan.pooling is not None or plan.feasibility.verdict == "does_not_fit":
-        return ()
-    most = int(plan.engine.get("max_num_seqs") or 0) * plan.layout.data_parallel_size
-    asked = sorted({count for count in _LOADS if count <= most} | {proof.request.load.concurrency})
-    requests = (
-        as_started(proof.request, plan.engine, concurrency=count, requests_per_s=0.0, ttft_ms=0.0, tpot_ms=0.0)
-        for count in asked
-    )
-    made = (plan_for(request, proof.facts, proof.tables).estimate for request in requests)
-    return tuple(
-        LoadPoint(concurrency=count, estimate=found) for count, found in zip(asked, made, strict=True) if found
-    )
 
 
 def concrete(request: Request) -> Request:

@@ -59,8 +59,8 @@ def plan(
 
 
 def _document(proof: Proof, kind: str) -> str:
-    from generator.presenting import drawing, page  # noqa: PLC0415 - start-up time
-    from generator.workflow import loads_for  # noqa: PLC0415 - likewise
+    from generator.operations.other_loads import loads_for  # noqa: PLC0415 - start-up time
+    from generator.presenting import drawing, page  # noqa: PLC0415 - likewise
 
     if kind == "svg":
         return drawing.svg(proof.plan)

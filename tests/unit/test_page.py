@@ -9,8 +9,9 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.models.request import Request
+from generator.operations.other_loads import loads_for
 from generator.presenting.page import html, markdown
-from generator.workflow import loads_for, plan_for, prove
+from generator.workflow import plan_for, prove
 
 _VOID = {"meta", "rect", "path", "polyline", "circle"}
 
