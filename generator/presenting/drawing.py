@@ -34,7 +34,7 @@ _STYLE = (
 
 def svg(plan: Plan) -> str:
     """The plan as an SVG file: model and GPUs, verdict, memory of one GPU with its legend, context, requests, speed."""
-    body, top = [_text(_EDGE, _EDGE + 12, _title(plan), "big")], _EDGE + 12 + _LINE
+    body, top = [_text(_EDGE, _EDGE + 12, title_of(plan), "big")], _EDGE + 12 + _LINE
     for line in wrap(display(plan).verdict, _WIDE):
         body.append(_text(_EDGE, top, line))
         top += _LINE
@@ -48,12 +48,13 @@ def svg(plan: Plan) -> str:
     size = f'viewBox="0 0 {_WIDTH} {top}" width="{_WIDTH}" height="{top}"'
     said = escape("; ".join(f"{label} {figure}" for label, figure in display(plan).memory))
     ground = f'<rect class="ground" width="{_WIDTH}" height="{top}"/>'
-    title = f"<title>{escape(_title(plan))}</title><desc>{said}</desc>"
+    title = f"<title>{escape(title_of(plan))}</title><desc>{said}</desc>"
     parts = f"{title}<style>{_STYLE}</style>{ground}{''.join(body)}"
     return f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>{parts}</svg>'
 
 
-def _title(plan: Plan) -> str:
+def title_of(plan: Plan) -> str:
+    """What the plan is of: model and GPUs."""
     return f"{plan.model.id} on {display(plan).gpus}"
 
 

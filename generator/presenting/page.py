@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.presenting.curve import curve
-from generator.presenting.drawing import FILLS
+from generator.presenting.drawing import FILLS, title_of
 from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
 from generator.presenting.text import count_text, duration_text
@@ -43,7 +43,7 @@ class _Section(NamedTuple):
 
 def markdown(plan: Plan, loads: Sequence[LoadPoint] = ()) -> str:
     """The plan as Markdown, with what its server delivers under other `loads`."""
-    lines = [f"# {_title(plan)}", "", f"**{display(plan).verdict}**"]
+    lines = [f"# {title_of(plan)}", "", f"**{display(plan).verdict}**"]
     for one in _sections(plan, loads):
         lines += ["", f"## {one.title}", ""]
         if one.rows:
@@ -56,7 +56,7 @@ def markdown(plan: Plan, loads: Sequence[LoadPoint] = ()) -> str:
 
 def html(plan: Plan, loads: Sequence[LoadPoint] = ()) -> str:
     """The plan as one HTML page for light and dark, for the screen and for paper, with other `loads` as a curve."""
-    title = escape(_title(plan))
+    title = escape(title_of(plan))
     body = [f"<h1>{title}</h1>", f"<p><strong>{escape(display(plan).verdict)}</strong></p>"]
     for one in _sections(plan, loads):
         body.append(f"<h2>{escape(one.title)}</h2>")
@@ -77,10 +77,6 @@ def html(plan: Plan, loads: Sequence[LoadPoint] = ()) -> str:
 
 _MEMORY, _LOADS = "Memory of one GPU", "More requests at once, and fewer"
 """Sections with a picture."""
-
-
-def _title(plan: Plan) -> str:
-    return f"{plan.model.id} on {display(plan).gpus}"
 
 
 def _sections(plan: Plan, loads: Sequence[LoadPoint]) -> Iterable[_Section]:
