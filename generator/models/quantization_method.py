@@ -13,6 +13,8 @@ from generator.models.value import Value
 
 ProductFormat = Literal["int8", "fp8", "fp4"]
 OnlinePart = Literal["linear", "experts"]
+HALVES = ("float16", "bfloat16")
+"""Dtypes that every method computes in where its row names no others."""
 
 
 class QuantizationMethod(Value):
@@ -37,6 +39,8 @@ class QuantizationMethod(Value):
     """What is quantized while loading an unquantized checkpoint; empty where vLLM cannot."""
     online_since: str = "0.0.0"
     """First release that can, where earlier ones knew the method for checkpoints only."""
+    dtypes: tuple[str, ...] = Field(HALVES, strict=False)
+    """Dtypes of the model that it computes in, where the checkpoint has the method."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     rocm: bool = False
@@ -52,3 +56,7 @@ class QuantizationMethod(Value):
     def is_online_in(self, version: str) -> bool:
         """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
         return bool(self.online) and release_key(version) >= release_key(self.online_since)
+
+    def computes_in(self, *, online: bool) -> tuple[str, ...]:
+        """Dtypes of the model that it takes; where it is applied while loading, the two of 16 bits."""
+        return HALVES if online else self.dtypes

@@ -265,6 +265,7 @@ class Case(Made):
             asked_context=self.fixed.get("max_model_len"),
             quantization=self.method_name,
             quantization_minimum_capability=method.minimum_for(self.release) if method else None,
+            quantization_dtypes=method.computes_in(online=self.quantization is None) if method else (),
             stored=self.on_gpu,
             quantizes_online=self.quantization is None and self.on_gpu is not None,
             drafts=self.drafts,

@@ -12,7 +12,7 @@ from generator.planning.choosing.words import layout_words
 from generator.planning.drafts.report import draft_reason
 from generator.planning.memory.measured import known_boot
 from generator.planning.rules.checks import default_limits
-from generator.planning.rules.start import cache_dtype_runs
+from generator.planning.rules.dtypes import cache_dtype_runs
 from generator.planning.serving.features import serving_decisions
 from generator.planning.speed.measured import known_bench
 from generator.presenting.text import gib_text, plural

@@ -43,6 +43,8 @@ class Replica(Made):
     """vLLM's name of the weights' quantization."""
     quantization_minimum_capability: int | None = None
     """Oldest compute capability that vLLM starts that quantization on."""
+    quantization_dtypes: tuple[str, ...] = ()
+    """Dtypes of the model that it computes in; empty without a quantization."""
     stored: Quantization | None = None
     """How the weights lie on the GPU; None for unquantized."""
     quantizes_online: bool = False

@@ -12,6 +12,7 @@ from tests.oracle.judge import Judge, oracle_home
 from tests.oracle.lots import judge_lot, offer_lot, plan_lot, record_lots
 from tests.oracle.mended import record
 from tests.oracle.offered import refused as refused_rows
+from tests.oracle.siblings import composed
 
 REFUSED = 8
 
@@ -42,6 +43,7 @@ def main() -> int:
     if home is None:
         sys.exit("the judge is not installed: .ci/install-oracle DIR, then VLLM_WIZARD_ORACLE=DIR")
     given.state.mkdir(parents=True, exist_ok=True)
+    models = composed(models, given.state / "composed")
     refused = 0
     with Judge(home) as judge:
         if given.mended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass, field
 from functools import cache
@@ -118,5 +119,6 @@ def models_in(homes: Iterable[Path]) -> dict[str, Path]:
 
 
 def has_config(directory: Path) -> bool:
-    """Whether vLLM can be asked about the model: a config.json is there."""
-    return (directory / "config.json").is_file()
+    """Whether vLLM can be asked about the model: a config.json is there, and does not call itself partial."""
+    file = directory / "config.json"
+    return file.is_file() and "partial facts" not in json.loads(file.read_text(encoding="utf-8")).get("_source", "")

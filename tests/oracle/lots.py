@@ -22,9 +22,9 @@ _EVERY, _OF_EACH = 5, 3
 _NO_CONFIG = {
     "verdict": "unanswered",
     "level": "start",
-    "error": {"type": "NoConfig", "text": "its config.json is not at hand", "where": ""},
+    "error": {"type": "NoConfig", "text": "its config.json is not at hand, or partial", "where": ""},
 }
-"""An embedded model whose config.json nobody has here."""
+"""An embedded model whose config.json nobody has here, or only parts of it."""
 
 
 def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> list[dict[str, Any]]:

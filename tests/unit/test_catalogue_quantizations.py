@@ -98,3 +98,22 @@ def online_in(version):
     """Methods that a release takes and can apply while loading."""
     taken = set(engine(version).quantization_methods)
     return {method.name for method in METHODS if method.is_online_in(version) and method.name in taken}
+
+
+@pytest.mark.parametrize(
+    ("name", "dtypes"),
+    [  # get_supported_act_dtypes of vLLM 0.32.0 and 0.33.0
+        ("auto_awq", ("float16", "bfloat16")),
+        ("compressed-tensors", ("float16", "bfloat16", "float32")),
+        ("gpt_oss_mxfp4", ("bfloat16",)),
+        ("modelopt_mxfp8", ("bfloat16",)),
+        ("torchao", ("float16", "bfloat16", "float32")),
+    ],
+)
+def test_the_dtypes_it_computes_in_are_vllm_s(name, dtypes):
+    assert BY_NAME[name].computes_in(online=False) == dtypes
+
+
+def test_what_is_quantized_while_loading_computes_in_both_of_16_bits():
+    """online/base.py:206: whatever the name."""
+    assert BY_NAME["mxfp4"].computes_in(online=True) == ("float16", "bfloat16")

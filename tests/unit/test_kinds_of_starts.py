@@ -66,10 +66,12 @@ def test_a_start_with_room_for_an_encoder_twice_as_far_off_is_sure():
         ("openai/gpt-oss-20b", "H200-SXM-141GB", 8, {"tensor_parallel_size": 16}, "repeats no key and value heads"),
         ("Qwen/Qwen3-8B", "B200-180GB", 1, {"kv_cache_dtype": "turboquant_4bit_nc"}, "no KV cache layout satisfies"),
         ("Qwen/Qwen3-32B-FP8", "L40S-48GB", 1, {"kv_cache_dtype": "fp8_e5m2"}, "not supported with fp8 checkpoints"),
+        ("Qwen/Qwen2.5-7B-Instruct-AWQ", "L4-24GB", 8, {"dtype": "float32"}, "awq does not compute in float32"),
+        ("openai/gpt-oss-20b", "H200-SXM-141GB", 1, {"dtype": "float16"}, "set --dtype bfloat16"),
     ],
 )
 def test_what_vllm_refused_of_random_plans_is_refused_in_words(model, gpu, gpus, own, said):
-    """Asked of vLLM 0.32 (judge): "integer modulo by zero" of 8 heads in 16, and no layout for both backends."""
+    """Asked of vLLM 0.32 (judge): "integer modulo by zero" of 8 heads in 16, no layout for both backends, dtypes."""
     asked = Request(model=model, gpu=gpu, gpus=gpus, nodes=2 if gpus == 8 else 1, source="embedded", overrides=own)
     with pytest.raises(RequestError, match=said):
         plan_for(asked, embedded_model(model))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue.behaviours import release_of
+from generator.catalogue.models import embedded_model
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.capability import HOPPER, Capability
@@ -132,3 +133,24 @@ def test_encoder_models_keep_no_cache():
     assert cache.groups == ()
     assert cache.num_blocks(10**9) == 1
     assert cache.min_bytes_to_start(512) == (0,)
+
+
+def test_each_stage_settles_its_blocks_by_its_own_first_layer():
+    """VLLM 0.33 (judge) of Qwen3-32B-FP8 in two stages on an RTX 5090: 15.62 GiB for 40,960 tokens, 28,384 at most.
+
+    TurboQuant leaves two layers at each end alone: the first stage begins with one of them, the second does not, so
+    their blocks hold 32 and 64 tokens and all pages grow to the largest.
+    """
+    layout = Layout(pipeline_parallel_size=2)
+    settings = CacheSettings(
+        release=release_of("0.33.0"),
+        capability=Capability(120),
+        kv_cache_dtype="turboquant_4bit_nc",
+        max_num_seqs=40,
+        max_num_batched_tokens=2048,
+    )
+    cache = cache_layout(embedded_model("Qwen/Qwen3-32B-FP8").architecture, layout, settings)
+    assert cache.bytes_per_block == (1048576, 1048576)
+    assert len(cache.groups) == 17
+    assert max(cache.min_bytes_to_start(40_960)) / 2**30 == pytest.approx(15.62, abs=0.01)
+    assert cache.max_model_len(11636771717, 40_960) == 28_384

@@ -38,17 +38,19 @@ def cache_layers(ctx: Context) -> CacheLayers:
     keys = _keys(ctx)
     drafts, aside = _drafts(ctx), _beside(ctx)
     served = {key: serve(kinds[key.kind], ctx, skipped=key.skipped) for key in dict.fromkeys(keys)}
-    flat = [one for blocks_of in served.values() for one in blocks_of]
     beside = {id(mixer): (mixer, serve(mixer, aside)) for mixer in {id(mixer): mixer for mixer in drafts}.values()}
-    flat += [one for _, blocks_of in beside.values() for one in blocks_of]
-    blocks = block_sizes(ctx, flat)
-    specs = {key: _specs(kinds[key.kind], found, ctx, blocks) for key, found in served.items()}
-    layers = _placed(keys, specs, ctx)
-    last = ctx.layout.pipeline_parallel_size - 1
-    known = {kinds[key.kind]: found for key, found in specs.items()} if aside is ctx else {}
-    own = {key: known.get(mixer) or _specs(mixer, found, aside, blocks) for key, (mixer, found) in beside.items()}
-    layers += [CacheLayer(spec, last) for mixer in drafts for spec in own[id(mixer)]]
-    return CacheLayers(tuple(layers), blocks, tuple(dict.fromkeys(one.backend.name for one in flat)))
+    drafted = [one for _, blocks_of in beside.values() for one in blocks_of]
+    blocks = _stage_blocks(keys, served, drafted, ctx)
+    specs = {
+        (key, of_stage): _specs(kinds[key.kind], found, ctx, of_stage)
+        for key, found in served.items()
+        for of_stage in dict.fromkeys(blocks)
+    }
+    layers = _placed(keys, specs, blocks)
+    own = {key: _specs(mixer, found, aside, blocks[-1]) for key, (mixer, found) in beside.items()}
+    layers += [CacheLayer(spec, len(blocks) - 1) for mixer in drafts for spec in own[id(mixer)]]
+    flat = [one for blocks_of in served.values() for one in blocks_of] + drafted
+    return CacheLayers(tuple(layers), blocks[0], tuple(dict.fromkeys(one.backend.name for one in flat)))
 
 
 def _keys(ctx: Context) -> list[Key]:
@@ -80,10 +82,28 @@ def _beside(ctx: Context) -> Context:
     return ctx._replace(architecture=draft, kv_cache_dtype=cache, skipped=frozenset())
 
 
-def _placed(keys: list[Key], specs: dict[Key, tuple[KVCacheSpec, ...]], ctx: Context) -> list[CacheLayer]:
+def _stage_blocks(
+    keys: list[Key], served: dict[Key, tuple[Served, ...]], drafted: list[Served], ctx: Context
+) -> tuple[Blocks, ...]:
+    """Block sizes of every stage: each worker settles them by its own layers, the first one's backend leading.
+
+    vLLM 0.32 v1/executor/multiproc_executor.py:701 calls platforms/interface.py:750 in each of them.
+    """
+    stages = stage_layers(len(keys), ctx.layout.pipeline_parallel_size)
+    held = [tuple(dict.fromkeys(keys[first:end])) for first, end in stages]
+    sizes = {own: block_sizes(ctx, [one for key in own for one in served[key]]) for own in dict.fromkeys(held)}
+    found = [sizes[own] for own in held]
+    if drafted:
+        found[-1] = block_sizes(ctx, [one for key in held[-1] for one in served[key]] + drafted)
+    return tuple(found)
+
+
+def _placed(
+    keys: list[Key], specs: dict[tuple[Key, Blocks], tuple[KVCacheSpec, ...]], blocks: tuple[Blocks, ...]
+) -> list[CacheLayer]:
     layers: list[CacheLayer] = []
-    for stage, (first, end) in enumerate(stage_layers(len(keys), ctx.layout.pipeline_parallel_size)):
-        held = {key: [CacheLayer(spec, stage) for spec in found] for key, found in specs.items()}
+    for stage, (first, end) in enumerate(stage_layers(len(keys), len(blocks))):
+        held = {key: [CacheLayer(spec, stage) for spec in specs[key, blocks[stage]]] for key in set(keys[first:end])}
         for key in keys[first:end]:
             layers += held[key]
     return layers

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
-from generator.models.capability import ADA, AMPERE, TURING
 from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
-from generator.planning.kv_cache.selection import serve
-from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.rules.classes import shared_caches_stay_in_a_stage
 from generator.planning.rules.divided import slices_stand_alone
+from generator.planning.rules.dtypes import cache_dtype_runs, dtype_runs, quantization_runs, quantization_takes_dtype
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from generator.planning.replica import Replica
-
-_TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
 
 
 def check_start(start: Replica) -> None:
@@ -190,30 +186,6 @@ def _grouped_heads_fit(heads: int, kv: int, tp: int, dcp: int) -> None:
         )
 
 
-def quantization_runs(start: Replica) -> None:
-    """The GPU is new enough for the weights' quantization (config/vllm.py:893)."""
-    least, have = start.quantization_minimum_capability, start.settings.capability
-    if least is not None and have < least:
-        raise RequestError(
-            f"quantization {start.quantization} is not supported on {start.gpu.name}: minimum capability {least}, "
-            f"its own {have}; choose a newer GPU or an unquantized checkpoint"
-        )
-
-
-def dtype_runs(start: Replica) -> None:
-    """The GPU computes in the dtype asked for (platforms/cuda.py:640, config/model.py:2395)."""
-    asked = start.settings.dtype
-    if asked == "bfloat16" and start.settings.capability < AMPERE:
-        raise RequestError(
-            f"bfloat16 needs compute capability 8.0, {start.gpu.name} has less; set --dtype half or leave it out"
-        )
-    own = model_dtype(start.architecture, start.settings.changed(dtype="auto", capability=TURING))
-    if asked in {"half", "float16"} and own == "float32":
-        raise RequestError(
-            f"{start.architecture.model_type} is numerically unstable in float16; set --dtype bfloat16 or float32"
-        )
-
-
 def key_value_heads_divide(start: Replica) -> None:
     """KV heads divide over ranks, or ranks over KV heads, which are then replicated (layers/linear.py:1051)."""
     tp = start.layout.tensor_parallel_size
@@ -251,38 +223,11 @@ def experts_divide(start: Replica) -> None:
             )
 
 
-def cache_dtype_runs(start: Replica) -> None:
-    """Every layer has a backend that takes the cache dtype on this GPU (platforms/cuda.py:get_attn_backend_cls).
-
-    Triton's FP8 caches need SM89 (v1/attention/backends/triton_attn.py:487). A checkpoint that may bring scales of its
-    cache takes no E5M2, which has none (0.19.1 to 0.33.0 attention/attention.py: _init_kv_cache_quant).
-    """
-    brings_scales = start.settings.checkpoint_kv_cache_dtype or (
-        start.quantization == "fp8" and not start.quantizes_online
-    )
-    if brings_scales and start.settings.kv_cache_dtype == "fp8_e5m2":
-        raise RequestError("fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype fp8")
-    for kind in start.architecture.layer_kinds:
-        for one in serve(kind.mixer, start.context):
-            fp8 = one.query.kv_cache_dtype.startswith("fp8")
-            if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
-                raise RequestError(
-                    f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
-                    f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
-                )
-
-
-def _own_cache_dtype(start: Replica) -> str:
-    """The cache dtype of no quantization: `auto`, unless that is the checkpoint's own FP8."""
-    stated = start.settings.checkpoint_kv_cache_dtype or "auto"
-    return "auto" if stated == "auto" else model_dtype(start.architecture, start.settings)
-
-
 RULES: tuple[Callable[[Replica], None], ...] = (
     gpu_is_built_for, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
     slices_stand_alone, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
-    quantization_runs, dtype_runs,
+    quantization_runs, quantization_takes_dtype, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""

@@ -1,0 +1,75 @@
+"""Rules about dtypes: of the weights' quantization, of the model's arithmetic, of the cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError
+from generator.models.capability import ADA, AMPERE, TURING
+from generator.planning.kv_cache.selection import serve
+from generator.planning.kv_cache.settings import model_dtype
+
+if TYPE_CHECKING:
+    from generator.planning.replica import Replica
+
+_TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
+
+
+def quantization_runs(start: Replica) -> None:
+    """The GPU is new enough for the weights' quantization (config/vllm.py:893)."""
+    least, have = start.quantization_minimum_capability, start.settings.capability
+    if least is not None and have < least:
+        raise RequestError(
+            f"quantization {start.quantization} is not supported on {start.gpu.name}: minimum capability {least}, "
+            f"its own {have}; choose a newer GPU or an unquantized checkpoint"
+        )
+
+
+def quantization_takes_dtype(start: Replica) -> None:
+    """The weights' quantization computes in the model's dtype (config/vllm.py:901)."""
+    own, taken = model_dtype(start.architecture, start.settings), start.quantization_dtypes
+    if taken and own not in taken:
+        raise RequestError(
+            f"quantization {start.quantization} does not compute in {own}; set --dtype {taken[-1]} or leave it out"
+        )
+
+
+def dtype_runs(start: Replica) -> None:
+    """The GPU computes in the dtype asked for (platforms/cuda.py:640, config/model.py:2395)."""
+    asked = start.settings.dtype
+    if asked == "bfloat16" and start.settings.capability < AMPERE:
+        raise RequestError(
+            f"bfloat16 needs compute capability 8.0, {start.gpu.name} has less; set --dtype half or leave it out"
+        )
+    own = model_dtype(start.architecture, start.settings.changed(dtype="auto", capability=TURING))
+    if asked in {"half", "float16"} and own == "float32":
+        raise RequestError(
+            f"{start.architecture.model_type} is numerically unstable in float16; set --dtype bfloat16 or float32"
+        )
+
+
+def cache_dtype_runs(start: Replica) -> None:
+    """Every layer has a backend that takes the cache dtype on this GPU (platforms/cuda.py:get_attn_backend_cls).
+
+    Triton's FP8 caches need SM89 (v1/attention/backends/triton_attn.py:487). A checkpoint that may bring scales of its
+    cache takes no E5M2, which has none (0.19.1 to 0.33.0 attention/attention.py: _init_kv_cache_quant).
+    """
+    brings_scales = start.settings.checkpoint_kv_cache_dtype or (
+        start.quantization == "fp8" and not start.quantizes_online
+    )
+    if brings_scales and start.settings.kv_cache_dtype == "fp8_e5m2":
+        raise RequestError("fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype fp8")
+    for kind in start.architecture.layer_kinds:
+        for one in serve(kind.mixer, start.context):
+            fp8 = one.query.kv_cache_dtype.startswith("fp8")
+            if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
+                raise RequestError(
+                    f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
+                    f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
+                )
+
+
+def _own_cache_dtype(start: Replica) -> str:
+    """The cache dtype of no quantization: `auto`, unless that is the checkpoint's own FP8."""
+    stated = start.settings.checkpoint_kv_cache_dtype or "auto"
+    return "auto" if stated == "auto" else model_dtype(start.architecture, start.settings)
