@@ -116,9 +116,12 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
         console.show("nothing in the table fits, meets the targets and has a known price; give one with --price")
         return
     console.show(f"{escape(model)}: what carries the workload; USD an hour, and a million output tokens")
+    letters = _letters(rows[:_MOST])
     table = Table(box=None, pad_edge=False)
     for heading in ("GPUs", "USD an\nhour", "USD a\nmillion", "tokens\neach s", "ms to\nfirst", "ms a\ntoken"):
         table.add_column(heading, justify="left" if heading == "GPUs" else "right", no_wrap=True, vertical="bottom")
+    if letters:
+        table.add_column("with", no_wrap=True, vertical="bottom")
     for row in rows[:_MOST]:
         table.add_row(
             f"{row.replicas} x ({replica_text(row)})" if row.replicas > 1 else replica_text(row),
@@ -127,11 +130,20 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
             f"{row.output_tokens_per_s:,.0f}",
             f"{row.ttft_ms:,.0f}",
             f"{row.tpot_ms:.1f}",
+            *([letters.get(row.flags, "")] if letters else []),
         )
     console.show_table(table)
+    for flags, letter in letters.items():
+        console.show(f"[dim]{letter}: {escape(' '.join(flags))}, which costs accuracy[/dim]")
     several = any(row.replicas > 1 for row in rows[:_MOST])
     told = f"the first: {rows[0].price_source}; --price gives your own{'; 2 x (...): two replicas' * several}"
     console.show(f"[dim]{escape(told)}[/dim]")
+
+
+def _letters(rows: tuple[FitRow, ...]) -> dict[tuple[str, ...], str]:
+    """A letter for each form of the weights that is not the one asked about, in the order of the rows."""
+    found = dict.fromkeys(row.flags for row in rows if row.flags)
+    return {flags: chr(ord("a") + number) for number, flags in enumerate(found)}
 
 
 def _cell(row: FitRow) -> str:

@@ -14,7 +14,7 @@ from generator.presenting.text import plural
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from generator.models.checkpoint import ModelFacts
@@ -138,14 +138,25 @@ def replica_text(row: FitRow) -> str:
     return f"{nodes}{row.gpus} x {row.gpu}"
 
 
+def _otherwise(smaller: Sequence[FitRow]) -> str:
+    """The cheapest with a quantized form of the weights; empty where there is none."""
+    if not smaller:
+        return ""
+    first = smaller[0]
+    return (
+        f": {offer_text(first)}, {first.cost_per_hour:.2f} an hour with {' '.join(first.flags)}, which costs accuracy"
+    )
+
+
 def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> Request:
     if request.vram_gb or request.gpu == "custom":
         raise RequestError("--cheapest compares GPUs of the table: leave --vram-gb and --gpu custom out")
-    rows = priced_rows(request, facts, stated)
+    found = priced_rows(request, facts, stated)
+    rows, smaller = [row for row in found if not row.flags], [row for row in found if row.flags]
     if not rows:
         raise InfeasiblePlanError(
             "nothing with a known price carries this workload and meets the targets: relax a target, give --price, or "
-            "see what fits with `vllm-wizard fit`",
+            f"see what fits with `vllm-wizard fit`{_otherwise(smaller)}",
             shortfall_bytes=0,
         )
     first, others = rows[0], rows[1:3]
@@ -153,6 +164,8 @@ def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) ->
     console.note(f"  price: {first.price_source}")
     for row in others:
         console.note(f"  then {offer_text(row)}, {row.cost_per_hour:.2f} an hour")
+    if smaller and found[0] is smaller[0]:
+        console.note(f"  fewer bytes of the same weights cost less{_otherwise(smaller)}")
     share = {}
     if first.replicas > 1 and not request.requests_per_s:
         share = {"concurrency": ceil_div(request.concurrency, first.replicas)}

@@ -1,4 +1,4 @@
-"""FitRow: one model on one kind and number of GPUs."""
+"""FitRow: one checkpoint on one kind and number of GPUs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from generator.models.verdict import Verdict
 class FitRow(Value):
     """Whether a model fits, and what it then holds."""
 
+    model: str = ""
+    """The checkpoint that is served: the one asked about, or a quantized one of the same weights."""
+    flags: tuple[str, ...] = ()
+    """Options that a plan of this row takes beside the GPUs; what they change costs accuracy. Empty: as asked for."""
     gpu: str
     gpus: int
     """GPUs of one node."""

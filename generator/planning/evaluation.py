@@ -31,13 +31,16 @@ def evaluate(case: Case, layout: Layout) -> Candidate:
     shares = raised_utilizations(case)
     if not shares or not _wants_more(case, made):
         return made
+    largest = _at_share(case, layout, weights, shares[-1])
     gained = (shares[-1] - float(made.utilization.value)) * made.memory.gpu_total_bytes.expected
+    if made.shortfall_bytes > gained or (_wants_more(case, largest) and not largest.doubt):
+        return min(made, largest, key=_need)  # no smaller share holds more than the largest
     raised = []
-    for share in shares if made.shortfall_bytes <= gained else shares[-1:]:
+    for share in shares[:-1]:
         raised.append(_at_share(case, layout, weights, share))
         if not _wants_more(case, raised[-1]):
             return raised[-1]
-    return min(made, *raised, key=_need)
+    return largest if not _wants_more(case, largest) else min(made, *raised, largest, key=_need)
 
 
 def _wants_more(case: Case, made: Candidate) -> bool:

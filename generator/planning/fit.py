@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
+from generator.planning.choosing.changes import smaller_weights
+from generator.planning.choosing.choice import has_targets
 from generator.planning.choosing.servers import copies
 from generator.planning.costs import cost, lowest_offer, source_of
 from generator.planning.evaluation import evaluate
@@ -17,7 +20,7 @@ from generator.planning.speed.estimates import meets_targets
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from generator.models.hardware import GPU
     from generator.planning.candidate import Candidate
@@ -36,15 +39,14 @@ def fit(
     """A row for each GPU and size (GPUs of a node, nodes); where vLLM refuses, the row carries its reason.
 
     `with_speed` adds what the best layout of all these GPUs delivers and costs; then only sizes that are rented out
-    and GPUs with a price have a row.
+    and GPUs with a price have a row, and a second one for each quantized form of the same weights that does.
 
     Raises:
         RequestError: speed is asked for a model that generates nothing, or for sizes that nobody rents out.
     """
     asked = tuple(sizes)
-    pairs = [(gpu, size) for gpu in gpus for size in asked]
     if not with_speed:
-        return tuple(_row(_on(case, gpu, *size)) for gpu, size in pairs)
+        return tuple(_row(_on(case, gpu, *size)) for gpu in gpus for size in asked)
     if case.pooling:
         raise RequestError(
             f"{case.facts.id} gives no output tokens to price: leave --cheapest out to see which GPUs hold it"
@@ -55,20 +57,23 @@ def fit(
             "these for --gpus, or leave it or --cheapest out"
         )
     priced = {price.gpu for price in case.tables.prices}
-    rented = [(gpu, size) for gpu, size in pairs if size[0] in _RENTED and (case.request.price or gpu.name in priced)]
-    return tuple(_offer(_on(case, gpu, *size)) for gpu, size in rented)
+    rented = [size for size in asked if size[0] in _RENTED]
+    sold = [gpu for gpu in gpus if case.request.price or gpu.name in priced]
+    return tuple(row for gpu in sold for row in _offers(case, gpu, rented))
 
 
 def cheapest(rows: Iterable[FitRow], *, by_hour: bool = False) -> tuple[FitRow, ...]:
-    """The rows that fit, carry the workload, meet the targets and have a price, the cheapest first; ties to fewer GPUs.
+    """The rows that fit, carry the workload, meet the targets and have a price, the cheapest first.
 
     By cost of a million output tokens; with `by_hour`, for a service level that is met or not, by cost of an hour.
+    Ties go to the weights that are asked for, then to fewer GPUs.
     """
     able = [row for row in rows if row.meets_targets and row.cost_per_million_output_tokens is not None]
 
     def key(row: FitRow) -> tuple[object, ...]:
         costs = (row.cost_per_hour, row.cost_per_million_output_tokens)
-        return (*(costs if by_hour else costs[::-1]), row.gpus * row.nodes * row.replicas, row.gpu)
+        primary, secondary = costs if by_hour else costs[::-1]
+        return (primary, bool(row.flags), secondary, row.gpus * row.nodes * row.replicas, row.gpu)
 
     return tuple(sorted(able, key=key))
 
@@ -79,6 +84,31 @@ def _row(case: Case) -> FitRow:
         return _filled(case, evaluate(case, widest_layout(case)))
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
+
+
+def _offers(case: Case, gpu: GPU, sizes: Sequence[tuple[int, int]]) -> Iterator[FitRow]:
+    """A row for each size, then those of fewer bytes of the same weights that do: up to the first size that does alone.
+
+    More GPUs than do never serve the same requests for less; nor are fewer bytes worth what costs no less.
+    """
+    own = [_offer(_on(case, gpu, *size)) for size in sizes]
+    yield from own
+    most = min((row.cost_per_hour for row in own if row.meets_targets and row.cost_per_hour), default=inf)
+    worth = [size for size in sizes if not has_targets(case) or _least(case, gpu, size) < most]
+    for smaller in smaller_weights(_on(case, gpu, *sizes[0])):
+        rows = (_offer(_on(smaller.case, gpu, *size)) for size in worth)
+        for row in rows:
+            if row.meets_targets:
+                yield row.model_copy(update={"flags": smaller.flags})
+            if row.meets_targets and row.replicas == 1:
+                break
+
+
+def _least(case: Case, gpu: GPU, size: tuple[int, int]) -> float:
+    """What an hour of so many GPUs costs at least."""
+    offer = lowest_offer(_on(case, gpu, *size))
+    each = case.request.price or (offer.usd_per_gpu_hour if offer else 0.0)
+    return each * size[0] * size[1]
 
 
 def _offer(case: Case) -> FitRow:
@@ -133,6 +163,7 @@ def too_large(case: Case) -> bool:
 def _bare(case: Case) -> FitRow:
     cluster, lowest = case.cluster, lowest_offer(case)
     return FitRow(
+        model=case.facts.id,
         gpu=cluster.gpu.name,
         gpus=cluster.gpus_per_node,
         nodes=cluster.nodes,

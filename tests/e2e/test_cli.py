@@ -685,7 +685,7 @@ def test_the_cheapest_are_one_line_each_on_80_columns(vllm_wizard, monkeypatch):
     _, out, _ = vllm_wizard("fit", *words, "--nodes", 2)
     rows = [line for line in out.splitlines() if " x (2 x " in line]
     assert len(rows) == 15
-    assert all(re.search(r"GB\)( +[\d.,]+){5}$", line) for line in rows)
+    assert all(re.search(r"GB\)( +[\d.,]+){5}( +[a-z])? *$", line) for line in rows)
     _, out, err = vllm_wizard("plan", *words)
     assert all(len(line) <= 80 for line in (*err.splitlines(), *out.splitlines()))
     figures = out[out.index("\nKV cache  ") + 1 : out.index("note:")].splitlines()

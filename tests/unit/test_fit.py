@@ -11,7 +11,7 @@ from generator.catalogue.models import embedded_model
 from generator.models.capability import TURING
 from generator.models.request import Request
 from generator.planning.fit import cheapest, fit
-from generator.workflow import fit_for
+from generator.workflow import fit_for, plan_for
 
 COUNTS = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2))
 
@@ -106,3 +106,33 @@ def test_an_offer_of_eight_gpus_is_paid_for_whole():
 def test_a_model_that_outgrows_every_gpu_has_no_offer_there():
     rows = {(row.gpu, row.gpus, row.nodes): row for row in offers("deepseek-ai/DeepSeek-V3")}
     assert rows["L40S-48GB" if ("L40S-48GB", 1, 1) in rows else "RTX-4090-24GB", 8, 1].verdict == "does_not_fit"
+
+
+def test_fewer_bytes_of_the_same_weights_are_priced_and_named():
+    """A 70B for 200 users: FP8 halves the price of the cheapest GPUs, and the row says what a plan of it takes."""
+    stated = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500, "ttft_ms": 500.0}
+    found = cheapest(offers("meta-llama/Llama-3.1-70B-Instruct", **stated), by_hour=True)
+    own = next(row for row in found if not row.flags)
+    assert found[0].flags == ("--model", "RedHatAI/Meta-Llama-3.1-70B-Instruct-FP8-dynamic")
+    assert found[0].model == found[0].flags[1]
+    assert found[0].cost_per_hour <= own.cost_per_hour / 2
+    assert own.model == "meta-llama/Llama-3.1-70B-Instruct"
+
+
+def test_a_model_without_a_quantized_checkpoint_is_priced_quantized_at_load():
+    """Of a dense model that is in no row of the siblings; on a GPU that multiplies in FP8 alone."""
+    found = cheapest(offers("Qwen/Qwen3-0.6B"))
+    quantized = {row.gpu for row in found if row.flags == ("--quantization", "fp8")}
+    assert "H100-SXM-80GB" in quantized
+    assert "A100-SXM-80GB" not in quantized
+
+
+def test_copies_are_as_many_as_it_takes_and_no_more():
+    """One copy fewer does not carry the requests, or misses the first token."""
+    stated = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500, "ttft_ms": 500.0}
+    facts = embedded_model("meta-llama/Llama-3.1-70B-Instruct")
+    row = next(row for row in offers(facts.id, **stated) if (row.gpu, row.gpus, row.flags) == ("B200-180GB", 4, ()))
+    for number, meets in ((row.replicas, True), (row.replicas - 1, False)):
+        share = stated | {"concurrency": -(-200 // number)}
+        request = Request(model=facts.id, gpu="B200-180GB", gpus=4, source="embedded", **share)
+        assert (plan_for(request, facts).estimate.ttft_ms.mean <= 500) == meets

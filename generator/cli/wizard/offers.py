@@ -76,7 +76,7 @@ def _cheaper(proof: Proof) -> Iterator[tuple[str, dict[str, Any]]]:
     except RequestError:
         return  # a server without output tokens has no price for them
     first: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    for row in (row for row in rows if not row.flags):
         first.setdefault(row.gpu, {"gpu": row.gpu, "gpus": row.gpus, "nodes": row.nodes, "overrides": {}})
     for name, changes in first.items():
         if name != proof.plan.cluster.gpu.name:

@@ -36,6 +36,8 @@ _OWN_LIMITS = {
     "max_num_batched_tokens": "as many tokens a step as the planner takes",
     "enforce_eager": "CUDA graphs",
 }
+_BYTE = 8
+"""Bits of a weight that is one byte."""
 _DRAFTING = ("speculative_config", "spec_method", "spec_model", "spec_tokens")
 _ACCURACY = "which costs accuracy"
 
@@ -178,6 +180,14 @@ def _siblings(case: Case) -> Iterator[Change]:
         how = f"{sibling.verdict} on {case.gpu.name}, {_ACCURACY}"
         title = f"the quantized checkpoint {sibling.facts.id}{_pinned(sibling.facts)}, {how}"
         yield Change("sibling", title, sibling.flags, sibling.case)
+
+
+def smaller_weights(case: Case) -> Iterator[Change]:
+    """Fewer bytes of the same weights, which costs accuracy: quantized checkpoints, and FP8 at load where none is."""
+    named = tuple(_siblings(case))
+    yield from named
+    if not any(change.case.quantization and change.case.quantization.bits == _BYTE for change in named):
+        yield from _online_quantization(case)
 
 
 def _pinned(facts: ModelFacts) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.estimate import Throughput
@@ -52,18 +53,20 @@ def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:
 
 def copies(case: Case, options: Sequence[Scored]) -> int:
     """The fewest copies of a deployment over which the stated requests are carried and meet the targets; 0: none do."""
-    for number in _COPIES:
-        share = ceil_div(case.load.concurrency, number)
-        for option in options:
-            candidate = option.candidate
-            if candidate.doubt or candidate.concurrency < share:
-                continue
-            if meets_targets(case, speed(case, candidate, in_flight=share)):
-                return number
-    return 0
+    numbers = range(1, min(_MOST_COPIES, case.load.concurrency) + 1)
+    if not _does(case, options, numbers[-1]):
+        return 0
+    return numbers[bisect_left(numbers, 1, key=lambda number: _does(case, options, number))]
 
 
-_COPIES = (2, 3, 4, 6, 8, 12, 16)
+def _does(case: Case, options: Sequence[Scored], number: int) -> bool:
+    """Whether a layout carries the share of each of so many copies, and meets the targets with it."""
+    share = ceil_div(case.load.concurrency, number)
+    able = (one.candidate for one in options if not one.candidate.doubt and one.candidate.concurrency >= share)
+    return any(meets_targets(case, speed(case, candidate, in_flight=share)) for candidate in able)
+
+
+_MOST_COPIES = 64
 
 
 def _all(found: Estimate, number: int) -> Estimate:
