@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 import yaml
-from e2e.test_chart import template
+from fixtures.manifests import EVERYTHING, template
 from fixtures.programs import passes, tool
 from fixtures.rendered import ANSWERS, files, render
 from jsonschema import Draft7Validator
@@ -22,17 +22,6 @@ from generator.rendering.answers import checked_naming
 SCHEMAS = json.loads((Path(__file__).parents[1] / "fixtures/crds.json").read_text(encoding="utf-8"))
 PLATFORMS = ["production-stack", "llm-d", "kserve", "inference-pool", "gitops", "kubernetes"]
 FOLDERS = "deploy|gateway|monitoring|scripts|platform|gitops|airgap|systemd"
-CHART = {
-    "metrics": {
-        "podMonitor": {"enabled": True, "labels": {"release": "x"}},
-        "rules": {"enabled": True, "labels": {"role": "alert-rules"}},
-        "dashboard": {"enabled": True},
-    },
-    "autoscaling": {"enabled": True, "prometheus": "http://prometheus:9090"},
-    "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["llm.example.com"]},
-    "gateway": {"tls": {"issuer": {"kind": "ClusterIssuer", "name": "letsencrypt"}}},
-    "podDisruptionBudget": {"enabled": True},
-}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +76,7 @@ def test_every_platform_starts_vllm_with_the_plans_arguments(repository):
 @pytest.mark.parametrize("name", ["single", "two_nodes"])
 def test_the_charts_objects_are_what_their_crds_know(name, tmp_path):
     place = render(ANSWERS[name] | {"artefacts": ["kubernetes", "monitoring"], "ci": "none"}, tmp_path)
-    status, text, err = template(place, tmp_path, CHART)
+    status, text, err = template(place, tmp_path, EVERYTHING)
     assert status == 0, err
     found, seen = wrong_objects(text)
     assert not found
@@ -98,11 +87,12 @@ def test_the_charts_objects_are_what_their_crds_know(name, tmp_path):
 
 
 @pytest.mark.needs_tool
-@pytest.mark.parametrize("name", ["single", "embedding", "two_nodes"])
+@pytest.mark.parametrize("name", ["single", "embedding", "two_nodes", "local"])
 def test_rules_are_valid_and_fire_when_they_should(name, tmp_path):
     answers = ANSWERS[name] | {"artefacts": ["compose", "monitoring"], "ci": "none"}
     place = render(answers, tmp_path)
     passes(place, tool("promtool"), "check", "config", "monitoring/prometheus/prometheus.yml")
+    passes(place, tool("amtool"), "check-config", "monitoring/alertmanager/alertmanager.yml")
     passes(place, tool("promtool"), "test", "rules", "monitoring/tests/vllm.rules.test.yml")
     assert "every expression" in passes(place, tool("python3"), "scripts/check-metrics.py")
     runbook = (place / "RUNBOOK.md").read_text(encoding="utf-8").lower()

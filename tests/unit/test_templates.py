@@ -30,8 +30,8 @@ CHART = {
     "deploy/chart/files/smoke.py",
     "deploy/chart/values.schema.json", "deploy/chart/values.yaml",
     *(f"deploy/chart/templates/{name}" for name in (
-        "NOTES.txt", "_download.tpl", "_helpers.tpl", "_pod.tpl", "access.yaml", "configmap.yaml", "extra.yaml",
-        "networkpolicy.yaml", "podmonitor.yaml", "preflight.yaml", "scaling.yaml", "service.yaml",
+        "NOTES.txt", "_download.tpl", "_helpers.tpl", "_jobs.tpl", "_pod.tpl", "access.yaml", "configmap.yaml",
+        "extra.yaml", "networkpolicy.yaml", "podmonitor.yaml", "preflight.yaml", "scaling.yaml", "service.yaml",
         "smoke.yaml", "storage.yaml",
     )),
 }  # fmt: skip

@@ -58,7 +58,11 @@ spec:
   {{- with include "this.serviceAccount" $root }}
   serviceAccountName: {{ . }}
   {{- end }}
-  {{- range $key := list "imagePullSecrets" "hostAliases" "dnsConfig" "dnsPolicy" "resourceClaims" "topologySpreadConstraints" "nodeSelector" "tolerations" "affinity" "priorityClassName" "schedulerName" "runtimeClassName" }}
+  {{- with include "this.pullSecrets" $root }}
+  imagePullSecrets:
+    {{- . | nindent 4 }}
+  {{- end }}
+  {{- range $key := list "hostAliases" "dnsConfig" "dnsPolicy" "resourceClaims" "topologySpreadConstraints" "nodeSelector" "tolerations" "affinity" "priorityClassName" "schedulerName" "runtimeClassName" }}
   {{- with get $v $key }}
   {{ $key }}:
     {{- toYaml . | nindent 4 }}
@@ -81,8 +85,12 @@ spec:
   {{- end }}
   containers:
     - name: vllm
-      image: {{ include "this.image" $v.image | quote }}
+      image: {{ include "this.image" (dict "root" $root "image" $v.image) | quote }}
       imagePullPolicy: {{ $v.imagePullPolicy }}
+      {{- with $v.command }}
+      command:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       args:
         {{- include "this.args" . | nindent 8 }}
       env:
@@ -147,7 +155,7 @@ spec:
         {{- end }}
     {{- if ne .role "worker" }}
     - name: gateway
-      image: {{ include "this.image" $v.gateway.image | quote }}
+      image: {{ include "this.image" (dict "root" $root "image" $v.gateway.image) | quote }}
       imagePullPolicy: {{ $v.imagePullPolicy }}
       ports:
         - name: http
@@ -167,6 +175,13 @@ spec:
         periodSeconds: 5
         timeoutSeconds: 6
         failureThreshold: 2
+      # The gateway alone: whether vLLM lives, its own probe says.
+      livenessProbe:
+        tcpSocket:
+          port: http
+        periodSeconds: 15
+        timeoutSeconds: 10
+        failureThreshold: 4
       lifecycle:
         preStop:
           exec:

@@ -31,12 +31,27 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{- /* An image as one string, or as registry, repository, tag and digest. */ -}}
+{{- /* An image as one string, or as registry, repository, tag and digest; global.imageRegistry is before those of no other. */ -}}
 {{- define "this.image" -}}
-{{- if kindIs "map" . -}}
-{{- with .registry }}{{ . }}/{{ end }}{{ required "image.repository is empty" .repository }}
+{{- $mirror := get (default dict .root.Values.global) "imageRegistry" -}}
+{{- if kindIs "map" .image -}}
+{{- with .image -}}
+{{- with default .registry $mirror }}{{ . }}/{{ end }}{{ required "image.repository is empty" .repository }}
 {{- with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end -}}
-{{- else -}}{{ . }}{{- end -}}
+{{- end -}}
+{{- else -}}
+{{- $named := and (contains "/" .image) (regexMatch "[.:]|^localhost$" (first (splitList "/" .image))) -}}
+{{- if and $mirror (not $named) }}{{ $mirror }}/{{ end }}{{ .image -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Secrets for pulling images: the chart's, and those of global, which may be plain names. */ -}}
+{{- define "this.pullSecrets" -}}
+{{- $all := .Values.imagePullSecrets | default list -}}
+{{- range get (default dict .Values.global) "imagePullSecrets" | default list -}}
+{{- $all = append $all (ternary . (dict "name" .) (kindIs "map" .)) -}}
+{{- end -}}
+{{- with $all | uniq -}}{{ toYaml . }}{{- end -}}
 {{- end -}}
 
 {{- /* The claim that keeps weights and kernels; empty: every pod has a directory of its own. */ -}}
@@ -61,7 +76,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   (dict "name" "HF_HOME" "value" "/home/vllm/.cache/huggingface")
   (dict "name" "VLLM_CACHE_ROOT" "value" "/home/vllm/.cache/vllm")
   (dict "name" "VLLM_NO_USAGE_STATS" "value" "1") -}}
-{{- if ne .role "single" -}}
+{{- if eq .role "preflight" -}}
+{{- /* Its pod has no cache, and asks nobody for a key. */ -}}
+{{- $list = list (dict "name" "HF_TOKEN" "valueFrom" (dict "secretKeyRef" $token)) (dict "name" "USER" "value" "vllm") (dict "name" "HOME" "value" "/tmp") -}}
+{{- end -}}
+{{- if has .role (list "leader" "worker") -}}
 {{- $address := dict "fieldRef" (dict "fieldPath" "status.podIP") -}}
 {{- $list = append $list (dict "name" "VLLM_HOST_IP" "valueFrom" $address) -}}
 {{- with $root.Values.network.interface -}}
@@ -110,6 +129,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- toYaml $all -}}
 {{- end -}}
 
+{{- /* Ranks of vLLM that start in one pod; 0 where `serve` says itself how many. */ -}}
+{{- define "this.ranks" -}}
+{{- $s := .Values.serve -}}
+{{- $ranks := mul (int (default 1 (get $s "tensor-parallel-size"))) (int (default 1 (get $s "pipeline-parallel-size"))) (int (default 1 (get $s "data-parallel-size"))) -}}
+{{- ternary 0 (div $ranks (int (default 1 .Values.nodes))) (hasKey $s "data-parallel-size-local") -}}
+{{- end -}}
+
 {{- /* The Secret with the gateway's certificate; empty: plain HTTP. */ -}}
 {{- define "this.tls" -}}
 {{- if .Values.gateway.tls.secretName -}}{{ .Values.gateway.tls.secretName }}
@@ -125,6 +151,23 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $own := and $v.cache.create (not $v.cache.existingClaim) -}}
 {{- if and $own (or (gt $most 1) (gt (int (default 1 $v.nodes)) 1)) (not (has "ReadWriteMany" $v.cache.accessModes)) -}}
 {{- fail (printf "cache.create: %d pods share one claim, which %s does not allow: set cache.accessModes to [ReadWriteMany], or cache.create to false" $most (join ", " $v.cache.accessModes)) -}}
+{{- end -}}
+{{- $surge := get (default dict (get $v.strategy "rollingUpdate")) "maxSurge" | toString | trimSuffix "%" -}}
+{{- if and $own (eq $most 1) (ne (get $v.strategy "type") "Recreate") (not (has $surge (list "0" "<nil>" ""))) (not (has "ReadWriteMany" $v.cache.accessModes)) -}}
+{{- fail (printf "strategy.rollingUpdate.maxSurge: the new pod would wait for the claim that the old one holds (%s): set maxSurge to 0, or cache.accessModes to [ReadWriteMany]" (join ", " $v.cache.accessModes)) -}}
+{{- end -}}
+{{- $ranks := include "this.ranks" . | int -}}
+{{- if and $v.gpuResource (lt (int $v.gpus) $ranks) -}}
+{{- fail (printf "gpus is %d, and vLLM starts %d ranks in a pod (tensor, pipeline and data parallel sizes of serve): each wants a GPU of its own" (int $v.gpus) $ranks) -}}
+{{- end -}}
+{{- range $kind := list "requests" "limits" -}}
+{{- $asked := get (default dict (get (default dict $v.resources) $kind)) $v.gpuResource -}}
+{{- if and $asked (ne (toString $asked) (toString (int $v.gpus))) -}}
+{{- fail (printf "resources.%s asks for %v of %s, and gpus says %d: set gpus" $kind $asked $v.gpuResource (int $v.gpus)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.autoscaling.enabled (eq (int $v.autoscaling.minReplicas) 0) (or (eq $v.autoscaling.kind "hpa") (not $v.autoscaling.query)) -}}
+{{- fail "autoscaling.minReplicas is 0: without a pod there is no metric of vLLM that starts one again: at least 1, or with KEDA a query of what asks it (autoscaling.query)" -}}
 {{- end -}}
 {{- if and $v.autoscaling.enabled (lt $most (int $v.autoscaling.minReplicas)) -}}
 {{- fail "autoscaling.maxReplicas is below autoscaling.minReplicas" -}}

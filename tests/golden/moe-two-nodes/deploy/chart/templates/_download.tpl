@@ -1,7 +1,7 @@
 {{- /* A container without a name that fills the Hub cache with what vLLM will read: the model, and a draft model. */ -}}
 {{- define "this.download" -}}
 {{- $v := .root.Values -}}
-image: {{ include "this.image" $v.image | quote }}
+image: {{ include "this.image" (dict "root" .root "image" $v.image) | quote }}
 imagePullPolicy: {{ $v.imagePullPolicy }}
 command: [python3, -c]
 args:
@@ -40,4 +40,7 @@ volumeMounts:
     {{- with $v.cache.subPath }}
     subPath: {{ . }}
     {{- end }}
+  {{- with $v.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end -}}
