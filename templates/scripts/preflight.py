@@ -43,6 +43,7 @@ from unittest.mock import MagicMock
 import torch
 import vllm.model_executor.model_loader as loader
 from vllm.config import set_current_vllm_config
+from vllm.distributed.kv_transfer.kv_connector import utils as connectors
 from vllm.model_executor.model_loader.utils import initialize_model
 from vllm.platforms import current_platform
 from vllm.v1.engine import core
@@ -60,6 +61,10 @@ def _built(*, vllm_config, model_config=None, prefix="", **_rest):
 
 
 loader.get_model = _built
+
+
+_layouts = getattr(worker_base, "get_supported_kv_cache_layouts", lambda _backends: ())
+"""Of 0.29 and newer."""
 
 
 def stage_of(config, stage, answer):
@@ -82,8 +87,8 @@ def model_of(config, stage, answer):
         current_platform.update_block_size_for_backend(config)
         register_specs(config)
         specs = attn_utils.get_kv_cache_spec(config)
-        backends = worker_base.get_current_attn_backends(config)
-        layouts = [one.name for one in worker_base.get_supported_kv_cache_layouts(backends)] if backends else []
+        backends = connectors.get_current_attn_backends(config)
+        layouts = [one.name for one in _layouts(backends)] if backends else []
     return model, {
         "class": type(model).__name__,
         "target_bytes": _bytes(model.parameters()),
@@ -156,7 +161,7 @@ MODULES['vllm_judge.caching'] = r'''
 from __future__ import annotations
 
 from vllm.config import set_current_vllm_config
-from vllm.v1.attention.backends.utils import resolve_kv_cache_layout
+from vllm.v1.attention.backends import utils
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.engine import core
 from vllm_judge.building import register_specs
@@ -205,8 +210,8 @@ def check_states(config, made):
 def _resolve(config, stages, specs, answer):
     layouts = [one["layouts"] for one in stages if one["layouts"]]
     every = [one for of_stage in specs for one in of_stage.values()]
-    if layouts and every:
-        answer["layout"] = resolve_kv_cache_layout(config, layouts, every).name
+    if layouts and every:  # 0.29 and newer
+        answer["layout"] = utils.resolve_kv_cache_layout(config, layouts, every).name
     newer = hasattr(core, "get_global_kv_cache_groups")  # 0.33
     return [core.get_global_kv_cache_groups(config, specs)] if newer else []
 
@@ -241,12 +246,14 @@ def _lasting(config, specs, more):
 
 
 def _figures(config, made):
-    capacity = kv_cache_utils.get_kv_cache_capacity(config, core.generate_scheduler_kv_cache_config(made))
+    whole = core.generate_scheduler_kv_cache_config(made)
+    concurrency = float(kv_cache_utils.get_max_concurrency_for_kv_cache_config(config, whole))
+    length = config.model_config.max_model_len
     return {
         "blocks": made[0].num_blocks,
-        "max_model_len": config.model_config.max_model_len,
-        "capacity_tokens": int(capacity[0]),
-        "concurrency": round(float(capacity[1]), 4),
+        "max_model_len": length,
+        "capacity_tokens": int(concurrency * length),
+        "concurrency": round(concurrency, 4),
     }
 
 
@@ -493,7 +500,6 @@ def pretend() -> None:
     driver.install()
     device.install()
     operators.install()
-    driver.install_beside_vllm()
 '''
 
 MODULES['vllm_judge.fake.card'] = r'''
@@ -654,6 +660,7 @@ MODULES['vllm_judge.fake.driver'] = r'''
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.machinery
 import sys
 import types
@@ -695,24 +702,29 @@ _ANSWERS = {
 }
 
 
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Brings the stand-in by the usual way of import, so that its parent package is there and has it."""
+
+    def find_spec(self, name, _path=None, _target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name in {_NAME, "pynvml"} else None
+
+    def create_module(self, spec):
+        module = _Pynvml(spec.name)
+        for name in ("NVMLError", "NVMLError_NotSupported", "NVMLError_LibraryNotFound"):
+            setattr(module, name, NVMLError)
+        module.NVML_P2P_CAPS_INDEX_NVLINK, module.NVML_P2P_STATUS_OK = 2, 0
+        for name, answer in _ANSWERS.items():
+            setattr(module, name, answer)
+        module.__file__ = "stand-in"
+        return module
+
+    def exec_module(self, module):
+        pass
+
+
 def install():
     """Put the stand-in where vLLM looks for pynvml."""
-    module = _Pynvml(_NAME)
-    for name in ("NVMLError", "NVMLError_NotSupported", "NVMLError_LibraryNotFound"):
-        setattr(module, name, NVMLError)
-    module.NVML_P2P_CAPS_INDEX_NVLINK, module.NVML_P2P_STATUS_OK = 2, 0
-    for name, answer in _ANSWERS.items():
-        setattr(module, name, answer)
-    module.__file__ = "stand-in"
-    module.__spec__ = importlib.machinery.ModuleSpec(_NAME, None)
-    sys.modules[_NAME] = sys.modules["pynvml"] = module
-
-
-def install_beside_vllm():
-    """The same as an attribute of its parent package, once vLLM can be imported."""
-    import vllm.third_party  # noqa: PLC0415 - after every stand-in
-
-    vllm.third_party.pynvml = sys.modules[_NAME]
+    sys.meta_path.insert(0, _Finder())
 '''
 
 MODULES['vllm_judge.fake.extensions'] = r'''

@@ -28,7 +28,7 @@ def words() -> argparse.Namespace:
     parser.add_argument("--offered", action="store_true", help="ask about alternatives, repairs and rows of `fit`")
     parser.add_argument("--refused", action="store_true", help="ask about what the planner refuses, status 2 or 7")
     parser.add_argument("--mended", action="store_true", help="ask about repairs of failed starts, and record them")
-    parser.add_argument("--releases", nargs="+", default=RELEASES)
+    parser.add_argument("--releases", nargs="+", default=RELEASES, help="releases that are drawn and asked")
     return parser.parse_args()
 
 
@@ -62,7 +62,7 @@ def rows_of(given: argparse.Namespace, lot: int, models: dict[str, Path]) -> tup
     """The lot's name in the state, and the rows to ask about."""
     if given.offered:
         return f"{lot}-offered", offer_lot(given.seed, lot, models, given.state)
-    rows = plan_lot(given.seed, lot, models, given.state)
+    rows = plan_lot(given.seed, lot, models, given.state, given.releases)
     return (f"{lot}-refused", list(refused_rows(rows, models))) if given.refused else (str(lot), rows)
 
 

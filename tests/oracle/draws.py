@@ -13,7 +13,7 @@ from generator.catalogue.models import embedded_ids
 from generator.models.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 RELEASES = ("0.32.0", "0.33.0")
 GPUS = (
@@ -55,16 +55,16 @@ class Draw:
     own: dict[str, Any] = field(default_factory=dict)
 
 
-def draws(seed: int, models: Mapping[str, Path]) -> Iterator[Draw]:
+def draws(seed: int, models: Mapping[str, Path], releases: Sequence[str] = RELEASES) -> Iterator[Draw]:
     """Endless deployments of one seed; a model without an embedded id is planned from its directory."""
     source = random.Random(seed)
     number = 0
     while True:
-        yield _draw(f"{seed}-{number}", source, models)
+        yield _draw(f"{seed}-{number}", source, models, releases)
         number += 1
 
 
-def _draw(name: str, source: random.Random, models: Mapping[str, Path]) -> Draw:
+def _draw(name: str, source: random.Random, models: Mapping[str, Path], releases: Sequence[str]) -> Draw:
     model = source.choice(sorted(models))
     count = source.choice(_COUNTS)
     own = _own(source)
@@ -73,7 +73,7 @@ def _draw(name: str, source: random.Random, models: Mapping[str, Path]) -> Draw:
         gpu=source.choice(GPUS),
         gpus=min(count, 8),
         nodes=2 if count > 8 else 1,
-        vllm=source.choice(RELEASES),
+        vllm=source.choice(releases),
         workload=source.choice(("chat", "rag", "agent", "batch")),
         concurrency=source.choice(_CONCURRENCY),
         batching_mode=source.choice(("balanced", "latency", "throughput")),

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.oracle import records
-from tests.oracle.draws import draws, has_config
+from tests.oracle.draws import RELEASES, draws, has_config
 from tests.oracle.offered import planned_offers
 from tests.oracle.planning import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tests.oracle.judge import Judge
 
@@ -27,11 +27,13 @@ _NO_CONFIG = {
 """An embedded model whose config.json nobody has here, or only parts of it."""
 
 
-def plan_lot(seed: int, lot: int, models: Mapping[str, Path], state: Path) -> list[dict[str, Any]]:
+def plan_lot(
+    seed: int, lot: int, models: Mapping[str, Path], state: Path, releases: Sequence[str] = RELEASES
+) -> list[dict[str, Any]]:
     """The rows of one lot, kept in `state` as they are made."""
     file = state / f"plans-{seed}-{lot}.jsonl"
     rows = _lines(file)
-    wanted = islice(draws(seed, models), lot * SIZE + len(rows), (lot + 1) * SIZE)
+    wanted = islice(draws(seed, models, releases), lot * SIZE + len(rows), (lot + 1) * SIZE)
     with file.open("a", encoding="utf-8") as out:
         for draw in wanted:
             rows.append(planned(draw, models[draw.model]))

@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 import torch
 import vllm.model_executor.model_loader as loader
 from vllm.config import set_current_vllm_config
+from vllm.distributed.kv_transfer.kv_connector import utils as connectors
 from vllm.model_executor.model_loader.utils import initialize_model
 from vllm.platforms import current_platform
 from vllm.v1.engine import core
@@ -24,6 +25,10 @@ def _built(*, vllm_config, model_config=None, prefix="", **_rest):
 
 
 loader.get_model = _built
+
+
+_layouts = getattr(worker_base, "get_supported_kv_cache_layouts", lambda _backends: ())
+"""Of 0.29 and newer."""
 
 
 def stage_of(config, stage, answer):
@@ -46,8 +51,8 @@ def model_of(config, stage, answer):
         current_platform.update_block_size_for_backend(config)
         register_specs(config)
         specs = attn_utils.get_kv_cache_spec(config)
-        backends = worker_base.get_current_attn_backends(config)
-        layouts = [one.name for one in worker_base.get_supported_kv_cache_layouts(backends)] if backends else []
+        backends = connectors.get_current_attn_backends(config)
+        layouts = [one.name for one in _layouts(backends)] if backends else []
     return model, {
         "class": type(model).__name__,
         "target_bytes": _bytes(model.parameters()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vllm.config import set_current_vllm_config
-from vllm.v1.attention.backends.utils import resolve_kv_cache_layout
+from vllm.v1.attention.backends import utils
 from vllm.v1.core import kv_cache_utils
 from vllm.v1.engine import core
 from vllm_judge.building import register_specs
@@ -52,8 +52,8 @@ def check_states(config, made):
 def _resolve(config, stages, specs, answer):
     layouts = [one["layouts"] for one in stages if one["layouts"]]
     every = [one for of_stage in specs for one in of_stage.values()]
-    if layouts and every:
-        answer["layout"] = resolve_kv_cache_layout(config, layouts, every).name
+    if layouts and every:  # 0.29 and newer
+        answer["layout"] = utils.resolve_kv_cache_layout(config, layouts, every).name
     newer = hasattr(core, "get_global_kv_cache_groups")  # 0.33
     return [core.get_global_kv_cache_groups(config, specs)] if newer else []
 
@@ -88,12 +88,14 @@ def _lasting(config, specs, more):
 
 
 def _figures(config, made):
-    capacity = kv_cache_utils.get_kv_cache_capacity(config, core.generate_scheduler_kv_cache_config(made))
+    whole = core.generate_scheduler_kv_cache_config(made)
+    concurrency = float(kv_cache_utils.get_max_concurrency_for_kv_cache_config(config, whole))
+    length = config.model_config.max_model_len
     return {
         "blocks": made[0].num_blocks,
-        "max_model_len": config.model_config.max_model_len,
-        "capacity_tokens": int(capacity[0]),
-        "concurrency": round(float(capacity[1]), 4),
+        "max_model_len": length,
+        "capacity_tokens": int(concurrency * length),
+        "concurrency": round(concurrency, 4),
     }
 
 

@@ -18,4 +18,3 @@ def pretend() -> None:
     driver.install()
     device.install()
     operators.install()
-    driver.install_beside_vllm()

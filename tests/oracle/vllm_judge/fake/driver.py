@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.machinery
 import sys
 import types
@@ -43,21 +44,26 @@ _ANSWERS = {
 }
 
 
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Brings the stand-in by the usual way of import, so that its parent package is there and has it."""
+
+    def find_spec(self, name, _path=None, _target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name in {_NAME, "pynvml"} else None
+
+    def create_module(self, spec):
+        module = _Pynvml(spec.name)
+        for name in ("NVMLError", "NVMLError_NotSupported", "NVMLError_LibraryNotFound"):
+            setattr(module, name, NVMLError)
+        module.NVML_P2P_CAPS_INDEX_NVLINK, module.NVML_P2P_STATUS_OK = 2, 0
+        for name, answer in _ANSWERS.items():
+            setattr(module, name, answer)
+        module.__file__ = "stand-in"
+        return module
+
+    def exec_module(self, module):
+        pass
+
+
 def install():
     """Put the stand-in where vLLM looks for pynvml."""
-    module = _Pynvml(_NAME)
-    for name in ("NVMLError", "NVMLError_NotSupported", "NVMLError_LibraryNotFound"):
-        setattr(module, name, NVMLError)
-    module.NVML_P2P_CAPS_INDEX_NVLINK, module.NVML_P2P_STATUS_OK = 2, 0
-    for name, answer in _ANSWERS.items():
-        setattr(module, name, answer)
-    module.__file__ = "stand-in"
-    module.__spec__ = importlib.machinery.ModuleSpec(_NAME, None)
-    sys.modules[_NAME] = sys.modules["pynvml"] = module
-
-
-def install_beside_vllm():
-    """The same as an attribute of its parent package, once vLLM can be imported."""
-    import vllm.third_party  # noqa: PLC0415 - after every stand-in
-
-    vllm.third_party.pynvml = sys.modules[_NAME]
+    sys.meta_path.insert(0, _Finder())
