@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from generator.models.plan import Plan, PlanRecord
+    from generator.models.serving import PoolingApi
     from generator.workflow import Proof
 
 FACTS = "model_facts"
@@ -145,10 +146,14 @@ def prove(request: Request, facts: ModelFacts) -> Proof:
 
 def record(proof: Proof, inputs: Mapping[str, Any]) -> PlanRecord:
     """What templates print of a plan, with a digest over all of it."""
-    request, facts, tables, plan = proof
-    serves = pooling_api(Case.of(request, facts, plan.cluster, tables)) if plan.runner == "pooling" else None
-    draft = plan_record(plan, facts, dict(inputs), tables.engine, serves)
+    draft = plan_record(proof.plan, proof.facts, dict(inputs), proof.tables.engine, pooling_of(proof))
     return draft.model_copy(update={"digest": digest_of(draft.model_dump(mode="json"))})
+
+
+def pooling_of(proof: Proof) -> PoolingApi | None:
+    """What the planned server answers; None where it generates text."""
+    request, facts, tables, plan = proof
+    return pooling_api(Case.of(request, facts, plan.cluster, tables)) if plan.runner == "pooling" else None
 
 
 def refuse_unfit(plan: Plan) -> None:

@@ -140,7 +140,8 @@ def answers_page() -> str:
             _NOTE,
             "",
             "What a deployment records in `.copier-answers.yml`. Each answer is a question of `copier.yml`; all but",
-            "`service`, `artefacts` and `ci` are also fields of `Request`, and `inputs` of `plan --json`.",
+            "`service`, `artefacts`, `ci`, `host` and `trace` are also fields of `Request`, and `inputs` of",
+            "`plan --json`.",
             "",
             "Set one with its option, with its key in a [profile](profile.md), or with bare Copier: `-d NAME=VALUE`.",
             "A person on a terminal is asked for those marked so, where flags and profile leave them open.",
@@ -166,7 +167,7 @@ def answers_page() -> str:
 
 _COMPUTED = ("tool", "model_facts", "plan_inputs", "plan")
 _OPTIONS = {"artefacts": "--emit", "service": "--service", "ci": "--ci", "overrides": "--set", "replan": "--replan"}
-_NO_OPTION = frozenset({"measured"})
+_NO_OPTION = frozenset({"measured", "host"})
 
 
 def _answer(name: str, question: dict[str, Any]) -> str:

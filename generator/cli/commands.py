@@ -43,6 +43,7 @@ COMMANDS = {
         "explain:explain",
         "Explain one argument of vLLM: what it does, its default and choices, what a plan chose and what changes it.",
     ),
+    "host": Listed("host:host", "Several models on one host: proven together, one repository, one gateway."),
     "generate": Listed("generate:generate", "Generate a deployment repository: prove the plan, render it, commit it."),
     "update": Listed(
         "update:update", "Update a deployment repository: change answers, plan again, merge; your own edits survive."

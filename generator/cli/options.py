@@ -219,7 +219,7 @@ def _traced(path: Path) -> dict[str, Any]:
     found = read_trace(path)
     for line in lines_of(found):
         console.note(line)
-    return found.answers
+    return found.answers | {"trace": found.sha256}
 
 
 def _counted(answers: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:

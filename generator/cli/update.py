@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _DESCRIBED = {"gpu": ("vram_gb", "capability", "price"), "model": ("revision",)}
 """Answers that describe one GPU or one model, by the answer that names it."""
+_TRACE, _TRACED = "trace", ("workload", "prompt_tokens", "gen_tokens", "concurrency", "requests_per_s")
+"""The digest of recorded requests, and the answers that it is the source of."""
 _KEEP = "With --vllm: pin the defaults that the release changed."
 
 
@@ -69,7 +71,7 @@ def update(
             from generator.operations.resolve import resolve as settle  # noqa: PLC0415 - start-up time
 
             return settle(place, stated.answers, **options)
-        changes = _changes(place, stated, replan=replan or facts is not None)
+        changes = _changes(place, stated, replan=replan or facts is not None, moves=upgrade or bool(ref))
         changes |= _applied(place, changes, apply, offline=offline) if apply else {}
         return _updated(place, changes, options, dry_run=dry_run)
 
@@ -164,12 +166,17 @@ def _applied(directory: Path, changes: dict[str, Any], number: int, *, offline: 
     return proposed(answers, number, offline=offline)
 
 
-def _changes(directory: Path, stated: Stated, *, replan: bool) -> dict[str, Any]:
-    """The answers to change: engine values join the recorded ones, or replace them where a profile states all."""
+def _changes(directory: Path, stated: Stated, *, replan: bool, moves: bool) -> dict[str, Any]:
+    """The answers to change: engine values join the recorded ones, or replace them where a profile states all.
+
+    A template that keeps no digest of recorded requests is given none, unless the update `moves` to another.
+    """
     from generator.rendering.answers import read  # noqa: PLC0415 - start-up time
 
     recorded = read(directory.expanduser().absolute()).inputs
     changes = _without_leftovers(recorded, stated.answers) | stated.answers
+    if _TRACE not in recorded and not moves:
+        changes.pop(_TRACE, None)
     if "overrides" in changes or stated.dropped:
         kept = {} if stated.whole else recorded.get("overrides", {})
         joined = kept | changes.get("overrides", {})
@@ -189,4 +196,6 @@ def _without_leftovers(recorded: dict[str, Any], stated: dict[str, Any]) -> dict
         if of in stated and stated[of] != recorded.get(of)
         for name in names
     }
-    return {name: default for name, default in left.items() if recorded.get(name, default) != default}
+    left = {name: default for name, default in left.items() if recorded.get(name, default) != default}
+    other_load = any(name in stated and stated[name] != recorded.get(name) for name in _TRACED)
+    return left | ({_TRACE: ""} if recorded.get(_TRACE) and other_load else {})

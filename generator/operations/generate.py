@@ -14,6 +14,7 @@ from generator.operations.anchoring import anchored
 from generator.rendering import copier_driver, driving, repository, store
 from generator.rendering.answers import checked_naming
 from generator.rendering.git import isolated
+from generator.rendering.questions import questions
 from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from generator.models.checkpoint import ModelFacts
     from generator.models.request import Artefact, Request
+    from generator.models.shared_host import Place
     from generator.workflow import Proof
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -50,6 +52,8 @@ def generate(
     artefacts: Sequence[str] | None = None,
     service: str | None = None,
     ci: str | None = None,
+    host: Place | None = None,
+    trace: str | None = None,
     template: str | None = None,
     offline: bool = False,
     commit: bool | None = None,
@@ -63,8 +67,8 @@ def generate(
 
     `template` is a released version or `worktree`; None is the newest that this package ships. With `commit`
     the files become a git repository with one commit; None does so only where no repository is around them already,
-    which would keep nothing of an inner one but its commit's id. `facts`, or a `proof` of the `settled` request,
-    are used where the caller has them already.
+    which would keep nothing of an inner one but its commit's id. `trace` is the digest of the requests that the
+    workload was taken from. `facts`, or a `proof` of the `settled` request, are used where the caller has them already.
 
     Raises:
         RequestError: the destination is taken, or the request contradicts itself.
@@ -73,7 +77,8 @@ def generate(
         RenderError: Copier or git refused.
     """
     place = vacant(destination)
-    naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci})
+    newer = _asked_since({"host": host and host.answer, "trace": trace}, template, packaged, checkout)
+    naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci, **newer})
     wanted = settled(request)
     _refuse_unrenderable(naming.get("artefacts", ()), wanted.nodes)
     if proof is None or proof.request != wanted:
@@ -97,6 +102,19 @@ def settled(request: Request) -> Request:
     """The request as a repository records it: it means the same on every machine and from every directory."""
     stated = anchored({name: getattr(request, name) for name in ("model", "source", "overrides")})
     return workflow.concrete(request.model_copy(update=stated))
+
+
+def _asked_since(stated: dict[str, object], template: str | None, packaged: Path, checkout: Path) -> dict[str, object]:
+    """Those of `stated` that are stated, and that the template asks for; an older one records no digest of a trace.
+
+    Raises:
+        RequestError: it knows no host that deployments share.
+    """
+    given = {name: value for name, value in stated.items() if value}
+    known = {one.name for one in questions(template, packaged=packaged, checkout=checkout)} if given else set()
+    if "host" in given and "host" not in known:
+        raise RequestError(f"template {template} serves one model a host: leave --template out, or name a newer one")
+    return {name: value for name, value in given.items() if name in known}
 
 
 def _refuse_unrenderable(artefacts: Iterable[Artefact], nodes: int) -> None:

@@ -14,6 +14,7 @@ from generator.catalogue.gpus import find_gpu
 from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
 from generator.operations import calibrate, tree_findings
+from generator.operations.hosting import findings as hosting
 from generator.operations.look import Look, Severity, says, some
 from generator.presenting.text import plural
 from generator.rendering import repository, store
@@ -228,6 +229,7 @@ def _newer_model(state: State) -> Iterator[str]:
 
 CHECKS: tuple[tuple[Severity, Look], ...] = (
     *tree_findings.CHECKS,
+    *hosting.CHECKS,
     ("error", _unmerged_answers),
     ("error", _merged_answers),
     ("error", _edited_answers),

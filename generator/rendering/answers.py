@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from generator.errors import RenderError, RequestError
 from generator.models.plan import PlanRecord
 from generator.models.request import CI, NEEDS, Artefact, Request
+from generator.models.shared_host import Place
 from generator.models.value import Value, problem
 from generator.sources import plain_yaml
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANSWERS_FILE = ".copier-answers.yml"
-INPUTS = (*Request.model_fields, "service", "artefacts", "ci")
+INPUTS = (*Request.model_fields, "service", "artefacts", "ci", "host", "trace")
 """Answers that are the user's; the rest is computed from them."""
 _RESTORE = (
     f"restore it with `git checkout HEAD -- {ANSWERS_FILE}`, or from a commit that `git log -- {ANSWERS_FILE}` lists"
@@ -28,6 +29,8 @@ _COMPUTED = ("model_facts", "plan")
 """Answers that no other template has."""
 SERVICE = re.compile("[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 """A Kubernetes name with room for the suffixes of what belongs to it; copier.yml's validator has the same."""
+DIGEST = re.compile("([0-9a-f]{64})?")
+"""The SHA-256 of recorded requests; empty where none were read."""
 
 
 class Answers(Value):
@@ -64,13 +67,13 @@ class Answers(Value):
 
 
 def checked_naming(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """`service`, `artefacts` and `ci` of `stated`; artefacts in the order of the question's choices.
+    """`service`, `artefacts`, `ci`, `host` and `trace` of `stated`; artefacts in the order of the question's choices.
 
     Raises:
-        RequestError: the service is no name, or an artefact or a CI is unknown.
+        RequestError: the service is no name, an artefact or a CI is unknown, or the others are not what they are to be.
     """
     service, artefacts, ci = (stated.get(name) for name in ("service", "artefacts", "ci"))
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = _beside(stated)
     if service is not None:
         if not SERVICE.fullmatch(str(service)):
             raise RequestError(
@@ -88,6 +91,21 @@ def checked_naming(stated: Mapping[str, Any]) -> dict[str, Any]:
     if ci is not None:
         _refuse_unknown("ci", [ci], get_args(CI))
         found["ci"] = ci
+    return found
+
+
+def _beside(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The place on a shared host, and the digest of recorded requests, where `stated` has them."""
+    found: dict[str, Any] = {}
+    if stated.get("host") is not None:
+        try:
+            found["host"] = Place.model_validate(stated["host"]).answer
+        except ValidationError as error:
+            raise RequestError(f"host: {': '.join(problem(error))}") from error
+    if stated.get("trace") is not None:
+        if not DIGEST.fullmatch(str(stated["trace"])):
+            raise RequestError("trace: write the 64 hexadecimal digits of the file's SHA-256, or nothing")
+        found["trace"] = str(stated["trace"])
     return found
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.errors import RenderError
+from generator.errors import RenderError, SourceError
 from generator.models.update import Changes
 from generator.rendering import plain
 from generator.rendering.answers import ANSWERS_FILE
@@ -161,6 +162,18 @@ def create(root: Path, message: str) -> str:
     words = ("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message)
     git(*identity(root), *words, at=root)
     return git("rev-parse", "HEAD", at=root).strip()
+
+
+def moved(tree: Path, place: Path) -> None:
+    """Move a finished tree to `place`, which may lie on another file system.
+
+    Raises:
+        SourceError: the place cannot be written.
+    """
+    try:
+        shutil.move(tree, place)
+    except OSError as error:
+        raise SourceError(f"{place} cannot be written: {error.strerror}; name another directory") from error
 
 
 def identity(root: Path) -> tuple[str, ...]:

