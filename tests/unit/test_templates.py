@@ -21,7 +21,8 @@ from generator.sources.profile import load_profile
 ALWAYS = {
     ".copier-answers.yml", ".env.example", ".gitattributes", ".gitignore", ".yamllint", "Makefile",
     "README.md", "RUNBOOK.md", "SECURITY.md", "docs/NOTES.md", "serve.yaml",
-    "scripts/dump-engine.py", "scripts/env.sh", "scripts/pin-image.sh", "scripts/preflight.py", "scripts/preflight.sh",
+    "scripts/check-launchers.py", "scripts/dump-engine.py", "scripts/env.sh", "scripts/pin-image.sh",
+    "scripts/preflight.py", "scripts/preflight.sh",
     "scripts/smoke.py", "scripts/smoke.sh", "scripts/wait-ready.sh",
 }  # fmt: skip
 CHART = {
