@@ -84,6 +84,7 @@ def written(version: str, trees: Path, dump: Path | None) -> str:
     for script in WRITERS:
         run(script, *found.values())
     run("write_config_types.py", transformers(), *found.values())
+    run("write_config_fields.py", transformers())
     return [*found][[*found].index(version) - 1]
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.config_fields import held_by_fields
 from generator.errors import SourceError
 from generator.sources.architectures.fields import text_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from generator.catalogue.config_fields import Held
 
     Config = Mapping[str, Any]
 
@@ -28,6 +31,13 @@ _MOST_LAYERS = 10_000
 _LAYERS = ("_layers", "n_layer", "num_layer")
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 _CHOSEN = ("num_experts_per_tok", "num_selected_experts", "moe_top_k")
+_HELD: Mapping[Held, tuple[type | tuple[type, ...], str]] = {
+    "flag": (bool, "true or false"),
+    "number": ((int, float), "a number"),
+    "word": (str, "a word"),
+    "list": ((list, tuple), "a list"),
+    "mapping": (dict, "a mapping"),
+}
 _BITS = range(1, 33)
 _STATES = ("auto", "bfloat16", "float16", "float32")
 """Dtypes that vLLM keeps states in (vLLM 0.33 config/cache.py: MambaDType)."""
@@ -43,12 +53,23 @@ def check_config(config: Config, where: str) -> None:
     parts = [config] if text is config else [config, text]
     for part in parts:
         for name, value in part.items():
+            _check_kind(name, value, where)
             _check_count(name, value, where)
         if (kept := part.get("mamba_ssm_cache_dtype")) not in (None, *_STATES):
             raise _lie(where, "mamba_ssm_cache_dtype", kept, f"one of {', '.join(_STATES)}")
         _check_rope(part, where)
         _check_quantization(part.get("quantization_config"), where)
     _check_divisions(text, where)
+
+
+def _check_kind(name: str, value: Any, where: str) -> None:
+    """A field holds what its class in Transformers holds: "expected bool, got str" ends a start."""
+    held = held_by_fields().get(name)
+    if value is None or held is None:
+        return
+    types, words = _HELD[held]
+    if not isinstance(value, types) or (isinstance(value, bool) and held != "flag"):
+        raise _lie(where, name, value, words)
 
 
 def _check_count(name: str, value: Any, where: str) -> None:
@@ -75,14 +96,18 @@ def _numbers(value: Any) -> Iterator[Any]:
 def _check_rope(part: Config, where: str) -> None:
     for name in ("rope_scaling", "rope_parameters"):
         found = part.get(name)
+        if found is not None and not isinstance(found, dict):
+            raise _lie(where, name, found, "a mapping")
         factor = found.get("factor") if isinstance(found, dict) else None
         if factor is not None and not (_is_number(factor) and isfinite(factor) and factor > 0):
             raise _lie(where, f"{name}.factor", factor, "a number above 0")
 
 
 def _check_quantization(declared: Any, where: str) -> None:
-    if not isinstance(declared, dict):
+    if declared is None:
         return
+    if not isinstance(declared, dict):
+        raise _lie(where, "quantization_config", declared, "a mapping")
     bits, group = declared.get("bits", declared.get("w_bit")), declared.get("group_size", declared.get("q_group_size"))
     if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or bits not in _BITS):
         raise _lie(where, "quantization_config.bits", bits, "a number of bits")

@@ -56,6 +56,12 @@ VALUES = (
         ({"quantization_config": AWQ | {"bits": -4}}, "quantization_config.bits -4"),
         ({"quantization_config": AWQ | {"bits": "four"}}, "quantization_config.bits 'four'"),
         ({"quantization_config": AWQ | {"group_size": 0}}, "quantization_config.group_size 0"),
+        ({"tie_word_embeddings": "yes"}, "tie_word_embeddings 'yes', which has to be true or false"),
+        ({"tie_word_embeddings": 1}, "tie_word_embeddings 1, which has to be true or false"),
+        ({"hidden_size": [4096]}, "hidden_size .4096., which has to be a number"),
+        ({"rope_scaling": "yarn"}, "rope_scaling 'yarn', which has to be a mapping"),
+        ({"quantization_config": "fp8"}, "quantization_config 'fp8', which has to be a mapping"),
+        ({"layer_types": "full_attention"}, "layer_types 'full_attention', which has to be a list"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(changed, named):
