@@ -45,7 +45,7 @@ def import_(
     from generator.operations.importing import imported  # noqa: PLC0415
     from generator.sources.running.reader import read_running  # noqa: PLC0415
 
-    found = imported(read_running(file))
+    found = imported(read_running(file), str(stated.answers.get("model", "")))
     _say(found)
     answers = _answers(found, stated)
     answers |= {name: value for name, value in (("service", service), ("ci", ci)) if value}

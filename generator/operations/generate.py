@@ -80,7 +80,7 @@ def generate(
     newer = _asked_since({"host": host and host.answer, "trace": trace}, template, packaged, checkout)
     naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci, **newer})
     wanted = settled(request)
-    _refuse_unrenderable(naming.get("artefacts", ()), wanted.nodes)
+    _refuse_unrenderable(naming.get("artefacts", ()), wanted)
     if proof is None or proof.request != wanted:
         known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
         proof = workflow.prove(wanted, known)
@@ -117,16 +117,23 @@ def _asked_since(stated: dict[str, object], template: str | None, packaged: Path
     return {name: value for name, value in given.items() if name in known}
 
 
-def _refuse_unrenderable(artefacts: Iterable[Artefact], nodes: int) -> None:
-    """Return only where everything that is asked for can be rendered for so many nodes.
+def _refuse_unrenderable(artefacts: Iterable[Artefact], request: Request) -> None:
+    """Return only where everything that is asked for can be rendered for these nodes and for a model of this place.
 
     Raises:
         RequestError: an artefact cannot; names the one that can.
     """
     alone = sorted(ONE_NODE & set(artefacts))
-    if nodes > 1 and alone:
+    if not alone:
+        return
+    if request.nodes > 1:
         raise RequestError(
-            f"{alone[0]} is rendered for one node: --emit kubernetes serves from {nodes}, as a LeaderWorkerSet"
+            f"{alone[0]} is rendered for one node: --emit kubernetes serves from {request.nodes}, as a LeaderWorkerSet"
+        )
+    if request.model.startswith("/"):
+        raise RequestError(
+            f"{alone[0]} is rendered for models of the Hub, and {request.model} is a directory of this host: "
+            "--emit kubernetes serves it, from the node or from a claim"
         )
 
 

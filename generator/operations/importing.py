@@ -32,6 +32,8 @@ _CACHE = ("/.cache", "/.cache/huggingface", "/.cache/huggingface/hub", "/.cache/
 _HOME = "/home/vllm/.cache"
 _PLAIN = re.compile(r"[A-Za-z0-9._/:@%+=,~-]+")
 """What means the same in .env to all of its readers (scripts/env.sh)."""
+_OPEN = re.compile(r"\$[{\w]|\{\{")
+"""A name that a shell or another tool fills in."""
 _HIDDEN = re.compile(r"(key|token)", re.IGNORECASE)
 
 
@@ -51,20 +53,26 @@ class _Taking:
         self.notes.append(ImportNote(kind=kind, what=what, why=why))
 
 
-def imported(running: Running) -> ImportedDeployment:
-    """Answers, overlays and what became of each thing that the file said.
+def imported(running: Running, model: str = "") -> ImportedDeployment:
+    """Answers, overlays and what became of each thing that the file said; a `model` here wins over the file's.
 
     Raises:
-        RequestError: it names no model.
+        RequestError: it names no model, or by a name that its own tool fills in.
     """
     taking = _Taking(running)
     engine = _release(taking)
-    model, words = arguments_of(running.words, engine)
+    positional, words = arguments_of(running.words, engine)
     arguments = dict(running.arguments) | words
-    named = model or str(arguments.pop("model", "") or arguments.pop("model-tag", "") or arguments.pop("model_tag", ""))
+    named = (
+        model
+        or positional
+        or str(arguments.pop("model", "") or arguments.pop("model-tag", "") or arguments.pop("model_tag", ""))
+    )
     arguments.pop("model", None)
     if not named:
         raise RequestError("the file names no model: give it with --model")
+    if _OPEN.search(named):
+        raise RequestError(f"the file leaves the model open ({named}): give it with --model")
     _model(taking, named)
     _engine_values(taking, arguments, engine)
     _hardware(taking)

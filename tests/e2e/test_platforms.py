@@ -133,6 +133,15 @@ def test_what_several_nodes_cannot_have_is_refused_before_anything_is_written(tm
     assert not (tmp_path / "made").exists()
 
 
+def test_a_platform_is_refused_for_a_model_that_lies_on_this_host(tmp_path):
+    """Its objects name a model by an id or a URI; nothing would mount the directory."""
+    (tmp_path / "tiny").mkdir()
+    request = Request(model=str(tmp_path / "tiny"), gpu="L4")
+    with pytest.raises(RequestError, match=r"llm-d is rendered for models of the Hub.*: --emit kubernetes"):
+        generate(request, tmp_path / "made", artefacts=["llm-d", "production-stack"], template="worktree")
+    assert not (tmp_path / "made").exists()
+
+
 def test_no_text_names_a_target_or_a_file_that_is_not_there(tmp_path):
     """For artefacts alone, with what each needs, in pairs, and all of them."""
     every = get_args(Artefact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,7 +12,9 @@ from generator.models.running import Running
 from generator.sources.plain_yaml import LOADER, MOST_BYTES
 from generator.sources.running.compose import compose
 from generator.sources.running.manifests import manifests
+from generator.sources.running.platforms import kserve, llmd, ray, sky
 from generator.sources.running.shell import container_words, environment_file, script
+from generator.sources.running.units import of_sections
 from generator.sources.running.values import is_stack, stack
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ _NAMES = (
     "serve.yaml", "serve.yml", "deployment.yaml", "values.yaml", "run.sh", "serve.sh", "start.sh",
 )  # fmt: skip
 """What a directory is looked through for, in this order."""
+_YAML = (".yaml", ".yml", ".json")
+_COMMAND = re.compile(r"\bvllm serve\b|vllm\.entrypoints|\b(docker|podman|nerdctl) run\b")
+"""What a file without a known ending is a script by, though its lines may be read as YAML."""
 _BESIDE = (".env", "env.sh")
 
 
@@ -40,28 +46,51 @@ def read_running(path: Path) -> Running:
             variables |= environment_file(_text(file.parent / name))
     documents = _documents(text, file)
     if documents is None:
-        return script(text, variables)
+        return of_sections(text, variables) or script(text, variables)
     return _of_documents(documents, variables, file)
 
 
 def _of_documents(documents: list[Any], variables: Mapping[str, str], file: Path) -> Running:
     first = documents[0]
-    if isinstance(first.get("services"), dict):
-        return compose(first, variables)
     if any("kind" in one and "apiVersion" in one for one in documents):
-        return manifests(documents)
+        return _of_objects(documents)
     if is_stack(first):
         return stack(first)
     if isinstance(first.get("image"), dict) and first["image"].get("command"):
         return _chart(first, variables)
+    found = _of_platform(first, variables)
+    if found is not None:
+        return found
     if all(isinstance(key, str) for key in first) and not any(
         isinstance(it, dict) and "image" in it for it in first.values()
     ):
         return Running(arguments=dict(first), environment=dict(variables))
     raise SourceError(
         f"{file} is none of: a `vllm serve` or `docker run` script, serve.yaml, a Compose file, Kubernetes objects, "
-        "values of production-stack or of vLLM's chart"
+        "values of production-stack, llm-d or vLLM's chart, a file of Ray Serve or SkyPilot"
     )
+
+
+def _of_platform(first: Mapping[str, Any], variables: Mapping[str, str]) -> Running | None:
+    """The server of a file that its own keys give away; None where they do not."""
+    if isinstance(first.get("services"), dict):
+        return compose(first, variables)
+    if isinstance(first.get("decode"), dict) and isinstance(first.get("modelArtifacts"), dict):
+        return llmd(first)
+    if isinstance(first.get("applications"), list):
+        return ray(first)
+    return sky(first, variables) if isinstance(first.get("run"), str) else None
+
+
+def _of_objects(documents: list[Any]) -> Running:
+    """The server of Kubernetes objects; a platform's own kind is read by its own words."""
+    for one in documents:
+        if one.get("kind") == "RayService":
+            return ray(one)
+        found = kserve(one)
+        if found is not None:
+            return found
+    return manifests(documents)
 
 
 def _chart(content: Mapping[str, Any], variables: Mapping[str, str]) -> Running:
@@ -101,10 +130,12 @@ def _documents(text: str, file: Path) -> list[Any] | None:
     """The mappings of a YAML or JSON file; None where the text is a script."""
     if file.suffix in (".sh", ".bash", ".txt", ".service") or text.startswith("#!"):
         return None
+    if file.suffix not in _YAML and _COMMAND.search(text):
+        return None
     try:
         found = [one for one in yaml.load_all(text, Loader=LOADER) if one]
     except yaml.YAMLError as error:
-        if file.suffix in (".yaml", ".yml", ".json"):
+        if file.suffix in _YAML:
             raise SourceError(f"{file} is not valid YAML: {str(error).splitlines()[0]}") from error
         return None
     mappings = [one for one in found if isinstance(one, dict)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
+from generator.sources.running.arrays import without_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ _MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.cli.main", "
 _ENDS = frozenset({"&&", "||", ";", "|", "&", ">", ">>", ">&", "<", "(", ")"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-=?]([^}]*))?\}|(\w+))")
+_OF_MAKE = re.compile(r"\$\((\w+)\)")
+"""A variable as a Makefile writes it, or what one command prints: neither is known, and its brackets end no command."""
 _UNIT = re.compile(r"^(ExecStart=[-@:+!]*|Environment=)")
 """Keys of a systemd unit in front of a command or a variable."""
 _STARTS = re.compile(
@@ -43,10 +46,20 @@ def script(text: str, known: Mapping[str, str]) -> Running:
             continue
         if plain[0] in ("docker", "podman", "nerdctl", "sudo") and "run" in plain:
             return docker_run(plain[plain.index("run") + 1 :], variables)
+        wrapped = _wrapped(plain)
+        if wrapped and any(engine_words(words) is not None for words in _commands(wrapped)):
+            return script(wrapped, variables)
         served = engine_words(plain)
         if served is not None:
             return _served(served, variables)
     raise SourceError("no line starts a server: expected `vllm serve MODEL ...` or `docker run ... IMAGE ...`")
+
+
+def _wrapped(words: Sequence[str]) -> str:
+    """What a shell is given to run, as in `bash -lc TEXT`; empty where the command is none."""
+    if words[0].rsplit("/", 1)[-1] not in ("bash", "sh", "zsh") or len(words) < 3:  # noqa: PLR2004 - shell, -c, text
+        return ""
+    return words[2] if words[1].startswith("-") and words[1].endswith("c") else ""
 
 
 def engine_words(words: Sequence[str]) -> tuple[str, ...] | None:
@@ -77,11 +90,13 @@ def docker_run(words: Sequence[str], variables: Mapping[str, str]) -> Running:
     environment = dict(_pair(one, variables) for one in (*given.get("-e", ()), *given.get("--env", ())))
     binds = (_bind(one) for one in (*given.get("-v", ()), *given.get("--volume", ()), *given.get("--mount", ())))
     ports = [*given.get("-p", ()), *given.get("--publish", ())]
-    ids, count = _gpus(given.get("--gpus", ("",))[0], environment)
+    devices = [one.partition("nvidia.com/gpu=")[2] for one in given.get("--device", ()) if "nvidia.com/gpu=" in one]
+    ids, count = _gpus(given.get("--gpus", ("",))[0], {"NVIDIA_VISIBLE_DEVICES": ",".join(devices)} | environment)
     names = ("--restart", "--ipc", "--shm-size", "--network", "--net", "--runtime", "--user", "-u", "--ulimit")
     why = "the rendered launchers set what the plan needs"
+    started = [part for word in rest[1:] for part in _split(word, expanded(word, variables))]
     return Running(
-        words=container_words(entrypoint, rest[1:], {**variables, **environment}),
+        words=container_words(entrypoint, started, {**variables, **environment}),
         image=expanded(rest[0], variables) if rest else "",
         environment=environment,
         gpu_ids=ids,
@@ -125,7 +140,8 @@ def _commands(text: str) -> Iterable[list[str]]:
     """The simple commands of a script, in words; what is no shell is left out."""
     for start in _STARTS.findall(text):
         yield [str(word) for word in json.loads(start)]
-    for whole in text.replace("\\\r\n", " ").replace("\\\n", " ").splitlines():
+    plain = _OF_MAKE.sub(r"${\1}", without_arrays(text.replace("\r\n", "\n")))
+    for whole in plain.replace("\\\n", " ").splitlines():
         line = _UNIT.sub("", whole)
         lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;<>()")
         lexer.whitespace_split = True
@@ -156,8 +172,15 @@ def _assign(words: Sequence[str], variables: dict[str, str]) -> list[str]:
 
 def _served(words: Sequence[str], variables: Mapping[str, str]) -> Running:
     ids = tuple(filter(None, variables.get("CUDA_VISIBLE_DEVICES", "").split(",")))
-    plain = tuple(expanded(word, variables) for word in words)
+    plain = tuple(part for word in words for part in _split(word, expanded(word, variables)))
     return Running(words=plain, environment=dict(variables), gpu_ids=ids, gpus=len(ids))
+
+
+def _split(word: str, value: str) -> list[str]:
+    """The words of a variable that holds options, which a shell takes apart; any other word as it is."""
+    if word != value and value.startswith("-") and _VARIABLE.fullmatch(word):
+        return shlex.split(value)
+    return [value] if value or word == value else []
 
 
 def _docker_options(words: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
