@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import lru_cache
 
 KIB = 1024
@@ -13,6 +12,10 @@ GIB = 1024**3
 @lru_cache(maxsize=256)
 def gib(value: float | str) -> int:
     """Bytes of `value` GiB, rounded down."""
+    if not isinstance(value, str) and float(value).is_integer():
+        return int(value) * GIB
+    from fractions import Fraction  # noqa: PLC0415 - start-up time
+
     return int(Fraction(str(value)) * GIB)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -118,7 +119,7 @@ def _is_strange(name: str, every: AbstractSet[str]) -> bool:
     """Whether no class of vLLM's, and no `model_type` of Transformers', is called as `name` begins."""
     called = _stem(name)
     types = (one for row in packaged_rows("config_types.toml", "config_type", ConfigTypeRow) for one in row.names)
-    return bool(called) and called not in {*map(_stem, every), *map(_stem, types)}
+    return bool(called) and not any(_stem(one) == called for one in chain(every, types))
 
 
 def _stem(name: str) -> str:

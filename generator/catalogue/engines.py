@@ -10,16 +10,18 @@ from pydantic import Field
 
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.config_keys import mappings_of
-from generator.catalogue.engine_dump import EngineDump, flags_of
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
 from generator.catalogue.ranges import ranges
-from generator.catalogue.successors import successors
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.resources.abc import Traversable
+
+    from generator.catalogue.engine_dump import EngineDump
+    from generator.models.successor import Successor
 
 _IMAGE = "vllm/vllm-openai:v{version}"
 _ROCM_IMAGE = "vllm/vllm-openai-rocm:v{version}"
@@ -121,6 +123,8 @@ def _patch(later: Engine, version: str) -> Engine:
 
 def engine_from_dump(dump: EngineDump) -> Engine:
     """A release that the tables lack, from what `dump_engine.py` printed of its own parser."""
+    from generator.catalogue.engine_dump import flags_of  # noqa: PLC0415 - start-up time
+
     flags = flags_of(dump)
     return Engine(
         version=dump.version,
@@ -133,7 +137,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         quantization_methods=dump.quantization_methods,
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(flag.name for flag in flags))),
-        successors=Later(successors),
+        successors=Later(_successors),
         source=f"{_OWN_RELEASE}, on {dump.platform}",
     )
 
@@ -178,7 +182,7 @@ def _engine(version: str) -> Engine:
         mappings=Later(lambda: mappings_of(version)),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),
-        successors=Later(successors),
+        successors=Later(_successors),
         source=own.source,
     )
 
@@ -205,6 +209,12 @@ def _inherited(version: str, column: Literal["kv_cache_dtypes", "quantization_me
 
 def _flag(name: str, flag: FlagRow) -> Flag:
     return Flag.of_row(flag, name=name)
+
+
+def _successors() -> Mapping[str, Successor]:
+    from generator.catalogue.successors import successors  # noqa: PLC0415 - start-up time
+
+    return successors()
 
 
 def _utilization(flags: tuple[Flag, ...]) -> float:

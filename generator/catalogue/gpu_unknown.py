@@ -14,13 +14,12 @@ from generator.catalogue.gpu_table import (
     names_by_spelling,
     names_by_words,
 )
-from generator.catalogue.gpu_words import counted, dashed, key_of, product_of, size_of, words_of
+from generator.catalogue.gpu_words import BY_HAND, counted, dashed, key_of, product_of, size_of, words_of
 from generator.units import GIB
 
 if TYPE_CHECKING:
     from generator.models.hardware import GPU
 
-BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
 _BETWEEN = re.compile(r"[,+&/]|\s(?:and|und|et|plus)\s", re.IGNORECASE)
 """What stands between the names of several GPUs."""
 _OTHER_MAKERS = re.compile(r"(amd|instinct|radeon|intel|google|huawei)-")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"
+"""What to do about a GPU that no row has."""
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:g|gb|gib)", re.IGNORECASE)
 _MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro", "gpu"})
 """Words of a product's name that tell no two rows apart."""

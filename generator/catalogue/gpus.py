@@ -6,10 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling, names_by_words
-from generator.catalogue.gpu_unknown import BY_HAND, nearest_words, unknown
-from generator.catalogue.gpu_words import key_of, product_of, size_of, words_of
-from generator.catalogue.slices import slice_named
-from generator.catalogue.vgpus import vgpu_named
+from generator.catalogue.gpu_words import BY_HAND, key_of, product_of, size_of, words_of
 from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import VOLTA, Capability
 from generator.models.hardware import GPU, Flops
@@ -48,10 +45,7 @@ def find_gpu(name: str) -> GPU:
         raise RequestError(f"no GPU named; name one of the tables with --gpu, like L40S, {BY_HAND}")
     names = _rows_named(name)
     if not names:
-        divided = slice_named(name) or vgpu_named(name)
-        if divided is None:
-            raise UnknownFactError(unknown(name))
-        return divided
+        return _divided(name)
     if len(names) > 1:
         raise RequestError(f"{name!r} was sold with different memory; choose {' or '.join(names)}")
     return gpus_by_name()[names[0]]
@@ -122,11 +116,25 @@ def _cards_of(product_name: str) -> list[GPU]:
     names = names_by_product().get(product_of(product_name), [])
     if names:
         return [gpus_by_name()[name] for name in names]
-    divided = slice_named(product_name) or vgpu_named(product_name)
-    if divided is None:
-        near = nearest_words(product_name)
-        raise UnknownFactError(f"unknown GPU {product_name!r} (the driver's name){near}; {BY_HAND}")
-    return [divided]
+    return [_divided(product_name, by_driver=True)]
+
+
+def _divided(name: str, *, by_driver: bool = False) -> GPU:
+    """The slice or vGPU of that name.
+
+    Raises:
+        UnknownFactError: there is none; what it is, or the nearest rows, are named.
+    """
+    from generator.catalogue.gpu_unknown import nearest_words, unknown  # noqa: PLC0415 - start-up time
+    from generator.catalogue.slices import slice_named  # noqa: PLC0415 - likewise
+    from generator.catalogue.vgpus import vgpu_named  # noqa: PLC0415 - likewise
+
+    found = slice_named(name) or vgpu_named(name)
+    if found is not None:
+        return found
+    if by_driver:
+        raise UnknownFactError(f"unknown GPU {name!r} (the driver's name){nearest_words(name)}; {BY_HAND}")
+    raise UnknownFactError(unknown(name))
 
 
 def custom_gpu(vram_gb: float, capability: str) -> GPU:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from generator.catalogue.engine_dump import EngineDump
 from generator.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from generator.catalogue.engine_dump import EngineDump
 
 PLACE = "~/.local/share/vllm-wizard/engines"
 VERSION = re.compile(r"\d+\.\d+\.\d+(\.?[a-z]+\d*)?")
@@ -48,6 +49,8 @@ def read_dump(path: Path) -> EngineDump:
     Raises:
         SourceError: it cannot be read, or is none; says what is wrong with it.
     """
+    from generator.catalogue.engine_dump import EngineDump  # noqa: PLC0415 - start-up time
+
     try:
         dump = EngineDump.model_validate_json(path.read_bytes())
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache, cached_property
 from importlib.resources import files
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from generator.catalogue.plain_toml import plain
 from generator.errors import GeneratorError
 from generator.models.value import Value
 
@@ -64,8 +64,16 @@ def read(file: Traversable) -> dict[str, Any]:
     Raises:
         GeneratorError: the file is not TOML; the parser's line and column are named.
     """
+    text = file.read_text(encoding="utf-8")
+    found = plain(text)
+    return _whole(file, text) if found is None else found
+
+
+def _whole(file: Traversable, text: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - start-up time
+
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise GeneratorError(f"{file.name}: not valid TOML: {error}") from error
 
@@ -128,7 +136,10 @@ def row_texts(name: str, key: str) -> dict[str, str]:
 def packaged_row(name: str, key: str, row_type: type[RowT], row_name: str) -> RowT | None:
     """The row of this name of a large table, the only one that is read; None where there is none."""
     text = row_texts(name, key).get(row_name)
-    return None if text is None else row(table(name), f"{key} {row_name!r}", tomllib.loads(text)[key][0], row_type)
+    if text is None:
+        return None
+    content = plain(text) or _whole(table(name), text)
+    return row(table(name), f"{key} {row_name!r}", content[key][0], row_type)
 
 
 def _label(key: str, number: int, data: object) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from generator.catalogue.loader import Row, Source, Words, packaged_rows
+from generator.catalogue.loader import Row, Source, Words, packaged_rows, read, table
 from generator.errors import UnknownFactError
 from generator.models.architecture import Architecture
 from generator.models.checkpoint import Checkpoint, ModelFacts
@@ -91,8 +89,7 @@ class CheckpointRow(Row):
 @cache
 def _table() -> dict[str, dict[str, Any]]:
     """Rows by id; what is nested in a row is JSON, which parses much faster than TOML."""
-    text = files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
-    known = {row["id"]: row for row in tomllib.loads(text)["model"]}
+    known = {row["id"]: row for row in read(table("models.toml"))["model"]}
     return known | {row.name: {} for row in _checkpoints()}
 
 

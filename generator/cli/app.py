@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
@@ -59,7 +58,7 @@ def frame(
 
 def main() -> None:
     """Run the command line and exit with the documented status; no traceback reaches a user."""
-    gc.disable()  # a command is short: looking for cycles among the classes it imports is a tenth of `plan`
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads what every package declares
     sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

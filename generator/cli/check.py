@@ -80,19 +80,17 @@ def _print_json(reports: list[CheckReport], *, every: bool) -> None:
 
 
 def _show(report: CheckReport) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    console.show(f"[bold]{escape(str(report.path))}[/bold]")
+    console.show(f"[bold]{console.escaped(str(report.path))}[/bold]")
     for title, pinned, newest in (
         ("template", report.template, report.template_newest),
         ("vLLM", report.vllm, report.vllm_newest),
         ("model", f"{report.model} {report.revision or ''}".strip(), report.revision_newest or report.revision),
     ):
         current = newest is None or pinned.endswith(newest)
-        beside = "" if current else f"  [dim]newest {escape(newest or '')}[/dim]"
-        console.show(f"  {title:<9} {escape(pinned)}{beside}")
+        beside = "" if current else f"  [dim]newest {console.escaped(newest or '')}[/dim]"
+        console.show(f"  {title:<9} {console.escaped(pinned)}{beside}")
     for one in report.findings:
-        console.show(f"  [{_COLOURS[one.severity]}]{one.severity:<8}[/] {escape(one.message)}")
+        console.show(f"  [{_COLOURS[one.severity]}]{one.severity:<8}[/] {console.escaped(one.message)}")
     if not report.findings:
         console.show("  [green]nothing to do[/green]")
     if not report.files_compared:

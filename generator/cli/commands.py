@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command as built
 
 
@@ -117,6 +117,15 @@ class LazyGroup(TyperGroup):
             self._runs = False
 
 
+class LazyOption(TyperOption):
+    """An option whose type is worked out where it is given a value: a command has fifty, and few are given."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        """The option's value; None where none is given and that is enough."""
+        left_out = value is None and not (self.required or self.multiple or self.callback)
+        return None if left_out else super().process_value(ctx, value)
+
+
 def loaded(name: str) -> Any:
     """The command of the table, its module imported."""
     module, _, attribute = COMMANDS[name].place.partition(":")
@@ -127,4 +136,8 @@ def loaded(name: str) -> Any:
         return group
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command(name, cls=getattr(found, "parsed_by", None))(found)
-    return built(single)
+    command = built(single)
+    for option in command.params:
+        if type(option) is TyperOption:
+            option.__class__ = LazyOption
+    return command

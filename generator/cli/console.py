@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from generator.cli import drawn
 from generator.presenting.text import clean
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def stdout() -> Console:
     """The console of results."""
     from generator.cli.clean import CleanConsole  # noqa: PLC0415 - start-up time
 
-    return CleanConsole(highlight=False, soft_wrap=False)
+    return CleanConsole(highlight=False, soft_wrap=False, emoji=False)
 
 
 @cache
@@ -35,7 +36,7 @@ def stderr() -> Console:
     """The console of messages."""
     from generator.cli.clean import CleanConsole  # noqa: PLC0415 - start-up time
 
-    return CleanConsole(stderr=True, highlight=False)
+    return CleanConsole(stderr=True, highlight=False, emoji=False)
 
 
 def out(text: str) -> None:
@@ -45,7 +46,11 @@ def out(text: str) -> None:
 
 def show(item: RenderableType, *, whole: bool = False) -> None:
     """One result for people; `whole` breaks no line, so that a path can be copied."""
-    stdout().print(item, soft_wrap=whole)
+    text = drawn.drawn(clean(item), sys.stdout, whole=whole) if isinstance(item, str) else None
+    if text is None:
+        stdout().print(item, soft_wrap=whole)
+    else:
+        sys.stdout.write(text)
 
 
 def show_table(table: Table) -> None:
@@ -58,37 +63,46 @@ def show_table(table: Table) -> None:
 
 def note(text: str) -> None:
     """One message beside the result."""
-    stderr().print(_at_words(text), markup=False, soft_wrap=True)
+    sys.stderr.write(f"{clean(_at_words(text))}\n")
 
 
 def tell(text: str, style: str = "default") -> None:
     """One remark to the person who is asked, broken between words."""
     import textwrap  # noqa: PLC0415 - start-up time
 
-    lines = textwrap.wrap(" ".join(text.split()), stderr().width - 2, break_long_words=False, break_on_hyphens=False)
-    for line in lines:
-        stderr().print(f"  [{style}]{escaped(line)}[/{style}]", soft_wrap=True)
+    columns = drawn.width(sys.stderr) - 2
+    for line in textwrap.wrap(" ".join(text.split()), columns, break_long_words=False, break_on_hyphens=False):
+        _message(f"  [{style}]{escaped(line)}[/{style}]")
 
 
 def warn(text: str) -> None:
     """One warning."""
-    stderr().print(f"[yellow]warning:[/yellow] {escaped(_at_words(text, 'warning: '))}", soft_wrap=True)
+    _message(f"[yellow]warning:[/yellow] {escaped(_at_words(text, 'warning: '))}")
 
 
 def error(text: str) -> None:
     """One error: on one line, which a terminal shows broken between words."""
     said = _at_words(_short(" ".join(text.split())), "error: ")
-    stderr().print(f"[bold red]error:[/bold red] {escaped(said)}", soft_wrap=True)
+    _message(f"[bold red]error:[/bold red] {escaped(said)}")
+
+
+def _message(text: str) -> None:
+    """One marked-up line to standard error."""
+    shown = drawn.drawn(clean(text), sys.stderr, whole=True)
+    if shown is None:
+        stderr().print(text, soft_wrap=True)
+    else:
+        sys.stderr.write(shown)
 
 
 def _at_words(text: str, before: str = "") -> str:
     """The text as a terminal is to show it behind `before`; as it is, one line, where a program reads it."""
-    if not stderr().is_terminal:
+    if not sys.stderr.isatty():
         return text
     import textwrap  # noqa: PLC0415 - start-up time
 
     filled = textwrap.fill(
-        before + text, stderr().width, replace_whitespace=False, break_long_words=False, break_on_hyphens=False
+        before + text, drawn.width(sys.stderr), replace_whitespace=False, break_long_words=False, break_on_hyphens=False
     )
     return filled.removeprefix(before)
 
@@ -116,9 +130,12 @@ def interactive() -> bool:
 
 def escaped(text: str) -> str:
     """The text as markup that shows it as it is."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
+    return drawn.escaped(text)
 
-    return escape(text)
+
+def width() -> int:
+    """Columns that results may take."""
+    return drawn.width(sys.stdout)
 
 
 def progress() -> Callable[[int, int], None] | None:

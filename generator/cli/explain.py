@@ -112,7 +112,7 @@ def _row(label: str, text: str) -> str:
 
     head = f"  {label:<{_LABEL}}"
     told = textwrap.fill(
-        f"{head}{text}", console.stdout().width, subsequent_indent=" " * len(head),
+        f"{head}{text}", console.width(), subsequent_indent=" " * len(head),
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     return f"  [bold]{label}[/bold]{console.escaped(told[2 + len(label) :])}"

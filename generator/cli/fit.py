@@ -82,10 +82,9 @@ def _shown(rows: tuple[FitRow, ...], *, every: bool) -> tuple[tuple[int, int], .
 
 
 def _show(model: str, rows: tuple[FitRow, ...], shown: tuple[tuple[int, int], ...]) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - start-up time
 
-    console.show(f"{escape(model)}: context, and requests at once")
+    console.show(f"{console.escaped(model)}: context, and requests at once")
     table = Table(box=None, pad_edge=False)
     table.add_column("GPU", no_wrap=True)
     for gpus, nodes in shown:
@@ -109,13 +108,12 @@ def _show_prices(rows: tuple[FitRow, ...]) -> None:
 
 
 def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - start-up time
 
     if not rows:
         console.show("nothing in the table fits, meets the targets and has a known price; give one with --price")
         return
-    console.show(f"{escape(model)}: what carries the workload; USD an hour, and a million output tokens")
+    console.show(f"{console.escaped(model)}: what carries the workload; USD an hour, and a million output tokens")
     letters = _letters(rows[:_MOST])
     table = Table(box=None, pad_edge=False)
     for heading in ("GPUs", "USD an\nhour", "USD a\nmillion", "tokens\neach s", "ms to\nfirst", "ms a\ntoken"):
@@ -134,10 +132,10 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
         )
     console.show_table(table)
     for flags, letter in letters.items():
-        console.show(f"[dim]{letter}: {escape(' '.join(flags))}, which costs accuracy[/dim]")
+        console.show(f"[dim]{letter}: {console.escaped(' '.join(flags))}, which costs accuracy[/dim]")
     several = any(row.replicas > 1 for row in rows[:_MOST])
     told = f"the first: {rows[0].price_source}; --price gives your own{'; 2 x (...): two replicas' * several}"
-    console.show(f"[dim]{escape(told)}[/dim]")
+    console.show(f"[dim]{console.escaped(told)}[/dim]")
 
 
 def _letters(rows: tuple[FitRow, ...]) -> dict[tuple[str, ...], str]:

@@ -158,15 +158,13 @@ def _refuse_unfit(plan: Plan) -> None:
 
 def _show(made: Generated) -> None:
     """Print what was made: verdict, place, files, the next step; it fits a terminal of 24 lines."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    place = escape(str(made.path))
+    place = console.escaped(str(made.path))
     commit = "not committed" if made.within else f"commit {made.commit or 'none'}"
     which = f"(template {made.template}, {commit})"
     console.show(f"[green]generated[/green] {place} {which}", whole=True)
     for row in (report.headline_rows(made.plan)[1], *report.answer_rows(made.plan)):
         console.show(row)
-    console.show(f"[bold]{len(made.files)} files[/bold]  {escape('  '.join(_entries(made.files)))}")
+    console.show(f"[bold]{len(made.files)} files[/bold]  {console.escaped('  '.join(_entries(made.files)))}")
     words = f"cd {shlex.quote(str(made.path))}"
     words += ' && git add . && git commit -m "Add a deployment"' if made.within else ""
     console.out(f"\nNext:\n  {words} && make help\nREADME.md there has the rest: the first call, metrics, updates.")

@@ -51,8 +51,7 @@ def models(
 
 
 def _show(request: Request, found: Holding, *, task: str) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - start-up time
 
     from generator.presenting.held import CELLS, cells, fastest_line  # noqa: PLC0415 - likewise
 
@@ -66,9 +65,9 @@ def _show(request: Request, found: Holding, *, task: str) -> None:
     for heading in CELLS[1:]:
         table.add_column(heading, justify="right", no_wrap=True, min_width=_NARROW, vertical="bottom")
     for row in rows[:_MOST]:
-        table.add_row(*map(escape, cells(row)))
+        table.add_row(*map(console.escaped, cells(row)))
     console.show_table(table)
     if len(rows) > _MOST:
         console.show(f"and {len(rows) - _MOST} more: --json has all")
-    console.show(escape(fastest_line(rows, _FASTEST)))
+    console.show(console.escaped(fastest_line(rows, _FASTEST)))
     console.show("[dim]~: tight, fits at the expected values only; at once: requests of the workload's length[/dim]")

@@ -28,7 +28,7 @@ def memory_picture(plan: Plan) -> tuple[str, ...]:
 
 def _bar(plan: Plan) -> str:
     """The bar in brackets, as wide as the terminal is; what is missing stands behind the GPU's end."""
-    cells = min(console.stdout().width, _WIDEST) - _MARGIN
+    cells = min(console.width(), _WIDEST) - _MARGIN
     runs = memory_runs(plan.memory, plan.feasibility.shortfall_bytes, cells)
     inside = "".join(_run(sign, count) for sign, count in runs if sign != "!")
     beyond = "".join(_run(sign, count) for sign, count in runs if sign == "!")

@@ -35,7 +35,7 @@ def facts_from(file: Path | None) -> Iterator[None]:
     if file is None:
         yield
         return
-    from generator.sources.dumped import given  # noqa: PLC0415 - start-up time
+    from generator.sources.given import given  # noqa: PLC0415 - start-up time
 
     with given(file):
         yield

@@ -47,12 +47,10 @@ def show_plan(plan: Plan, *, explain: bool) -> None:
 
 def _show_remarks(plan: Plan) -> None:
     """Print notes, warnings and repairs."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
     for text in plan.advisories:
-        console.show(f"[cyan]note:[/cyan] {escape(text)}")
+        console.show(f"[cyan]note:[/cyan] {console.escaped(text)}")
     for text in plan.warnings:
-        console.show(f"[yellow]warning:[/yellow] {escape(text)}")
+        console.show(f"[yellow]warning:[/yellow] {console.escaped(text)}")
     if plan.cost and (age := price_note(plan.cost.read_on, datetime.now(tz=UTC).date())):
         console.show(f"[cyan]note:[/cyan] {age}")
     if _is_amiss(plan) and not plan.repairs:
@@ -121,13 +119,11 @@ def answer_rows(plan: Plan) -> tuple[str, ...]:
 
 def headline_rows(plan: Plan) -> tuple[str, str]:
     """The model on its GPUs, and the worst of the verdict's answers."""
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
     model = plan.model
     revision = f" @ {model.revision[:12]}" if model.revision else ""
     embedded = ", embedded facts" if model.source == "embedded" else ""
-    what = f"[bold]{escape(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
-    where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {escape(plan.cluster.gpu.name)}"
+    what = f"[bold]{console.escaped(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
+    where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {console.escaped(plan.cluster.gpu.name)}"
     return f"{what} on {where}", verdict.headline(plan)
 
 
@@ -233,7 +229,7 @@ def _broken(text: str, first: str, later: str) -> str:
 
     return console.escaped(
         textwrap.fill(
-            text, console.stdout().width, initial_indent=first, subsequent_indent=later,
+            text, console.width(), initial_indent=first, subsequent_indent=later,
             break_long_words=False, break_on_hyphens=False,
         )
     )  # fmt: skip

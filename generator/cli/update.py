@@ -100,13 +100,11 @@ def _collected(
 
 
 def _tell(done: list[UpdateReport], failed: list[GeneratorError], report_to: Path | None) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
     if report_to is not None and done:
         _write(report_to, done)
     for one in done:
         if len(done) + len(failed) > 1:
-            console.show(f"[bold]{escape(str(one.path))}[/bold]", whole=True)
+            console.show(f"[bold]{console.escaped(str(one.path))}[/bold]", whole=True)
         update_report.show_update(one)
     console.raise_first(failed)
 
@@ -133,8 +131,6 @@ def _refuse_together(*, undo: bool, resume: bool, resolve: bool, others: bool, s
 
 
 def _undo(directory: Path, *, resume: bool) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
     from generator.operations import undo  # noqa: PLC0415 - start-up time
 
     done = undo.resume(directory) if resume else undo.undo(directory)
@@ -142,7 +138,7 @@ def _undo(directory: Path, *, resume: bool) -> None:
     said = f"{which} is finished" if resume else f"are as they were before {which}"
     console.show(f"{len(done.files)} files: {said}" if resume else f"{len(done.files)} files {said}")
     for name in done.files:
-        console.show(f"  {escape(name)}")
+        console.show(f"  {console.escaped(name)}")
     for name in done.kept:
         console.warn(f"{name} was written since: it is as you left it")
     if done.commit is not None:

@@ -135,7 +135,8 @@ class Engine(Made):
         if value is None:
             return None
         read = flag.read(value)
-        check_mapping(flag.name, read, self.mappings, self.version)
+        if flag.type == "json":
+            check_mapping(flag.name, read, self.mappings, self.version)
         check_numbers(flag.name, read if flag.type != "json" else _plain(read), self.ranges)
         known = self._checked_later.get(flag.name, ())
         if known and read not in known:

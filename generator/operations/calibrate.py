@@ -12,7 +12,6 @@ from generator.errors import RequestError
 from generator.models.measured import Measurement, kept, layout_key
 from generator.models.value import Value
 from generator.operations.another_load import under_load
-from generator.operations.update import UpdateReport, update
 from generator.planning.case import Case
 from generator.planning.memory.budget import requested_bytes
 from generator.planning.memory.measured import boot_settings, logged_terms, planned_terms
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from generator.models.boot import Boot
     from generator.models.parallelism import Layout
     from generator.models.request import Request
+    from generator.operations.update import UpdateReport
     from generator.planning.candidate import Candidate
 
 _BENCH = "`vllm bench serve --save-result` writes it: make bench"
@@ -159,6 +159,8 @@ def idle(answers: Answers) -> tuple[str, ...]:
 
 
 def _set(root: Path, held: dict[str, Measurement], **options: Any) -> UpdateReport:
+    from generator.operations.update import update  # noqa: PLC0415 - start-up time of `check`
+
     return update(root, {"measured": {key: one.model_dump(mode="json") for key, one in held.items()}}, **options)
 
 

@@ -13,7 +13,7 @@ from generator.catalogue.engines import all_versions
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
-from generator.operations import calibrate, tree_findings
+from generator.operations import tree_findings
 from generator.operations.hosting import findings as hosting
 from generator.operations.look import Look, Severity, says, some
 from generator.presenting.text import plural
@@ -148,8 +148,12 @@ def _old_price(state: State) -> Iterator[str]:
 
 @says("What was measured no longer applies ({}): record a start anew, `vllm-wizard verify LOG --record`, or forget it")
 def _idle_measurements(state: State) -> Iterator[str]:
-    if state.sound and (idle := calibrate.idle(state.answers)):
-        yield some(idle)
+    if not (state.sound and state.answers.values.get("measured")):
+        return
+    from generator.operations.calibrate import idle  # noqa: PLC0415 - start-up time
+
+    if found := idle(state.answers):
+        yield some(found)
 
 
 @says("No commit of the model is pinned, its facts are {}: with the Hub, `vllm-wizard update --replan` pins one")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RenderError, SourceError
 from generator.models.update import Changes
-from generator.rendering import plain
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
@@ -87,8 +86,10 @@ def changes(root: Path) -> Changes:
 
 def restore_owned(root: Path, patterns: Iterable[str]) -> None:
     """Bring back what an update of a tree of our own did to files that are the user's, and were there before."""
+    from generator.rendering.plain import matches  # noqa: PLC0415 - start-up time of `check`
+
     now, owned = changes(root), tuple(patterns)
-    names = [name for name in (*now.changed, *now.deleted, *now.conflicts) if plain.matches(name, owned)]
+    names = [name for name in (*now.changed, *now.deleted, *now.conflicts) if matches(name, owned)]
     held = set(git("ls-tree", "-r", "-z", "--name-only", "HEAD", "--", ".", at=root).split("\0")) if names else set()
     back = [name for name in names if name in held]
     if back:

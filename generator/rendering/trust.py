@@ -6,9 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from jinja2 import TemplateError
-from jinja2.sandbox import SandboxedEnvironment
-from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
 from generator.errors import RenderError
 from generator.rendering.git import git
@@ -135,6 +132,12 @@ def _refuse_tree(history: Path, commit: str, name: str) -> None:
 
 def _named(path: str, context: Mapping[str, Any]) -> str:
     """The path as Jinja renders it part by part; as it stands where only Copier can render it."""
+    if "{" not in path:
+        return path
+    from jinja2 import TemplateError  # noqa: PLC0415 - start-up time of `check`
+    from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415 - likewise
+    from jinja2_ansible_filters import AnsibleCoreFiltersExtension  # noqa: PLC0415 - likewise
+
     environment = SandboxedEnvironment(extensions=[AnsibleCoreFiltersExtension], autoescape=False)
     parts = []
     for part in path.split("/"):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -21,11 +19,10 @@ from generator.planning.weights import rank_weights
 from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 _SCRIPT = "scripts/preflight.py --facts FILE writes it, with the vLLM that will serve"
-_GIVEN: ContextVar[ModelFacts | None] = ContextVar("given", default=None)
 _SIZES = {"bfloat16": 2, "float16": 2, "float32": 4}
 Count = Annotated[int, Field(ge=0, le=1 << 50)]
 
@@ -73,27 +70,6 @@ class Dump(_Dumped):
     model: str
     tp1: _Build
     tp2: _Build | None = None
-
-
-@contextmanager
-def given(file: Path | None) -> Iterator[None]:
-    """While this lasts, the facts of `file` are those of every model that is asked for; of none where it is None.
-
-    Raises:
-        SourceError: the file cannot be read, or is no dump.
-        UnsupportedArchitectureError: a layer is of a kind that no room of the planner knows.
-    """
-    token = _GIVEN.set(None if file is None else dumped_facts(file))
-    try:
-        yield
-    finally:
-        _GIVEN.reset(token)
-
-
-def given_facts(model: str) -> ModelFacts | None:
-    """The facts that a file gives to `model`; None where no file is given."""
-    facts = _GIVEN.get()
-    return None if facts is None else facts.model_copy(update={"id": model})
 
 
 def dumped_facts(file: Path) -> ModelFacts:

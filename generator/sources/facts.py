@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
-from generator.sources.dumped import given_facts
+from generator.sources.given import given_facts
 from generator.sources.places import is_directory
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.planning.weights import rank_weights
 from generator.recording import facts_answer, facts_of
-from generator.sources.dumped import dumped_facts, given
+from generator.sources.dumped import dumped_facts
+from generator.sources.given import given
 from generator.workflow import facts_for, plan_for
 
 HIDDEN, WIDTH, VOCAB, LAYERS = 4096, 12288, 151936, 36

@@ -91,7 +91,7 @@ def _picked(found: tuple[Offer, ...]) -> Any:
         console.show(line)
     methods = [offer.proof.facts.checkpoint.quantization for offer in found]
     pairs = [(offer.proof.plan, one.method if one else "") for offer, one in zip(found, methods, strict=True)]
-    headings, *rows = board(pairs, console.stdout().width - 5)
+    headings, *rows = board(pairs, console.width() - 5)
     choices = [*((row, number) for number, row in enumerate(rows)), *_ACTIONS]
     console.show(f"\n   [bold]{console.escaped(headings)}[/bold]")
     chosen = asking.one_of("Which one?", choices, leaves=False)
