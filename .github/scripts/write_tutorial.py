@@ -68,9 +68,9 @@ def refreshed(shown: str, output: str) -> str:
 
 
 def rewritten(page: str, home: Path) -> str:
-    """The page with today's outputs; its first block, which installs, is not run."""
+    """The page with today's outputs; what it installs is in a block of another kind, and not run."""
     fences = list(_FENCE.finditer(page))
-    commands = [fence for fence in fences if fence[1] == "console"][1:]
+    commands = [fence for fence in fences if fence[1] == "console"]
     outputs = dict(zip((fence.start() for fence in commands), printed([f[2] for f in commands], home), strict=True))
     parts, end, last = [], 0, ""
     for fence in fences:

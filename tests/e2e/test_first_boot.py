@@ -18,7 +18,7 @@ LOGS = "compose logs --no-color --no-log-prefix vllm"
 SEEN = "compose exec -T vllm cat /etc/vllm/serve.yaml"
 ORDER = [
     "wizard doctor --here", "preflight ", "compose version", SEEN, "compose up --detach", "wait ",
-    "wizard verify - --record", "smoke ",
+    "compose version", "wizard verify - --record", "smoke ",
     "wizard bench --short --record",
 ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from generator.errors import SourceError
 from generator.models.measurement import BenchRun
 from generator.models.value import Value, problem
+from generator.operations.running.reach import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,7 +165,7 @@ def _run(command: Sequence[str], *, limit_s: float, key: str = "") -> str:
     except OSError as error:
         raise SourceError(f"`{shown} ...` cannot be started: {error.strerror}") from error
     if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout.strip())[-_SHOWN:].split())
+        said = why_not(" ".join((done.stderr.strip() or done.stdout.strip())[-_SHOWN:].split()))
         raise SourceError(f"`{shown} ...` failed: {said or f'status {done.returncode}'}")
     return done.stdout
 

@@ -59,6 +59,13 @@ def reach_of(place: Path, answers: Answers, *, url: str = "", docker: str = "doc
     )
 
 
+def why_not(said: str) -> str:
+    """What a command in a container said when it failed; of a docker that lacks Compose, which shows its own help."""
+    if "docker --help" in said or "is not a docker command" in said:
+        return "docker has no Compose plugin here"
+    return said
+
+
 def _served(engine: dict[str, Any], model: str) -> str:
     """The first name that the server answers to."""
     named = engine.get("served_model_name") or model

@@ -10,7 +10,7 @@ from generator import recording
 from generator.errors import SourceError
 from generator.models.host import Watch
 from generator.models.value import Value
-from generator.operations.running.reach import Reach, reach_of
+from generator.operations.running.reach import Reach, reach_of, why_not
 from generator.presenting.text import duration_text
 from generator.rendering.answers import read
 from generator.sources.machine.facts import Unseen
@@ -102,7 +102,9 @@ def _text(reach: Reach) -> str:
         words = ("curl", "--fail", "--silent", "--show-error", "--max-time", str(_WAITS_S), address)
         found = said(*reach.prefix, *words, limit_s=2 * _WAITS_S)
         if isinstance(found, Unseen):
-            raise SourceError(f"the server does not answer ({found.why}): `make up`, or name its address with --url")
+            raise SourceError(
+                f"the server does not answer ({why_not(found.why)}): `make up`, or name its address with --url"
+            )
         return found
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=_WAITS_S) as answer:

@@ -16,6 +16,12 @@ if python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("vl
   exec python3 scripts/preflight.py --json preflight.json "$@"
 fi
 
+if ! docker version >/dev/null 2>&1; then
+  echo "vLLM is not installed here and Docker does not run, one of which this needs:" >&2
+  echo "  make preflight on the host that is to serve, or where the vllm of this release is installed" >&2
+  exit 1
+fi
+
 docker_args=(
   --rm
   --user 2000:0

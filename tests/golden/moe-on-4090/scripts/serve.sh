@@ -8,7 +8,10 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 
 # An empty key would switch authentication off.
-: "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
+if [ -z "${VLLM_API_KEY:-}" ]; then
+  echo "there is no key yet: make env writes .env with one (VLLM_API_KEY)" >&2
+  exit 1
+fi
 export VLLM_API_KEY
 export VLLM_NO_USAGE_STATS=1
 

@@ -5,7 +5,10 @@ cd "$(dirname "$0")/.."
 
 # shellcheck source=/dev/null
 . scripts/env.sh
-: "${VLLM_API_KEY:?is empty: run \"make env\" to make one}"
+if [ -z "${VLLM_API_KEY:-}" ]; then
+  echo "there is no key yet: make env writes .env with one (VLLM_API_KEY)" >&2
+  exit 1
+fi
 # The key reaches the script by the environment, never through the process list.
 export VLLM_API_KEY
 scheme=http more=()
