@@ -77,8 +77,7 @@ def _proven(file: Path, *, offline: bool) -> Proven:
 
 
 def _show(found: HostPlan) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - start-up time
 
     from generator.presenting.text import gib_text, interval_text  # noqa: PLC0415 - likewise
 
@@ -87,14 +86,14 @@ def _show(found: HostPlan) -> None:
     for heading in _HEADINGS:
         table.add_column(heading, justify="left" if heading == "model" else "right", vertical="bottom")
     for one in found.members:
-        table.add_row(*map(escape, _row(one)))
+        table.add_row(*map(console.escaped, _row(one)))
     console.show_table(table)
     for gpu in found.gpus:
         names = " and ".join(gpu.members) or "nobody"
         held = f"{interval_text(gpu.held_bytes)} of {gib_text(gpu.total_bytes)}"
-        console.show(f"GPU {gpu.index}: {escape(names)} hold {held}")
+        console.show(f"GPU {gpu.index}: {console.escaped(names)} hold {held}")
     order = ", then ".join(one.name for one in found.members)
-    console.show(f"[dim]they start in this order, each once the one before it answers: {escape(order)}[/dim]")
+    console.show(f"[dim]they start in this order, each once the one before it answers: {console.escaped(order)}[/dim]")
 
 
 def _row(one: Member) -> tuple[str, ...]:
@@ -114,11 +113,11 @@ def _row(one: Member) -> tuple[str, ...]:
 
 
 def _told(made: Hosted) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
     place = made.first.path
     said = f"commit {made.first.commit}" if made.first.commit else "not committed"
-    console.show(f"[green]generated[/green] {escape(str(place))} (template {made.first.template}, {said})", whole=True)
+    console.show(
+        f"[green]generated[/green] {console.escaped(str(place))} (template {made.first.template}, {said})", whole=True
+    )
     for one in made.beside:
-        console.show(f"  {escape(str(one.path.relative_to(place)))}: {len(one.files)} files")
+        console.show(f"  {console.escaped(str(one.path.relative_to(place)))}: {len(one.files)} files")
     console.out(f"\nNext:\n  cd {shlex.quote(str(place))} && make help")

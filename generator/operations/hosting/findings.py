@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError
 from generator.models.shared_host import Place
-from generator.operations.hosting.render import BESIDE
+from generator.operations.hosting import BESIDE
 from generator.operations.look import Look, Severity, says
 from generator.rendering.answers import read
 from generator.units import GIB

@@ -9,6 +9,7 @@ from generator.errors import InfeasiblePlanError
 from generator.models.shared_host import Neighbour, Place
 from generator.models.value import Value
 from generator.operations.generate import Generated, generate, vacant
+from generator.operations.hosting import BESIDE
 from generator.planning.sharing import overfull
 from generator.rendering import repository
 from generator.rendering.workspace import workspace
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from generator.operations.hosting.proof import Proven
     from generator.workflow import Proof
 
-BESIDE = "deployments"
-"""Directory of the deployments that the first one's gateway serves too."""
 _RENDERED = ("command", "profile", "compose")
 
 
