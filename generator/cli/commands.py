@@ -43,6 +43,10 @@ COMMANDS = {
         "explain:explain",
         "Explain one argument of vLLM: what it does, its default and choices, what a plan chose and what changes it.",
     ),
+    "sessions": Listed(
+        "sessions:sessions",
+        "Plan for sessions that come back: what stays cached, which limit binds, what the host's memory is to hold.",
+    ),
     "host": Listed("host:host", "Several models on one host: proven together, one repository, one gateway."),
     "generate": Listed("generate:generate", "Generate a deployment repository: prove the plan, render it, commit it."),
     "update": Listed(

@@ -11,7 +11,7 @@ from generator.planning import answers
 from generator.planning.decisions import DRAIN_S
 from generator.planning.host import host_of, watch_of
 from generator.planning.limits import longest_common_context
-from generator.planning.memory.pinned import host_bytes
+from generator.planning.memory.pinned import cache_on_host, host_bytes
 from generator.planning.rules.paths import mounts_of
 from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
@@ -122,7 +122,9 @@ def runtime(case: Case, chosen: Candidate, speed: Estimate | None = None) -> Run
     draft = _read_bytes(case.draft.facts.checkpoint, case.draft.facts.architecture) if case.draft else 0
     stored = stored_bytes(case) + draft
     startup = _BOOT_S + ceil_div(stored, _FIRST_READ_BYTES_PER_S)
-    shm = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
+    offloaded = cache_on_host(case.fixed, layout)
+    rings = max(_SHM_FLOOR_BYTES, layout.data_parallel_size * _RING_BYTES + workers * _QUEUE_BYTES)
+    shm = rings + ceil_div(offloaded, nodes)
     drain = int(case.fixed.get("shutdown_timeout", DRAIN_S))
     host = host_bytes(case.fixed, layout)
     return Runtime(
@@ -140,7 +142,12 @@ def runtime(case: Case, chosen: Candidate, speed: Estimate | None = None) -> Run
         progress_deadline_s=startup + _PULL_S,
         grace_period_s=_PRE_STOP_S + drain + _MARGIN_S,
         host=host_of(
-            layout, workers=workers, stored_bytes=stored, offloaded_bytes=host, shm_bytes=shm, startup_s=startup
+            layout,
+            workers=workers,
+            stored_bytes=stored,
+            offloaded_bytes=host - offloaded,
+            shm_bytes=shm,
+            startup_s=startup,
         ),
         watch=watch_of(case, chosen, speed),
         mounts=mounts_of(case.fixed, case.tables.path_kinds),

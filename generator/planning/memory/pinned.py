@@ -41,9 +41,16 @@ def host_bytes(fixed: Fixed, layout: Layout) -> int:
 
     The latter is the sum over the ranks of one replica (vLLM 0.32 config/cache.py: kv_offloading_size).
     """
+    return offloaded(fixed) * layout.ranks + cache_on_host(fixed, layout)
+
+
+def cache_on_host(fixed: Fixed, layout: Layout) -> int:
+    """Host memory of the offloaded cache of every replica, which lies in /dev/shm.
+
+    vLLM 0.33 v1/kv_offload/cpu/shared_offload_region.py: SharedOffloadRegion.
+    """
     asked = fixed.get("kv_offloading_size")
-    cache = gib(asked) if isinstance(asked, (int, float)) else 0
-    return offloaded(fixed) * layout.ranks + cache * layout.data_parallel_size
+    return (gib(asked) if isinstance(asked, (int, float)) else 0) * layout.data_parallel_size
 
 
 def left_on_gpu(weights: ByteInterval, replica: Replica, *, ends: int) -> ByteInterval:
