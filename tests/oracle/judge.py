@@ -85,7 +85,8 @@ class Judge:
         return process if ready else None
 
     def _environment(self, release: str) -> dict[str, str]:
-        paths = (_HERE, self.home / "extra", self.home / "trees" / f"tree-{release}")
+        tree, beside = self.home / "trees" / f"tree-{release}", self.home / "beside" / release
+        paths = (_HERE, beside, self.home / "extra", tree)
         return {
             **os.environ,
             **_OFFLINE,
