@@ -22,6 +22,8 @@ _OFFLINE = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "OMP_NUM_THREADS": "1",
 }
+_LIMITS = ("'StandIn'", "Cannot access accelerator device when none is available")
+"""What Python and torch say where a kernel is built at start-up, which no stand-in can be."""
 DIED = {"verdict": "unanswered", "level": "import", "error": {"type": "Died", "text": "the worker died", "where": ""}}
 
 
@@ -58,8 +60,7 @@ class Judge:
         if not line:
             self.close()
             return {"id": question["id"]} | DIED
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return _told(json.loads(line))
 
     def close(self) -> None:
         """End the warm process."""
@@ -94,6 +95,12 @@ class Judge:
             "PYTHONPATH": ":".join(map(str, paths)),
             "PYTHONPYCACHEPREFIX": str(self.home / "home" / "bytecode"),
         }
+
+
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; where a stand-in for a device or a compiled kernel ended the start, vLLM has said nothing."""
+    text = (answer.get("error") or {}).get("text", "")
+    return answer | {"verdict": "unanswered"} if any(words in text for words in _LIMITS) else answer
 
 
 def oracle_home() -> Path | None:

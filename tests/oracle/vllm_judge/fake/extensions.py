@@ -50,7 +50,9 @@ class StandIn(type):
         return 0
 
     __index__ = __int__
-    __getitem__ = __or__ = __ror__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __floordiv__ = _itself
+    __getitem__ = __or__ = __ror__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __floordiv__ = (
+        __rfloordiv__
+    ) = _itself
     __gt__ = __lt__ = __ge__ = __le__ = _never
 
 
