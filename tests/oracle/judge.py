@@ -22,7 +22,7 @@ _OFFLINE = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "OMP_NUM_THREADS": "1",
 }
-_LIMITS = ("'StandIn'", "Cannot access accelerator device when none is available")
+_LIMITS = ("'StandIn'", "'MagicMock'", "Cannot access accelerator device when none is available")
 """What Python and torch say where a kernel is built at start-up, which no stand-in can be."""
 DIED = {"verdict": "unanswered", "level": "import", "error": {"type": "Died", "text": "the worker died", "where": ""}}
 
