@@ -73,6 +73,19 @@ def test_a_launcher_that_starts_another_vllm_is_named(file, old, new, said, tmp_
     assert said in words
 
 
+def test_a_chart_that_helm_refuses_and_a_script_that_is_gone_are_no_traceback(tmp_path):
+    place = render(ANSWERS["single"] | {"artefacts": ["command", "kubernetes"], "ci": "none"}, tmp_path)
+    (place / "scripts/docker-run.sh").unlink()
+    assert checked(place) == (0, "launchers: 2 start vLLM with the arguments of serve.yaml\n")
+    values = place / "deploy/chart/values.yaml"
+    values.write_text(values.read_text(encoding="utf-8").replace("replicas: 1", "replicas: one"), encoding="utf-8")
+    status, said = checked(place)
+    assert status == 1
+    assert said.startswith("deploy/chart: ")
+    assert "replicas" in said
+    assert "Traceback" not in said
+
+
 def test_without_helm_the_chart_is_said_to_be_left_out(tmp_path):
     place = render(ANSWERS["single"] | {"artefacts": ["command", "kubernetes"], "ci": "none"}, tmp_path)
     tools = tmp_path / "bin"

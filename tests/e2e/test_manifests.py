@@ -63,6 +63,11 @@ def text(request, repository, tmp_path_factory):
     return made
 
 
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_lint_is_strict_and_silent(helm, repository):
+    passes(repository, tool(helm), "lint", "--strict", "deploy/chart", "-f", "deploy/values.local.yaml")
+
+
 def test_helm_3_renders_the_same_bytes(repository, tmp_path):
     """Deployments that exist are upgraded with either."""
     for values in ({}, everything(repository)):

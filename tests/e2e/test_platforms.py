@@ -112,8 +112,9 @@ def test_a_name_that_vllm_does_not_expose_is_found(tmp_path):
 
 
 @pytest.mark.needs_tool
-def test_systemd_reads_the_unit(tmp_path):
-    place = render(ANSWERS["single"] | {"artefacts": ["command", "systemd"], "ci": "none"}, tmp_path)
+@pytest.mark.parametrize("name", ["single", "local", "two_nodes"])
+def test_systemd_reads_the_unit(name, tmp_path):
+    place = render(ANSWERS[name] | {"artefacts": ["command", "systemd"], "ci": "none"}, tmp_path)
     (unit,) = (place / "systemd").iterdir()
     text = unit.read_text(encoding="utf-8").replace("/usr/bin/bash", "/bin/sh").replace("User=vllm", "User=root")
     (tmp_path / unit.name).write_text(text, encoding="utf-8")

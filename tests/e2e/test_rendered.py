@@ -89,6 +89,31 @@ def test_a_draft_on_this_disk_is_read_by_all_of_them(drafted):
     assert (mounts["draft"]["mountPath"], mounts["draft"]["readOnly"]) == (DRAFT, True)
 
 
+@pytest.mark.parametrize("name", ["single", "two_nodes"])
+def test_compose_reads_the_monitoring_and_publishes_grafana_to_this_host_alone(name, tmp_path):
+    place = render(ANSWERS[name] | {"artefacts": ["compose", "monitoring"], "ci": "none"}, tmp_path)
+    services = _composed(place, _compose_file(place))["services"]
+    assert {"prometheus", "alertmanager", "grafana"} <= services.keys()
+    published = [port["host_ip"] for one in services.values() for port in one.get("ports", [])]
+    assert set(published) <= {"127.0.0.1"}
+    if name == "two_nodes":  # on the host's own network, a listener is published unless it says otherwise
+        assert services["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+        assert "--web.listen-address=127.0.0.1:9090" in services["prometheus"]["command"]
+
+
+def test_two_deployments_of_one_host_share_no_port_and_no_gpu(tmp_path):
+    """Each has its own .env, as the RUNBOOK says: another port, other GPUs."""
+    taken = []
+    for number, lines in enumerate(("", "PORT=8081\nGPU_0=1\n")):
+        place = render(ANSWERS["single"] | {"service": f"llm-{number}"}, tmp_path / str(number))
+        (place / ".env").write_text(f"VLLM_API_KEY={KEY}\n{lines}", encoding="utf-8")
+        composed = json.loads(passes(place, tool("docker-compose"), "config", "--format", "json"))
+        (port,) = composed["services"]["gateway"]["ports"]
+        (device,) = composed["services"]["vllm"]["deploy"]["resources"]["reservations"]["devices"]
+        taken.append({composed["name"], port["published"], *device["device_ids"]})
+    assert not taken[0] & taken[1]
+
+
 def test_compose_reads_the_example_of_an_overlay(repository):
     assert _composed(repository, _compose_file(repository), "compose.override.yaml.example")
 
@@ -171,10 +196,6 @@ def test_make_puts_no_empty_key_into_the_cluster(one_gpu, tmp_path):
     assert "called" not in out
     (repository / ".env").write_text(f"VLLM_API_KEY={KEY}\n", encoding="utf-8")
     assert f"VLLM_API_KEY={KEY}" in passes(repository, tool("make"), "secret", PATH=path)
-
-
-def test_helm_lint_is_strict_and_silent(one_gpu):
-    passes(one_gpu, tool("helm"), "lint", "--strict", "deploy/chart", "-f", "deploy/values.local.yaml")
 
 
 def test_kubernetes_accepts_what_the_chart_installs(manifests, tmp_path):

@@ -86,6 +86,8 @@ def charted() -> list[tuple[str, list[str], dict]]:
     except FileNotFoundError:
         print("skipped: helm is not installed, so nothing says what the chart starts")
         return []
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"deploy/chart: {error.stderr.strip()}")
     made = [one for one in yaml.safe_load_all(done.stdout) if one]
     (config,) = (one["data"]["serve.yaml"] for one in made if "nginx.conf" in one.get("data", {}))
     pods = []
@@ -106,6 +108,7 @@ def launchers() -> list[tuple[str, list[str], dict]]:
         found += [(f"{name}, {one}", services[one]["command"], serve) for one in ("vllm", "head", "worker") if one in services]
     if (HERE / "scripts/serve.sh").exists():
         found.append(("scripts/serve.sh", said("scripts/serve.sh", "vllm")[1:], serve))
+    if (HERE / "scripts/docker-run.sh").exists():
         run = said("scripts/docker-run.sh", "docker")
         found.append(("scripts/docker-run.sh", run[run.index("--config") - 1 :], serve))
     for unit in HERE.glob("systemd/*.service"):
