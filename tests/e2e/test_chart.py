@@ -44,6 +44,17 @@ def test_openshift_gives_the_users(charts, tmp_path):
     assert "fsGroup:" not in text
 
 
+def test_a_spread_without_a_selector_counts_the_releases_own_pods(charts, tmp_path):
+    """Kubernetes counts no pod at all for a constraint that selects none."""
+    one = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    own = one | {"labelSelector": {"matchLabels": {"app": "x"}}}
+    _, text, _ = template(charts("single"), tmp_path, {"topologySpreadConstraints": [one, own]})
+    (pod, *_) = pods_of(text)
+    selectors = [it["labelSelector"]["matchLabels"] for it in pod["spec"]["topologySpreadConstraints"]]
+    assert selectors[0].items() <= pod["metadata"]["labels"].items()
+    assert selectors[1] == {"app": "x"}
+
+
 def test_an_own_variable_replaces_the_charts(charts, tmp_path):
     """Helm 4 refuses a list with two entries of one name where it applies on the server."""
     own = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hf-token", "key": "token"}}}

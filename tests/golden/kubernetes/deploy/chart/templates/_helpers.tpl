@@ -144,6 +144,62 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{- define "this.port" -}}{{ ternary "https" "http" (not (empty (include "this.tls" .))) }}{{- end -}}
 
+{{- /* Users and privileges that the API server or the node refuses together. */ -}}
+{{- define "this.checkUsers" -}}
+{{- $pod := default dict .Values.podSecurityContext -}}
+{{- range $name, $context := dict "securityContext" .Values.securityContext "gateway.securityContext" .Values.gateway.securityContext -}}
+{{- $own := default dict $context -}}
+{{- if and (get $own "privileged") (eq (toString (get $own "allowPrivilegeEscalation")) "false") -}}
+{{- fail (printf "%s: a privileged container cannot have allowPrivilegeEscalation false: set that to true, too" $name) -}}
+{{- end -}}
+{{- $bound := ternary (get $own "runAsNonRoot") (get $pod "runAsNonRoot") (hasKey $own "runAsNonRoot") -}}
+{{- if and $bound (eq (toString (get $own "runAsUser")) "0") -}}
+{{- fail (printf "%s.runAsUser is 0, and runAsNonRoot is true: the node would start no container; set runAsNonRoot to false, too" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Volumes and mounts of the user's that no pod could have. */ -}}
+{{- define "this.checkMounts" -}}
+{{- $v := .Values -}}
+{{- $names := list "config" "cache" "shm" "tmp" "tls" "keys" "model" "draft" -}}
+{{- $places := list "/dev/shm" "/home/vllm/.cache" "/etc/vllm/serve.yaml" -}}
+{{- if $v.modelVolume -}}{{- $places = append $places "/model" -}}{{- end -}}
+{{- range $v.paths -}}{{- $places = append $places .path -}}{{- end -}}
+{{- $own := list -}}
+{{- range $v.extraVolumes -}}
+{{- if has .name $names -}}{{- fail (printf "extraVolumes: the chart has a volume %s of its own: choose another name" .name) -}}{{- end -}}
+{{- $own = append $own .name -}}
+{{- end -}}
+{{- range $v.extraVolumeMounts -}}
+{{- if not (or (has .name $own) (has .name $names)) -}}
+{{- fail (printf "extraVolumeMounts: %s is no volume: add it to extraVolumes" .name) -}}
+{{- end -}}
+{{- if has (trimSuffix "/" .mountPath) $places -}}
+{{- fail (printf "extraVolumeMounts: %s has a volume of the chart's already: cache, modelVolume, paths and shmMi say which" .mountPath) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Constraints of topology; one without a selector counts the pods of this release, for without it would count none. */ -}}
+{{- define "this.spread" -}}
+{{- $out := list -}}
+{{- range .Values.topologySpreadConstraints -}}
+{{- $one := deepCopy . -}}
+{{- if not (hasKey $one "labelSelector") -}}
+{{- $_ := set $one "labelSelector" (dict "matchLabels" (include "this.selector" $ | fromYaml)) -}}
+{{- end -}}
+{{- $out = append $out $one -}}
+{{- end -}}
+{{- with $out -}}{{- toYaml . -}}{{- end -}}
+{{- end -}}
+
+{{- /* How an image is pulled: as its own map says, else as all are. */ -}}
+{{- define "this.pull" -}}
+{{- $own := ternary .image dict (kindIs "map" .image) -}}
+{{- default .root.Values.imagePullPolicy (get $own "pullPolicy") -}}
+{{- end -}}
+
 {{- /* What stops an installation: values that fit a schema and not each other. */ -}}
 {{- define "this.check" -}}
 {{- $v := .Values -}}
@@ -181,6 +237,17 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and $v.download.job (not $v.cache.existingClaim) -}}
 {{- fail "download.job fills a claim before anything else is installed: make one, and name it with cache.existingClaim" -}}
 {{- end -}}
+{{- if and $v.cache.create $v.cache.existingClaim -}}
+{{- fail (printf "cache.create and cache.existingClaim (%s): a claim is made or there already, so leave one of them out" $v.cache.existingClaim) -}}
+{{- end -}}
+{{- if and $v.modelVolume (not (hasPrefix "/model" $v.model)) -}}
+{{- fail (printf "modelVolume is mounted at /model, and model is %s, which vLLM would fetch: set model to /model, or to a directory beneath" $v.model) -}}
+{{- end -}}
+{{- if and (eq $v.service.type "ClusterIP") (get $v.service "externalTrafficPolicy") -}}
+{{- fail "service.externalTrafficPolicy is of a service that is open to the outside: set service.type to NodePort or LoadBalancer, or leave it out" -}}
+{{- end -}}
+{{- include "this.checkUsers" . -}}
+{{- include "this.checkMounts" . -}}
 {{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
 {{- fail "ingress.hosts is empty: [{host: llm.example.com}]" -}}
 {{- end -}}

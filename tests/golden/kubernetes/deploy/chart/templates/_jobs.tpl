@@ -23,6 +23,15 @@ securityContext:
 {{- toYaml (merge (dict "readOnlyRootFilesystem" true) (deepCopy (default dict .Values.securityContext))) -}}
 {{- end -}}
 
+{{- /* Mounts of the user's own volumes: such a pod has none of the chart's. */ -}}
+{{- define "this.ownMounts" -}}
+{{- $own := list -}}
+{{- range .Values.extraVolumes -}}{{- $own = append $own .name -}}{{- end -}}
+{{- $out := list -}}
+{{- range .Values.extraVolumeMounts -}}{{- if has .name $own -}}{{- $out = append $out . -}}{{- end -}}{{- end -}}
+{{- with $out -}}{{- toYaml . -}}{{- end -}}
+{{- end -}}
+
 {{- /* Labels of such a pod: those that everything here has to have, and none that a Service selects. */ -}}
 {{- define "this.jobLabels" -}}
 app.kubernetes.io/component: {{ .component }}

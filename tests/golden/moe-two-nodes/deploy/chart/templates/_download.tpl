@@ -2,7 +2,7 @@
 {{- define "this.download" -}}
 {{- $v := .root.Values -}}
 image: {{ include "this.image" (dict "root" .root "image" $v.image) | quote }}
-imagePullPolicy: {{ $v.imagePullPolicy }}
+imagePullPolicy: {{ include "this.pull" (dict "root" .root "image" $v.image) }}
 command: [python3, -c]
 args:
   - |
@@ -40,7 +40,7 @@ volumeMounts:
     {{- with $v.cache.subPath }}
     subPath: {{ . }}
     {{- end }}
-  {{- with $v.extraVolumeMounts }}
-  {{- toYaml . | nindent 2 }}
+  {{- with include "this.ownMounts" .root }}
+  {{- . | nindent 2 }}
   {{- end }}
 {{- end -}}

@@ -62,11 +62,15 @@ spec:
   imagePullSecrets:
     {{- . | nindent 4 }}
   {{- end }}
-  {{- range $key := list "hostAliases" "dnsConfig" "dnsPolicy" "resourceClaims" "topologySpreadConstraints" "nodeSelector" "tolerations" "affinity" "priorityClassName" "schedulerName" "runtimeClassName" }}
+  {{- range $key := list "hostAliases" "dnsConfig" "dnsPolicy" "resourceClaims" "nodeSelector" "tolerations" "affinity" "priorityClassName" "schedulerName" "runtimeClassName" }}
   {{- with get $v $key }}
   {{ $key }}:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- end }}
+  {{- with include "this.spread" $root }}
+  topologySpreadConstraints:
+    {{- . | nindent 4 }}
   {{- end }}
   terminationGracePeriodSeconds: {{ $v.shutdown.gracePeriodSeconds }}
   securityContext:
@@ -86,7 +90,7 @@ spec:
   containers:
     - name: vllm
       image: {{ include "this.image" (dict "root" $root "image" $v.image) | quote }}
-      imagePullPolicy: {{ $v.imagePullPolicy }}
+      imagePullPolicy: {{ include "this.pull" (dict "root" $root "image" $v.image) }}
       {{- with $v.command }}
       command:
         {{- toYaml . | nindent 8 }}
@@ -156,7 +160,7 @@ spec:
     {{- if ne .role "worker" }}
     - name: gateway
       image: {{ include "this.image" (dict "root" $root "image" $v.gateway.image) | quote }}
-      imagePullPolicy: {{ $v.imagePullPolicy }}
+      imagePullPolicy: {{ include "this.pull" (dict "root" $root "image" $v.gateway.image) }}
       ports:
         - name: http
           containerPort: 8080
