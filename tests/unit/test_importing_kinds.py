@@ -60,6 +60,13 @@ def test_a_file_of_each_kind_is_read_and_planned_with_its_own_arguments(name):
     assert overrides.items() <= started.items()
 
 
+def test_options_that_grow_are_whole_and_what_a_caller_adds_is_no_word(tmp_path):
+    text = 'OPTS="--seed 3"\nOPTS+=" --max-num-seqs 8"\nvllm serve Qwen/Qwen3-8B $OPTS "$@"\n'
+    (tmp_path / "run.sh").write_text(text, encoding="utf-8")
+    answers = imported(read_running(tmp_path / "run.sh")).answers
+    assert (answers["model"], answers["overrides"]) == ("Qwen/Qwen3-8B", {"seed": 3, "max_num_seqs": 8})
+
+
 def test_what_a_platform_has_beside_is_named():
     notes = {one.what: one.why for one in imported(read_running(HERE / "llmd-prefill.yaml")).notes}
     assert "one role does both" in notes["prefill"]
@@ -81,6 +88,15 @@ def test_a_model_that_the_file_leaves_open_is_asked_for_and_an_option_gives_it()
     assert imported(running, "Qwen/Qwen3-8B").answers["model"] == "Qwen/Qwen3-8B"
 
 
+LOOSE = """apiVersion: v1
+kind: LLMInferenceService
+spec:
+  model: {uri: x, name: [1]}
+  replicas: two
+  template: {containers: [{args: 5, env: [1], resources: 7}]}
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -93,6 +109,8 @@ def test_a_model_that_the_file_leaves_open_is_asked_for_and_an_option_gives_it()
         ("a.yaml", "apiVersion: v1\nkind: InferenceService\nspec: {predictor: {model: 3}}", "no container"),
         ("a.conf", "[program:vllm]\ncommand=echo vllm\n", "no line starts a server"),
         ("a.container", "[Container]\nImage=x\n", "names no model"),
+        ("a.container", '[Container]\nImage=vllm/vllm-openai\nExec=--model "open\n', "is no command line: no closing"),
+        ("a.yaml", LOOSE, None),
         ("a.sh", "ARGS=(--a\nvllm serve ${ARGS[@]}", "leaves the model open"),
         ("a.yaml", "run: vllm serve x\nresources: {accelerators: [L4]}\nenvs: 3\nnum_nodes: many", None),
     ],

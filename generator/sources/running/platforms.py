@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -10,7 +9,7 @@ import yaml
 from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
 from generator.sources.plain_yaml import LOADER
-from generator.sources.running.shell import container_words, script
+from generator.sources.running.shell import container_words, script, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,17 +108,20 @@ def _of_model(model: Mapping[str, Any], sized: Mapping[str, Any], pod: Mapping[s
     """What KServe and llm-d share: a model by its URI, `parallelism` and replicas, a container with more arguments."""
     container = next(iter(_list(pod, "containers")), {})
     plain = {str(one.get("name")): str(one.get("value", "")) for one in _list(container, "env")}
-    given = [*map(str, container.get("args") or ()), *shlex.split(plain.get("VLLM_ADDITIONAL_ARGS", ""))]
+    given = [*_words(container), *split(plain.get("VLLM_ADDITIONAL_ARGS", ""))]
     arguments = {_PARALLEL[key]: value for key, value in _map(sized, "parallelism").items() if key in _PARALLEL}
-    arguments |= {"served_model_name": model["name"]} if model.get("name") else {}
+    arguments |= {"served_model_name": model["name"]} if isinstance(model.get("name"), str) else {}
     devices, kept = _limits(container)
     values: dict[str, Any] = {"resources": {"limits": kept}} if kept else {}
-    values |= {"replicas": sized["replicas"]} if sized.get("replicas", 1) != 1 else {}
+    replicas = sized.get("replicas")
+    values |= {"replicas": replicas} if isinstance(replicas, int) and replicas != 1 else {}
+    stages = arguments.get("pipeline_parallel_size")
     return Running(
         words=container_words([], [_located(str(model.get("uri", ""))), *given], plain),
         arguments=arguments,
         image=str(container.get("image", "")),
         gpus=devices,
+        nodes=stages if "worker" in sized and isinstance(stages, int) else 1,
         values=values,
         artefacts=_CHART,
         notes=(*(ImportNote(kind="overlay", what=key) for key in values), _ROUTER),
@@ -129,7 +131,7 @@ def _of_model(model: Mapping[str, Any], sized: Mapping[str, Any], pod: Mapping[s
 def _of_runtime(model: Mapping[str, Any]) -> Running:
     arguments: dict[str, Any] = {}
     words: list[str] = []
-    for word in map(str, model.get("args") or ()):
+    for word in _words(model):
         key, equals, value = word.removeprefix("--").partition("=")
         known = _RUNTIME.get(key.replace("-", "_"))
         if known and equals:
@@ -154,6 +156,11 @@ def _located(uri: str) -> str:
     if scheme.startswith("pvc"):
         return f"/model/{rest.partition('/')[2]}"
     return rest if scheme == "hf" else uri
+
+
+def _words(container: Mapping[str, Any]) -> list[str]:
+    held = container.get("args")
+    return [str(one) for one in held] if isinstance(held, list) else []
 
 
 def _map(content: Any, *path: str) -> dict[str, Any]:

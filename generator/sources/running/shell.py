@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.cli.main", "vllm.entrypoints.api_server")
 _ENDS = frozenset({"&&", "||", ";", "|", "&", ">", ">>", ">&", "<", "(", ")"})
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-=?]([^}]*))?\}|(\w+))")
+_CALLERS = ("$@", "$*", "${@}", "${*}")
 _OF_MAKE = re.compile(r"\$\((\w+)\)")
 """A variable as a Makefile writes it, or what one command prints: neither is known, and its brackets end no command."""
 _UNIT = re.compile(r"^(ExecStart=[-@:+!]*|Environment=)")
@@ -166,7 +167,8 @@ def _assign(words: Sequence[str], variables: dict[str, str]) -> list[str]:
     left = [word for word in words if word not in ("export", "exec", "env", "nohup", "time")]
     while left and _ASSIGNMENT.match(left[0]):
         name, _, value = left.pop(0).partition("=")
-        variables[name] = expanded(value, variables)
+        before = variables.get(name[:-1], "") if name.endswith("+") else ""
+        variables[name.removesuffix("+")] = before + expanded(value, variables)
     return left
 
 
@@ -176,10 +178,24 @@ def _served(words: Sequence[str], variables: Mapping[str, str]) -> Running:
     return Running(words=plain, environment=dict(variables), gpu_ids=ids, gpus=len(ids))
 
 
+def split(text: str) -> list[str]:
+    """The words of a line.
+
+    Raises:
+        SourceError: a quotation in it does not end.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise SourceError(f"{text[:60]!r} is no command line: {str(error).lower()}") from error
+
+
 def _split(word: str, value: str) -> list[str]:
-    """The words of a variable that holds options, which a shell takes apart; any other word as it is."""
+    """The words of a variable that holds options, as a shell takes them apart; none of a caller's; else the word."""
+    if word in _CALLERS:
+        return []
     if word != value and value.startswith("-") and _VARIABLE.fullmatch(word):
-        return shlex.split(value)
+        return split(value)
     return [value] if value or word == value else []
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
-from generator.sources.running.shell import docker_run, script
+from generator.sources.running.shell import docker_run, script, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +57,10 @@ def _quadlet(keys: list[tuple[str, str]], variables: Mapping[str, str]) -> Runni
     for key, value in keys:
         plain = value.replace("%h", "~")
         words += [_OPTIONS[key], plain] if key in _OPTIONS else []
-        words += [word for one in shlex.split(value) for word in ("-e", one)] if key == "Environment" else []
+        words += [word for one in split(value) for word in ("-e", one)] if key == "Environment" else []
     held = dict(keys)
     entrypoint = ["--entrypoint", held["Entrypoint"]] if "Entrypoint" in held else []
-    return docker_run([*words, *entrypoint, held.get("Image", ""), *shlex.split(held.get("Exec", ""))], variables)
+    return docker_run([*words, *entrypoint, held.get("Image", ""), *split(held.get("Exec", ""))], variables)
 
 
 def _program(keys: list[tuple[str, str]], variables: Mapping[str, str]) -> Running:
