@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
 from fixtures.manifests import EVERYTHING, template
 from fixtures.programs import passes, tool
-from fixtures.rendered import ANSWERS, files, render
+from fixtures.rendered import ANSWERS, render
 from jsonschema import Draft7Validator
 
 from generator.errors import RequestError
-from generator.models.request import NEEDS, Artefact, Request
+from generator.models.request import NEEDS, Request
 from generator.operations.generate import generate
 from generator.rendering.answers import checked_naming
 
 SCHEMAS = json.loads((Path(__file__).parents[1] / "fixtures/crds.json").read_text(encoding="utf-8"))
 PLATFORMS = ["production-stack", "llm-d", "kserve", "inference-pool", "gitops", "kubernetes"]
-FOLDERS = "deploy|gateway|monitoring|scripts|platform|gitops|airgap|systemd"
 
 
 @pytest.fixture(scope="module")
@@ -141,25 +139,3 @@ def test_a_platform_is_refused_for_a_model_that_lies_on_this_host(tmp_path):
     with pytest.raises(RequestError, match=r"llm-d is rendered for models of the Hub.*: --emit kubernetes"):
         generate(request, tmp_path / "made", artefacts=["llm-d", "production-stack"], template="worktree")
     assert not (tmp_path / "made").exists()
-
-
-def test_no_text_names_a_target_or_a_file_that_is_not_there(tmp_path):
-    """For artefacts alone, with what each needs, in pairs, and all of them."""
-    every = get_args(Artefact)
-    alone = [{one, *([NEEDS[one]] if one in NEEDS else [])} for one in every]
-    pairs = [{"compose", "kubernetes"}, {"compose", "monitoring"}, {"command", "kubernetes"}, set(every), set()]
-    for number, chosen in enumerate([*alone, *pairs]):
-        artefacts = [one for one in every if one in chosen]
-        place = render(ANSWERS["single"] | {"artefacts": artefacts, "ci": "none"}, tmp_path / str(number))
-        targets = set(re.findall(r"^([a-z-]+):", (place / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-        for name in files(place):
-            text = (place / name).read_text(encoding="utf-8")
-            named = set(re.findall(r"`make ([a-z-]+)", text)) | set(re.findall(r"\bmake ([a-z-]+)(?= [A-Z]+=)", text))
-            assert named <= targets, f"{artefacts}: {name}: {named - targets}"
-        for document in ("README.md", "RUNBOOK.md", "SECURITY.md"):
-            text = (place / document).read_text(encoding="utf-8")
-            for path in re.findall(
-                r"`((?:deploy|gateway|monitoring|scripts|platform|gitops|airgap|systemd)/[\w./-]*)`", text
-            ):
-                there = (place / path).exists() or path.endswith((".local.yaml", "keys", "tls"))
-                assert there, f"{artefacts}: {document} names {path}"
