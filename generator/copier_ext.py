@@ -28,7 +28,7 @@ _R = TypeVar("_R")
 _ABLE = {"runners": ("generate",), "platforms": ("cuda",)}
 """What a template can serve and on whose GPUs, beside its plan inputs and never recorded with them; what is absent
 before 1.3.0, or 1.6.0."""
-_POOLING_SINCE, _ROCM_SINCE = "1.3.0", "1.6.0"
+_POOLING_SINCE, _ROCM_SINCE, _SERVERS_SINCE = "1.3.0", "1.6.0", "1.7.0"
 _MOVE = "`vllm-wizard update --upgrade` moves a deployment there, `generate` takes the newest without --template"
 
 
@@ -76,6 +76,8 @@ def _plan(inputs: Mapping[str, Any], model_facts: Mapping[str, Any]) -> dict[str
     able = {name: inputs.get(name, before) for name, before in _ABLE.items()}
     recorded = {name: value for name, value in inputs.items() if name not in _ABLE}
     request = _request({name: value for name, value in recorded.items() if name != recording.DIGEST})
+    if "servers" not in recorded and recording.asked_servers() > 1:
+        raise RequestError(f"templates render several equal servers from {_SERVERS_SINCE} on: {_MOVE}")
     facts = recording.facts_of(model_facts)
     if recording.other_draft(request, model_facts):
         facts = workflow.with_draft(request, facts)

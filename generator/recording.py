@@ -131,6 +131,12 @@ def proven(proof: Proof) -> Iterator[None]:
         _PROVEN.reset(token)
 
 
+def asked_servers() -> int:
+    """Equal servers of the proof at hand; 1 where there is none."""
+    held = _PROVEN.get()
+    return 1 if held is None else held.request.servers
+
+
 def prove(request: Request, facts: ModelFacts) -> Proof:
     """The proof at hand where it is of this request and these facts, and a new one otherwise.
 

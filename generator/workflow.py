@@ -156,6 +156,8 @@ def fit_for(
     """
     from generator.planning.fit import GPUS_OF_A_NODE, fit  # noqa: PLC0415 - start-up time of every other command
 
+    if request.servers > 1:
+        raise RequestError("the GPUs of one server are compared here: leave --servers out")
     every = kinds or all_gpus()
     cluster = Cluster(
         gpu=every[0],

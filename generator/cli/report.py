@@ -123,7 +123,8 @@ def headline_rows(plan: Plan) -> tuple[str, str]:
     revision = f" @ {model.revision[:12]}" if model.revision else ""
     embedded = ", embedded facts" if model.source == "embedded" else ""
     what = f"[bold]{console.escaped(model.id)}[/bold]{revision} ({count_text(model.parameters)} parameters{embedded})"
-    where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {console.escaped(plan.cluster.gpu.name)}"
+    several = f", {len(plan.servers)} servers of {plural(plan.layout.ranks, 'GPU')}" if plan.servers else ""
+    where = f"[bold]{plural(plan.cluster.total_gpus, 'GPU')}[/bold] {console.escaped(plan.cluster.gpu.name)}{several}"
     return f"{what} on {where}", verdict.headline(plan)
 
 

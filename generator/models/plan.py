@@ -17,6 +17,7 @@ from generator.models.interval import ByteInterval
 from generator.models.launcher import Launcher
 from generator.models.parallelism import Layout
 from generator.models.request import Request
+from generator.models.server import Server
 from generator.models.serving import PoolingApi
 from generator.models.value import Value
 from generator.models.verdict import Feasibility, Verdict
@@ -187,6 +188,8 @@ class Plan(Value):
     inputs: Request
     cluster: Cluster
     layout: Layout
+    servers: tuple[Server, ...] = ()
+    """Equal servers of this layout behind one gateway, whose rates the estimate sums; empty where there is one."""
     feasibility: Feasibility
     model: ModelSummary
     draft: DraftSummary | None = None
@@ -274,15 +277,17 @@ class PlanRecord(Value):
     display: Display
     pooling: PoolingApi | None = None
     """What the server answers where the model pools; not recorded where it generates text."""
+    servers: tuple[Server, ...] = ()
+    """Equal servers on the node; not recorded where there is one."""
     figures: Figures | None = None
     """What `make preflight` asks vLLM with, and compares; records of packages before 1.5.0 have none."""
     digest: str = ""
 
     @model_serializer(mode="wrap")
     def _without_what_is_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Older packages read a record that lacks what they lack: `pooling` before 1.3.0, `figures` before 1.5.0."""
+        """Packages read a record without what they lack: `pooling` before 1.3.0, `figures` 1.5.0, `servers` 1.7.0."""
         recorded: dict[str, Any] = handler(self)
-        absent = {name for name in ("pooling", "figures") if getattr(self, name) is None}
+        absent = {name for name in ("pooling", "figures", "servers") if not getattr(self, name)}
         return {name: it for name, it in recorded.items() if name not in absent}
 
 

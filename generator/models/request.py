@@ -77,6 +77,9 @@ class Request(Value):
     )
     gpus: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="GPUs of one node")
     nodes: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="Nodes of one replica")
+    servers: Annotated[int, _GPUS] = Field(
+        1, gt=0, le=MOST, description="Equal servers on the node; each on its share of the GPUs, behind one gateway"
+    )
     interconnect: Annotated[Interconnect, _GPUS] = Field("auto", description="Link between the GPUs of one node")
     vram_gb: Annotated[float, _GPUS] = Field(
         0.0, ge=0, le=MOST_GIB, description="GiB of one GPU, where the table should not decide"

@@ -10,6 +10,7 @@ from generator.models.speculation import Speculation, folded
 from generator.models.value import Made
 from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.drafts.named import is_named, pinned_draft
+from generator.planning.equal_servers import share_of
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
 from generator.planning.memory.pinned import offloaded
@@ -18,6 +19,7 @@ from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
 from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.online import online_quantization
+from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -44,7 +46,7 @@ class Case(Made):
 
     request: Request
     facts: ModelFacts
-    cluster: Cluster
+    cluster: Cluster  # of one server
     tables: Tables
     fixed: dict[str, Any]
     """The user's engine values, checked; those that are left to vLLM are not in it."""
@@ -58,7 +60,7 @@ class Case(Made):
         """The case of a request.
 
         Raises:
-            RequestError: the release lacks an argument that the user sets, or refuses its value.
+            RequestError: the release lacks or refuses an argument that the user sets, or the servers do not divide.
         """
         checked = {
             tables.engine.flag(name, value).name: tables.engine.check(name, value)
@@ -67,7 +69,7 @@ class Case(Made):
         return cls(
             request=request,
             facts=facts,
-            cluster=cluster,
+            cluster=share_of(cluster, request),
             tables=tables,
             fixed=pinned_draft({name: value for name, value in folded(checked).items() if value is not None}, facts),
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
@@ -95,10 +97,11 @@ class Case(Made):
 
     @cached_property
     def load(self) -> Workload:
-        """The workload; pooling generates nothing, and cuts a preset's prompts to the context."""
+        """The workload of one server; pooling generates nothing, and cuts a preset's prompts to the context."""
         load = self.request.load
-        if self.in_flight:
-            load = load.model_copy(update={"concurrency": self.in_flight})
+        share = self.in_flight or ceil_div(load.concurrency, self.request.servers)
+        if share != load.concurrency:
+            load = load.model_copy(update={"concurrency": share})
         if self.pooling is None:
             return load
         longest = self.asked_context or self.model_context

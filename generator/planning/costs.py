@@ -37,7 +37,7 @@ def cost(case: Case, chosen: Candidate, found: Estimate | None) -> Cost | None:
         return None
     rate = case.request.targets.requests_per_s
     per_million = cost_per_million_output_tokens(
-        price.per_gpu_hour, chosen.layout.ranks, found.output_tokens_per_s.mean
+        price.per_gpu_hour, _used(case, chosen), found.output_tokens_per_s.mean
     )
     return Cost(
         price_per_gpu_hour=price.per_gpu_hour,
@@ -55,14 +55,19 @@ def energy(case: Case, chosen: Candidate, found: Estimate | None) -> Energy | No
     power = case.gpu.board_power_w
     if found is None or power is None:
         return None
-    joules = power * chosen.layout.ranks / found.output_tokens_per_s.mean
+    joules = power * _used(case, chosen) / found.output_tokens_per_s.mean
     return Energy(board_power_w=power, kwh_per_million_output_tokens=round(joules * 1e6 / 3.6e6, 4))
 
 
 def gpus_needed(case: Case, chosen: Candidate, found: Estimate | None) -> int:
     """GPUs of one deployment, or of as many copies of it as the target request rate takes."""
     rate = case.request.targets.requests_per_s
-    return chosen.layout.ranks * (replicas_for(rate, found) if rate and found else 1)
+    return _used(case, chosen) * (replicas_for(rate, found) if rate and found else 1)
+
+
+def _used(case: Case, chosen: Candidate) -> int:
+    """GPUs of all servers of one deployment."""
+    return chosen.layout.ranks * case.request.servers
 
 
 def scaling(case: Case, chosen: Candidate, found: Estimate | None) -> Scaling | None:

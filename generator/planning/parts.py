@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.plan import CacheGroup, KVCacheReport, MemoryBudget, ModelSummary, Runtime
+from generator.models.server import Server
 from generator.models.verdict import Feasibility
 from generator.planning import answers
 from generator.planning.decisions import DRAIN_S
@@ -44,7 +45,7 @@ def feasibility(case: Case, chosen: Candidate, estimate: Estimate | None) -> Fea
         oom_risk=chosen.oom_risk,
         headroom_bytes=max(0, chosen.headroom_bytes),
         shortfall_bytes=chosen.shortfall_bytes,
-        max_concurrency_at_context=chosen.concurrency,
+        max_concurrency_at_context=chosen.concurrency * case.request.servers,
         max_context_at_concurrency=longest_common_context(
             chosen.load.concurrency, case.model_context, chosen.cache, pool
         ),
@@ -83,6 +84,19 @@ def kv_cache(chosen: Candidate) -> KVCacheReport | None:
         capacity_tokens=cache.capacity_tokens(pool, length),
         max_concurrency=cache.max_concurrency(pool, length),
         at_max_model_len=length,
+    )
+
+
+def servers(case: Case, chosen: Candidate) -> tuple[Server, ...]:
+    """The servers of the node with the GPUs of each; empty where there is one."""
+    each = chosen.layout.ranks
+    named = range(case.request.servers if case.request.servers > 1 else 0)
+    return tuple(
+        Server(
+            name=f"vllm-{number + 1}" if number else "vllm",
+            gpu_ids=tuple(map(str, range(number * each, (number + 1) * each))),
+        )
+        for number in named
     )
 
 

@@ -18,6 +18,7 @@ from generator.planning.choosing.scored import Scored, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
+from generator.planning.equal_servers import node_of
 from generator.planning.evaluation import evaluate
 from generator.planning.layouts import layouts_of
 from generator.planning.rules import checks
@@ -126,7 +127,8 @@ def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:
     return Plan(
         planner=case.tables.planner,
         inputs=case.request,
-        cluster=case.cluster,
+        cluster=node_of(case),
+        servers=parts.servers(case, chosen),
         layout=chosen.layout,
         feasibility=parts.feasibility(case, chosen, speed),
         model=parts.model_summary(case),

@@ -46,6 +46,7 @@ def plan_record(
         warnings=plan.warnings,
         display=display(plan),
         pooling=pooling,
+        servers=plan.servers,
         figures=figures(plan),
     )
 
@@ -57,7 +58,8 @@ def summary(plan: Plan) -> str:
     sizes += [f"PP {layout.pipeline_parallel_size}"] if layout.pipeline_parallel_size > 1 else []
     sizes += [f"DP {layout.data_parallel_size}"] if layout.data_parallel_size > 1 else []
     sizes += ["EP"] if layout.enable_expert_parallel else []
-    where = f"{plural(layout.ranks, 'GPU')} ({plan.cluster.gpu.name})"
+    each = f"{len(plan.servers)} servers of " if plan.servers else ""
+    where = f"{each}{plural(layout.ranks, 'GPU')} ({plan.cluster.gpu.name})"
     engine = plan.engine
     context, sequences = (engine.get(name, "vLLM's default") for name in ("max_model_len", "max_num_seqs"))
     limits = f"context {context}, {sequences} sequences"

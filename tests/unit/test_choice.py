@@ -66,7 +66,7 @@ def test_a_mixture_is_compared_with_independent_servers():
     found = {one.kind: one for one in made.alternatives}
     assert made.layout.ranks == 8
     assert {found["independent servers"].servers, found["smallest servers"].servers} == {4, 8}
-    assert "--gpus" in found["smallest servers"].flags
+    assert "--servers" in found["smallest servers"].flags
 
 
 def test_a_plan_names_the_second_best_layout_of_the_same_gpus_and_compares():

@@ -95,7 +95,7 @@ def test_templates_compute_nothing():
 def test_templates_read_answers_only():
     known = SETTINGS.keys() | {"_copier_answers", "_copier_conf", "dict"}
     for path, text in _JINJA.items():
-        own = {"listen", "resolver", "upstream"} if path.startswith("_partials/") else set()
+        own = {"listen", "resolver", "several", "upstream"} if path.startswith("_partials/") else set()
         assert meta.find_undeclared_variables(_ENVIRONMENT.parse(text)) - own <= known, path
 
 

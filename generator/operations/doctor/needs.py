@@ -112,7 +112,8 @@ def needs_of(place: Path, answers: Answers) -> Needs:
         architecture=plan.architecture,
         nodes=plan.runtime.nodes,
         gpu_ids=tuple(
-            env.get(f"GPU_{index}") or own.get(number, index) for number, index in enumerate(plan.runtime.gpu_ids)
+            env.get(f"GPU_{index}") or own.get(number, index)
+            for number, index in enumerate(_gpu_ids(plan, artefacts))
         ),
         **_card(plan, values),
         tensor_parallel=plan.layout.tensor_parallel_size,
@@ -129,6 +130,13 @@ def needs_of(place: Path, answers: Answers) -> Needs:
         token=bool(env.get("HF_TOKEN")),
         env=(place / ".env").is_file(),
     )
+
+
+def _gpu_ids(plan: PlanRecord, artefacts: tuple[str, ...]) -> tuple[str, ...]:
+    """The GPUs that one host gives: of all servers where Compose starts them, else of one, which a pod asks for."""
+    if "compose" in artefacts and plan.servers:
+        return tuple(index for server in plan.servers for index in server.gpu_ids)
+    return plan.runtime.gpu_ids
 
 
 def _card(plan: PlanRecord, values: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from generator.planning.choosing.servers import servers
 from generator.planning.choosing.words import KINDS, gap_words, layout_words, objective_words, rate
 from generator.planning.speed.estimates import meets_targets, missed_by, speed
 from generator.presenting.text import duration_text, plural
-from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from generator.planning.choosing.words import Kind
 
 _MOST = 5
-_ROUTER = "a router in front, and each server is run, warmed and watched by itself"
+_ROUTER = "each server holds all weights, and is started, warmed and watched by itself"
 
 
 class _Gain(NamedTuple):
@@ -124,8 +123,7 @@ def _served(one: Servers, options: Sequence[Scored], told: tuple[str, float]) ->
         f"{layout_words(layout, one.number)}: {rate(one.option.estimate):,.0f} tokens/s against {own:,.0f}, at "
         f"{plural(one.in_flight, 'request')} over all"
     )
-    share = ceil_div(one.in_flight, one.number)
-    flags = ("--gpus", str(layout.ranks), "--concurrency", str(share), *layout_flags(layout, options))
+    flags = ("--servers", str(one.number), "--concurrency", str(one.in_flight), *layout_flags(layout, options))
     return _made(kind, one.option, flags, (gain, _ROUTER)).model_copy(update={"servers": one.number})
 
 

@@ -78,8 +78,11 @@ def changes(case: Case, chosen: Scored, copies: int = 0) -> Iterator[Change]:
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
     yield from _siblings(case)
-    yield from _copies(case, copies)
-    yield from _more_gpus(case, nodes_too=unfit or case.cluster.gpus_per_node >= _COUNTS[-1])
+    if case.request.servers > 1:
+        yield _fewer_servers(case)
+    else:
+        yield from _copies(case, copies)
+        yield from _more_gpus(case, nodes_too=unfit or case.cluster.gpus_per_node >= _COUNTS[-1])
     yield from _larger_gpus(case, chosen) if unfit else _faster_gpus(case, chosen)
 
 
@@ -134,6 +137,13 @@ def _copies(case: Case, copies: int) -> Iterator[Change]:
         request = case.request.model_copy(update={"concurrency": share})
         title = f"{copies} copies of all this behind a router, {plural(share, 'request')} on each"
         yield Change("copies", title, ("--concurrency", str(share)), case.changed(request=request))
+
+
+def _fewer_servers(case: Case) -> Change:
+    """One server on all GPUs of the node."""
+    total = case.cluster.gpus_per_node * case.request.servers
+    cluster = case.cluster.model_copy(update={"gpus_per_node": total})
+    return Change("servers", "one server on all GPUs", ("--servers", "1"), _moved(case, cluster, {"servers": 1}))
 
 
 def _divided_caches(case: Case, layout: Layout) -> Iterator[Change]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.estimate import Throughput
 from generator.planning.choosing.choice import has_targets, objective
 from generator.planning.choosing.growth import requests_weighed
 from generator.planning.choosing.scored import Scored
-from generator.planning.speed.estimates import meets_targets, speed
+from generator.planning.speed.estimates import meets_targets, of_all, speed
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from generator.models.estimate import Estimate
     from generator.planning.case import Case
 
 
@@ -32,7 +30,8 @@ def servers(case: Case, options: Sequence[Scored]) -> tuple[Servers, ...]:
 
     Of a mixture of experts alone: replicas of other models in one engine share nothing, and deliver the same.
     """
-    if not case.architecture.is_moe or case.cluster.nodes > 1 or case.pooling or has_targets(case):
+    several = case.cluster.nodes > 1 or case.request.servers > 1
+    if not case.architecture.is_moe or several or case.pooling or has_targets(case):
         return ()
     return tuple(sorted(_servers(case, options), key=lambda one: objective(case, one.option)))
 
@@ -48,7 +47,7 @@ def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:
         share = ceil_div(in_flight, number)
         found = speed(case, candidate, in_flight=share)
         if found is not None and candidate.concurrency >= share:
-            yield Servers(number, Scored(candidate, _all(found, number)), in_flight)
+            yield Servers(number, Scored(candidate, of_all(found, number)), in_flight)
 
 
 def copies(case: Case, options: Sequence[Scored]) -> int:
@@ -67,17 +66,3 @@ def _does(case: Case, options: Sequence[Scored], number: int) -> bool:
 
 
 _MOST_COPIES = 64
-
-
-def _all(found: Estimate, number: int) -> Estimate:
-    """The estimate of one server with the rates of all."""
-    return found.model_copy(
-        update={
-            "output_tokens_per_s": _times(found.output_tokens_per_s, number),
-            "requests_per_s": _times(found.requests_per_s, number),
-        }
-    )
-
-
-def _times(rate: Throughput, number: int) -> Throughput:
-    return Throughput(mean=rate.mean * number, low=rate.low * number, high=rate.high * number)

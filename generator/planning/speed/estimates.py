@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
+from generator.models.estimate import Throughput
 from generator.models.speed import Limits, Scenario
 from generator.planning.speed.evidence import doubt_of
 from generator.planning.speed.footprint import footprint
@@ -22,7 +23,7 @@ _BYTE_CACHES = ("fp8", "int8", "nvfp4", "int4")
 
 
 def speed(case: Case, chosen: Candidate, *, in_flight: int = 0) -> Estimate | None:
-    """The estimate of a candidate under the workload; at `in_flight` requests at once where they are given.
+    """The estimate of a candidate under the workload; at `in_flight` requests at once on a server where given.
 
     None where the GPU's figures are unknown or nothing fits: a figure that is missing is not guessed.
     """
@@ -32,6 +33,18 @@ def speed(case: Case, chosen: Candidate, *, in_flight: int = 0) -> Estimate | No
         return _estimated(case, chosen, in_flight or case.load.concurrency)
     except UnknownFactError:
         return None
+
+
+def of_all(found: Estimate, servers: int) -> Estimate:
+    """The estimate of one of so many equal servers, with the rates of all."""
+    if servers == 1:
+        return found
+    rates = {name: _times(getattr(found, name), servers) for name in ("output_tokens_per_s", "requests_per_s")}
+    return found.model_copy(update=rates)
+
+
+def _times(rate: Throughput, number: int) -> Throughput:
+    return Throughput(mean=rate.mean * number, low=rate.low * number, high=rate.high * number)
 
 
 def missing(case: Case, chosen: Candidate) -> str:
@@ -68,6 +81,7 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     )
     if not case.pooling:
         found = as_benchmarked(case, chosen.layout, found, in_flight)
+    found = of_all(found, case.request.servers)
     if doubt.why:
         found = found.model_copy(update={"calibration": f"{found.calibration}; {doubt.why}"})
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
