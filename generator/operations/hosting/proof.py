@@ -69,6 +69,8 @@ def _named(host: Host) -> Host:
     members = []
     for one in host.members:
         request = settled(one.request.model_copy(update={"gpu": host.gpu}))
+        if request.servers > 1:
+            raise RequestError(f"{request.model}: several models share a host with one server each: leave servers out")
         name = one.name or service_of(request.model, None)
         checked_naming({"service": name})
         if name in TAKEN:
