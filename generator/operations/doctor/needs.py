@@ -112,8 +112,7 @@ def needs_of(place: Path, answers: Answers) -> Needs:
         architecture=plan.architecture,
         nodes=plan.runtime.nodes,
         gpu_ids=tuple(
-            env.get(f"GPU_{index}") or own.get(number, index)
-            for number, index in enumerate(_gpu_ids(plan, artefacts))
+            env.get(f"GPU_{index}") or own.get(number, index) for number, index in enumerate(_gpu_ids(plan, artefacts))
         ),
         **_card(plan, values),
         tensor_parallel=plan.layout.tensor_parallel_size,
