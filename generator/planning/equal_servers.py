@@ -10,7 +10,6 @@ from generator.presenting.text import plural
 if TYPE_CHECKING:
     from generator.models.hardware import Cluster
     from generator.models.request import Request
-    from generator.planning.case import Case
 
 
 def share_of(node: Cluster, request: Request) -> Cluster:
@@ -34,8 +33,3 @@ def share_of(node: Cluster, request: Request) -> Cluster:
             "flight with --concurrency"
         )
     return node.model_copy(update={"gpus_per_node": node.gpus_per_node // number})
-
-
-def node_of(case: Case) -> Cluster:
-    """The GPUs of all servers of a case."""
-    return case.cluster.model_copy(update={"gpus_per_node": case.cluster.gpus_per_node * case.request.servers})

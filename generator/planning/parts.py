@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.checkpoint import Checkpoint
     from generator.models.estimate import Estimate
+    from generator.models.hardware import Cluster
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -85,6 +86,11 @@ def kv_cache(chosen: Candidate) -> KVCacheReport | None:
         max_concurrency=cache.max_concurrency(pool, length),
         at_max_model_len=length,
     )
+
+
+def node(case: Case) -> Cluster:
+    """The GPUs of all servers of a node."""
+    return case.cluster.model_copy(update={"gpus_per_node": case.cluster.gpus_per_node * case.request.servers})
 
 
 def servers(case: Case, chosen: Candidate) -> tuple[Server, ...]:

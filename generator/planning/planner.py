@@ -18,7 +18,6 @@ from generator.planning.choosing.scored import Scored, scored
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
-from generator.planning.equal_servers import node_of
 from generator.planning.evaluation import evaluate
 from generator.planning.layouts import layouts_of
 from generator.planning.rules import checks
@@ -127,7 +126,7 @@ def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:
     return Plan(
         planner=case.tables.planner,
         inputs=case.request,
-        cluster=node_of(case),
+        cluster=parts.node(case),
         servers=parts.servers(case, chosen),
         layout=chosen.layout,
         feasibility=parts.feasibility(case, chosen, speed),
