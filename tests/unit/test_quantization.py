@@ -183,3 +183,18 @@ def test_a_deprecated_method_is_allowed_where_vllm_wants_to_be_told():
     engine = plan_for(request, facts.model_copy(update={"checkpoint": stored})).engine
     assert engine["allow_deprecated_quantization"] is True
     assert "allow_deprecated_quantization" not in plan_for(request, facts).engine
+
+
+def test_an_encoder_that_its_class_builds_plain_is_not_quantized():
+    """Kimi-K2.5's packed integers ignore no encoder, and vLLM 0.32 builds it without them (kimi_k25.py:387)."""
+    weights = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "symmetric": True}
+    declared = {
+        "quant_method": "compressed-tensors", "format": "pack-quantized",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}, "ignore": ["lm_head"],
+    }  # fmt: skip
+    ignored = {
+        kind: read_quantization({"model_type": kind, "text_config": {**MIXTURE, "quantization_config": declared}})
+        for kind in ("kimi_k25", "llava")
+    }
+    assert "vision_tower*" in ignored["kimi_k25"].ignored_modules
+    assert "vision_tower*" not in ignored["llava"].ignored_modules

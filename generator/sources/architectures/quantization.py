@@ -53,7 +53,14 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
             "(bailing_moe_v3.py); choose the 16-bit checkpoint"
         )
     reader = _READERS.get(method)
-    return reader(declared) if reader else _by_row(method, declared)
+    found = reader(declared) if reader else _by_row(method, declared)
+    plain = method == "compressed-tensors" and str(config.get("model_type")) in _PLAIN_TOWERS
+    return found.model_copy(update={"ignored_modules": (*found.ignored_modules, *_TOWER)}) if plain else found
+
+
+_PLAIN_TOWERS = frozenset({"kimi_k25"})
+"""Model types whose encoders vLLM builds without compressed-tensors, whatever it ignores (0.32 kimi_k25.py:387)."""
+_TOWER = ("vision_tower*",)
 
 
 def _by_row(method: str, declared: Config) -> Quantization:
