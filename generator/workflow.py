@@ -15,6 +15,7 @@ from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.overheads import overheads
 from generator.catalogue.paths import path_kinds
 from generator.catalogue.prices import all_prices
+from generator.catalogue.published_drafts import drafts_of
 from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
 from generator.catalogue.siblings import larger_of, siblings_of
@@ -149,7 +150,8 @@ def fit_for(
 ) -> tuple[FitRow, ...]:
     """The model on 1 to 8 of each of these kinds of GPU, and on two nodes of eight; the request's own is ignored.
 
-    Without `kinds` it is every GPU of the table; `gpus` of a node and `nodes`, where they are given, are the only ones.
+    Without `kinds` it is every GPU of the table, `with_speed` every one with a price; `gpus` of a node and `nodes` are
+    the only ones where they are given.
 
     Raises:
         RequestError: vLLM would refuse what is asked for.
@@ -165,7 +167,11 @@ def fit_for(
         interconnect=request.interconnect,
         reserved_bytes=gib(request.reserve_gb),
     )
-    case = Case.of(request, facts, cluster, tables_for(request, facts))
+    tables = tables_for(request, facts)
+    case = Case.of(request, facts, cluster, tables)
+    if with_speed and not (kinds or request.price):
+        priced = {price.gpu for price in tables.prices}
+        every = tuple(gpu for gpu in every if gpu.name in priced)
     counts = (gpus,) if gpus else range(1, GPUS_OF_A_NODE + 1)
     sizes = [(count, nodes or 1) for count in counts]
     sizes += [(GPUS_OF_A_NODE, 2)] * (nodes is None and GPUS_OF_A_NODE in counts)
@@ -251,6 +257,7 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         classes=classes,
         heads=heads_of(classes),
         model_type=model_type_of(facts.architecture.model_type, engine.version),
+        drafts=drafts_of(facts.id, larger_of(facts.id)),
         siblings=siblings,
         gpus=all_gpus(),
         path_kinds=dict(path_kinds()),

@@ -64,7 +64,7 @@ def rows_of(answers: dict[str, Any], *, by_cost: bool, offline: bool) -> tuple[F
     kinds = _named(answers)
     facts = facts_of(request, offline=offline)
     if by_cost:
-        return priced_rows(request, facts, answers)
+        return priced_rows(request, facts, answers, others=True)
     return fit_for(request, facts, gpus=answers.get("gpus"), nodes=answers.get("nodes"), kinds=kinds)
 
 
@@ -123,8 +123,10 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
     for row in rows[:_MOST]:
         table.add_row(
             f"{row.replicas} x ({replica_text(row)})" if row.replicas > 1 else replica_text(row),
-            f"{row.cost_per_hour:.2f}",
-            f"{row.cost_per_million_output_tokens:.2f}",
+            *(
+                "-" if cost is None else f"{cost:.2f}"
+                for cost in (row.cost_per_hour, row.cost_per_million_output_tokens)
+            ),
             f"{row.output_tokens_per_s:,.0f}",
             f"{row.ttft_ms:,.0f}",
             f"{row.tpot_ms:.1f}",
@@ -134,7 +136,8 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
     for flags, letter in letters.items():
         console.show(f"[dim]{letter}: {console.escaped(' '.join(flags))}, which costs accuracy[/dim]")
     several = any(row.replicas > 1 for row in rows[:_MOST])
-    told = f"the first: {rows[0].price_source}; --price gives your own{'; 2 x (...): two replicas' * several}"
+    whose = f"the first: {rows[0].price_source}" if rows[0].price_source else "no dated offer"
+    told = f"{whose}; --price gives your own{'; 2 x (...): two replicas' * several}"
     console.show(f"[dim]{console.escaped(told)}[/dim]")
 
 

@@ -92,9 +92,14 @@ def proposed(answers: dict[str, Any], number: int, *, offline: bool) -> dict[str
     return repair.changes
 
 
-def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> tuple[FitRow, ...]:
-    """What carries the workload and meets the targets, the cheapest first, of the GPUs and counts that are stated."""
-    from generator.planning.fit import cheapest  # noqa: PLC0415 - start-up time
+def priced_rows(
+    request: Request, facts: ModelFacts, stated: dict[str, Any], *, others: bool = False
+) -> tuple[FitRow, ...]:
+    """What carries the workload and meets the targets, the cheapest first, of the GPUs and counts that are stated.
+
+    `others` adds those without a known price, behind.
+    """
+    from generator.planning.fit import cheapest, unpriced  # noqa: PLC0415 - start-up time
     from generator.workflow import fit_for  # noqa: PLC0415
 
     asked = request.model_copy(update={"gpu": "any"})
@@ -102,7 +107,8 @@ def priced_rows(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> 
     rows = fit_for(asked, facts, gpus=gpus, nodes=nodes, kinds=stated_gpus(stated), with_speed=True)
     targets = request.targets
     levels = (targets.ttft_ms, targets.tpot_ms, targets.requests_per_s)
-    return cheapest(rows, by_hour=any(one is not None for one in levels))
+    by_hour = any(one is not None for one in levels)
+    return (*cheapest(rows, by_hour=by_hour), *(unpriced(rows) if others else ()))
 
 
 def stated_gpus(stated: dict[str, Any]) -> tuple[GPU, ...]:

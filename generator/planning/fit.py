@@ -39,7 +39,7 @@ def fit(
     """A row for each GPU and size (GPUs of a node, nodes); where vLLM refuses, the row carries its reason.
 
     `with_speed` adds what the best layout of all these GPUs delivers and costs; then only sizes that are rented out
-    and GPUs with a price have a row, and a second one for each quantized form of the same weights that does.
+    have a row, and a second one for each quantized form of the same weights that does.
 
     Raises:
         RequestError: speed is asked for a model that generates nothing, or for sizes that nobody rents out.
@@ -56,10 +56,14 @@ def fit(
             f"machines are rented out with {', '.join(map(str, _RENTED))} GPUs, not with {asked[0][0]}: choose one of "
             "these for --gpus, or leave it or --cheapest out"
         )
-    priced = {price.gpu for price in case.tables.prices}
     rented = [size for size in asked if size[0] in _RENTED]
-    sold = [gpu for gpu in gpus if case.request.price or gpu.name in priced]
-    return tuple(row for gpu in sold for row in _offers(case, gpu, rented))
+    return tuple(row for gpu in gpus for row in _offers(case, gpu, rented))
+
+
+def unpriced(rows: Iterable[FitRow]) -> tuple[FitRow, ...]:
+    """The rows that do and have no known price, the fastest first."""
+    able = [row for row in rows if row.meets_targets and row.cost_per_hour is None]
+    return tuple(sorted(able, key=lambda row: (-(row.output_tokens_per_s or 0.0), row.gpus * row.nodes, row.gpu)))
 
 
 def cheapest(rows: Iterable[FitRow], *, by_hour: bool = False) -> tuple[FitRow, ...]:

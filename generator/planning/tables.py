@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.models.overheads import OverheadTable
     from generator.models.price import GPUPrice
+    from generator.models.published_draft import PublishedDraft
     from generator.models.quantization_method import QuantizationMethod
     from generator.models.speed import Coefficients
 
@@ -36,6 +37,8 @@ class Tables(Made):
     """Draft heads that the release builds."""
     model_type: ModelType = ModelType()
     """What vLLM decides by the model's `model_type`."""
+    drafts: tuple[PublishedDraft, ...] = ()
+    """Heads that are published to draft for the model."""
     siblings: tuple[ModelFacts, ...] = ()
     """Quantized checkpoints of the same weights, which repairs may propose."""
     gpus: tuple[GPU, ...] = ()

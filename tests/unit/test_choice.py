@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 from strategies import case_of
 
+from generator.catalogue.models import embedded_model
+from generator.cli.options import changes_of
+from generator.models.request import Request
 from generator.planning.choosing.alternatives import alternatives, front
 from generator.planning.choosing.choice import best
 from generator.planning.choosing.scored import scored
 from generator.planning.costs import gpus_needed
 from generator.planning.planner import candidates, planned
+from generator.workflow import plan_for
 
 
 def options_of(*budget, **stated):
@@ -204,3 +208,28 @@ def test_a_smaller_cache_is_no_advice_where_vllm_refuses_it(model, gpu, advised)
     plan = planned(case_of(model, gpu))
     change = next(one.change for one in plan.decisions if one.field == "kv_cache_dtype")
     assert bool(change) is advised
+
+
+def test_draft_layers_are_an_alternative_with_their_gain_and_memory():
+    """A recipe of DeepSeek-R1 drafts one token; at four requests a step is bound by memory, so that it pays."""
+    facts = embedded_model("deepseek-ai/DeepSeek-R1")
+    asked = {"model": facts.id, "gpu": "H200-SXM-141GB", "gpus": 8, "concurrency": 4, "source": "embedded"}
+    made = plan_for(Request(**asked), facts)
+    drafted = next(one for one in made.alternatives if one.kind == "drafted tokens")
+    again = plan_for(Request(**asked, **changes_of(drafted.flags)), facts)
+    assert again.estimate.tpot_ms.mean == pytest.approx(drafted.tpot_ms, rel=0.02)
+    assert again.estimate.tpot_ms.mean < made.estimate.tpot_ms.mean
+    assert again.memory.weights_bytes.expected > made.memory.weights_bytes.expected
+
+
+@pytest.mark.parametrize(
+    ("model", "draft"),
+    [
+        ("openai/gpt-oss-120b", "nvidia/gpt-oss-120b-Eagle3-v3"),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "RedHatAI/Llama-3.1-8B-Instruct-speculator.eagle3"),
+    ],
+)
+def test_a_head_that_is_published_for_the_model_is_named(model, draft):
+    """For a quantized checkpoint too, whose states are those of the weights it was made of."""
+    made = plan_for(Request(model=model, gpu="H100-SXM-80GB", source="embedded"), embedded_model(model))
+    assert any(draft in note for note in made.advisories)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
@@ -11,15 +13,20 @@ from generator.planning.choosing.variants import cache_variants, context_paralle
 from generator.planning.choosing.words import rate
 from generator.planning.evaluation import evaluate
 from generator.planning.rules.checks import check_layout
+from generator.planning.serving.features import own_drafts
+from generator.planning.speed.estimates import speed
 from generator.presenting.text import gib_text, tokens_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from generator.models.estimate import Estimate
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
+_KEPT = 7
+"""Drafted tokens of ten that an example keeps; what a server keeps is in its metrics."""
 WORTH = 0.02
 """Share by which a figure must be better: below it, estimates do not tell two layouts apart."""
 
@@ -36,10 +43,10 @@ class Other(NamedTuple):
 
 
 def others(case: Case, chosen: Scored) -> Iterator[Other]:
-    """Divided caches, a smaller cache dtype, a smaller checkpoint: on the chosen layout."""
+    """Divided caches, a smaller cache dtype, a smaller checkpoint, drafted tokens: on the chosen layout."""
     if chosen.candidate.verdict == "does_not_fit":
         return
-    for find in (_divided_cache, _smaller_cache, _sibling):
+    for find in (_divided_cache, _smaller_cache, _sibling, _drafted):
         found = find(case, chosen)
         if found is not None:
             yield found
@@ -100,6 +107,42 @@ def _siblings(case: Case, chosen: Scored) -> Iterator[Other]:
         costs = f"weights in {sibling.method}, {sibling.verdict} on {case.gpu.name}: costs accuracy"
         times = rate(option.estimate) / max(rate(chosen.estimate), 1.0)
         yield Other("smaller checkpoint", option, sibling.flags, gain, costs, times)
+
+
+def _drafted(case: Case, chosen: Scored) -> Other | None:
+    """The draft layers that the checkpoint ships, where a stated share of their tokens is kept.
+
+    How many are kept is the traffic's, so that it gains nothing that is sure: it comes behind what does.
+    """
+    own = own_drafts(case, chosen.candidate.layout)
+    if own is None or chosen.estimate is None:
+        return None
+    drafting = with_values(case, {"speculative_config": own})
+    candidate = _evaluated(drafting, chosen.candidate.layout)
+    if candidate is None or candidate.verdict != "fits":
+        return None
+    gaps = {kept: _gap(drafting, candidate, kept / 10) for kept in range(1, 10)}
+    paying = [kept for kept, gap in gaps.items() if gap < chosen.estimate.tpot_ms.mean]
+    if _KEPT not in paying:
+        return None
+    option = Scored(candidate, _at(drafting, candidate, _KEPT / 10))
+    gain = f"{gaps[_KEPT]:,.1f} ms a token against {chosen.estimate.tpot_ms.mean:,.1f}, where {_KEPT} of 10 are kept"
+    more = gib_text(max(0, candidate.held_bytes - chosen.candidate.held_bytes))
+    costs = f"{more} of weights more on a GPU, and no gain where fewer than {min(paying)} of 10 are kept"
+    spoken = json.dumps(own, separators=(",", ":"))
+    flags = ("--set", f"speculative_config={spoken}", "--acceptance-rate", str(_KEPT / 10))
+    return Other("drafted tokens", option, flags, gain, costs, 1.0)
+
+
+def _gap(case: Case, candidate: Candidate, acceptance: float) -> float:
+    found = _at(case, candidate, acceptance)
+    return found.tpot_ms.mean if found else inf
+
+
+def _at(case: Case, candidate: Candidate, acceptance: float) -> Estimate | None:
+    """The estimate where so large a share of drafted tokens is kept."""
+    request = case.request.model_copy(update={"acceptance_rate": acceptance})
+    return speed(case.changed(request=request), candidate)
 
 
 def _evaluated(case: Case, layout: Layout) -> Candidate | None:

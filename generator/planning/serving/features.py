@@ -103,24 +103,42 @@ def _family_advisories(case: Case, family: ServingFamily, layout: Layout) -> Ite
             when = parsers.elsewhere.get(f"{_KINDS[field]} {names[0]}", "a newer release")
             yield f"vLLM {case.release} has no {field} {names[0]}, which {family.name} needs: {when} has it."
     yield from _notes(family)
-    if case.model_class.draft_class and not parts_drafts(case, layout, own_layers(case)):
-        yield from _draft_advice(case, family)
+    yield from _draft_advice(case, layout)
 
 
 def _notes(family: ServingFamily | None) -> Iterator[str]:
     yield from (note if note.endswith(".") else f"{note}." for note in (family.notes if family else ()))
 
 
-def _draft_advice(case: Case, family: ServingFamily) -> Iterator[str]:
-    """Speculative heads cost memory, so that they are named and not set."""
-    drafts = len(case.architecture.drafts)
+def own_drafts(case: Case, layout: Layout) -> dict[str, object] | None:
+    """`speculative_config` with the layers that the checkpoint ships; None where it has none, or the user decides.
+
+    None too where the release lacks them, or would part them into the stages of this layout.
+    """
+    family = case.tables.serving.family
+    if family is None or not (family.mtp_tokens and case.architecture.drafts and case.model_class.draft_class):
+        return None
     known = release_key(case.release) >= release_key(family.mtp_since) if family.mtp_since else True
-    if family.mtp_tokens and drafts and known and not _decided(case, "speculative_config"):
-        config = json.dumps({"method": "mtp", "num_speculative_tokens": family.mtp_tokens})
+    if not known or _decided(case, "speculative_config") or parts_drafts(case, layout, own_layers(case)):
+        return None
+    return {"method": "mtp", "num_speculative_tokens": family.mtp_tokens}
+
+
+def _draft_advice(case: Case, layout: Layout) -> Iterator[str]:
+    """Speculative heads cost memory, so that they are named and not set."""
+    own = own_drafts(case, layout)
+    if own is not None:
         yield (
-            f"The checkpoint ships {plural(drafts, 'draft layer')}: faster answers at low load, for more memory, with "
-            f"--set 'speculative_config={config}'."
+            f"The checkpoint ships {plural(len(case.architecture.drafts), 'draft layer')}: faster answers at low load, "
+            f"for more memory, with --set 'speculative_config={json.dumps(own)}' (--explain has its figures)."
         )
+    elif case.tables.drafts and not _decided(case, "speculative_config"):
+        for row in case.tables.drafts:
+            config = {"model": row.draft, "method": row.method, "num_speculative_tokens": row.tokens}
+            yield (
+                f"A head that drafts for it is published ({row.method}, {row.source}): --set "
+                f"'speculative_config={json.dumps(config)}' plans its memory, and with --acceptance-rate its gain."
+            )
 
 
 def _unknown(case: Case, serving: Serving) -> str:
