@@ -123,10 +123,8 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
     for row in rows[:_MOST]:
         table.add_row(
             f"{row.replicas} x ({replica_text(row)})" if row.replicas > 1 else replica_text(row),
-            *(
-                "-" if cost is None else f"{cost:.2f}"
-                for cost in (row.cost_per_hour, row.cost_per_million_output_tokens)
-            ),
+            _money(row.cost_per_hour),
+            _money(row.cost_per_million_output_tokens),
             f"{row.output_tokens_per_s:,.0f}",
             f"{row.ttft_ms:,.0f}",
             f"{row.tpot_ms:.1f}",
@@ -139,6 +137,10 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
     whose = f"the first: {rows[0].price_source}" if rows[0].price_source else "no dated offer"
     told = f"{whose}; --price gives your own{'; 2 x (...): two replicas' * several}"
     console.show(f"[dim]{console.escaped(told)}[/dim]")
+
+
+def _money(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:.2f}"
 
 
 def _letters(rows: tuple[FitRow, ...]) -> dict[tuple[str, ...], str]:
