@@ -233,3 +233,16 @@ def test_a_head_that_is_published_for_the_model_is_named(model, draft):
     """For a quantized checkpoint too, whose states are those of the weights it was made of."""
     made = plan_for(Request(model=model, gpu="H100-SXM-80GB", source="embedded"), embedded_model(model))
     assert any(draft in note for note in made.advisories)
+
+
+def test_divided_latents_of_one_wide_group_are_an_alternative():
+    """Agents of 16,384 tokens: replicas hold the latents of 64, one group of eight ranks does where it divides them."""
+    facts = embedded_model("deepseek-ai/DeepSeek-R1")
+    asked = {"model": facts.id, "gpu": "H200-SXM-141GB", "gpus": 8, "workload": "agent", "concurrency": 64}
+    made = plan_for(Request(**asked, source="embedded"), facts)
+    divided = next(one for one in made.alternatives if one.kind == "divided caches")
+    assert (divided.layout.tensor_parallel_size, divided.layout.decode_context_parallel_size > 1) == (8, True)
+    again = plan_for(Request(**asked, source="embedded", **changes_of(divided.flags)), facts)
+    assert again.layout == divided.layout
+    assert again.estimate.output_tokens_per_s.mean == pytest.approx(divided.output_tokens_per_s, rel=0.02)
+    assert divided.output_tokens_per_s > made.estimate.output_tokens_per_s.mean

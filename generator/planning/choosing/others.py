@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
+from generator.models.attention import MLA
 from generator.planning.choosing.changes import sibling_cases
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
+    from generator.planning.choosing.variants import Variant
 
 _KEPT = 7
 """Drafted tokens of ten that an example keeps; what a server keeps is in its metrics."""
@@ -57,9 +59,9 @@ def _divided_cache(case: Case, chosen: Scored) -> Other | None:
     own, pace = int(chosen.candidate.context.value), rate(chosen.estimate)
     longer = faster = None
     longest, fastest = own, pace * (1 + WORTH)
-    for variant in context_parallel_variants(case, chosen.candidate.layout):
+    for layout, variant in _divided(case, chosen.candidate.layout):
         divided = with_values(case, variant.values)
-        candidate = _evaluated(divided, chosen.candidate.layout.model_copy(update=variant.values))
+        candidate = _evaluated(divided, layout.model_copy(update=variant.values))
         if candidate is None or candidate.verdict != "fits":
             continue
         option = scored(divided, (candidate,))[0]
@@ -72,6 +74,23 @@ def _divided_cache(case: Case, chosen: Scored) -> Other | None:
             gain = f"{fastest:,.0f} tokens/s against {pace:,.0f}"
             faster = Other("divided caches", option, variant.flags, gain, variant.costs, fastest / max(pace, 1.0))
     return longer or faster
+
+
+def _divided(case: Case, own: Layout) -> Iterator[tuple[Layout, Variant]]:
+    """Layouts with the ways to divide their caches: the chosen one, and one group of all GPUs of the node.
+
+    Latents are no heads, so that each rank of a group keeps all of them unless they are divided: replicas are
+    chosen for their caches, where one wide group would read less of the weights.
+    """
+    layouts = [own]
+    kinds = case.architecture.layer_kinds
+    sized = any(name.endswith("_parallel_size") for name in case.fixed)
+    if not sized and case.cluster.nodes == 1 and any(isinstance(kind.mixer, MLA) for kind in kinds):
+        wide = {"tensor_parallel_size": case.cluster.total_gpus, "pipeline_parallel_size": 1, "data_parallel_size": 1}
+        layouts += [own.model_copy(update=wide)] * (own.tensor_parallel_size < case.cluster.total_gpus)
+    for layout in layouts:
+        for variant in context_parallel_variants(case, layout):
+            yield layout, variant
 
 
 def _smaller_cache(case: Case, chosen: Scored) -> Other | None:
