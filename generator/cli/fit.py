@@ -104,7 +104,11 @@ def _show_prices(rows: tuple[FitRow, ...]) -> None:
         if row.price_per_gpu_hour is None:
             console.show(f"{row.gpu}: no dated offer; give your price with --price")
         else:
-            console.show(f"{row.gpu}: {row.price_per_gpu_hour:.2f} USD an hour, the lowest dated: {row.price_source}")
+            several = (
+                f" of {row.price_offers}, median {row.price_median_per_gpu_hour:.2f}" if row.price_offers > 1 else ""
+            )
+            said = f"{row.price_per_gpu_hour:.2f} USD an hour, the lowest dated{several}: {row.price_source}"
+            console.show(f"{row.gpu}: {said}")
 
 
 def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:

@@ -39,6 +39,10 @@ class FitRow(Value):
     """Of all replicas; the whole offer where it is sold with more GPUs."""
     price_per_gpu_hour: float | None = None
     """Of one GPU in USD: the lowest dated offer; None where no price list has it. The user's own stands above."""
+    price_median_per_gpu_hour: float | None = None
+    """Of the dated offers, in USD."""
+    price_offers: int = 0
+    """How many dated offers there are."""
     price_source: str = ""
     """Whose price it is, and when it was read."""
     replicas: int = 1

@@ -93,10 +93,10 @@ def scaling(case: Case, chosen: Candidate, found: Estimate | None) -> Scaling | 
     )
 
 
-def lowest_offer(case: Case) -> GPUPrice | None:
-    """The lowest dated offer of the case's GPU by its price; None where the table has none."""
-    offers = [price for price in case.tables.prices if price.gpu == case.gpu.name]
-    return min(offers, key=lambda price: price.usd_per_gpu_hour, default=None)
+def dated_offers(case: Case) -> tuple[GPUPrice, ...]:
+    """The dated offers of the case's GPU, the lowest price first; none where no price list has it."""
+    offers = (price for price in case.tables.prices if price.gpu == case.gpu.name)
+    return tuple(sorted(offers, key=lambda price: price.usd_per_gpu_hour))
 
 
 def source_of(offer: GPUPrice, sold: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from statistics import median
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
@@ -11,7 +12,7 @@ from generator.models.parallelism import Layout
 from generator.planning.choosing.changes import smaller_weights
 from generator.planning.choosing.choice import has_targets
 from generator.planning.choosing.servers import copies
-from generator.planning.costs import cost, lowest_offer, source_of
+from generator.planning.costs import cost, dated_offers, source_of
 from generator.planning.evaluation import evaluate
 from generator.planning.parts import stored_bytes
 from generator.planning.planner import weighed
@@ -110,7 +111,7 @@ def _offers(case: Case, gpu: GPU, sizes: Sequence[tuple[int, int]]) -> Iterator[
 
 def _least(case: Case, gpu: GPU, size: tuple[int, int]) -> float:
     """What an hour of so many GPUs costs at least."""
-    offer = lowest_offer(_on(case, gpu, *size))
+    offer = next(iter(dated_offers(_on(case, gpu, *size))), None)
     each = case.request.price or (offer.usd_per_gpu_hour if offer else 0.0)
     return each * size[0] * size[1]
 
@@ -165,14 +166,17 @@ def too_large(case: Case) -> bool:
 
 
 def _bare(case: Case) -> FitRow:
-    cluster, lowest = case.cluster, lowest_offer(case)
+    cluster, offers = case.cluster, dated_offers(case)
+    prices = [offer.usd_per_gpu_hour for offer in offers]
     return FitRow(
         model=case.facts.id,
         gpu=cluster.gpu.name,
         gpus=cluster.gpus_per_node,
         nodes=cluster.nodes,
-        price_per_gpu_hour=lowest.usd_per_gpu_hour if lowest else None,
-        price_source=source_of(lowest) if lowest else "",
+        price_per_gpu_hour=prices[0] if prices else None,
+        price_median_per_gpu_hour=round(median(prices), 4) if prices else None,
+        price_offers=len(prices),
+        price_source=source_of(offers[0]) if offers else "",
     )
 
 
