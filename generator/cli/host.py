@@ -91,7 +91,8 @@ def _show(found: HostPlan) -> None:
     for gpu in found.gpus:
         names = " and ".join(gpu.members) or "nobody"
         held = f"{interval_text(gpu.held_bytes)} of {gib_text(gpu.total_bytes)}"
-        console.show(f"GPU {gpu.index}: {console.escaped(names)} hold {held}")
+        verb = "hold" if len(gpu.members) > 1 else "holds"
+        console.show(f"GPU {gpu.index}: {console.escaped(names)} {verb} {held}")
     order = ", then ".join(one.name for one in found.members)
     console.show(f"[dim]they start in this order, each once the one before it answers: {console.escaped(order)}[/dim]")
 

@@ -53,9 +53,9 @@ def sessions(
     found = session_plan(request, asked, facts, host_gb=host_gb)
     if json_:
         console.out(found.model_dump_json(indent=2, by_alias=True))
-    else:
-        _show(found)
     _refuse_unfit(found)
+    if not json_:
+        _show(found)
     if output_dir is not None:
         _generated(found, facts, output_dir, stated.answers)
 

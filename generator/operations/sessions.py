@@ -48,7 +48,7 @@ def session_plan(request: Request, asked: Sessions, facts: ModelFacts, *, host_g
 def _told(asked: Sessions, proof: Proof) -> SessionPlan:
     option, case = _chosen(proof)
     size = case.fixed.get(SIZE)
-    buffer = offload.offload(size, offload.chunk_bytes(case, option)) if size and offload.is_read(case) else None
+    buffer = offload.offload(size, offload.chunk_bytes(case, option)) if size and offload.is_counted(case) else None
     planned = sessions.Planned(option, case.gpu, loads_for(proof), buffer)
     found = sessions.ceilings(asked, planned)
     shared, own = sessions.blocks_of(asked, option)
@@ -109,7 +109,7 @@ def _chosen(proof: Proof) -> tuple[Candidate, Case]:
 
 def _buffer(case: Case, option: Candidate, asked: Sessions, host_gb: float | None) -> Offload | None:
     """The cache in the host's memory: the user's own, what is given, else the least that keeps all; None for none."""
-    if not offload.is_read(case) or SIZE not in case.tables.engine.by_name or not option.cache.groups:
+    if not offload.is_counted(case) or SIZE not in case.tables.engine.by_name or not option.cache.groups:
         return None
     chunk, stated = offload.chunk_bytes(case, option), case.fixed.get(SIZE)
     if isinstance(stated, (int, float)):

@@ -71,6 +71,11 @@ def shares(host: Host, places: Places, needs: Mapping[str, int], total_bytes: in
         RequestError: the stated shares of a GPU are more than there is, or leave others nothing.
     """
     most = 1 - host.reserve_gb * GIB / total_bytes
+    if most <= 0:
+        raise RequestError(
+            f"reserve_gb {host.reserve_gb:g}: a {host.gpu} has {gib_text(total_bytes)}, so that others would hold all "
+            "of it: give what they hold of each GPU, or name a larger one"
+        )
     stated = {one.name: one.share for one in host.members if one.share is not None}
     found = dict(stated)
     left = [_left(index, places, stated, needs, most) for index in range(host.gpus)]

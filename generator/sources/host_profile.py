@@ -38,6 +38,7 @@ def load_host(path: Path) -> Host:
     if len(models) > _MOST_MODELS:
         raise RequestError(f"{path} lists {len(models)} models: at most {_MOST_MODELS} share a host")
     _refuse_unknown(path, "the host", stated, ("gpus", *_HOSTS))
+    _refuse_words(path, "the host", stated)
     common = {name: stated[name] for name in _HOSTS if name in stated and name != "reserve_gb"}
     members = tuple(_member(path, number, one, common) for number, one in enumerate(models, 1))
     own = {name: stated[name] for name in ("gpu", "gpus", "reserve_gb") if name in stated}
@@ -65,6 +66,7 @@ def _member(path: Path, number: int, stated: Any, common: Mapping[str, Any]) -> 
         raise RequestError(f"{place} has no `model:`: name it, like `model: Qwen/Qwen3-8B`")
     asked = set(Request.model_fields) - set(_HOSTS) - _NEVER
     _refuse_unknown(path, f"model {number}", stated, (*_PLACE, *sorted(asked)))
+    _refuse_words(path, f"model {number}", stated)
     wanted = {name: value for name, value in stated.items() if name not in _PLACE}
     try:
         request = Request.model_validate({**common, **wanted})
@@ -81,6 +83,14 @@ def _refuse_unknown(path: Path, whose: str, stated: Mapping[str, Any], known: tu
         raise RequestError(f"{path}: {unknown[0]} is the host's, and not of {whose}: state it once, above `models:`")
     if unknown:
         raise RequestError(f"{path}: unknown key {shortened(unknown[0])} of {whose}; known: {', '.join(known)}")
+
+
+def _refuse_words(path: Path, whose: str, stated: Mapping[str, Any]) -> None:
+    """Return only where yes and no, which YAML reads as numbers too, stand for what is one of the two."""
+    kinds = {name: field.annotation for name, field in Request.model_fields.items()}
+    wrong = [name for name, value in stated.items() if isinstance(value, bool) and kinds.get(name) is not bool]
+    if wrong:
+        raise RequestError(f"{path}: {wrong[0]} of {whose}: yes and no are no value of it: write a number or a word")
 
 
 def _refusal(place: str, error: ValidationError) -> RequestError:

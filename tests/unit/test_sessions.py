@@ -9,7 +9,7 @@ from fixtures.sessions import option_of, planned
 from typer.testing import CliRunner
 
 from generator.cli.app import app
-from generator.errors import RequestError
+from generator.errors import InfeasiblePlanError, RequestError
 from generator.models.sessions import Sessions
 from generator.planning.memory.offload import chunk_bytes, offload, size_for
 from generator.units import GIB, MIB
@@ -69,6 +69,18 @@ def test_a_release_whose_connector_was_not_read_offloads_nothing():
     found = planned(vllm="0.31", load={"live": 200})
     assert found.offload is None
     assert "kv_offloading_size" not in found.plan.engine
+
+
+def test_lmcache_keeps_a_size_of_its_own():
+    """Its server holds the cache, so that no chunks of vLLM's are counted and none are chosen."""
+    assert planned(overrides={"kv_offloading_backend": "lmcache"}).offload is None
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_promised():
+    """Status 5 and one line, with no word on sessions."""
+    words = ["sessions", "Qwen/Qwen3-32B", "--gpu", "L4", "--offline", "--sessions", "3"]
+    done = CliRunner().invoke(app, words)
+    assert (type(done.exception), done.stdout) == (InfeasiblePlanError, "")
 
 
 def test_the_users_own_buffer_is_kept():

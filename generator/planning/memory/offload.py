@@ -17,9 +17,12 @@ _PAGE_BYTES = 4096
 _STEP_GIB = 1
 
 
-def is_read(case: Case) -> bool:
-    """Whether it is known how the release lays this cache out."""
-    return case.vllm.has("offloads_in_chunks")
+def is_counted(case: Case) -> bool:
+    """Whether it is known how the release lays this cache out, and it is vLLM's own that is asked for.
+
+    LMCache's server has a size of its own (vLLM 0.33 config/vllm.py: _post_init_kv_transfer_config).
+    """
+    return case.vllm.has("offloads_in_chunks") and case.fixed.get("kv_offloading_backend", "native") == "native"
 
 
 def chunk_bytes(case: Case, option: Candidate) -> int:
