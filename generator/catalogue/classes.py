@@ -34,6 +34,7 @@ class ClassNote(Row):
     adapted_ends: Annotated[tuple[AdaptedEnd, ...], Field(strict=False)] | None = None
     one_pair: Words = ()
     own_modules: bool = False
+    no_stages: Releases = ""
     head_apart: bool = False
     pools_tokens: bool = False
     pools_steps: bool = False
@@ -43,7 +44,7 @@ class ClassNote(Row):
 
     def facts(self) -> dict[str, Any]:
         """The columns that say something, by `ModelClass`'s names."""
-        said = self.model_dump(exclude={"name", "source", "in_transformers"}, exclude_defaults=True)
+        said = self.model_dump(exclude={"name", "source", "in_transformers", "no_stages"}, exclude_defaults=True)
         return said | ({"one_pair": frozenset(self.one_pair)} if self.one_pair else {})
 
 
@@ -76,7 +77,8 @@ class ClassRow(Row):
                 {"task": self.task, "adapted_ends": self.adapted_ends, "stages": not holds(self.releases, version)}
                 | (note.facts() if note else {})
             )
-            | {flag: True for flag in _FLAGS if served and self._can(flag, version)},
+            | {flag: True for flag in _FLAGS if served and self._can(flag, version)}
+            | ({"stages": False} if note and holds(note.no_stages, version) else {}),
         )
 
     def _can(self, flag: str, version: str) -> bool:

@@ -107,3 +107,10 @@ def test_what_a_model_type_decides():
     assert not model_type_of("gemma2", "0.33.0").float16
     assert model_type_of("gemma4", "0.33.0").largest_item_tokens == 32 * 78
     assert model_type_of("llama", "0.33.0").float16
+
+
+@pytest.mark.parametrize("name", ["Qwen3VLForConditionalGeneration", "Qwen3VLMoeForConditionalGeneration"])
+def test_stages_that_a_release_refuses_in_spite_of_its_class_are_none(name):
+    """VLLM 0.26 and 0.29 (judge) of Qwen3-VL in two stages: "No model architectures are specified"; 0.30 mends it."""
+    assert not classes_of("0.29.0").rows[name].stages
+    assert classes_of("0.30.0").rows[name].stages

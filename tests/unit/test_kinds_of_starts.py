@@ -67,6 +67,7 @@ def test_a_start_with_room_for_an_encoder_twice_as_far_off_is_sure():
         ("Qwen/Qwen3-8B", "B200-180GB", 1, {"kv_cache_dtype": "turboquant_4bit_nc"}, "no KV cache layout satisfies"),
         ("Qwen/Qwen3-32B-FP8", "L40S-48GB", 1, {"kv_cache_dtype": "fp8_e5m2"}, "not supported with fp8 checkpoints"),
         ("Qwen/Qwen2.5-7B-Instruct-AWQ", "L4-24GB", 8, {"dtype": "float32"}, "awq does not compute in float32"),
+        ("Qwen/Qwen3-8B", "T4-16GB", 2, {"kv_cache_dtype": "bfloat16"}, "KV cache of bfloat16 is refused"),
         ("openai/gpt-oss-20b", "H200-SXM-141GB", 1, {"dtype": "float16"}, "set --dtype bfloat16"),
     ],
 )

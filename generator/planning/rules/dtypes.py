@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.capability import ADA, AMPERE, TURING
+from generator.models.quantization_method import HALVES
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
 
@@ -67,6 +68,15 @@ def cache_dtype_runs(start: Replica) -> None:
                     f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
                     f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
                 )
+
+
+def cache_dtype_is_the_models(start: Replica) -> None:
+    """A cache of 16 bits that is asked for has the model's own dtype (0.33 config/vllm.py:1492)."""
+    asked, own = start.settings.kv_cache_dtype, model_dtype(start.architecture, start.settings)
+    if asked in HALVES and asked != own and start.release.has("cache_of_16_bits_is_the_models"):
+        raise RequestError(
+            f"a KV cache of {asked} is refused where the model computes in {own}; set --kv-cache-dtype auto"
+        )
 
 
 def _own_cache_dtype(start: Replica) -> str:

@@ -13,7 +13,13 @@ from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.rules.classes import shared_caches_stay_in_a_stage
 from generator.planning.rules.divided import slices_stand_alone
-from generator.planning.rules.dtypes import cache_dtype_runs, dtype_runs, quantization_runs, quantization_takes_dtype
+from generator.planning.rules.dtypes import (
+    cache_dtype_is_the_models,
+    cache_dtype_runs,
+    dtype_runs,
+    quantization_runs,
+    quantization_takes_dtype,
+)
 from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
@@ -228,7 +234,8 @@ RULES: tuple[Callable[[Replica], None], ...] = (
     slices_stand_alone, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, quantization_takes_dtype, dtype_runs,
-    key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide, cache_dtype_runs,
+    key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide,
+    cache_dtype_is_the_models, cache_dtype_runs,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 
