@@ -9,6 +9,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command as built
 
+from generator.cli import console
+from generator.errors import RequestError
+
 
 class Listed(NamedTuple):
     """Where a command lies, and what the list of commands says of it: its own first sentence."""
@@ -96,6 +99,21 @@ COMMANDS = {
 
 _ALIASES = {"new": "generate", "init": "generate"}
 """What other tools call the same."""
+_MEANT = {
+    "list": "`gpus` and `models` list what can be planned",
+    "ls": "`gpus` and `models` list what can be planned",
+    "show": "`plan` shows a plan, `status` a running server",
+    "info": "`explain ARGUMENT` says what one of vLLM's does, `check` what a deployment is pinned to",
+    "run": "`make up` starts the server, in the repository that `generate` makes",
+    "serve": "`make up` starts the server, in the repository that `generate` makes",
+    "start": "`make up` starts the server, in the repository that `generate` makes",
+    "deploy": "`generate` makes the repository, `make up` there starts the server",
+    "upgrade": "`update --upgrade` takes a deployment to the newest template",
+    "validate": "`check` looks at a deployment",
+    "benchmark": "`bench` measures the running server",
+    "install": "`engine import` takes in a release of vLLM; nothing else is installed",
+}
+"""What to say where a command of another tool is typed."""
 
 
 class LazyGroup(TyperGroup):
@@ -115,6 +133,13 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the words name, ready to run."""
         self._runs = True
+        if args[:1] == ["help"]:
+            args = [*args[1:2], "--help"]
+        if args[0] == "--help":
+            console.out(ctx.get_help())
+            raise typer.Exit
+        if args[0] in _MEANT:
+            raise RequestError(f"there is no command {args[0]}: {_MEANT[args[0]]}")
         try:
             return super().resolve_command(ctx, args)
         finally:

@@ -24,6 +24,7 @@ FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
 _DECIMAL: dict[str, int] = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _AUTO = -1
+_STORED = "; weights that are stored quantized need no such option: name their checkpoint as the model"
 
 
 class Flag(Made):
@@ -140,7 +141,10 @@ class Engine(Made):
         check_numbers(flag.name, read if flag.type != "json" else _plain(read), self.ranges)
         known = self._checked_later.get(flag.name, ())
         if known and read not in known:
-            raise RequestError(f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}")
+            stored = _STORED if flag.name == "quantization" else ""
+            raise RequestError(
+                f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}{stored}"
+            )
         return read
 
     def choices(self, name: str) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from generator.models.shared_host import Place
     from generator.workflow import Proof
 
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _CHECKOUT = Path(__file__).parents[2]
 
 
@@ -144,6 +147,8 @@ def vacant(destination: Path) -> Path:
         RequestError: something is there, or above it.
     """
     place = destination.expanduser().absolute()
+    if os.name == "posix" and _OF_WINDOWS.match(str(destination)):
+        raise RequestError(f"{destination} is a path of Windows, and one odd name here: in WSL it lies below /mnt/c")
     try:
         taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
     except OSError as error:

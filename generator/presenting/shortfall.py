@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 def shortfall_line(plan: Plan) -> str:
     """One line: by how much the plan does not fit, and the next step."""
     short = plan.feasibility.shortfall_bytes
-    first = f"; try {' '.join(plan.repairs[0].flags)} ({plan.repairs[0].title})" if plan.repairs else ""
+    first = ""
+    if plan.repairs:
+        costs = ", which costs accuracy" if "costs accuracy" in plan.repairs[0].title else ""
+        first = f"; try {' '.join(plan.repairs[0].flags)}{costs}"
     return (
         f"{plan.model.id} does not fit on {plural(plan.layout.ranks, 'GPU')} of {plan.cluster.gpu.name}: "
-        f"{short:,} bytes ({gib_text(short)}) short on each{first}"
+        f"{gib_text(short)} short on each{first}"
     )

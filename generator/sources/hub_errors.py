@@ -18,6 +18,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined] # HTTPError i
 )
 
 from generator.errors import GatedModelError, HubUnreachableError, SourceError
+from generator.models.value import shortened
 
 CLIENT_ERRORS: tuple[type[Exception], ...] = (
     HTTPError, OSError, EntryNotFoundError, ValueError, KeyError, TypeError, AttributeError
@@ -48,7 +49,9 @@ def why(error: Exception, attempt: HubQuestion) -> SourceError:
     if isinstance(error, RevisionNotFoundError):
         return SourceError(f"{model} has no revision {attempt.revision!r}: give one of its branches or commits.")
     if isinstance(error, HFValidationError):
-        return SourceError(f"{model!r} is neither a directory nor a Hub id (ORGANISATION/NAME): check it.")
+        return SourceError(
+            f"{shortened(model)} is no directory with a config.json here, and no id of the Hub, like Qwen/Qwen3-8B."
+        )
     if isinstance(error, HfHubHTTPError) and not isinstance(error, EntryNotFoundError):
         return _refused(error.response.status_code, attempt)
     return _unanswered(error, attempt)

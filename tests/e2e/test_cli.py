@@ -141,6 +141,12 @@ BAD = [
     ("fit on a GPU of one's own", 2, ("fit", *QWEN, "--gpu", "custom"), r"leave --vram-gb and --gpu custom out"),
     ("no deployment to update", 2, ("update", "nowhere", "--gpus", 2), r"no \.copier-answers\.yml"),
     ("no deployment to check", 2, ("check", "nowhere"), r"no \.copier-answers\.yml"),
+    ("a command of another tool", 2, ("list",), r"no command list: `gpus` and `models` list"),
+    ("a command that nobody has", 2, ("lisst",), r"No such command 'lisst' \(see --help\)"),
+    ("a directory of Windows", 2, ("generate", *H100, "--yes", "-o", "C:\\deploy"), r"a path of Windows.*/mnt/c"),
+    ("a model of Windows", 4, ("plan", "C:\\x", "--gpu", "L4", "--offline"), r"no directory with a config\.json here"),
+    ("four bits at load", 2, ("plan", *H100, "-q", "int4"), r"not 'int4'; weights that are stored quantized"),
+    ("AWQ at load", 2, ("plan", *H100, "-q", "awq"), r"stored in awq: --model Qwen/Qwen3-8B-AWQ"),
 ]  # fmt: skip
 
 
@@ -201,9 +207,7 @@ TOO_LARGE = ("--model", "Qwen/Qwen3-32B", "--gpu", "L4", "--offline")
 def test_a_plan_that_does_not_fit_says_how_short_and_what_would_help(vllm_wizard):
     status, out, err = vllm_wizard("plan", *TOO_LARGE)
     assert status == 5
-    assert re.fullmatch(
-        r"error: Qwen/Qwen3-32B does not fit .*: [\d,]+ bytes \([\d.]+ GiB\) short on each; try .*\n", err
-    )
+    assert re.fullmatch(r"error: Qwen/Qwen3-32B does not fit .*: [\d.]+ GiB short on each; try .*\n", err)
     assert "DOES NOT FIT" in out
     assert "Smallest changes that make it fit" in out
     assert "vllm serve" not in out
@@ -364,6 +368,13 @@ def test_every_command_shows_an_example(vllm_wizard, command):
     status, out, _ = vllm_wizard(command, "--help")
     assert status == 0
     assert "Example: vllm-wizard" in out
+
+
+@pytest.mark.parametrize(("words", "said"), [(("help",), "Usage: "), (("help", "plan"), "--prompt-tokens")])
+def test_help_is_a_command_too(vllm_wizard, words, said):
+    status, out, _ = vllm_wizard(*words)
+    assert status == 0
+    assert said in out
 
 
 def test_the_version_is_printed(vllm_wizard):

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import pexpect
 import pytest
 
 SHELLS = [name for name in ("bash", "zsh", "fish") if shutil.which(name)]
@@ -61,3 +62,33 @@ def test_each_shell_is_given_a_script(shell, path):
     done = subprocess.run(["vllm-wizard"], env=asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "_VLLM_WIZARD_COMPLETE" in done.stdout
+
+
+AT_HAND = {
+    "bash": (("--norc", "--noprofile", "-i"), "source <(_VLLM_WIZARD_COMPLETE=source_bash vllm-wizard)"),
+    "zsh": (
+        ("-f", "-i"),
+        "autoload -U compinit; compinit -u -D; source <(_VLLM_WIZARD_COMPLETE=source_zsh vllm-wizard)",
+    ),
+    "fish": (("--no-config", "-i"), "_VLLM_WIZARD_COMPLETE=source_fish vllm-wizard | source"),
+}
+"""How each shell starts without anybody's settings, and what a person puts into their own."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_person_at_a_shell_presses_tab(shell, path, tmp_path):
+    """A command that has begun is ended, and an option of a command, too."""
+    words, settings = AT_HAND[shell]
+    own = {"PATH": path, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm", "HOME": str(tmp_path)}
+    child = pexpect.spawn(
+        shell, list(words), env=os.environ | own, cwd=tmp_path, dimensions=(24, 120), encoding="utf-8", timeout=60
+    )
+    try:
+        child.sendline(f"{settings}; echo is''there")
+        child.expect("isthere\r\n")
+        child.send("vllm-wizard expl\t")
+        child.expect_exact("explain")
+        child.sendline(" --offl\t")
+        child.expect_exact("--offline")
+    finally:
+        child.close(force=True)

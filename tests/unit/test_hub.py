@@ -134,7 +134,7 @@ def test_a_missing_revision_is_named(hub, tiny):
 
 @pytest.mark.parametrize("name", ["a/b/c", "no spaces", "-x/y", "a..b/c"])
 def test_a_name_that_is_no_hub_id_is_said(hub, name):
-    assert "neither a directory nor a Hub id" in str(refusal(name))
+    assert "no directory with a config.json here, and no id of the Hub" in str(refusal(name))
     assert not hub.requests
 
 

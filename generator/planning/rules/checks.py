@@ -18,6 +18,7 @@ from generator.planning.serving.features import check_serving
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
+    from generator.models.quantization_method import QuantizationMethod
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
@@ -123,6 +124,14 @@ def _check_context(case: Case) -> None:
         )
 
 
+def _like(case: Case, method: QuantizationMethod) -> str:
+    """The published checkpoint of the same weights that is stored so; empty where none is known."""
+    names = (method.name, *method.aliases)
+    stored = (one for one in case.tables.siblings if (own := one.checkpoint.quantization) and own.method in names)
+    found = next(stored, None)
+    return f": --model {found.id}" if found else ""
+
+
 def _check_quantization(case: Case) -> None:
     """A quantization can be asked for where the checkpoint has none and vLLM can apply it while loading."""
     asked, own = case.fixed.get("quantization"), case.quantization
@@ -149,5 +158,5 @@ def _check_quantization(case: Case) -> None:
         able = ", ".join(row.name for row in case.tables.methods if row.is_online_in(case.release))
         raise RequestError(
             f"vLLM {case.release} cannot quantize an unquantized checkpoint with {asked}; it can with {able}; "
-            f"or name a checkpoint that is stored in {asked}"
+            f"or name a checkpoint that is stored in {asked}{_like(case, method)}"
         )
