@@ -234,7 +234,7 @@ def test_a_printed_repair_repairs(vllm_wizard):
 def test_what_does_not_fit_is_not_generated(vllm_wizard, tmp_path):
     status, _, err = vllm_wizard("generate", *TOO_LARGE, "--yes", "-o", tmp_path / "new")
     assert status == 5
-    assert "bytes" in err
+    assert "43.7 GiB short on each" in err
     assert not (tmp_path / "new").exists()
 
 
