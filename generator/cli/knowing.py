@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from generator.models.request import Request
 
 
-def facts_of(request: Request, *, offline: bool) -> ModelFacts:
-    """The requested model's facts; a terminal is told of the wait, and everybody where the Hub did not answer.
+def facts_of(request: Request, *, offline: bool, told: bool = False) -> ModelFacts:
+    """The requested model's facts; a terminal is told of the wait, and everybody once where the Hub did not answer.
 
     Raises:
         SourceError: no source delivers the model.
@@ -23,7 +23,7 @@ def facts_of(request: Request, *, offline: bool) -> ModelFacts:
     asks = not offline and request.source in {"auto", "hub"}
     with console.waiting(f"asking the Hub for {request.model}" if asks else ""):
         found = facts_for(request, offline=offline, progress=console.progress())
-    if asks and found.source == "embedded":
+    if asks and found.source == "embedded" and not told:
         console.note(f"The Hub did not answer: {found.id} is planned from embedded facts, and no revision is pinned.")
     return found
 
@@ -33,6 +33,8 @@ class Known:
 
     def __init__(self, *, offline: bool) -> None:
         self.offline = offline
+        self._told = False
+        """Whether it was said that the Hub does not answer."""
         self._found: dict[tuple[object, ...], ModelFacts] = {}
 
     def of(self, request: Request) -> ModelFacts:
@@ -45,5 +47,6 @@ class Known:
         draft = request.overrides.get("speculative_config")
         key = (request.model, request.revision, request.source, str(draft))
         if key not in self._found:
-            self._found[key] = facts_of(request, offline=self.offline)
+            self._found[key] = facts_of(request, offline=self.offline, told=self._told)
+            self._told = self._told or self._found[key].source == "embedded"
         return self._found[key]
