@@ -134,7 +134,7 @@ class LazyGroup(TyperGroup):
         """The command that the words name, ready to run."""
         self._runs = True
         if args[:1] == ["help"]:
-            args = [*args[1:2], "--help"]
+            args = [*({*args[1:2]} - {"help"}), "--help"]
         if args[0] == "--help":
             console.out(ctx.get_help())
             raise typer.Exit
