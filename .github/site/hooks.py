@@ -26,6 +26,7 @@ CONTRAST = """\
 .md-typeset a:not(.headerlink) { text-decoration: underline; }
 [data-md-color-scheme="default"] { --md-default-fg-color--light: #595959; }
 [data-md-color-scheme="slate"] { --md-code-hl-constant-color: #b9a7ff; --md-code-hl-number-color: #ff9d94; }
+[data-md-color-scheme="slate"][data-md-color-primary] { --md-typeset-a-color: #7aa5f0; }
 .md-copyright { color: #e6e6e6; }
 .md-typeset table code { white-space: normal; overflow-wrap: anywhere; }
 .md-typeset th, .md-typeset td { min-width: 0 !important; overflow-wrap: anywhere; }

@@ -171,7 +171,8 @@ def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) ->
     for row in others:
         console.note(f"  then {offer_text(row)}, {row.cost_per_hour:.2f} an hour")
     if smaller and found[0] is smaller[0]:
-        console.note(f"  fewer bytes of the same weights cost less{_otherwise(smaller)}")
+        console.note(f"  fewer bytes of the same weights cost less, with {' '.join(smaller[0].flags)}:")
+        console.note(f"    {offer_text(smaller[0])}, {smaller[0].cost_per_hour:.2f} an hour")
     share = {}
     if first.replicas > 1 and not request.requests_per_s:
         share = {"concurrency": ceil_div(request.concurrency, first.replicas)}

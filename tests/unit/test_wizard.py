@@ -104,9 +104,9 @@ def test_one_answer_is_changed_and_the_others_stay(talk):
 
 
 def test_words_types_and_order_are_the_templates_and_the_requests():
-    """A question is a field of `Request`, or one of the three that are the repository's own; its label is short."""
+    """A question is a field of `Request`, or one of the five that are the repository's own; its label is short."""
     listed = [one.name for one in questions("worktree")]
-    assert set(listed) == {*Request.model_fields, "service", "artefacts", "ci"}
+    assert set(listed) == {*Request.model_fields, "service", "artefacts", "ci", "trace", "host"}
     assert listed[:3] == ["model", "gpu", "gpus"]
     assert all(0 < len(label(one)) <= 60 for one in questions("worktree"))
     assert all(ASKED[name].section for name in Request.model_fields if name != "measured")
