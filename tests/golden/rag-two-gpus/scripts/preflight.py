@@ -120,7 +120,7 @@ def _draft(config, model, answer):
     if asked is None or not ranks.last_stage() or not ("mtp" in str(asked.method) or asked.use_eagle()):
         return None
     answer["level"] = "draft"
-    if asked.use_gemma4_mtp():
+    if hasattr(asked, "use_gemma4_mtp") and asked.use_gemma4_mtp():  # newer than 0.20
         from vllm.v1.worker.gpu.spec_decode import init_speculator  # noqa: PLC0415 - 0.32 and newer
 
         speculator = init_speculator(config, torch.device("meta"), MagicMock())
@@ -780,7 +780,9 @@ class StandIn(type):
         return 0
 
     __index__ = __int__
-    __getitem__ = __or__ = __ror__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __floordiv__ = _itself
+    __getitem__ = __or__ = __ror__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __floordiv__ = (
+        __rfloordiv__
+    ) = _itself
     __gt__ = __lt__ = __ge__ = __le__ = _never
 
 
