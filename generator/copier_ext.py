@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from jinja2.ext import Extension
 
 from generator import __version__, recording, workflow
+from generator.cluster import detected_gpu
 from generator.errors import GeneratorError, RequestError
 from generator.models.request import Request
 from generator.sources.installation import tool_requirement
@@ -40,7 +41,7 @@ class PlannerV1(Extension):
         environment.globals.update(
             vllm_facts=_told(_facts),
             vllm_plan=_told(_plan),
-            vllm_gpu=_told(workflow.detected_gpu),
+            vllm_gpu=_told(detected_gpu),
             vllm_release=_told(workflow.newest_release),
             vllm_tool=tool_requirement,
         )

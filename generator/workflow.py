@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator import __version__
 from generator.catalogue.classes import classes_of, model_type_of
 from generator.catalogue.draft_heads import all_heads, heads_of
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpu_table import all_gpus
-from generator.catalogue.gpus import custom_gpu, find_gpu, gpu_by_nvml, without_speed
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.overheads import overheads
 from generator.catalogue.paths import path_kinds
@@ -20,13 +18,14 @@ from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
 from generator.catalogue.siblings import larger_of, siblings_of
 from generator.catalogue.speed import speed
-from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
+from generator.cluster import cluster_for, detected_hardware
+from generator.errors import RequestError
 from generator.models.hardware import Cluster
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case
 from generator.planning.planner import make_plan
 from generator.planning.tables import Tables
-from generator.units import GIB, gib
+from generator.units import gib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,28 +216,6 @@ def plan(request: Request, *, offline: bool = False) -> Plan:
     return plan_for(request, facts_for(request, offline=offline))
 
 
-def cluster_for(request: Request) -> Cluster:
-    """The GPUs that a request names, with their figures from the table or from the request.
-
-    Raises:
-        UnknownFactError: no row has that name.
-        RequestError: a custom GPU lacks its memory or capability, or other processes hold all of a GPU.
-    """
-    gpu, reserved = _gpu(request), gib(request.reserve_gb)
-    if reserved >= gpu.memory_bytes:
-        raise RequestError(
-            f"--reserve-gb {request.reserve_gb:g}: a {gpu.name} has {gpu.memory_bytes / GIB:.1f} GiB, so that other "
-            "processes would hold all of it: give what they hold of each GPU, or name a larger one"
-        )
-    return Cluster(
-        gpu=gpu,
-        gpus_per_node=request.gpus,
-        nodes=request.nodes,
-        interconnect=request.interconnect,
-        reserved_bytes=reserved,
-    )
-
-
 def tables_for(request: Request, facts: ModelFacts) -> Tables:
     """The tables of this installation that a plan of the request is proven against.
 
@@ -269,49 +246,3 @@ def _named_classes(*models: ModelFacts) -> frozenset[str]:
     """Names of the classes that a plan may ask for: the models', their drafts' and those of draft heads."""
     every = (*models, *(model.draft for model in models if model.draft))
     return frozenset({*(model.architecture.architecture for model in every), *(head.name for head in all_heads())})
-
-
-def detected_hardware() -> dict[str, Any]:
-    """Answers that this machine's driver gives: gpu, gpus, and reserve_gb where other processes hold memory.
-
-    Raises:
-        HardwareDetectionError: no driver, no GPU, GPUs of different kinds, or one that is divided (MIG).
-        UnknownFactError: the driver's product name is not in the table.
-    """
-    from generator.sources.nvml import detect  # noqa: PLC0415 - start-up time
-
-    system = detect()
-    if not system.is_uniform:
-        names = ", ".join(dict.fromkeys(gpu.name for gpu in system.gpus))
-        raise HardwareDetectionError(f"this machine has GPUs of different kinds ({names}): name one, --gpu and --gpus")
-    first = system.gpus[0]
-    if first.mig_enabled:
-        raise HardwareDetectionError(
-            f"{first.name} is in MIG mode, so that vLLM sees one instance of it: name that, as nvidia-smi -L does, "
-            f"with --gpu '{first.name} MIG 1g.10gb' or the like"
-        )
-    busy = any(gpu.processes for gpu in system.gpus)
-    return {
-        "gpu": gpu_by_nvml(first.name, first.memory_total_bytes).name,
-        "gpus": len(system.gpus),
-        **({"reserve_gb": ceil(system.reserved_bytes / GIB * 10) / 10} if busy else {}),
-    }
-
-
-def detected_gpu() -> str | None:
-    """Catalogue name of this machine's GPU; None where there is none that the table knows."""
-    try:
-        return str(detected_hardware()["gpu"])
-    except (HardwareDetectionError, UnknownFactError):
-        return None
-
-
-def _gpu(request: Request) -> GPU:
-    if request.gpu == "custom":
-        if not (request.vram_gb and request.capability):
-            raise RequestError("--gpu custom needs both: --vram-gb N --capability X.Y")
-        return custom_gpu(request.vram_gb, request.capability)
-    if request.gpu == "auto":
-        return find_gpu(str(detected_hardware()["gpu"]))
-    gpu = find_gpu(request.gpu)
-    return without_speed(gpu, gib(request.vram_gb)) if request.vram_gb else gpu

@@ -13,6 +13,6 @@ def with_detected_gpus(answers: dict[str, Any]) -> dict[str, Any]:
     """
     if not answers.get("model") or answers.get("gpu", "auto") != "auto":
         return answers
-    from generator.workflow import detected_hardware  # noqa: PLC0415 - start-up time
+    from generator.cluster import detected_hardware  # noqa: PLC0415 - start-up time
 
     return detected_hardware() | {name: value for name, value in answers.items() if name != "gpu"}

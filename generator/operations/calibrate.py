@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, Field
 
 from generator import __version__, recording, workflow
+from generator.cluster import cluster_for
 from generator.errors import RequestError
 from generator.models.measured import Measurement, kept, layout_key
 from generator.models.value import Value
@@ -148,7 +149,7 @@ def measurements(root: Path) -> dict[str, Measurement]:
 def idle(answers: Answers) -> tuple[str, ...]:
     """Measurements that the recorded plan cannot rest on, each with the reason."""
     plan, request = answers.plan, recording.request_of(answers.values)
-    wanted = {"gpu": workflow.cluster_for(request).gpu.name, "release": str(plan.inputs.get("vllm"))}
+    wanted = {"gpu": cluster_for(request).gpu.name, "release": str(plan.inputs.get("vllm"))}
     wanted |= {"layout": layout_key(plan.layout), "planner": __version__}
     return tuple(
         f"{key}: {name} is {now} now" if name != "planner" else f"{key}: planned by {one.planner}"
@@ -169,7 +170,7 @@ def _case(answers: Answers, **load: int) -> Case:
     asked = under_load(answers, **load) if load else recording.request_of(answers.values)
     request: Request = asked.model_copy(update={"measured": {}})
     facts = recording.facts_of(answers.values.get(recording.FACTS) or {})
-    return Case.of(request, facts, workflow.cluster_for(request), workflow.tables_for(request, facts))
+    return Case.of(request, facts, cluster_for(request), workflow.tables_for(request, facts))
 
 
 def _refuse_others(boot: Boot, layout: Layout, case: Case) -> None:

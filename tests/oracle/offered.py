@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.engines import engine as find_engine
+from generator.cluster import cluster_for
 from generator.errors import GeneratorError
 from generator.models.vllm import VLLMConfig
-from generator.workflow import cluster_for, facts_for, fit_for, plan_for
+from generator.workflow import facts_for, fit_for, plan_for
 from tests.oracle.draws import GPUS, Draw
 from tests.oracle.planning import MALFORMED, planned
 from tests.oracle.questions import bare_question

@@ -15,12 +15,13 @@ from generator.catalogue.models import embedded_ids, embedded_model
 from generator.catalogue.purposes import purposes_of
 from generator.catalogue.siblings import larger_of
 from generator.cli.app import app
+from generator.cluster import cluster_for
 from generator.errors import RequestError, UnknownFactError
 from generator.models.request import Request
 from generator.planning.case import Case
 from generator.planning.held import held
 from generator.planning.weights.totals import model_totals
-from generator.workflow import cluster_for, models_for, plan_for, tables_for
+from generator.workflow import models_for, plan_for, tables_for
 
 GPUS = (
     "T4", "L4", "RTX-3090", "RTX-4090", "RTX-5090", "A100-80GB", "H100", "H200", "B200", "MI300X", "MI355X",

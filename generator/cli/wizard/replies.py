@@ -104,7 +104,7 @@ def _gpu(text: str, *_: object) -> dict[str, Any]:
     count, name = counted(text)
     number = {} if count is None else {"gpus": count}
     if name in {"auto", ""}:
-        from generator.workflow import detected_hardware  # noqa: PLC0415 - start-up time
+        from generator.cluster import detected_hardware  # noqa: PLC0415 - start-up time
 
         return detected_hardware() | number
     return {"gpu": name if name == "custom" else find_gpu(name).name, **number}

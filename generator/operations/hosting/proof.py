@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator import workflow
+from generator.cluster import cluster_for
 from generator.errors import RequestError
 from generator.models.shared_host import FIRST_PORT, HostPlan, Member
 from generator.operations.generate import settled
@@ -84,13 +85,13 @@ def _named(host: Host) -> Host:
 
 
 def _case(request: Request, facts: ModelFacts) -> Case:
-    return Case.of(request, facts, workflow.cluster_for(request), workflow.tables_for(request, facts))
+    return Case.of(request, facts, cluster_for(request), workflow.tables_for(request, facts))
 
 
 def _member(one: Asked, facts: ModelFacts, share: float, places: sharing.Places, host: Host) -> tuple[Member, Proof]:
     """One model within its share, even at the high end: what its neighbours have, and its own doubt, are reserved."""
     numbers = [other.name for other in host.members].index(one.name)
-    gpu = workflow.cluster_for(one.request).gpu
+    gpu = cluster_for(one.request).gpu
     proof, held = _within(one.request, facts, sharing.reserve_gb(share, gpu))
     if share < 1:
         proof, held = _within(one.request, facts, sharing.reserve_gb(share, gpu, held.high - held.expected))
