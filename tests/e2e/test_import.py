@@ -11,11 +11,15 @@ import yaml
 
 from generator.catalogue.engines import engine
 from generator.cli import app, console
+from generator.operations.importing import imported
 from generator.sources.running.arguments import arguments_of
+from generator.sources.running.reader import read_running
 from generator.sources.running.shell import script
 
 pytestmark = pytest.mark.slow
 FILES = Path(__file__).parents[1] / "fixtures" / "running"
+NOT_WHOLE = {"justfile", "llmd-prefill.yaml"}
+"""One leaves its model open, one serves half a model: each is answered in one line (tests/unit)."""
 
 
 @pytest.fixture
@@ -47,6 +51,19 @@ def test_what_is_generated_starts_with_the_arguments_of_the_file(name, vllm_wiza
             assert served[f"no-{key}"] is True
         else:
             assert served[key] == {"32k": 32000, "8k": 8000}.get(value, value) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in (FILES / "kinds").iterdir()} - NOT_WHOLE))
+def test_a_file_of_each_kind_makes_the_trip(name, vllm_wizard, tmp_path):
+    """Imported and generated: the serve.yaml starts vLLM with every argument that was understood in the file."""
+    words = ("--gpu", "H100", "--offline", "--template", "worktree", "-o", tmp_path / "made")
+    status, _, err = vllm_wizard("import", FILES / "kinds" / name, *words)
+    assert status == 0, err
+    served = yaml.safe_load((tmp_path / "made/serve.yaml").read_text(encoding="utf-8"))
+    understood = imported(read_running(FILES / "kinds" / name)).answers["overrides"]
+    off = {key.removeprefix("no-"): False for key in served if key.startswith("no-")}
+    started = {key.replace("-", "_"): value for key, value in (served | off).items()}
+    assert {key: started.get(key) for key in understood} == understood
 
 
 def _words(text):
