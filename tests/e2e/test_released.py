@@ -41,6 +41,7 @@ def test_every_artefact_of_a_release_is_upgraded_and_none_is_added(version, tmp_
     report = update(made.path, upgrade=True)
     assert not report.files.conflicts
     fresh = generate(REQUEST, tmp_path / "fresh" / "made", artefacts=known, commit=False)
+    assert report.template_after == fresh.template
     assert tree(made.path) == tree(fresh.path) | owned
 
 
