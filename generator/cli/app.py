@@ -69,7 +69,9 @@ def main() -> None:
 def run() -> int:
     """Exit status of one run of the command line: the one place where errors become lines."""
     try:
-        return _said(app(standalone_mode=False) or 0)
+        status = app(standalone_mode=False) or 0
+        sys.stdout.flush()  # here, where an error is a line
+        return _said(status)
     except GeneratorError as error:
         return _refused(error)
     except typer.Abort:
