@@ -69,9 +69,7 @@ def main() -> None:
 def run() -> int:
     """Exit status of one run of the command line: the one place where errors become lines."""
     try:
-        status = app(standalone_mode=False) or 0
-        sys.stdout.flush()  # here, where an error is a line
-        return _said(status)
+        return _said(app(standalone_mode=False) or 0)
     except GeneratorError as error:
         return _refused(error)
     except typer.Abort:

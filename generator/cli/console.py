@@ -41,7 +41,7 @@ def stderr() -> Console:
 
 def out(text: str) -> None:
     """One result, as it is, but for what would move the terminal's cursor or turn its text round."""
-    sys.stdout.write(f"{clean(text)}\n")
+    _result(f"{clean(text)}\n")
 
 
 def show(item: RenderableType, *, whole: bool = False) -> None:
@@ -50,7 +50,13 @@ def show(item: RenderableType, *, whole: bool = False) -> None:
     if text is None:
         stdout().print(item, soft_wrap=whole)
     else:
-        sys.stdout.write(text)
+        _result(text)
+
+
+def _result(text: str) -> None:
+    """One text to standard output, which no message may overtake where both go to one place."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def show_table(table: Table) -> None:

@@ -93,7 +93,7 @@ def test_a_plan_that_does_not_fit_ends_with_repairs(capsys):
     assert "no room for one" in out
     assert out.count("  1. ") == 1
     assert "vllm serve" not in out
-    assert shortfall_line(made).endswith(f"try {' '.join(made.repairs[0].flags)} ({made.repairs[0].title})")
+    assert shortfall_line(made).endswith(f"try {' '.join(made.repairs[0].flags)}, which costs accuracy")
     hopeless = made.model_copy(update={"repairs": ()})
     assert shortfall_line(hopeless).endswith("short on each")
 
