@@ -35,6 +35,7 @@ def cpu_seconds() -> dict[str, float]:
     with TemporaryDirectory() as folder:
         place = Path(folder) / "deployment"
         made = (*_PLAN[2:], "--yes", "-m", _PLAN[1], "-o", str(place))
+        environment["HOME"] = folder  # a store of its own
         _spent(("-m", "generator", "generate", *made), environment, Path(folder))
         for _ in range(_TIMES):
             for name, words in COMMANDS.items():
