@@ -107,7 +107,7 @@ def _value(name: str, word: str) -> Any:
 @cache
 def _embedded() -> dict[str, str]:
     """Embedded id by the name that its directory has."""
-    return {one.replace("/", "--"): one for one in embedded_ids()}
+    return {directory_of(one): one for one in embedded_ids()}
 
 
 def models_in(homes: Iterable[Path]) -> dict[str, Path]:
@@ -116,6 +116,11 @@ def models_in(homes: Iterable[Path]) -> dict[str, Path]:
     for home in homes:
         found |= {one.parent.name: one.parent for one in sorted(home.glob("*/config.json"))}
     return found
+
+
+def directory_of(name: str) -> str:
+    """The directory's name of a Hub id."""
+    return name.replace("/", "--")
 
 
 def has_config(directory: Path) -> bool:

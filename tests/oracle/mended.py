@@ -13,6 +13,7 @@ from generator.models.request import Request
 from generator.operations.mending import Start, changed, mended
 from generator.sources.boot_log import boot_of_text
 from tests.oracle import records
+from tests.oracle.draws import directory_of
 from tests.oracle.questions import key_of, question_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Mend(NamedTuple):
     @property
     def model(self) -> str:
         """As the directories with configs are called."""
-        return self.request.model.replace("/", "--")
+        return directory_of(self.request.model)
 
     def question(self, directory: Path) -> dict[str, Any]:
         """What the judge is asked, where the model's config.json lies in `directory`."""
@@ -90,7 +91,7 @@ def mends(kind: str) -> Iterator[Mend]:
     for repair in one.proposals:
         request = changed(one.request, repair)
         plan = recording.prove(request, one.facts).plan
-        key = key_of(question_of(plan, records.FILE, RELEASE), request.model.replace("/", "--"))
+        key = key_of(question_of(plan, records.FILE, RELEASE), directory_of(request.model))
         yield Mend(repair, request, plan, key)
 
 

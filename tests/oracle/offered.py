@@ -10,7 +10,7 @@ from generator.cluster import cluster_for
 from generator.errors import GeneratorError
 from generator.models.vllm import VLLMConfig
 from generator.workflow import facts_for, fit_for, plan_for
-from tests.oracle.draws import GPUS, Draw
+from tests.oracle.draws import GPUS, Draw, directory_of
 from tests.oracle.planning import MALFORMED, planned
 from tests.oracle.questions import bare_question
 
@@ -75,7 +75,7 @@ def _argv(asked: Request) -> list[str]:
 def _again(draw: Draw, name: str, update: Mapping[str, Any]) -> Draw:
     values = {**draw.request.model_dump(exclude_defaults=True), **update}
     request = type(draw.request).model_validate(values)
-    model = draw.model if request.model == draw.request.model else request.model.replace("/", "--")
+    model = draw.model if request.model == draw.request.model else directory_of(request.model)
     return Draw(f"{draw.name}-{name}", model, request, dict(request.overrides))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.loader import packaged_rows
 from generator.catalogue.models import CheckpointRow
+from tests.oracle.draws import directory_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,20 +26,15 @@ def composed(models: Mapping[str, Path], home: Path) -> dict[str, Path]:
     for row in packaged_rows("checkpoints.toml", "checkpoint", CheckpointRow):
         config = _config(row, found)
         if config is not None:
-            place = home / directory(row.name)
+            place = home / directory_of(row.name)
             place.mkdir(parents=True, exist_ok=True)
             (place / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
             found[place.name] = place
     return found
 
 
-def directory(name: str) -> str:
-    """The directory's name of a Hub id."""
-    return name.replace("/", "--")
-
-
 def _config(row: CheckpointRow, models: Mapping[str, Path]) -> dict[str, Any] | None:
-    base, like = (_read(models.get(directory(name))) if name else {} for name in (row.base, row.like))
+    base, like = (_read(models.get(directory_of(name))) if name else {} for name in (row.base, row.like))
     if base is None or like is None:
         return None
     context = {} if row.context is None else {"max_position_embeddings": row.context}

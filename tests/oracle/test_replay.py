@@ -8,6 +8,7 @@ from generator.errors import GeneratorError
 from generator.models.request import Request
 from generator.workflow import facts_for, plan_for
 from tests.oracle import records
+from tests.oracle.draws import directory_of
 from tests.oracle.questions import key_of, question_of
 from tests.oracle.replay import UNANSWERED, refusal
 
@@ -22,7 +23,7 @@ def test_what_is_planned_starts_by_vllms_own_answer():
     refused, outcome = [], Counter()
     for key, answer in AGAIN.items():
         request = Request.model_validate(answer["request"])
-        model = request.model.replace("/", "--")
+        model = directory_of(request.model)
         try:
             made = plan_for(request, facts_for(request, offline=True))
         except GeneratorError:
