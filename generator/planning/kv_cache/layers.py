@@ -40,13 +40,14 @@ def cache_layers(ctx: Context) -> CacheLayers:
     served = {key: serve(kinds[key.kind], ctx, skipped=key.skipped) for key in dict.fromkeys(keys)}
     beside = {id(mixer): (mixer, serve(mixer, aside)) for mixer in {id(mixer): mixer for mixer in drafts}.values()}
     drafted = [one for _, blocks_of in beside.values() for one in blocks_of]
-    blocks = _stage_blocks(keys, served, drafted, ctx)
+    stages = [keys[first:end] for first, end in stage_layers(len(keys), ctx.layout.pipeline_parallel_size)]
+    blocks = _stage_blocks(stages, served, drafted, ctx)
     specs = {
         (key, of_stage): _specs(kinds[key.kind], found, ctx, of_stage)
         for key, found in served.items()
         for of_stage in dict.fromkeys(blocks)
     }
-    layers = _placed(keys, specs, blocks)
+    layers = _placed(stages, specs, blocks)
     own = {key: _specs(mixer, found, aside, blocks[-1]) for key, (mixer, found) in beside.items()}
     layers += [CacheLayer(spec, len(blocks) - 1) for mixer in drafts for spec in own[id(mixer)]]
     flat = [one for blocks_of in served.values() for one in blocks_of] + drafted
@@ -83,14 +84,13 @@ def _beside(ctx: Context) -> Context:
 
 
 def _stage_blocks(
-    keys: list[Key], served: dict[Key, tuple[Served, ...]], drafted: list[Served], ctx: Context
+    stages: list[list[Key]], served: dict[Key, tuple[Served, ...]], drafted: list[Served], ctx: Context
 ) -> tuple[Blocks, ...]:
     """Block sizes of every stage: each worker settles them by its own layers, the first one's backend leading.
 
     vLLM 0.32 v1/executor/multiproc_executor.py:701 calls platforms/interface.py:750 in each of them.
     """
-    stages = stage_layers(len(keys), ctx.layout.pipeline_parallel_size)
-    held = [tuple(dict.fromkeys(keys[first:end])) for first, end in stages]
+    held = [tuple(dict.fromkeys(keys)) for keys in stages]
     sizes = {own: block_sizes(ctx, [one for key in own for one in served[key]]) for own in dict.fromkeys(held)}
     found = [sizes[own] for own in held]
     if drafted:
@@ -99,12 +99,12 @@ def _stage_blocks(
 
 
 def _placed(
-    keys: list[Key], specs: dict[tuple[Key, Blocks], tuple[KVCacheSpec, ...]], blocks: tuple[Blocks, ...]
+    stages: list[list[Key]], specs: dict[tuple[Key, Blocks], tuple[KVCacheSpec, ...]], blocks: tuple[Blocks, ...]
 ) -> list[CacheLayer]:
     layers: list[CacheLayer] = []
-    for stage, (first, end) in enumerate(stage_layers(len(keys), len(blocks))):
-        held = {key: [CacheLayer(spec, stage) for spec in specs[key, blocks[stage]]] for key in set(keys[first:end])}
-        for key in keys[first:end]:
+    for stage, keys in enumerate(stages):
+        held = {key: [CacheLayer(spec, stage) for spec in specs[key, blocks[stage]]] for key in set(keys)}
+        for key in keys:
             layers += held[key]
     return layers
 
