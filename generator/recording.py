@@ -15,16 +15,15 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from generator import workflow
-from generator.errors import InfeasiblePlanError, RequestError
+from generator.errors import RequestError
 from generator.models.checkpoint import ModelFacts
 from generator.models.plan import digest_of
 from generator.models.request import Request
 from generator.models.speculation import asked_draft
 from generator.models.value import Value, problem
-from generator.planning.case import Case
 from generator.planning.serving.pooling_api import pooling_api
 from generator.presenting.record import plan_record
-from generator.presenting.shortfall import shortfall_line
+from generator.presenting.shortfall import infeasible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -158,8 +157,7 @@ def record(proof: Proof, inputs: Mapping[str, Any]) -> PlanRecord:
 
 def pooling_of(proof: Proof) -> PoolingApi | None:
     """What the planned server answers; None where it generates text."""
-    request, facts, tables, plan = proof
-    return pooling_api(Case.of(request, facts, plan.cluster, tables)) if plan.runner == "pooling" else None
+    return pooling_api(proof.case) if proof.plan.runner == "pooling" else None
 
 
 def refuse_unfit(plan: Plan) -> None:
@@ -169,8 +167,7 @@ def refuse_unfit(plan: Plan) -> None:
         InfeasiblePlanError: it does not; names the shortfall and the first repair.
     """
     if plan.feasibility.verdict == "does_not_fit":
-        short = plan.feasibility.shortfall_bytes
-        raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=short, repairs=plan.repairs)
+        raise infeasible(plan, plan.repairs)
 
 
 def _recorded(facts: ModelFacts) -> dict[str, Any]:

@@ -47,6 +47,11 @@ class Proof(NamedTuple):
     tables: Tables
     plan: Plan
 
+    @property
+    def case(self) -> Case:
+        """What the plan was worked out from."""
+        return Case.of(self.request, self.facts, self.plan.cluster, self.tables)
+
 
 def facts_for(
     request: Request, *, offline: bool = False, progress: Callable[[int, int], None] | None = None
@@ -107,6 +112,16 @@ def plan_for(request: Request, facts: ModelFacts, tables: Tables | None = None) 
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
     return make_plan(request, facts, cluster_for(request), tables or tables_for(request, facts))
+
+
+def case_for(request: Request, facts: ModelFacts) -> Case:
+    """What a plan of the request is worked out from, of the tables of this installation.
+
+    Raises:
+        RequestError: the release lacks or refuses an argument that the user sets, or the servers do not divide.
+        UnknownFactError: the GPU or the vLLM release is not in the tables.
+    """
+    return Case.of(request, facts, cluster_for(request), tables_for(request, facts))
 
 
 def prove(request: Request, facts: ModelFacts) -> Proof:

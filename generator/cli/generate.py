@@ -12,9 +12,9 @@ import typer
 from generator.cli import console, report
 from generator.cli.options import MODEL_HELP, Stated, named_too, with_request_options
 from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
-from generator.errors import InfeasiblePlanError, RequestError
+from generator.errors import RequestError
 from generator.models.request import Artefact
-from generator.presenting.shortfall import shortfall_line
+from generator.presenting.shortfall import infeasible
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan
@@ -153,7 +153,7 @@ def artefacts_of(emit: str) -> list[str]:
 def _refuse_unfit(plan: Plan) -> None:
     if plan.feasibility.verdict == "does_not_fit":
         report.show_plan(plan, explain=False)
-        raise InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes)
+        raise infeasible(plan)
 
 
 def _show(made: Generated) -> None:

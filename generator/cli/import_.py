@@ -10,9 +10,8 @@ import typer
 from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import proposal
-from generator.errors import InfeasiblePlanError
 from generator.models.request import Artefact
-from generator.presenting.shortfall import shortfall_line
+from generator.presenting.shortfall import infeasible
 
 if TYPE_CHECKING:
     from generator.models.running import ImportedDeployment
@@ -53,7 +52,7 @@ def import_(
     proof = proposal(answers, cheapest=False, apply=0, offline=offline, settled=settled)
     if proof.plan.feasibility.verdict == "does_not_fit":
         report.show_plan(proof.plan, explain=False)
-        raise InfeasiblePlanError(shortfall_line(proof.plan), shortfall_bytes=proof.plan.feasibility.shortfall_bytes)
+        raise infeasible(proof.plan)
     if output_dir is None:
         report.show_plan(proof.plan, explain=False)
         console.out("\nNext: the same with --output-dir NAME generates it")

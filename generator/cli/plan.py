@@ -10,8 +10,8 @@ import typer
 from generator.cli import console, report
 from generator.cli.options import MODEL_HELP, Stated, named_too, with_request_options
 from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
-from generator.errors import FindingsError, InfeasiblePlanError
-from generator.presenting.shortfall import shortfall_line
+from generator.errors import FindingsError
+from generator.presenting.shortfall import infeasible
 
 _STRICT = "Status 8 also where the plan does not carry the workload or misses a target."
 
@@ -53,7 +53,7 @@ def plan(
     else:
         console.out(_document(proof, format_))
     if not made.feasibility.fits and made.feasibility.verdict == "does_not_fit":
-        raise InfeasiblePlanError(shortfall_line(made), shortfall_bytes=made.feasibility.shortfall_bytes)
+        raise infeasible(made)
     if strict and made.feasibility.falls_short:
         raise FindingsError("; ".join(made.feasibility.falls_short))
 

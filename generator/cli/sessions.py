@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from generator.cli import console
 from generator.cli.options import MODEL_HELP, Stated, named_too, request_from, with_request_options
-from generator.errors import InfeasiblePlanError, RequestError
+from generator.errors import RequestError
 from generator.models.value import problem
 
 if TYPE_CHECKING:
@@ -72,11 +72,10 @@ def _asked(load: dict[str, Any]) -> Sessions:
 
 
 def _refuse_unfit(found: SessionPlan) -> None:
-    from generator.presenting.shortfall import shortfall_line  # noqa: PLC0415 - start-up time
+    from generator.presenting.shortfall import infeasible  # noqa: PLC0415 - start-up time
 
     if found.plan.feasibility.verdict == "does_not_fit":
-        short = found.plan.feasibility.shortfall_bytes
-        raise InfeasiblePlanError(shortfall_line(found.plan), shortfall_bytes=short)
+        raise infeasible(found.plan)
 
 
 def _show(found: SessionPlan) -> None:

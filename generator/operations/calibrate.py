@@ -13,7 +13,6 @@ from generator.errors import RequestError
 from generator.models.measured import Measurement, kept, layout_key
 from generator.models.value import Value
 from generator.operations.another_load import under_load
-from generator.planning.case import Case
 from generator.planning.memory.budget import requested_bytes
 from generator.planning.memory.measured import boot_settings, logged_terms, planned_terms
 from generator.planning.memory.overhead import device_total
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.operations.update import UpdateReport
     from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
 
 _BENCH = "`vllm bench serve --save-result` writes it: make bench"
 
@@ -170,7 +170,7 @@ def _case(answers: Answers, **load: int) -> Case:
     asked = under_load(answers, **load) if load else recording.request_of(answers.values)
     request: Request = asked.model_copy(update={"measured": {}})
     facts = recording.facts_of(answers.values.get(recording.FACTS) or {})
-    return Case.of(request, facts, cluster_for(request), workflow.tables_for(request, facts))
+    return workflow.case_for(request, facts)
 
 
 def _refuse_others(boot: Boot, layout: Layout, case: Case) -> None:

@@ -9,7 +9,6 @@ from generator.errors import RequestError
 from generator.models.sessions import SessionPlan, Where
 from generator.operations.other_loads import loads_for
 from generator.planning import sessions
-from generator.planning.case import Case
 from generator.planning.memory import offload
 from generator.planning.planner import choose
 from generator.units import round_up
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.models.sessions import Offload, Sessions
     from generator.planning.candidate import Candidate
+    from generator.planning.case import Case
     from generator.workflow import Proof
 
 SIZE = "kv_offloading_size"
@@ -101,7 +101,7 @@ def _with(request: Request, values: dict[str, Any]) -> Request:
 
 
 def _chosen(proof: Proof) -> tuple[Candidate, Case]:
-    case = Case.of(proof.request, proof.facts, proof.plan.cluster, proof.tables)
+    case = proof.case
     if case.pooling is not None:
         raise RequestError(f"{proof.facts.id} pools: it keeps no context between calls, so that sessions mean nothing")
     return choose(case, proof.plan.layout).candidate, case

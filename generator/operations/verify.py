@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator import recording, workflow
-from generator.cluster import cluster_for
 from generator.errors import GeneratorError
 from generator.models.verified import Compared, Verified
-from generator.planning.case import Case
 from generator.planning.planner import choose
 from generator.presenting.text import gib_text
 from generator.rendering.answers import read
@@ -49,7 +47,7 @@ def verify(root: Path, boot: Boot) -> Verified:
     if boot.failure is not None:
         repairs, recordable = _repairs(root, boot, request, facts)
         return Verified(boot=boot, notes=notes, repairs=repairs, recordable=recordable)
-    case = Case.of(request, facts, cluster_for(request), workflow.tables_for(request, facts))
+    case = workflow.case_for(request, facts)
     found = choose(case, answers.plan.layout).candidate
     why = next((note for note in notes if "CPU" not in note), _UNTOLD)
     items = [*_memory(boot, found, why), *_cache(boot, found, why), *_engine(boot, found, answers.plan)]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.errors import InfeasiblePlanError
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
-    from generator.models.plan import Plan
+    from generator.models.plan import Plan, Repair
+
+
+def infeasible(plan: Plan, repairs: tuple[Repair, ...] = ()) -> InfeasiblePlanError:
+    """The error of a plan that does not fit; with the repairs that nobody has shown yet."""
+    return InfeasiblePlanError(shortfall_line(plan), shortfall_bytes=plan.feasibility.shortfall_bytes, repairs=repairs)
 
 
 def shortfall_line(plan: Plan) -> str:

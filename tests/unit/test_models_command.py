@@ -21,7 +21,7 @@ from generator.models.request import Request
 from generator.planning.case import Case
 from generator.planning.held import held
 from generator.planning.weights.totals import model_totals
-from generator.workflow import models_for, plan_for, tables_for
+from generator.workflow import case_for, models_for, plan_for, tables_for
 
 GPUS = (
     "T4", "L4", "RTX-3090", "RTX-4090", "RTX-5090", "A100-80GB", "H100", "H200", "B200", "MI300X", "MI355X",
@@ -54,7 +54,7 @@ def test_what_is_listed_is_what_plan_accepts():
     different = []
     for model, stated in drawn():
         request, facts = asked(model, **stated), embedded_model(model)
-        row = held(Case.of(request, facts, cluster_for(request), tables_for(request, facts)))
+        row = held(case_for(request, facts))
         try:
             verdict = plan_for(request, facts).feasibility.verdict
         except RequestError:

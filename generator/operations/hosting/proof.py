@@ -11,7 +11,6 @@ from generator.models.shared_host import FIRST_PORT, HostPlan, Member
 from generator.operations.generate import settled
 from generator.operations.templates import service_of
 from generator.planning import sharing
-from generator.planning.case import Case
 from generator.planning.memory import overhead
 from generator.planning.planner import choose, weighed
 from generator.rendering.answers import checked_naming
@@ -48,7 +47,7 @@ def host_plan(host: Host, facts_of: Facts) -> Proven:
     """
     asked = _named(host)
     places = sharing.placed(asked)
-    cases = {one.name: _case(one.request, facts_of(one.request)) for one in asked.members}
+    cases = {one.name: workflow.case_for(one.request, facts_of(one.request)) for one in asked.members}
     first = cases[asked.members[0].name]
     table = first.tables.overheads
     if first.gpu.capability.is_rocm:
@@ -84,10 +83,6 @@ def _named(host: Host) -> Host:
     return host.model_copy(update={"gpu": members[0].request.gpu, "members": tuple(members)})
 
 
-def _case(request: Request, facts: ModelFacts) -> Case:
-    return Case.of(request, facts, cluster_for(request), workflow.tables_for(request, facts))
-
-
 def _member(one: Asked, facts: ModelFacts, share: float, places: sharing.Places, host: Host) -> tuple[Member, Proof]:
     """One model within its share, even at the high end: what its neighbours have, and its own doubt, are reserved."""
     numbers = [other.name for other in host.members].index(one.name)
@@ -112,5 +107,5 @@ def _member(one: Asked, facts: ModelFacts, share: float, places: sharing.Places,
 def _within(request: Request, facts: ModelFacts, reserve_gb: float) -> tuple[Proof, ByteInterval]:
     """A model beside neighbours that hold so much of each GPU, and what it holds itself."""
     proof = workflow.prove(request.model_copy(update={"reserve_gb": reserve_gb}), facts)
-    option = choose(_case(proof.request, facts), proof.plan.layout).candidate
+    option = choose(proof.case, proof.plan.layout).candidate
     return proof, sharing.held_bytes(option, proof.tables.overheads)
