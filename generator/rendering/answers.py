@@ -50,6 +50,19 @@ class Answers(Value):
         return {name: self.values[name] for name in INPUTS if name in self.values}
 
     @property
+    def place(self) -> Place:
+        """Its place on a host that it shares.
+
+        Raises:
+            RenderError: the answer `host` is none.
+        """
+        try:
+            return Place.model_validate(self.values.get("host") or {})
+        except ValidationError as error:
+            where, said = problem(error)
+            raise RenderError(f"{ANSWERS_FILE}: host is no place on a host ({where}: {said}): take it back") from error
+
+    @property
     def plan(self) -> PlanRecord:
         """The recorded plan.
 

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from generator.models.shared_host import Place
 from generator.operations.running.reach import reach_of
 
 
 def answers(artefacts, *, nodes=1, **engine):
     plan = SimpleNamespace(runtime=SimpleNamespace(nodes=nodes), engine=engine)
     values = {"artefacts": artefacts, "service": "chat", "model_facts": {"id": "a/b", "source": "hub"}}
-    return SimpleNamespace(values=values, plan=plan)
+    return SimpleNamespace(values=values, plan=plan, place=Place())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from generator.catalogue.images import ImageRow, image_of
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability
 from generator.models.hardware import GPU, Cluster
-from generator.models.shared_host import Place
 from generator.models.value import Value
 from generator.operations.doctor.env import read_env
 from generator.units import gib
@@ -96,7 +95,7 @@ def needs_of(place: Path, answers: Answers) -> Needs:
     env = read_env(place / ".env")
     facts: dict[str, Any] = values.get("model_facts") or {}
     artefacts = tuple(map(str, values.get("artefacts") or ()))
-    shared = Place.model_validate(values.get("host") or {})
+    shared = answers.place
     own = dict(enumerate(shared.gpu_ids))
     release, host = str(values.get("vllm")), plan.runtime.host
     image = env.get("VLLM_IMAGE") or plan.runtime.image

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import ValidationError
-
 from generator.catalogue.gpus import find_gpu
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, RenderError
 from generator.models.shared_host import Place
 from generator.operations.hosting import BESIDE
 from generator.operations.look import Look, Severity, says
@@ -89,8 +87,8 @@ def _placed(name: str, answers: Answers) -> _Placed:
 
 def _place(answers: Answers) -> Place:
     try:
-        return Place.model_validate(answers.values.get("host") or {})
-    except ValidationError:
+        return answers.place
+    except RenderError:
         return Place()
 
 

@@ -6,7 +6,6 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from generator.models.shared_host import FIRST_PORT
 from generator.models.value import Value
 from generator.operations.doctor.env import read_env
 
@@ -43,16 +42,16 @@ def reach_of(place: Path, answers: Answers, *, url: str = "", docker: str = "doc
     artefacts, service = answers.values.get("artefacts") or (), str(answers.values.get("service"))
     one_node, local = answers.plan.runtime.nodes == 1, facts.get("source") == "local"
     prefix: tuple[str, ...] = ()
-    port = (answers.values.get("host") or {}).get("port", FIRST_PORT)
     if not url and "compose" in artefacts:
         prefix = (*shlex.split(docker), "exec", "-T", "vllm" if one_node else "head")
     elif not url and "kubernetes" in artefacts and "command" not in artefacts:
         # The leader of a group of pods is its first (LeaderWorkerSet).
         pod = f"deployment/{service}" if one_node else f"pod/{service}-0"
         prefix = ("kubectl", "exec", pod, "--container", "vllm", "--")
+    port = env.get("SCRIPT_PORT") or answers.place.port
     return Reach(
         prefix=prefix,
-        url=(url or (_INSIDE if prefix else f"http://127.0.0.1:{env.get('SCRIPT_PORT') or port}")).rstrip("/"),
+        url=(url or (_INSIDE if prefix else f"http://127.0.0.1:{port}")).rstrip("/"),
         model="/model" if local and prefix else str(facts.get("id")),
         served=_served(answers.plan.engine, str(facts.get("id"))),
         key=env.get("VLLM_API_KEY") or os.environ.get("VLLM_API_KEY", ""),
