@@ -64,12 +64,14 @@ def read(file: Traversable) -> dict[str, Any]:
     Raises:
         GeneratorError: the file is not TOML; the parser's line and column are named.
     """
-    text = file.read_text(encoding="utf-8")
+    return _parsed(file, file.read_text(encoding="utf-8"))
+
+
+def _parsed(file: Traversable, text: str) -> dict[str, Any]:
+    """What a text of the file holds; by the language's own reader where it is not plain."""
     found = plain(text)
-    return _whole(file, text) if found is None else found
-
-
-def _whole(file: Traversable, text: str) -> dict[str, Any]:
+    if found is not None:
+        return found
     import tomllib  # noqa: PLC0415 - start-up time
 
     try:
@@ -138,8 +140,8 @@ def packaged_row(name: str, key: str, row_type: type[RowT], row_name: str) -> Ro
     text = row_texts(name, key).get(row_name)
     if text is None:
         return None
-    content = plain(text) or _whole(table(name), text)
-    return row(table(name), f"{key} {row_name!r}", content[key][0], row_type)
+    file = table(name)
+    return row(file, f"{key} {row_name!r}", _parsed(file, text)[key][0], row_type)
 
 
 def _label(key: str, number: int, data: object) -> str:

@@ -99,14 +99,16 @@ COMMANDS = {
 
 _ALIASES = {"new": "generate", "init": "generate"}
 """What other tools call the same."""
+_LISTS = "`gpus` and `models` list what can be planned"
+_STARTS = "`make up` starts the server, in the repository that `generate` makes"
 _MEANT = {
-    "list": "`gpus` and `models` list what can be planned",
-    "ls": "`gpus` and `models` list what can be planned",
+    "list": _LISTS,
+    "ls": _LISTS,
     "show": "`plan` shows a plan, `status` a running server",
     "info": "`explain ARGUMENT` says what one of vLLM's does, `check` what a deployment is pinned to",
-    "run": "`make up` starts the server, in the repository that `generate` makes",
-    "serve": "`make up` starts the server, in the repository that `generate` makes",
-    "start": "`make up` starts the server, in the repository that `generate` makes",
+    "run": _STARTS,
+    "serve": _STARTS,
+    "start": _STARTS,
     "deploy": "`generate` makes the repository, `make up` there starts the server",
     "upgrade": "`update --upgrade` takes a deployment to the newest template",
     "validate": "`check` looks at a deployment",

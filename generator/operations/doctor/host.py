@@ -18,7 +18,7 @@ from generator.operations.doctor.examination import (
 )
 from generator.presenting.text import gib_text
 from generator.sources.machine.facts import Unseen
-from generator.units import gib
+from generator.units import ceil_div, gib
 
 if TYPE_CHECKING:
     from generator.sources.machine.facts import Held
@@ -53,7 +53,7 @@ def _shared_memory(case: Case) -> Said:
     said = f"{gib_text(size)} of shared memory, {gib_text(needed)} asked for"
     if size >= needed:
         return ok(said)
-    return blocker(said, f"`sudo mount -o remount,size={-(-needed // gib(1))}G /dev/shm`")
+    return blocker(said, f"`sudo mount -o remount,size={ceil_div(needed, gib(1))}G /dev/shm`")
 
 
 @examines(concerns=on_host)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.sessions import Offload
 from generator.planning.kv_cache.specs import MLAAttentionSpec, SlidingWindowMLASpec
-from generator.units import gib, round_up
+from generator.units import ceil_div, gib, round_up
 
 if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
@@ -44,7 +44,7 @@ def offload(size_gib: float, chunk: int) -> Offload:
 
 def size_for(chunks: int, chunk: int) -> float:
     """The smallest `kv_offloading_size`, in whole GiB, that holds so many chunks."""
-    return float(-(-chunks * chunk // gib(_STEP_GIB)) * _STEP_GIB)
+    return float(ceil_div(chunks * chunk, gib(_STEP_GIB)) * _STEP_GIB)
 
 
 def stored_blocks(option: Candidate, tokens: int) -> int:
