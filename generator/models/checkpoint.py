@@ -29,6 +29,9 @@ class Checkpoint(Value):
     """Storage facts of one revision."""
 
     quantization: Quantization | None = None
+    """The declared scheme; None where there is none, or one whose method nothing names."""
+    names_no_method: bool = False
+    """True where a scheme is declared without its method: vLLM loads 16-bit weights and takes no `quantization`."""
     total_bytes: int | None = None
     """Bytes of all tensors from safetensors headers; None where only config.json is known."""
     tensors: tuple[TensorGroup, ...] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.models.checkpoint import Checkpoint, ModelFacts
-from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.architectures import names_no_method, read_architecture, read_quantization
 from generator.sources.architectures.composite_defaults import SHIP_HEADS
 from generator.sources.architectures.fields import text_config
 from generator.sources.bounds import check_config
@@ -81,7 +81,10 @@ def assemble(
         revision=revision,
         source=source,
         architecture=read_architecture(config, quant_config),
-        checkpoint=Checkpoint(quantization=_quantization(config, quant_config, f"config.json of {id}")),
+        checkpoint=Checkpoint(
+            quantization=_quantization(config, quant_config, f"config.json of {id}"),
+            names_no_method=names_no_method(config, quant_config),
+        ),
         license=license,
         gated=gated,
         custom_code=asks_for_code(config),

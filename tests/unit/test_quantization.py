@@ -15,7 +15,7 @@ from generator.models.parallelism import Layout
 from generator.models.request import Request
 from generator.planning.weights import modules, rank_weights
 from generator.planning.weights.formats import stored_formats
-from generator.sources.architectures import read_architecture, read_quantization
+from generator.sources.architectures import names_no_method, read_architecture, read_quantization
 from generator.sources.architectures.patterns import module_patterns
 from generator.workflow import plan_for
 
@@ -117,6 +117,22 @@ def test_hf_quant_config_counts_only_where_modelopt_says_that_it_wrote_it():
     assert scheme is not None
     assert scheme.method == "modelopt"
     assert read_quantization(MIXTURE, nameless) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "beside", "expected"),
+    [
+        (MIXTURE, {"quantization": {"quant_algo": "FP8"}}, True),
+        (MIXTURE, {"producer": "modelopt", "quantization": {"quant_algo": "FP8"}}, True),
+        (MIXTURE | {"quantization_config": {"bits": 4}}, None, True),
+        (MIXTURE, {"quantization": {"quant_algo": "FP8", "modelopt_quant_config": {}}}, False),
+        (MIXTURE | {"quantization_config": {"quant_method": "fp8"}}, {"quantization": {}}, False),
+        (MIXTURE, None, False),
+    ],
+)
+def test_a_scheme_without_its_method_is_remembered(config, beside, expected):
+    """vLLM takes no `--quantization` beside one (0.33 config/model.py: _verify_quantization)."""
+    assert names_no_method(config, beside) is expected
 
 
 def test_mxfp4_covers_routed_experts_only():

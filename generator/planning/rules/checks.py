@@ -153,6 +153,11 @@ def _check_quantization(case: Case) -> None:
         if case.method is not None and case.method == case.tables.method(asked):
             return
         raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
+    if case.facts.checkpoint.names_no_method:
+        raise RequestError(
+            "the checkpoint declares a quantization without its quant_method, and vLLM takes no other beside it: "
+            f"drop --quantization {asked}, or name the method in its config.json"
+        )
     method = case.method
     if method is not None and not method.is_online_in(case.release):
         able = ", ".join(row.name for row in case.tables.methods if row.is_online_in(case.release))

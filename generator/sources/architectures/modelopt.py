@@ -26,9 +26,11 @@ _METHODS = {"FP8": "modelopt", "NVFP4": "modelopt_fp4", "MXFP8": "modelopt_mxfp8
 
 
 def is_modelopt(declared: Config) -> bool:
-    """Whether ModelOpt wrote the config and vLLM can tell: it goes by the producer's name."""
-    method = str(declared.get("quant_method") or "")
-    return (declared.get("producer") or {}).get("name") == "modelopt" and method in {"", "modelopt"}
+    """Whether ModelOpt wrote the config and vLLM can tell: by the producer's name, or by a key of its older files."""
+    producer, inner = declared.get("producer"), declared.get("quantization")
+    named = isinstance(producer, dict) and producer.get("name") == "modelopt"
+    older = isinstance(inner, dict) and "modelopt_quant_config" in inner
+    return (named or older) and str(declared.get("quant_method") or "") in {"", "modelopt"}
 
 
 def read_modelopt(declared: Config) -> Quantization | None:

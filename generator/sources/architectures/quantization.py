@@ -58,6 +58,14 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
     return found.model_copy(update={"ignored_modules": (*found.ignored_modules, *_TOWER)}) if plain else found
 
 
+def names_no_method(config: Config, hf_quant_config: Config | None = None) -> bool:
+    """Whether a scheme is declared without its method, so that vLLM loads the weights as if there were none."""
+    declared = _declared(config)
+    if declared is None:
+        declared = hf_quant_config
+    return declared is not None and not is_modelopt(declared) and not declared.get("quant_method")
+
+
 _PLAIN_TOWERS = frozenset({"kimi_k25"})
 """Model types whose encoders vLLM builds without compressed-tensors, whatever it ignores (0.32 kimi_k25.py:387)."""
 _TOWER = ("vision_tower*",)
