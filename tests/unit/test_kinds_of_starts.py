@@ -41,6 +41,16 @@ def test_a_checkpoint_stored_in_a_method_that_the_release_lacks_is_refused(relea
             plan_for(asked, four)
 
 
+def test_no_quantization_is_asked_for_beside_a_scheme_that_names_no_method():
+    """VLLM: "Quantization method specified in the model config (None) does not match" (Nemotron-3-Super's copy)."""
+    facts = embedded_model("Qwen/Qwen3-8B")
+    stored = facts.checkpoint.model_copy(update={"names_no_method": True})
+    asked = Request(model=facts.id, gpu="L4-24GB", source="embedded", overrides={"quantization": "fp8"})
+    assert plan_for(asked, facts).feasibility.fits
+    with pytest.raises(RequestError, match="declares a quantization without its quant_method"):
+        plan_for(asked, facts.model_copy(update={"checkpoint": stored}))
+
+
 @pytest.mark.parametrize(("own", "risk"), [({}, "MEDIUM"), ({"language_model_only": True}, "LOW")])
 def test_a_peak_that_is_an_encoders_is_no_sure_start(own, risk):
     """The peaks of starts differ by gibibytes from one law for all encoders (startup_logs.csv F077, F080, F038)."""
