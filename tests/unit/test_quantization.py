@@ -131,7 +131,7 @@ def test_hf_quant_config_counts_only_where_modelopt_says_that_it_wrote_it():
     ],
 )
 def test_a_scheme_without_its_method_is_remembered(config, beside, expected):
-    """vLLM takes no `--quantization` beside one (0.33 config/model.py: _verify_quantization)."""
+    """VLLM takes no `--quantization` beside one (0.33 config/model.py: _verify_quantization)."""
     assert names_no_method(config, beside) is expected
 
 
