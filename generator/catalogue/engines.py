@@ -71,6 +71,7 @@ class EngineDifference(NamedTuple):
     changed: tuple[FlagChange, ...]
 
 
+@cache
 def known_versions() -> tuple[str, ...]:
     """Releases of the tables, oldest first."""
     names = (file.name.removesuffix(".toml") for file in table("engines").iterdir())

@@ -91,7 +91,12 @@ class OverheadTable(Made):
     """The largest share of a GPU that starts are known to have survived."""
 
     def __hash__(self) -> int:
-        return hash(self.calibration_set)
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Of the figures too: the table of the other way has all else in common."""
+        return hash((self.calibration_set, *(term.expected for term in self.terms)))
 
     @cached_property
     def _terms(self) -> dict[str, tuple[tuple[tuple[int, ...], Term], ...]]:

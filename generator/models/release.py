@@ -39,6 +39,11 @@ class Behaviour(Made):
     classes: frozenset[str] = frozenset()
     """Model classes that it is about; none for all."""
 
+    def holds(self, capability: Capability | None, architecture: str) -> bool:
+        """Whether it is about a GPU of `capability` and a model of the class `architecture`."""
+        on_gpu = not self.capabilities or (capability is not None and self.capabilities.has(capability))
+        return on_gpu and (not self.classes or architecture in self.classes)
+
 
 class Release(Made):
     """One release, and how it behaves."""
@@ -68,13 +73,20 @@ class Release(Made):
         Raises:
             UnknownFactError: no row of the tables has that name.
         """
+        asked = (name, capability, architecture)
+        if asked not in self._has:
+            self._has[asked] = any(row.holds(capability, architecture) for row in self._rows(name))
+        return self._has[asked]
+
+    def _rows(self, name: str) -> tuple[Behaviour, ...]:
         if name not in self.behaviours:
             raise UnknownFactError(f"no behaviour {name!r} of vLLM is in the tables")
-        return any(
-            (not row.capabilities or (capability is not None and row.capabilities.has(capability)))
-            and (not row.classes or architecture in row.classes)
-            for row in self.behaviours[name]
-        )
+        return self.behaviours[name]
+
+    @cached_property
+    def _has(self) -> dict[tuple[str, Capability | None, str], bool]:
+        """Answers given: each layout of a plan asks for the same ones."""
+        return {}
 
     def __str__(self) -> str:
         return self.version

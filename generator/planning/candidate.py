@@ -118,6 +118,12 @@ class Candidate(Made):
         return max(0, -self.headroom_bytes) + self.overdrawn_bytes
 
     @property
+    def is_hopeless(self) -> bool:
+        """Whether the weights of a stage take all that vLLM asks for: other limits of the engine hold no more then."""
+        needed = [stage.weights_bytes.expected >= stage.requested_bytes.expected for stage in self.stages]
+        return any(size and over for size, over in zip(self.cache.bytes_per_block, needed, strict=True))
+
+    @property
     def concurrency(self) -> int:
         """Requests of the workload that all engines' pools hold at once; those admitted where nothing is cached."""
         return self._held_by(self.expected_bytes)

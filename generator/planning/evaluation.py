@@ -58,7 +58,7 @@ def _at_share(case: Case, layout: Layout, weights: RankWeights, share: float) ->
     best: Candidate | None = None
     for attempt in attempts(case, layout):
         made = _settled(case, layout, weights, attempt._replace(share=share))
-        if made.verdict == "fits" and made.carries_load:
+        if (made.verdict == "fits" and made.carries_load) or made.is_hopeless:
             return made
         if best is None or _rank(made) < _rank(best):
             best = made
