@@ -3,7 +3,8 @@
 python .github/scripts/write_tutorial.py [docs/tutorial/first-deployment.md ...]
 
 Commands run in their order in a new home; each quoted line becomes the printed line that is most like it, in order.
-Prose is a person's: read the difference, and the sentences around it.
+A quotation of which nothing is printed any more is a person's, and so is the prose: nothing is written then. Read the
+difference, and the sentences around it.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ def refreshed(shown: str, output: str) -> str:
             continue
         found.append(lines[start + best])
         start += best + 1
+    if not set(found) - {_LEFT_OUT, ""}:
+        sys.exit(f"nothing is printed of this quotation:\n{shown}\nbut:\n{output[:2000]}")
     return "\n".join(found) + "\n"
 
 

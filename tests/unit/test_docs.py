@@ -94,6 +94,13 @@ def test_commands_in_console_blocks_exist(page, reference):
         assert _unknown(line, reference.commands()) is None, line
 
 
+@pytest.mark.parametrize("page", _HAND_WRITTEN, ids=_named)
+def test_a_quotation_quotes_something(page):
+    """Blank lines and `...` alone are what a quotation becomes whose lines are no longer printed."""
+    found = re.findall(r"^ *```text\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [block for block in found if not set(block.split()) - {"..."}] == []
+
+
 def test_a_command_that_does_not_exist_is_found(reference):
     known = reference.commands()
     assert _unknown("vllm-wizard plan --gpux L4", known) == "--gpux"
