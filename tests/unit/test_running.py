@@ -185,6 +185,19 @@ def test_a_benchmark_that_fails_says_why(place, tmp_path, script, said):
         bench(place, short=True, vllm=[str(program(tmp_path, "vllm", script))])
 
 
+def test_a_cluster_that_does_not_answer_is_one_line_with_the_way_on(place, tmp_path, monkeypatch):
+    """Five lines of kubectl's own log come before the one that says what is wrong."""
+    noise = "E1130 12:51:06.019061 13266 memcache.go:265] Unhandled Error\\n" * 5
+    program(tmp_path, "kubectl", f"import sys; sys.exit('{noise}The connection was refused')")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    answers = yaml.safe_load((place / ".copier-answers.yml").read_text()) | {"artefacts": ["kubernetes"]}
+    (tmp_path / ".copier-answers.yml").write_text(yaml.safe_dump(answers))
+    with pytest.raises(SourceError) as refusal:
+        bench(tmp_path, short=True)
+    said = str(refusal.value)
+    assert said.endswith("failed: The connection was refused; start the server, or name its address with --url")
+
+
 def test_a_command_that_is_absent_and_a_model_without_tokens_are_refused(place, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["vllm-wizard", "bench", str(place), "--vllm", "no-such-program"])
     assert run() == SourceError.status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import subprocess
 from itertools import pairwise
 from typing import get_args
@@ -327,18 +328,50 @@ def test_every_path_that_the_plan_names_is_mounted_by_each_launcher(tmp_path):
     assert ["type=bind", 'source=/srv/"big"', 'target=/srv/"big"'] in fields
 
 
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """A deployment with every artefact, and a PATH of the shell's own programs alone."""
+    work = tmp_path_factory.mktemp("everything")
+    for name in ("bash", "sh", "sed", "touch", "chmod", "find", "head", "tr", "cat", "dirname", "od", "env", "grep"):
+        (work / name).symlink_to(shutil.which(name))
+    return render(ANSWERS["single"] | {"artefacts": list(get_args(Artefact))}, work)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("logs", "DOCKER_COMPOSE=nowhere"), "nowhere does not run here: install Docker Engine"),
-        (("down", "DOCKER_COMPOSE=nowhere"), "nowhere does not run here: install Docker Engine"),
-        (("plan", "WIZARD=nowhere"), "nowhere is not on the PATH: put it there"),
-        (("update", "WIZARD=nowhere"), "nowhere is not on the PATH: put it there"),
+        ("logs", "docker compose does not run here: install Docker Engine"),
+        ("down", "docker compose does not run here: install Docker Engine"),
+        ("monitoring", "docker compose does not run here: install Docker Engine"),
+        ("reload DOCKER_COMPOSE=nowhere", "nowhere does not run here: install Docker Engine"),
+        ("plan", "vllm-wizard is not on the PATH: put it there"),
+        ("update WIZARD=nowhere", "nowhere is not on the PATH: put it there"),
+        ("helm-lint", "helm is not installed here: make helm-lint needs Helm"),
+        ("deploy", "helm is not installed here: make deploy needs Helm"),
+        ("rollback", "helm is not installed here: make rollback needs Helm"),
+        ("restart", "no cluster answers kubectl here: install kubectl, or choose a cluster"),
+        ("secret", "no cluster answers kubectl here: install kubectl, or choose a cluster"),
+        ("pin", "docker has no buildx here"),
+        ("mirror", "name the registry: make mirror REGISTRY="),
+        ("mirror REGISTRY=r.example.com", "skopeo is not installed here: this needs skopeo, and hf"),
+        ("no-such", "make no-such is no target here: make help lists"),
     ],
 )
-def test_a_target_says_in_one_line_what_it_lacks(words, said):
-    place = TEMPLATES.parent / "tests/golden/chat-one-gpu"
-    done = subprocess.run(["make", "-C", str(place), *words], capture_output=True, check=False, text=True)
-    first = done.stderr.splitlines()[0]
+def test_a_target_says_in_one_line_what_it_lacks(everything, words, said):
+    """Beside the shell's own programs nothing is installed."""
+    done = subprocess.run(
+        [str(shutil.which("make")), *words.split()],
+        cwd=everything, env={"PATH": str(everything.parent)}, capture_output=True, check=False, text=True,
+    )  # fmt: skip
     assert done.returncode == 2
-    assert first.startswith(said)
+    assert done.stderr.splitlines()[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("artefacts", "follows"),
+    [(["compose"], "docker compose logs"), (["kubernetes"], "kubectl logs"), (["systemd", "command"], "journalctl")],
+)
+def test_make_logs_follows_the_log_wherever_it_runs(artefacts, follows, tmp_path):
+    place = render(ANSWERS["single"] | {"artefacts": artefacts}, tmp_path)
+    done = subprocess.run(["make", "--dry-run", "logs"], cwd=place, capture_output=True, check=True, text=True)
+    assert any(line.startswith(follows) for line in done.stdout.splitlines())

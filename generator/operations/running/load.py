@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,8 @@ _CONTAINER_DIR = "/tmp/vllm-wizard-bench"  # noqa: S108 - in vLLM's container, o
 _KEYED = 'OPENAI_API_KEY="$VLLM_API_KEY" exec vllm "$@"'
 """In a container the key is its own variable: it never stands among the words of a process."""
 _SHOWN = 400
+_KLOG = re.compile(r"[EWI]\d{4} \d\d:")
+_MENDS = "; start the server, or name its address with --url"
 _SLOWEST_S = 3600
 
 
@@ -127,7 +130,7 @@ def measure(reach: Reach, words: Sequence[str], vllm: Sequence[str], *, limit_s:
             file = Path(folder) / "result.json"
             return _parsed(file.read_text(encoding="utf-8") if file.exists() else "")
     own = ["--result-dir", _CONTAINER_DIR, "--result-filename", "result.json"]
-    _run([*reach.prefix, "sh", "-c", _KEYED, "sh", *words, *own], limit_s=limit_s)
+    _run([*reach.prefix, "sh", "-c", _KEYED, "sh", *words, *own], limit_s=limit_s, mends=_MENDS)
     return _parsed(_run([*reach.prefix, "cat", f"{_CONTAINER_DIR}/result.json"], limit_s=60))
 
 
@@ -149,7 +152,7 @@ def checked(content: Mapping[str, Any]) -> Result:
     return result
 
 
-def _run(command: Sequence[str], *, limit_s: float, key: str = "") -> str:
+def _run(command: Sequence[str], *, limit_s: float, key: str = "", mends: str = "") -> str:
     """Standard output of a command that ends well."""
     shown = " ".join(command[:6])
     environment = os.environ | ({"OPENAI_API_KEY": key} if key else {})
@@ -165,9 +168,14 @@ def _run(command: Sequence[str], *, limit_s: float, key: str = "") -> str:
     except OSError as error:
         raise SourceError(f"`{shown} ...` cannot be started: {error.strerror}") from error
     if done.returncode:
-        said = why_not(" ".join((done.stderr.strip() or done.stdout.strip())[-_SHOWN:].split()))
-        raise SourceError(f"`{shown} ...` failed: {said or f'status {done.returncode}'}")
+        said = why_not(_end_of(done.stderr.strip() or done.stdout.strip()))
+        raise SourceError(f"`{shown} ...` failed: {said or f'status {done.returncode}'}{mends}")
     return done.stdout
+
+
+def _end_of(text: str) -> str:
+    """The end of what a program said, on one line; kubectl's own log before it is left out."""
+    return " ".join(" ".join(line for line in text.splitlines() if not _KLOG.match(line))[-_SHOWN:].split())
 
 
 def _parsed(text: str) -> dict[str, Any]:

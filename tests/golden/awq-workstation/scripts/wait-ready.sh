@@ -16,6 +16,7 @@ command -v curl >/dev/null || {
 health() { curl "${own[@]}" --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "$url/health" || true; }
 
 echo "waiting up to $limit s for $url/health"
+if [ "$(health)" = 000 ]; then echo "nothing listens there yet: scripts/serve.sh starts it, in another terminal"; fi
 until code=$(health) && [[ $code = 2* ]]; do
   if [ "$((SECONDS / 20))" -gt "${told:-0}" ]; then
     told=$((SECONDS / 20))
@@ -23,7 +24,7 @@ until code=$(health) && [[ $code = 2* ]]; do
     echo "still waiting after $SECONDS s: $said"
   fi
   if [ "$SECONDS" -ge "$limit" ]; then
-    echo "not ready after $SECONDS s: look at the log, or wait longer with WAIT_S=3600" >&2
+    echo "not ready after $SECONDS s: its log says why, or wait longer with WAIT_S=3600" >&2
     exit 1
   fi
   sleep 2

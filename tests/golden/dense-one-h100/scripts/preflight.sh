@@ -4,12 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -f .env ]; then
-  set -a
-  # shellcheck source=/dev/null
-  . ./.env
-  set +a
-fi
+# shellcheck source=/dev/null
+. scripts/env.sh
 export HF_TOKEN=${HF_TOKEN:-}
 
 if python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("vllm") is None)' 2>/dev/null; then

@@ -3,6 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+docker buildx version >/dev/null 2>&1 || {
+  echo "docker has no buildx here, which asks the registry for the digest: install Docker Engine with its buildx plugin" >&2
+  exit 1
+}
 image=vllm/vllm-openai:v0.33.0
 digest=$(docker buildx imagetools inspect "$image" --format '{{.Manifest.Digest}}')
 case $digest in

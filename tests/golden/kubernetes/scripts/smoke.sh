@@ -18,7 +18,7 @@ if [ "$#" = 0 ]; then more=(--no-gateway); fi
 ask() { curl --insecure --silent --max-time 20 "$@"; }
 
 if [ "$(ask --output /dev/null --write-out '%{http_code}' "$url/health" || true)" = 000 ]; then
-  echo "nothing answers at $url: start it first, then make wait, or name another address: scripts/smoke.sh URL" >&2
+  echo "nothing answers at $url: kubectl port-forward service/llama-70b 8000:8080 first, in another terminal, or name another address: scripts/smoke.sh URL" >&2
   exit 1
 fi
 

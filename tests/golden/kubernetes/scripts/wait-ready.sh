@@ -23,7 +23,7 @@ until code=$(health) && [[ $code = 2* ]]; do
     echo "still waiting after $SECONDS s: $said"
   fi
   if [ "$SECONDS" -ge "$limit" ]; then
-    echo "not ready after $SECONDS s: look at the log, or wait longer with WAIT_S=3600" >&2
+    echo "not ready after $SECONDS s: its log says why, or wait longer with WAIT_S=3600" >&2
     exit 1
   fi
   sleep 2

@@ -149,7 +149,8 @@ def main() -> int:
         del held[""]
         seen.append(name)
         wrong += differences(name, held, wanted)
-    print("\n".join(wrong) or f"launchers: {len(seen)} start vLLM with the arguments of serve.yaml")
+    if wrong or seen:
+        print("\n".join(wrong) or f"launchers: {len(seen)} start vLLM with the arguments of serve.yaml")
     return bool(wrong)
 
 

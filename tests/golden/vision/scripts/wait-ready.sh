@@ -35,7 +35,7 @@ until code=$(health) && [[ $code = 2* ]]; do
     compose logs --no-log-prefix --tail 1 vllm | cut -c 1-200 || true
   fi
   if [ "$SECONDS" -ge "$limit" ]; then
-    echo "not ready after $SECONDS s: look at the log, or wait longer with WAIT_S=3600" >&2
+    echo "not ready after $SECONDS s: make logs shows why, or wait longer with WAIT_S=3600" >&2
     exit 1
   fi
   sleep 2
