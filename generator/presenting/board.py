@@ -52,7 +52,7 @@ def _cells(plan: Plan, method: str) -> tuple[str, ...]:
     length = plan.engine.get("max_model_len")
     fits = plan.feasibility.verdict != "does_not_fit"
     return (
-        f"{nodes}{cluster.gpus_per_node} {cluster.gpu.name}",
+        f"{nodes}{_used(plan)}{cluster.gpus_per_node} {cluster.gpu.name}",
         _layout(plan),
         _weights(plan, method),
         short_tokens_text(length) if isinstance(length, int) and fits else "-",
@@ -68,14 +68,22 @@ def _short(duration: str) -> str:
     return duration.replace(" ", "")
 
 
+def _used(plan: Plan) -> str:
+    """How many of a node's GPUs the plan takes, where it leaves some to others."""
+    ranks = plan.layout.ranks * max(len(plan.servers), 1)
+    return f"{ranks} of " if ranks < plan.cluster.gpus_per_node else ""
+
+
 def _layout(plan: Plan) -> str:
+    """How the GPUs share the model: each degree above one; several servers with their number first."""
     sizes = plan.layout
     named = (
         ("tp", sizes.tensor_parallel_size),
         ("pp", sizes.pipeline_parallel_size),
         ("dp", sizes.data_parallel_size),
     )
-    return "".join(f"{name}{size}" for name, size in named if size > 1) or "1 GPU"
+    one = "".join(f"{name}{size}" for name, size in named if size > 1) or "1 GPU"
+    return f"{len(plan.servers)} x {one}" if plan.servers else one
 
 
 def _weights(plan: Plan, method: str) -> str:

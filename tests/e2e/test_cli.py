@@ -23,7 +23,7 @@ QWEN = ("--model", "Qwen/Qwen3-8B", "--offline")
 H100 = (*QWEN, "--gpu", "H100")
 DRAWN = r"\x1b\[\?7h\x1b\[0m"
 """What a prompt prints last; keys that come before it may be lost."""
-MODEL_QUESTION = "Model ("
+MODEL_QUESTION = "Model,"
 QUESTIONS = ("GPUs of one node", "Workload preset", "Requests in flight", "Name of the service", "What to render")
 """What a person is asked where model and GPU are named, in copier.yml's order."""
 

@@ -14,7 +14,7 @@ from fixtures.terminals import DOWN, ENTER, STOP, UP, Person
 pytestmark = pytest.mark.usefixtures("own_home")
 
 ASKED = [
-    ("Model (", "qwen3-8b\r"), ("GPU", "L4\r"), ("GPUs of one node", ENTER), ("Workload preset", ENTER),
+    ("Model,", "qwen3-8b\r"), ("GPU", "L4\r"), ("GPUs of one node", ENTER), ("Workload preset", ENTER),
     ("Requests in flight", ENTER), ("Name of the service", ENTER), ("What to render", ENTER), ("New directory", ENTER),
     ("Which one?", ENTER), ("Generate qwen3-8b?", ENTER),
 ]  # fmt: skip
@@ -55,7 +55,7 @@ def test_every_answer_that_cannot_be_is_refused_at_its_own_question(person, tmp_
     (tmp_path / "taken/file").touch()
     one = person("generate", "--offline")
     for question, wrong, said, right in (
-        ("Model (", "Qwen/Qwen3-8BB\r", "nearest: Qwen/Qwen3-8B", "qwen3-8b\r"),
+        ("Model,", "Qwen/Qwen3-8BB\r", "nearest: Qwen/Qwen3-8B", "qwen3-8b\r"),
         ("GPU", "L5\r", "nearest: L4-24GB", "L4\r"),
         ("GPUs of one node", "two\r", "no whole number", ENTER),
         ("GPUs of one node", "0\r", "greater than 0", ENTER),

@@ -56,7 +56,10 @@ def test_every_default_is_taken_with_enter_and_typing_replaces_one(talk):
     ("wrong", "said"),
     [
         ("Qwen/Qwen3-8BB\rQwen/Qwen3-8B\rL4\r\r", "nearest: Qwen/Qwen3-8B"),
-        ("qwen3-8b\rL5\rL4\r\r", "unknown GPU 'L5'; nearest: L4-24GB"),
+        (
+            "qwen3-8b\rL5\rL4\r\r",
+            "unknown GPU 'L5'; nearest: L4-24GB; or type custom to describe it",
+        ),
         ("qwen3-8b\r24GB\rL4\r\r", "choose of A10-24GB"),
         ("qwen3-8b\rauto\rL4\r\r", "driver"),
         ("qwen3-8b\rL4\rtwo\r1\r", "'two' is no whole number"),
@@ -133,6 +136,17 @@ def test_the_board_fits_its_terminal(offered, widest):
     assert len(lines) == len(offered) + 1
     assert max(map(len, lines)) <= widest
     assert "2 L4-24GB" in lines[1]
+
+
+def test_the_board_says_what_of_a_node_a_plan_takes():
+    """Half of the GPUs, or all of them by two servers: neither is one server on two GPUs."""
+    known = Known(offline=True)
+    asked = Request(model="Qwen/Qwen3-8B", gpu="L4-24GB", gpus=2, source="embedded")
+    sizes = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+    half, both = (asked.model_copy(update=one) for one in ({"overrides": dict.fromkeys(sizes, 1)}, {"servers": 2}))
+    _, first, second = board([(proven(one, known).plan, "") for one in (half, both)], 115)
+    assert first.split("  ")[0] == "1 of 2 L4-24GB"
+    assert second.split()[:6] == ["2", "L4-24GB", "2", "x", "1", "GPU"]
 
 
 def test_what_does_not_fit_is_mended_by_number():

@@ -37,6 +37,8 @@ _HELP = (
     "of an hour, risk of running out of memory. The first is what you asked for; Enter takes the marked one."
 )
 
+_WELCOME = "A few questions, then plans to choose from. ? explains, < goes back, Ctrl-C leaves and writes nothing."
+
 
 class Agreed(NamedTuple):
     """What a person has agreed to."""
@@ -53,6 +55,7 @@ def converse(stated: Mapping[str, Any], known: Known, *, template: str | None) -
         GeneratorError: what was stated on the command line is refused.
     """
     talk = Talk((*questions(template), _DIRECTORY), stated, known)
+    console.tell(_WELCOME, "dim")
     if stated.get("model"):
         known.of(request_from(dict(stated)))
     talk.ask_open()

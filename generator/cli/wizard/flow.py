@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.gpu_words import BY_HAND
 from generator.cli import console
 from generator.cli.wizard import asking
 from generator.cli.wizard.asking import Turn
@@ -93,7 +94,7 @@ class Talk:
                 found = self._meant(question, reply)
                 said = told(question, {**self.answers, **found}, self.known)
             except GeneratorError as error:
-                console.tell(str(error), "yellow")
+                console.tell(str(error).replace(BY_HAND, "or type custom to describe it"), "yellow")
                 continue
             if said:
                 console.tell(said, "dim")
@@ -101,13 +102,13 @@ class Talk:
 
     def _prompted(self, question: Question) -> Any:
         default = question.default_for(self.context())
-        message = f"{label(question)} (? help, < back)" if not self._asked else label(question)
         if question.choices:
             ask = asking.many_of if question.multiselect else asking.one_of
             held = self.answers.get(question.name, default)
             return ask(label(question), labelled(question), held)
         shown = _shown({**self.context(), question.name: self.answers.get(question.name, default)}, question.name)
-        return asking.typed(f"{message}{f' [{shown}]' if shown else ''}", offered=offered(question))
+        like = f", like {question.placeholder}" if question.placeholder else ""
+        return asking.typed(f"{label(question)}{f' [{shown}]' if shown else like}", offered=offered(question))
 
     def _meant(self, question: Question, reply: Any) -> dict[str, Any]:
         if not isinstance(reply, str) or question.choices:
