@@ -44,7 +44,7 @@ def run(place: Path, code: str, *words: str | Path) -> str:
     """What a line of Python prints in the copy, its scripts at hand."""
     path = f"import sys; sys.path[:0] = ['.', '.github/scripts']; {code}"
     command = [sys.executable, "-c", path, *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return subprocess.run(command, cwd=place, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
 
 
 def taken_out(place: Path, version: str, trees: Path) -> list[tuple[str, str]]:

@@ -101,7 +101,7 @@ def _row(flag: Flag) -> dict[str, Any]:
         row.pop("choices", None)
     missing = [choice for choice in CUDA_CHOICES.get(flag.name, ()) if choice not in flag.choices]
     if missing:
-        row["choices"] = [*flag.choices, *missing]
+        row["choices"] = (*flag.choices, *missing)
     return row
 
 
