@@ -7,9 +7,9 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import tomli
 from pydantic import ConfigDict, Field, ValidationError
 
-from generator.catalogue.plain_toml import plain
 from generator.errors import GeneratorError
 from generator.models.value import Value
 
@@ -68,15 +68,10 @@ def read(file: Traversable) -> dict[str, Any]:
 
 
 def _parsed(file: Traversable, text: str) -> dict[str, Any]:
-    """What a text of the file holds; by the language's own reader where it is not plain."""
-    found = plain(text)
-    if found is not None:
-        return found
-    import tomllib  # noqa: PLC0415 - start-up time
-
+    """What a text of the file holds; `tomli` is compiled, and reads in a third of `tomllib`'s time."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise GeneratorError(f"{file.name}: not valid TOML: {error}") from error
 
 
