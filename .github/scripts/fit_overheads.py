@@ -8,8 +8,9 @@ sweep (same model, build and layout) count as one; above eight sweeps those of s
 Graphs are read on unified memory too, all else on discrete GPUs only. The figure is the median, its range the
 whole spread up to eight observations and the middle 80 % above. Which phase of the profile decides is told by
 the mechanism's own reference figures, never by fitted ones, so that no term explains another's rows away.
-With `--write` each source is left out in turn as well: the tables of the report's left-out figures, from which come
-the regions that starts show and the widening of the cache's range that each region needs (tests/accuracy/regions.py).
+With `--write` each source, GPU and model is left out in turn as well: the tables of the report's left-out figures.
+From those of the sources come the regions that starts show and the widening of the cache's range that each region
+needs (tests/accuracy/regions.py).
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from overhead_rows import ROOT, Seen, observations, seen
 
 from generator.catalogue.overheads import overheads
 from generator.models.capability import CapabilitySet
-from tests.accuracy.bootlogs import scores
+from tests.accuracy.bootlogs import SIDES, scores
 from tests.accuracy.regions import by_region, needed_widening
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from generator.models.overheads import OverheadTable, Term
     from tests.accuracy.bootlogs import Scored
     from tests.accuracy.startup_rows import Case
@@ -136,12 +139,11 @@ def _went_otherwise(term: Term, value: float) -> bool:
     return term.otherwise is not None and abs(value - term.otherwise) < abs(value - term.expected)
 
 
-def fit(starts: list[Case], table: OverheadTable, leave_out: str | None = None) -> tuple[OverheadTable, list[Seen]]:
-    """The table after a few rounds over all starts, those of the source `leave_out` left out."""
+def fit(starts: list[Case], table: OverheadTable) -> tuple[OverheadTable, list[Seen]]:
+    """The table after a few rounds over all starts."""
     everything: list[Seen] = []
-    used = [start for start in starts if start.source != leave_out]
     for _ in range(ROUNDS):
-        everything = [one for start in used for one in seen(start, table)]
+        everything = [one for start in starts for one in seen(start, table)]
         terms = tuple(
             settle(term, [one for one in everything if _is_of(one, term)]) if term.name in FITTED else term
             for term in table.terms
@@ -154,13 +156,17 @@ def _is_of(one: Seen, term: Term) -> bool:
     return (one.term, one.since, one.capabilities) == (term.name, term.since, term.capabilities)
 
 
-def folds(starts: list[Case], table: OverheadTable) -> dict[str, list[list[float]]]:
-    """Expected, low and high of every term without each source of a scored start, in the table's order."""
-    sources = sorted({start.source for start in starts if start.stock and start.discrete and start.row["config_file"]})
-    return {
-        source: [[term.expected, term.low, term.high] for term in fit(starts, table, source)[0].terms]
-        for source in sources
-    }
+def folds(starts: list[Case], table: OverheadTable) -> Iterator[str]:
+    """Lines of JSON: expected, low and high of every term without each side of a scored start, in the table's order."""
+    scored = [start for start in starts if start.stock and start.discrete and start.row["config_file"]]
+    for number, (side, key) in enumerate(SIDES.items()):
+        yield f"{',' if number else ''}{json.dumps(side)}: {{"
+        names = sorted({key(start) for start in scored})
+        for name in names:
+            left, _ = fit([start for start in starts if key(start) != name], table)
+            terms = [[term.expected, term.low, term.high] for term in left.terms]
+            yield f"  {json.dumps(name)}: {json.dumps(terms)}{'' if name == names[-1] else ','}"
+        yield "}"
 
 
 def rewrite(text: str, table: OverheadTable) -> str:
@@ -209,10 +215,9 @@ def main() -> None:
                     print(f"    {one.row} {'stock' if one.stock else '     '} {one.value:.3g}")
     if options.write:
         TABLE.write_text(rewrite(TABLE.read_text(encoding="utf-8"), table), encoding="utf-8")
-        lines = (f"  {json.dumps(source)}: {json.dumps(terms)}" for source, terms in folds(starts, table).items())
-        FOLDS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        FOLDS.write_text("\n".join(["{", *folds(starts, table), "}", ""]), encoding="utf-8")
         overheads.cache_clear()
-        planned, _ = scores(options.truth, options.configs, unseen=True)
+        planned, _ = scores(options.truth, options.configs, leave_out="source")
         TABLE.write_text(with_regions(TABLE.read_text(encoding="utf-8"), planned), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ import importlib
 import sys
 from pathlib import Path
 
-LEFT_OUT = {"bootlogs": ("source",), "benchmarks": ("gpu", "model", "source")}
+LEFT_OUT = dict.fromkeys(("bootlogs", "benchmarks"), ("gpu", "model", "source"))
 """What coefficients were fitted without, by score."""
 SCORES = ("kv", "weights", "bootlogs", "benchmarks", "carry-over")
 

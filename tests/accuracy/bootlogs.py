@@ -1,7 +1,8 @@
 """Memory plans against public startup logs: `bootlogs.*`, the worst rows with an explanation each.
 
 `leave_source_out` scores each start with coefficients fitted without its source (`.github/scripts/fit_overheads.py`):
-what a stranger's start may expect. A source that the fit never saw has the full ones.
+what a stranger's start may expect; so do `leave_gpu_out` and `leave_model_out`. What the fit never saw has the full
+ones.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.accuracy.startup_rows import Case, cases, every_row, is_stock
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from generator.models.overheads import OverheadTable
     from generator.models.plan import MemoryBudget
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
 FOLDS = Path(__file__).parent / "data" / "overhead_folds.json"
 LEFT_OUT = "bootlogs.leave_source_out"
+SIDES: dict[str, Callable[[Case], str]] = {
+    "gpu": lambda case: case.gpu.name,
+    "model": lambda case: case.row["config_file"] or case.row["model"],
+    "source": lambda case: case.source,
+}
+"""What coefficients were fitted without, by the name that a start has of it."""
 ENOUGH_FOR_P90 = 40
 _LOGGED_DIGIT = GIB // 100
 """Logs round to a hundredth of a GiB."""
@@ -147,10 +155,10 @@ def plan(case: Case, table: OverheadTable, known: Known | None = None) -> Scored
     return Scored(case=case, memory=memory, cache=cache, verdict=result, risk=risk)
 
 
-def scores(truth: Path, configs: Path | None, *, unseen: bool = False) -> tuple[list[Scored], list[str]]:
+def scores(truth: Path, configs: Path | None, *, leave_out: str = "") -> tuple[list[Scored], list[str]]:
     """Every stock start with its plan, and the rows that could not be asked, each with the reason.
 
-    With `unseen` each is planned with coefficients that were fitted without its source.
+    With `leave_out` (a name of `SIDES`) each is planned with coefficients that were fitted without its own.
     """
     planned, left_out = [], []
     for row, found in cases([row for row in every_row(truth) if is_stock(row)], configs):
@@ -158,17 +166,17 @@ def scores(truth: Path, configs: Path | None, *, unseen: bool = False) -> tuple[
             left_out.append(f"{row['id']} {row['model']}: {found}")
             continue
         try:
-            planned.append(plan(found, without(found.source) if unseen else overheads()))
+            planned.append(plan(found, without(leave_out, SIDES[leave_out](found)) if leave_out else overheads()))
         except GeneratorError as error:
             left_out.append(f"{row['id']} {row['model']}: {error}")
     return planned, left_out
 
 
 @cache
-def without(source: str) -> OverheadTable:
-    """The coefficients that were fitted without a source; all of them where the fit had none of its starts."""
+def without(side: str, name: str) -> OverheadTable:
+    """The coefficients that were fitted without a source, GPU or model; all of them where the fit had none of it."""
     table = overheads()
-    found = json.loads(FOLDS.read_text(encoding="utf-8")).get(source)
+    found = json.loads(FOLDS.read_text(encoding="utf-8"))[side].get(name)
     if found is None:
         return table
     terms = tuple(
@@ -181,13 +189,13 @@ def without(source: str) -> OverheadTable:
 def report(truth: Path, configs: Path | None, *, worst: int = 8, leave_out: str = "") -> list[str]:
     """Lines of the report: one metric each, then the worst rows with an explanation each.
 
-    With `leave_out` (source) all of it is on plans whose coefficients the row's source did not teach.
+    With `leave_out` (a name of `SIDES`) all of it is on plans whose coefficients the row's own did not teach.
     """
-    unseen = scores(truth, configs, unseen=True)
-    planned, left_out = unseen if leave_out else scores(truth, configs)
+    planned, left_out = scores(truth, configs, leave_out=leave_out)
+    unseen = [] if leave_out else metrics(scores(truth, configs, leave_out="source")[0], LEFT_OUT)
     return [
-        *metrics(unseen[0], LEFT_OUT),
-        *([] if leave_out else metrics(planned)),
+        *unseen,
+        *metrics(planned, f"bootlogs.leave_{leave_out}_out" if leave_out else "bootlogs"),
         f"rows of stock releases on discrete GPUs without a plan: {len(left_out)}",
         *(f"  {line}" for line in left_out),
         *_worst("loaded weights", planned, "weights_error", worst),

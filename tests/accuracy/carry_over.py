@@ -50,7 +50,7 @@ def report(truth: Path, configs: Path | None, *, worst: int = 0) -> Iterator[str
 
 def _starts(truth: Path, configs: Path | None) -> Iterator[str]:
     lines, every = [], []
-    for name, rows in sweeps(bootlogs.scores(truth, configs, unseen=True)[0]).items():
+    for name, rows in sweeps(bootlogs.scores(truth, configs, leave_out="source")[0]).items():
         before = [abs(one.kv_error or 0) / GIB for one in rows]
         after = [abs(carried(one, other)) / GIB for one, other in permutations(rows, 2)]
         every.append(median(after))
@@ -76,14 +76,14 @@ def carried(recorded: Scored, other: Scored) -> float:
     """Error of the other row's cache memory in bytes, planned with what the recorded row taught."""
     same = recorded.case.row["model"] == other.case.row["model"]
     known = Known(measurement(recorded), exact=False, same_model=same, narrow=True)
-    again = bootlogs.plan(other.case, bootlogs.without(other.case.source), known)
+    again = bootlogs.plan(other.case, bootlogs.without("source", other.case.source), known)
     return again.kv_error or 0.0
 
 
 def measurement(one: Scored) -> Measurement:
     """The row as `verify --record` keeps it."""
     case = one.case
-    table = bootlogs.without(case.source)
+    table = bootlogs.without("source", case.source)
     requested = requested_bytes(device_total(case.gpu, table), case.utilization).expected
     needs, otherwise = needs_of(case.replica, bootlogs.weights_of(case), requested, table)
     figures = {name: _bytes(case.figure(column)) for name, column in _COLUMNS.items()}

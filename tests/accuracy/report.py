@@ -232,7 +232,7 @@ def main() -> int:
     if options.configs and not options.check:
         record(options.truth, options.configs)
     planned, left_out = scores(options.truth, options.configs)
-    unseen = scores(options.truth, options.configs, unseen=True)[0]
+    unseen = scores(options.truth, options.configs, leave_out="source")[0]
     page = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
     if options.check:
         found = worse(page, planned, unseen)
