@@ -46,6 +46,8 @@ class Quantization(Value):
 
     method: str
     bits: int
+    symmetric: bool = True
+    """False where GPTQ's groups have zero points of their own."""
     group_size: int | None = None
     """Elements of one scale along the input dimension; None for one scale a channel or tensor."""
     ignored_modules: tuple[str, ...] = ()

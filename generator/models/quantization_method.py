@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from generator.models.capability import Capability
 from generator.models.quantization import Format
 from generator.models.release import release_key
 from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ProductFormat = Literal["int8", "fp8", "fp4"]
 OnlinePart = Literal["linear", "experts"]
@@ -41,6 +44,14 @@ class QuantizationMethod(Value):
     """First release that can, where earlier ones knew the method for checkpoints only."""
     dtypes: tuple[str, ...] = Field(HALVES, strict=False)
     """Dtypes of the model that it computes in, where the checkpoint has the method."""
+    needs: tuple[str, ...] = Field((), strict=False)
+    """Keys that vLLM reads from a checkpoint's config without a default; names of one key behind `|`."""
+    widths: tuple[int, ...] = Field((), strict=False)
+    """Bits of a weight that it loads; none for any."""
+    symmetric: bool = False
+    """True where it loads no zero points."""
+    widths_since: str = "0.0.0"
+    """First release of which both are true."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     rocm: bool = False
@@ -56,6 +67,16 @@ class QuantizationMethod(Value):
     def is_online_in(self, version: str) -> bool:
         """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
         return bool(self.online) and release_key(version) >= release_key(self.online_since)
+
+    def loads(self, version: str, *, bits: int, symmetric: bool) -> bool:
+        """Whether release `version` loads weights of so many bits, with zero points unless they are symmetric."""
+        if release_key(version) < release_key(self.widths_since):
+            return True
+        return (not self.widths or bits in self.widths) and (symmetric or not self.symmetric)
+
+    def lacking(self, declared: Mapping[str, Any]) -> tuple[str, ...]:
+        """What a checkpoint's config lacks of `needs`."""
+        return tuple(need for need in self.needs if not any(name in declared for name in need.split("|")))
 
     def computes_in(self, *, online: bool) -> tuple[str, ...]:
         """Dtypes of the model that it takes; where it is applied while loading, the two of 16 bits."""

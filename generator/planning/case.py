@@ -12,6 +12,7 @@ from generator.planning.drafts.draft import Draft, draft_of
 from generator.planning.drafts.named import is_named, pinned_draft
 from generator.planning.equal_servers import share_of
 from generator.planning.graph_mode import graph_mode
+from generator.planning.kv_cache.backends import asked_backend
 from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
 from generator.planning.memory.pinned import offloaded
 from generator.planning.overridden import overridden
@@ -291,6 +292,7 @@ class Case(Made):
             "num_speculative_tokens": spoken.num_speculative_tokens or 0,
             "draft": draft.architecture if draft else None,
             "draft_kv_cache_dtype": spoken.kv_cache_dtype,
+            "attention_backend": asked_backend(self.fixed, self.vllm),
             "enforce_eager": self.eager,
             "samples": self.pooling is None,
             "cpu_offload_bytes": offloaded(self.fixed),

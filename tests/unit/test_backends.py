@@ -11,7 +11,13 @@ from generator.catalogue.behaviours import release_of
 from generator.catalogue.engines import known_versions
 from generator.errors import RequestError
 from generator.models.capability import Capability
-from generator.planning.kv_cache.backends import _OWN_RULES, AttentionQuery, attention_backend, narrowed
+from generator.planning.kv_cache.backends import (
+    _OWN_RULES,
+    AttentionQuery,
+    asked_backend,
+    attention_backend,
+    narrowed,
+)
 from generator.planning.memory.workspace import _FLASHINFER
 
 LLAMA = {"head_size": 128, "num_heads": 32, "num_kv_heads": 8}
@@ -116,6 +122,51 @@ def test_heads_of_512_with_fp8_walk_pages_of_64_on_hopper():
     quantized, plain = asked(shape, 90, "fp8"), asked(shape, 90, "auto")
     assert narrowed(attention_backend(quantized), quantized).smallest_block == 64
     assert narrowed(attention_backend(plain), plain).smallest_block == 16
+
+
+@pytest.mark.parametrize(
+    ("named", "kv_cache_dtype", "says"),
+    [
+        ("TRITON_ATTN", "auto", None),
+        ("FLASHINFER", "fp8", None),
+        ("FLASH_ATTN", "fp8", "FP8 KV cache requires FA3"),
+        ("FLASHMLA", "auto", "head_size not supported"),
+    ],
+)
+def test_a_named_backend_serves_the_layer_or_says_why_it_does_not(named, kv_cache_dtype, says):
+    """VLLM: "Selected backend ... is not valid for this configuration" (platforms/cuda.py)."""
+    layer = asked(LLAMA, 80, kv_cache_dtype, named=named)
+    if says is None:
+        assert attention_backend(layer).name == named
+    else:
+        with pytest.raises(RequestError, match=f"attention_backend {named} does not take .*{says}"):
+            attention_backend(layer)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({}, None),
+        ({"attention_backend": "auto"}, None),
+        ({"attention_backend": "flashinfer"}, "FLASHINFER"),
+        ({"attention_config": {"backend": "TRITON_ATTN"}}, "TRITON_ATTN"),
+        ({"attention_config": {"use_cudnn_prefill": True}}, None),
+    ],
+)
+def test_a_backend_is_named_by_the_flag_or_by_the_attention_config(values, name):
+    assert asked_backend(values, release_of("0.33.0")) == name
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"attention_backend": "FLASH_ATTN", "attention_config": {"backend": "FLASHINFER"}}, "drop one of them"),
+        ({"attention_backend": "XFORMERS"}, "XFORMERS is not planned for vLLM 0.33.0: leave it out"),
+    ],
+)
+def test_two_backends_or_one_that_no_row_has_are_refused(values, says):
+    with pytest.raises(RequestError, match=says):
+        asked_backend(values, release_of("0.33.0"))
 
 
 def test_no_backend_says_each_ones_reason():

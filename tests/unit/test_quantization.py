@@ -145,8 +145,8 @@ def test_mxfp4_covers_routed_experts_only():
 @pytest.mark.parametrize(
     ("declared", "method", "bits"),
     [
-        ({"quant_method": "awq", "bits": 4, "group_size": 128}, "awq", 4),
-        ({"quant_method": "gptq", "bits": 8, "group_size": 32, "desc_act": True}, "gptq", 8),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}, "awq", 4),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 32, "desc_act": True, "sym": True}, "gptq", 8),
         ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True}, "inc", 4),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes", 4),
         ({"quant_method": "experts_int8"}, "experts_int8", 8),

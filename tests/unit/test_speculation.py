@@ -74,6 +74,33 @@ def test_a_plan_tells_what_its_draft_takes():
     assert any("without speculation" in text for text in made.advisories)
 
 
+@pytest.mark.parametrize(("release", "least"), [("0.32.0", 1), ("0.33.0", 4)])
+def test_a_step_holds_the_tokens_of_a_draft(release, least):
+    """0.33 asks for more tokens than a whole draft (config/vllm.py:2369), 0.32 for its additional slots alone."""
+    own = {"max_num_seqs": 1, "max_num_batched_tokens": least}
+    config = {"method": "mtp", "num_speculative_tokens": 3}
+    assert (
+        planned(config, model="Qwen/Qwen3.5-27B", vllm=release, overrides=own).engine["max_num_batched_tokens"] == least
+    )
+    if least > 1:
+        with pytest.raises(RequestError, match="leaves no room beside 3 draft tokens"):
+            planned(config, model="Qwen/Qwen3.5-27B", vllm=release, overrides=own | {"max_num_batched_tokens": 3})
+
+
+@pytest.mark.parametrize(("tokens", "starts"), [(1, True), (2, True), (3, False), (4, True), (5, False)])
+def test_drafts_beyond_the_trained_depth_are_a_multiple_of_it(tokens, starts):
+    """Two layers of multi-token prediction draft one, two, or two at a time (config/speculative.py)."""
+    facts = embedded_model("Qwen/Qwen3.5-27B")
+    drafts = facts.architecture.drafts * 2
+    twice = facts.model_copy(update={"architecture": facts.architecture.model_copy(update={"drafts": drafts})})
+    config = {"method": "mtp", "num_speculative_tokens": tokens}
+    if starts:
+        assert planned(config, model=facts.id, facts=twice).engine["speculative_config"] == config
+    else:
+        with pytest.raises(RequestError, match=rf"must be divisible by the 2 layers .*: choose {tokens - 1}"):
+            planned(config, model=facts.id, facts=twice)
+
+
 def test_the_commit_of_the_draft_is_pinned_in_the_engine_values():
     draft = embedded_model(DRAFT).model_copy(update={"revision": "c" * 40, "source": "hub"})
     facts = embedded_model(TARGET).model_copy(update={"draft": draft})

@@ -47,10 +47,11 @@ def check_speculation(case: Case) -> None:
     spoken = _read(given)
     _check_method(case, spoken)
     _check_scheduling(case, spoken)
+    _check_step(case, spoken)
     draft = case.draft
     if draft is not None:
         _check_weights(case, draft)
-        _check_room(case, spoken, draft)
+        _check_context(case, spoken, draft)
 
 
 def check_draft_layout(case: Case, layout: Layout) -> None:
@@ -182,10 +183,21 @@ def _check_own_layers(case: Case, spoken: Speculation) -> None:
         raise RequestError(
             f"{case.facts.id} ships no layers of multi-token prediction: choose another method, {_choices()}"
         )
+    _check_depth(case, spoken)
     if not case.model_class.draft_class:
         raise RequestError(
             f"vLLM does not draft with the layers of multi-token prediction that {case.architecture.architecture} "
             f"ships: choose another method, {_choices()}"
+        )
+
+
+def _check_depth(case: Case, spoken: Speculation) -> None:
+    """All layers take part in a pass over them: as many tokens as there are, fewer, or a multiple."""
+    depth, tokens = len(case.architecture.drafts), spoken.num_speculative_tokens or 0
+    if tokens > depth and tokens % depth:
+        raise RequestError(
+            f"num_speculative_tokens ({tokens}) must be divisible by the {depth} layers of multi-token prediction that "
+            f"{case.facts.id} ships: choose {tokens - tokens % depth}"
         )
 
 
@@ -206,16 +218,20 @@ def _check_weights(case: Case, draft: Draft) -> None:
         )
 
 
-def _check_room(case: Case, spoken: Speculation, draft: Draft) -> None:
-    """A step has room for the tokens that a draft adds to it, and the draft for the context asked of it."""
+def _check_context(case: Case, spoken: Speculation, draft: Draft) -> None:
+    """The draft has the context that is asked of it."""
     own, context = draft.facts.architecture.max_position_embeddings, spoken.max_model_len
     if context is not None and context > min(own, case.asked_context or case.model_context):
         raise RequestError(
             f"speculative_config.max_model_len ({context:,}) cannot be larger than the draft's own context ({own:,}) "
             "or the target's: lower it, or leave it out"
         )
+
+
+def _check_step(case: Case, spoken: Speculation) -> None:
+    """A step has room for the tokens that a draft adds to it (config/vllm.py: _set_max_num_scheduled_tokens)."""
     tokens, asked = spoken.num_speculative_tokens or 0, case.fixed.get("max_num_batched_tokens")
-    slots = _new_slots(spoken, draft.method, tokens)
+    slots = _slots(case, spoken, tokens)
     if asked is not None and asked <= slots:
         raise RequestError(f"max_num_batched_tokens ({asked}) leaves no room beside {slots} draft tokens: raise it")
     sequences = case.fixed.get("max_num_seqs")
@@ -226,7 +242,17 @@ def _check_room(case: Case, spoken: Speculation, draft: Draft) -> None:
         )
 
 
-def _new_slots(spoken: Speculation, method: Method, tokens: int) -> int:
+def _slots(case: Case, spoken: Speculation, tokens: int) -> int:
+    """Tokens of one request that a step must hold beside its own."""
+    method = method_of(spoken)
+    if method not in {*get_args(Method), "mtp"}:
+        return 0
+    if case.vllm.has("a_step_holds_a_whole_draft"):
+        return tokens + (method == "dflash")
+    return _new_slots(spoken, method, tokens)
+
+
+def _new_slots(spoken: Speculation, method: str, tokens: int) -> int:
     """Tokens that drafting adds to a request's in a step (max_num_new_slots_for_drafting)."""
     if method == "dflash":
         return tokens

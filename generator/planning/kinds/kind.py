@@ -135,6 +135,7 @@ class Attention(Kind):
             "dtype": ctx.dtype,
             "kv_cache_dtype": "auto" if skipped else ctx.kv_cache_dtype,
             "block_size": ctx.settings.block_size,
+            "named": ctx.settings.attention_backend,
             "dcp": ctx.layout.decode_context_parallel_size > 1,
             "num_heads": max(1, self.heads // ctx.tp),
         }

@@ -7,14 +7,14 @@ Which there are, what each takes and in which order they are tried are the relea
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 from generator.models.capability import BLACKWELL, HOPPER, Capability
 from generator.models.value import Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from generator.models.backend import Backend
     from generator.models.release import Release
@@ -43,6 +43,8 @@ class AttentionQuery(Made):
     """Key and value heads of one rank."""
     block_size: int | None = None
     """`--block-size`, or None where vLLM chooses."""
+    named: str | None = None
+    """`--attention-backend`, or None where vLLM chooses."""
     mla: bool = False
     sparse: bool = False
     sink: bool = False
@@ -77,8 +79,10 @@ def attention_backend(query: AttentionQuery) -> Backend:
     """The backend that vLLM gives a layer.
 
     Raises:
-        RequestError: no backend takes the layer, in vLLM's order with each one's reason.
+        RequestError: the named backend does not take the layer, or none does, in vLLM's order with each one's reason.
     """
+    if query.named is not None:
+        return _named(query.release.by_name[query.named], query)
     reasons = []
     for backend in _priorities(query):
         reason = refusal(backend, query)
@@ -90,6 +94,38 @@ def attention_backend(query: AttentionQuery) -> Backend:
         f"no attention backend of vLLM takes a KV cache of dtype {query.kv_cache_dtype}{sized} here "
         f"({'; '.join(reasons)}); {_way_out(query)}"
     )
+
+
+def _named(backend: Backend, query: AttentionQuery) -> Backend:
+    reason = refusal(backend, query)
+    if reason is None:
+        return narrowed(backend, query)
+    raise RequestError(
+        f"attention_backend {backend.name} does not take a KV cache of dtype {query.kv_cache_dtype} with heads of "
+        f"{query.head_size} here: {reason}; leave --attention-backend out, and vLLM chooses one that does"
+    )
+
+
+def asked_backend(values: Mapping[str, Any], release: Release) -> str | None:
+    """The attention backend that engine arguments name; None where vLLM chooses.
+
+    Raises:
+        RequestError: two are named, or one whose needs are not in the tables.
+    """
+    given = values.get("attention_config")
+    inner = given.get("backend") if isinstance(given, dict) else None
+    flag = values.get("attention_backend")
+    if flag is not None and inner is not None:
+        raise RequestError("attention_backend and attention_config.backend say the same: drop one of them")
+    name = str(flag or inner or "auto").upper()
+    if name == "AUTO":
+        return None
+    if name not in release.by_name:
+        raise RequestError(
+            f"attention_backend {name[:40]} is not planned for vLLM {release}: leave it out, or choose one of "
+            f"{', '.join(release.by_name)}"
+        )
+    return name
 
 
 def _way_out(query: AttentionQuery) -> str:
@@ -199,6 +235,8 @@ def _widened_nvfp4(query: AttentionQuery) -> str | None:
         return None
     if query.head_size == 64:  # noqa: PLR2004 - flashinfer.py:559
         return "NVFP4 cache with head_size 64"
+    if query.dcp:
+        return "NVFP4 cache under decode context parallelism"
     return "NVFP4 cache with attention sinks" if query.sink else None
 
 

@@ -34,6 +34,8 @@ class CacheSettings(Made):
     """Cache dtype that the checkpoint's own quantization asks for."""
     quantization: str | None = None
     block_size: int | None = None
+    attention_backend: str | None = None
+    """The named one, of `Release.by_name`."""
     enable_prefix_caching: bool | None = None
     mamba_cache_mode: str | None = None
     mamba_cache_dtype: str = "auto"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.capability import BLACKWELL
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
@@ -42,6 +43,7 @@ def check_request(case: Case) -> None:
     _check_item_limits(case)
     _check_items(case)
     _check_quantization(case)
+    _check_indexer(case)
     check_serving(case)
     check_lora(case)
     check_code(case)
@@ -133,24 +135,53 @@ def _like(case: Case, method: QuantizationMethod) -> str:
 
 
 def _check_quantization(case: Case) -> None:
-    """A quantization can be asked for where the checkpoint has none and vLLM can apply it while loading."""
-    asked, own = case.fixed.get("quantization"), case.quantization
-    engine = case.tables.engine
-    have = {*engine.quantization_methods, *engine.by_name["quantization"].choices}
-    if own is not None and have and case.method and not have & {own.method, case.method.name, *case.method.aliases}:
-        raise RequestError(
-            f"vLLM {case.release} has no quantization {own.method}, which the checkpoint is stored in: pin a release "
-            "that has it (--vllm), or choose another checkpoint"
-        )
+    """The checkpoint's own method runs here; one is asked for where the checkpoint has none and vLLM can apply it."""
+    _check_stored(case)
     if case.gpu.capability.is_rocm and case.method is not None and not case.method.rocm:
         raise RequestError(
             f"{case.method_name} quantization is currently not supported in rocm: choose another checkpoint for "
             f"{case.gpu.name}, unquantized, FP8, AWQ, GPTQ or compressed-tensors among them"
         )
-    if asked is None:
+    if (asked := case.fixed.get("quantization")) is not None:
+        _check_asked(case, asked)
+
+
+def _check_indexer(case: Case) -> None:
+    """Keys that pick blocks are kept in MXFP4 where the GPU multiplies it (v1/attention/backends/mla/indexer.py)."""
+    given = case.fixed.get("attention_config")
+    asked = given.get("indexer_kv_dtype") if isinstance(given, dict) else None
+    if asked == "mxfp4" and not case.gpu.capability.is_rocm and case.gpu.capability.family != BLACKWELL:
+        raise RequestError(
+            f"attention_config.indexer_kv_dtype mxfp4 needs a datacenter GPU of Blackwell, {case.gpu.name} is none: "
+            "leave it out"
+        )
+
+
+def _check_stored(case: Case) -> None:
+    """The release loads weights that are stored so."""
+    own, method = case.quantization, case.method
+    if own is None or method is None:
         return
+    engine = case.tables.engine
+    have = {*engine.quantization_methods, *engine.by_name["quantization"].choices}
+    if have and not have & {own.method, method.name, *method.aliases}:
+        raise RequestError(
+            f"vLLM {case.release} has no quantization {own.method}, which the checkpoint is stored in: pin a release "
+            "that has it (--vllm), or choose another checkpoint"
+        )
+    if not method.loads(case.release, bits=own.bits, symmetric=own.symmetric):
+        zeros = "" if own.symmetric else " with zero points"
+        able = f"{' or '.join(map(str, method.widths))} bits{', symmetric' if method.symmetric else ''}"
+        raise RequestError(
+            f"vLLM {case.release} loads no {own.method} of {own.bits} bits{zeros}: choose a checkpoint of {able}"
+        )
+
+
+def _check_asked(case: Case, asked: str) -> None:
+    """The checkpoint has no scheme, and vLLM can apply this one while loading."""
+    own, method = case.quantization, case.method
     if own is not None:
-        if case.method is not None and case.method == case.tables.method(asked):
+        if method is not None and method == case.tables.method(asked):
             return
         raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
     if case.facts.checkpoint.names_no_method:
@@ -158,7 +189,6 @@ def _check_quantization(case: Case) -> None:
             "the checkpoint declares a quantization without its quant_method, and vLLM takes no other beside it: "
             f"drop --quantization {asked}, or name the method in its config.json"
         )
-    method = case.method
     if method is not None and not method.is_online_in(case.release):
         able = ", ".join(row.name for row in case.tables.methods if row.is_online_in(case.release))
         raise RequestError(

@@ -52,10 +52,18 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
             "FP8 of BailingMoeV3 is not planned: vLLM pads its networks by rank and may hold its experts in MXFP4 "
             "(bailing_moe_v3.py); choose the 16-bit checkpoint"
         )
+    _check_needs(method, declared)
     reader = _READERS.get(method)
     found = reader(declared) if reader else _by_row(method, declared)
     plain = method == "compressed-tensors" and str(config.get("model_type")) in _PLAIN_TOWERS
     return found.model_copy(update={"ignored_modules": (*found.ignored_modules, *_TOWER)}) if plain else found
+
+
+def _check_needs(method: str, declared: Config) -> None:
+    """The config has the keys that vLLM reads without a default (quantization/base_config.py: get_from_keys)."""
+    row = next((row for row in all_quantizations() if method in (row.name, *row.aliases)), None)
+    if row is not None and (lacking := row.lacking(declared)):
+        raise LookupError(f"{', '.join(lacking)} of {method} is missing")
 
 
 def names_no_method(config: Config, hf_quant_config: Config | None = None) -> bool:
@@ -182,7 +190,7 @@ def _gptq(declared: Config) -> Quantization:
             rules.append(QuantRule(targets=target, format=own))
     everything = _everything(form)
     return Quantization(
-        method="gptq", bits=bits, group_size=group if group > 0 else None,
+        method="gptq", bits=bits, symmetric=bool(declared.get("sym")), group_size=group if group > 0 else None,
         rules=(*rules, *(everything[1:] if declared.get("lm_head") else everything)),
     )  # fmt: skip
 
