@@ -49,11 +49,15 @@ _PROVEN: ContextVar[Proof | None] = ContextVar("proven", default=None)
 def request_of(answers: Mapping[str, Any]) -> Request:
     """The request that the answers make; those that are no field of it are left out.
 
+    Templates before 1.7.0 do not ask for servers, and start one.
+
     Raises:
         RequestError: an answer is missing or out of its range.
     """
     try:
-        return Request.model_validate({name: answers[name] for name in Request.model_fields if name in answers})
+        return Request.model_validate(
+            {"servers": 1} | {name: answers[name] for name in Request.model_fields if name in answers}
+        )
     except ValidationError as error:
         raise RequestError(": ".join(problem(error))) from error
 
@@ -133,7 +137,7 @@ def proven(proof: Proof) -> Iterator[None]:
 def asked_servers() -> int:
     """Equal servers of the proof at hand; 1 where there is none."""
     held = _PROVEN.get()
-    return 1 if held is None else held.request.servers
+    return 1 if held is None else len(held.plan.servers) or 1
 
 
 def prove(request: Request, facts: ModelFacts) -> Proof:
@@ -144,7 +148,7 @@ def prove(request: Request, facts: ModelFacts) -> Proof:
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
     held = _PROVEN.get()
-    if held is not None and (held.request, held.facts) == (request, facts):
+    if held is not None and held.is_of(request) and held.facts == facts:
         return held
     return workflow.prove(request, facts)
 

@@ -47,6 +47,11 @@ class Proof(NamedTuple):
     tables: Tables
     plan: Plan
 
+    def is_of(self, wanted: Request) -> bool:
+        """Whether its request is the one that is wanted, servers that nobody stated aside."""
+        servers = wanted.servers or self.request.servers
+        return self.request == wanted.model_copy(update={"servers": servers})
+
     @property
     def case(self) -> Case:
         """What the plan was worked out from."""
@@ -125,14 +130,15 @@ def case_for(request: Request, facts: ModelFacts) -> Case:
 
 
 def prove(request: Request, facts: ModelFacts) -> Proof:
-    """The plan of a request with all that it was made from.
+    """The plan of a request with all that it was made from; the request states the servers that the plan chose.
 
     Raises:
         RequestError: vLLM would refuse what is asked for.
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
     tables = tables_for(request, facts)
-    return Proof(request, facts, tables, plan_for(request, facts, tables))
+    plan = plan_for(request, facts, tables)
+    return Proof(request.model_copy(update={"servers": plan.inputs.servers}), facts, tables, plan)
 
 
 def concrete(request: Request) -> Request:

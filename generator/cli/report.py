@@ -162,7 +162,7 @@ def _compared(plan: Plan) -> Iterator[tuple[str, str]]:
     """The runner-up, and independent servers where they would serve more."""
     if plan.runner_up:
         yield "Runner-up", runner_up_text(plan.runner_up)
-    several = next((one for one in plan.alternatives if one.servers > 1), None)
+    several = None if plan.servers else next((one for one in plan.alternatives if one.servers > 1), None)
     if several:
         yield "Or", f"{several.gain} ({several.kind})"
 

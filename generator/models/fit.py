@@ -19,6 +19,8 @@ class FitRow(Value):
     """GPUs of one node."""
     nodes: int
     layout: Layout | None = None
+    servers: int = 1
+    """Equal servers of the layout that the GPUs of the node are cut into."""
     verdict: Verdict | None = None
     """None where vLLM refuses every layout."""
     refusal: str = ""

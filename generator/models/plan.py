@@ -114,6 +114,8 @@ class RunnerUp(Value):
     flags: tuple[str, ...]
     estimate: Estimate
     why_not: str
+    servers: int = 1
+    """Equal servers of this layout behind one gateway, of which the estimate is."""
 
 
 class Runtime(Value):

@@ -78,7 +78,10 @@ class Request(Value):
     gpus: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="GPUs of one node")
     nodes: Annotated[int, _GPUS] = Field(1, gt=0, le=MOST, description="Nodes of one replica")
     servers: Annotated[int, _GPUS] = Field(
-        1, gt=0, le=MOST, description="Equal servers on the node; each on its share of the GPUs, behind one gateway"
+        0,
+        ge=0,
+        le=MOST,
+        description="Equal servers on the node, on shares of its GPUs, behind one gateway; unless stated, as is best",
     )
     interconnect: Annotated[Interconnect, _GPUS] = Field("auto", description="Link between the GPUs of one node")
     vram_gb: Annotated[float, _GPUS] = Field(

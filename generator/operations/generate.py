@@ -82,11 +82,12 @@ def generate(
     place = vacant(destination)
     newer = _asked_since({"host": host and host.answer, "trace": trace}, template, packaged, checkout)
     naming = checked_naming({"service": service, "artefacts": artefacts, "ci": ci, **newer})
-    wanted = settled(request)
+    wanted = _servable(settled(request), template, packaged, checkout)
     _refuse_unrenderable(naming.get("artefacts", ()), wanted)
-    if proof is None or proof.request != wanted:
+    if proof is None or not proof.is_of(wanted):
         known = facts or workflow.facts_for(wanted, offline=offline, progress=progress)
         proof = workflow.prove(wanted, known)
+    wanted = proof.request
     recording.refuse_unfit(proof.plan)
     answers = wanted.model_dump(mode="json") | {recording.FACTS: recording.facts_answer(wanted, proof.facts)} | naming
     with isolated(), workspace(), recording.proven(proof), _scratch(place) as scratch:
@@ -105,6 +106,14 @@ def settled(request: Request) -> Request:
     """The request as a repository records it: it means the same on every machine and from every directory."""
     stated = anchored({name: getattr(request, name) for name in ("model", "source", "overrides")})
     return workflow.concrete(request.model_copy(update=stated))
+
+
+def _servable(request: Request, template: str | None, packaged: Path, checkout: Path) -> Request:
+    """The request, of one server where an older template is named, which asks for none and starts one."""
+    if template is None or request.servers:
+        return request
+    known = {one.name for one in questions(template, packaged=packaged, checkout=checkout)}
+    return request if "servers" in known else request.model_copy(update={"servers": 1})
 
 
 def _asked_since(stated: dict[str, object], template: str | None, packaged: Path, checkout: Path) -> dict[str, object]:

@@ -164,6 +164,9 @@ def _changed(
     data = {name: value for name, value in wanted.items() if before.values.get(name) != value}
     known = before.values.get(recording.FACTS) or {}
     facts = recording.facts_changed(request, known, data, offline=offline, progress=progress)
+    if not request.servers:
+        proof = workflow.prove(request, recording.facts_of(facts or known))
+        data |= {"servers": proof.request.servers}
     return data if facts is None else data | {recording.FACTS: facts}
 
 

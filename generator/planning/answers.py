@@ -53,7 +53,7 @@ def carries(case: Case, chosen: Candidate) -> Answer:
     asked = f"{plural(load.concurrency, 'request')} of {tokens_text(load.request_tokens)} tokens"
     if chosen.verdict == "does_not_fit":
         return Answer(answer="no", why=f"no room for {asked}")
-    each = " of each server" if case.request.servers > 1 else ""
+    each = " of each server" if case.servers > 1 else ""
     room = f"room for {chosen.concurrency:,} at once, {asked} are asked for{each}"
     if chosen.concurrency < load.concurrency:
         return Answer(answer="no", why=f"{room}: the rest wait")

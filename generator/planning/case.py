@@ -53,6 +53,8 @@ class Case(Made):
     """The user's engine values, checked; those that are left to vLLM are not in it."""
     left_to_vllm: frozenset[str]
     """Arguments that the user wants vLLM to decide."""
+    servers: int = 1
+    """Equal servers on the node, of which this is one: those that are asked for, or that the planner chose."""
     in_flight: int = 0
     """Requests in flight on one replica, worked out where a rate is stated and they are not; 0: the request's."""
 
@@ -71,10 +73,17 @@ class Case(Made):
             request=request,
             facts=facts,
             cluster=share_of(cluster, request),
+            servers=request.servers or 1,
             tables=tables,
             fixed=pinned_draft({name: value for name, value in folded(checked).items() if value is not None}, facts),
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
+
+    def on_servers(self, number: int) -> Self:
+        """The case of one of so many equal servers on these GPUs."""
+        each = self.cluster.model_copy(update={"gpus_per_node": self.cluster.gpus_per_node // number})
+        request = self.request.model_copy(update={"servers": number})
+        return self.changed(request=request, cluster=each, servers=number)
 
     @cached_property
     def pooling(self) -> Pooling | None:
@@ -100,7 +109,7 @@ class Case(Made):
     def load(self) -> Workload:
         """The workload of one server; pooling generates nothing, and cuts a preset's prompts to the context."""
         load = self.request.load
-        share = self.in_flight or ceil_div(load.concurrency, self.request.servers)
+        share = self.in_flight or ceil_div(load.concurrency, self.servers)
         if share != load.concurrency:
             load = load.model_copy(update={"concurrency": share})
         if self.pooling is None:

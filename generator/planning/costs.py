@@ -67,7 +67,7 @@ def gpus_needed(case: Case, chosen: Candidate, found: Estimate | None) -> int:
 
 def _used(case: Case, chosen: Candidate) -> int:
     """GPUs of all servers of one deployment."""
-    return chosen.layout.ranks * case.request.servers
+    return chosen.layout.ranks * case.servers
 
 
 def scaling(case: Case, chosen: Candidate, found: Estimate | None) -> Scaling | None:

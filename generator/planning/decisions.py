@@ -123,7 +123,8 @@ def _tensor_reason(case: Case, chosen: Candidate, speed: Estimate | None, second
         pace += f" (target {targets.tpot_ms:g} ms)"
     known = known_bench(case, chosen.layout)
     pace += f" (as benchmarked here on {known.day})" if known else ""
-    return f"{reason}: {pace}{_compared(speed, second)}"
+    over = f" ({second.why_not})" if second and second.servers < case.servers else ""
+    return f"{reason}: {pace}{_compared(speed, second)}{over}"
 
 
 def _compared(speed: Estimate, second: RunnerUp | None) -> str:

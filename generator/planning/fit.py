@@ -86,7 +86,7 @@ def cheapest(rows: Iterable[FitRow], *, by_hour: bool = False) -> tuple[FitRow, 
 def _row(case: Case) -> FitRow:
     try:
         check_request(case)
-        return _filled(case, evaluate(case, widest_layout(case)))
+        return _held(case, evaluate(case, widest_layout(case)))
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
 
@@ -127,7 +127,7 @@ def _offer(case: Case) -> FitRow:
             found = weighed(_with_share(case, number))
     except RequestError as refusal:
         return _bare(case).model_copy(update={"refusal": str(refusal)})
-    row = _paid(case, _filled(found.case, found.chosen.candidate).model_copy(update=_speed(found.case, found.chosen)))
+    row = _paid(case, _filled(case, found).model_copy(update=_speed(found.case, found.chosen)))
     if number > 1 and row.cost_per_hour is not None:
         return row.model_copy(update={"replicas": number, "cost_per_hour": round(row.cost_per_hour * number, 4)})
     return row
@@ -135,7 +135,7 @@ def _offer(case: Case) -> FitRow:
 
 def _paid(case: Case, row: FitRow) -> FitRow:
     """The row with GPUs that stay idle paid for as well."""
-    used = row.layout.ranks if row.layout else 0
+    used = row.layout.ranks * row.servers if row.layout else 0
     if row.cost_per_hour is None or row.cost_per_million_output_tokens is None or used >= case.cluster.total_gpus:
         return row
     times = case.cluster.total_gpus / used
@@ -180,7 +180,13 @@ def _bare(case: Case) -> FitRow:
     )
 
 
-def _filled(case: Case, chosen: Candidate) -> FitRow:
+def _filled(case: Case, found: Weighed) -> FitRow:
+    """The row of all GPUs: of one server, or of the equal ones that they are cut into."""
+    one, servers = _held(case, found.chosen.candidate), found.case.servers
+    return one.model_copy(update={"servers": servers, "concurrency": one.concurrency * servers})
+
+
+def _held(case: Case, chosen: Candidate) -> FitRow:
     return _bare(case).model_copy(
         update={
             "layout": chosen.layout,

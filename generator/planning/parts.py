@@ -46,7 +46,7 @@ def feasibility(case: Case, chosen: Candidate, estimate: Estimate | None) -> Fea
         oom_risk=chosen.oom_risk,
         headroom_bytes=max(0, chosen.headroom_bytes),
         shortfall_bytes=chosen.shortfall_bytes,
-        max_concurrency_at_context=chosen.concurrency * case.request.servers,
+        max_concurrency_at_context=chosen.concurrency * case.servers,
         max_context_at_concurrency=longest_common_context(
             chosen.load.concurrency, case.model_context, chosen.cache, pool
         ),
@@ -90,13 +90,13 @@ def kv_cache(chosen: Candidate) -> KVCacheReport | None:
 
 def node(case: Case) -> Cluster:
     """The GPUs of all servers of a node."""
-    return case.cluster.model_copy(update={"gpus_per_node": case.cluster.gpus_per_node * case.request.servers})
+    return case.cluster.model_copy(update={"gpus_per_node": case.cluster.gpus_per_node * case.servers})
 
 
 def servers(case: Case, chosen: Candidate) -> tuple[Server, ...]:
     """The servers of the node with the GPUs of each; empty where there is one."""
     each = chosen.layout.ranks
-    named = range(case.request.servers if case.request.servers > 1 else 0)
+    named = range(case.servers if case.servers > 1 else 0)
     return tuple(
         Server(
             name=f"vllm-{number + 1}" if number else "vllm",

@@ -12,9 +12,11 @@ from generator.planning import advice, parts
 from generator.planning.case import Case
 from generator.planning.choosing import repairs
 from generator.planning.choosing.alternatives import alternatives, runner_up
+from generator.planning.choosing.beside import beside_servers, engine_second
 from generator.planning.choosing.choice import best
 from generator.planning.choosing.packing import packed
 from generator.planning.choosing.scored import Scored, scored
+from generator.planning.choosing.servers import preferred
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from generator.models.plan import RunnerUp
     from generator.models.request import Request
     from generator.planning.candidate import Candidate
+    from generator.planning.choosing.servers import Servers
     from generator.planning.tables import Tables
 
 
@@ -50,15 +53,31 @@ class Weighed(NamedTuple):
     """With the requests in flight that a stated rate comes to."""
     options: tuple[Scored, ...]
     chosen: Scored
+    over: Over | None = None
+    """Where these are servers that nobody asked for: what they were chosen over."""
+
+
+class Over(NamedTuple):
+    """One engine over the GPUs of all servers, which they surely serve better than."""
+
+    engine: tuple[Case, tuple[Scored, ...], Scored]
+    """The case of all GPUs, its options, and the best of them."""
+    several: Servers
 
 
 def planned(case: Case, *, mended: bool = False) -> Plan:
     """The plan of a case; with `mended` the changes that would mend it are worked out too."""
-    case, options, chosen = weighed(case)
-    second = None if case.pooling else runner_up(case, options, chosen)
+    case, options, chosen, over = weighed(case)
+    if over is not None:
+        second = engine_second(*over.engine, over.several)
+        others = beside_servers(*over.engine[:2], (case, chosen), over.several)
+    elif case.pooling:
+        second, others = None, ()
+    else:
+        second, others = runner_up(case, options, chosen), alternatives(case, options, chosen)
     return _assembled(case, chosen, second).model_copy(
         update={
-            "alternatives": () if case.pooling else alternatives(case, options, chosen),
+            "alternatives": others,
             "repairs": repairs.repairs(case, chosen, choose, options) if mended else (),
         }
     )
@@ -74,7 +93,21 @@ def weighed(case: Case) -> Weighed:
     full = packed(case, options)
     if full is not case:
         case, options = full, options_of(full)
-    return Weighed(case, options, best(case, options))
+    chosen = best(case, options)
+    several = preferred(case, options, chosen)
+    shared = _on_servers(case, several) if several else None
+    if several is None or shared is None:
+        return Weighed(case, options, chosen)
+    return shared._replace(over=Over((case, options, chosen), several))
+
+
+def _on_servers(case: Case, several: Servers) -> Weighed | None:
+    """The servers, each planned on its share; None where a share does not surely do."""
+    share, layout = case.on_servers(several.number), several.option.candidate.layout
+    options = options_of(share)
+    same = [one for one in options if one.candidate.layout == layout]
+    sure = [one for one in same if one.candidate.verdict == "fits" and one.candidate.carries_load]
+    return Weighed(share, options, sure[0]) if sure else None
 
 
 def choose(case: Case, layout: Layout | None = None) -> Scored:
@@ -125,7 +158,7 @@ def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:
     engine = case.tables.engine
     return Plan(
         planner=case.tables.planner,
-        inputs=case.request,
+        inputs=case.request.model_copy(update={"servers": case.servers}),
         cluster=parts.node(case),
         servers=parts.servers(case, chosen),
         layout=chosen.layout,

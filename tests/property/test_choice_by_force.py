@@ -120,6 +120,32 @@ def test_the_best_way_to_cut_a_node_into_servers_is_the_first(case):
 
 
 @laws
+@given(nodes(), modes)
+def test_servers_that_nobody_asked_for_serve_better_than_every_engine(case, mode):
+    """Each engine is planned anew, by its own sizes, at the requests that both are weighed at."""
+    aimed = asked(case, batching_mode=mode)
+    found = accepted(aimed, weighed)
+    assume(found.over is not None)
+    load = case.request.concurrency or case.load.concurrency * case.cluster.gpus_per_node
+    several = weighed(asked(aimed, servers=found.case.servers, concurrency=load)).chosen.estimate
+    engine = weighed(asked(aimed, servers=1, concurrency=load)).chosen.estimate
+    if mode == "latency":
+        assert several.e2e_ms.high <= engine.e2e_ms.mean * (1 + _TOLD)
+        return
+    rate = several.output_tokens_per_s
+    sure = rate.low if case.request.concurrency else rate.mean
+    assert sure >= engine.output_tokens_per_s.mean * (1 - _TOLD)
+
+
+@laws
+@given(nodes())
+def test_a_number_of_servers_or_sizes_that_are_stated_stay(case):
+    """One server where one is asked for, and an engine whose sizes are the user's is cut into none."""
+    for stated in ({"servers": 1}, {"overrides": {"tensor_parallel_size": 1}}):
+        assert accepted(asked(case, **stated), weighed).over is None
+
+
+@laws
 @given(loads())
 def test_what_is_said_of_the_runner_up_and_of_alternatives_is_true(case):
     """Their options, planned, give the layout and the figure that the plan names."""

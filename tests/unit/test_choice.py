@@ -66,7 +66,7 @@ def test_replicas_that_share_nothing_are_taken_where_nobody_states_a_load():
 
 def test_a_mixture_is_compared_with_independent_servers():
     """The recipe of gpt-oss-120b has one GPU a server; replicas in one engine share experts, servers do not."""
-    made = planned(case_of("openai/gpt-oss-120b", "H200-SXM-141GB", 8))
+    made = planned(case_of("openai/gpt-oss-120b", "H200-SXM-141GB", 8, servers=1, concurrency=128))
     found = {one.kind: one for one in made.alternatives}
     assert made.layout.ranks == 8
     assert {found["independent servers"].servers, found["smallest servers"].servers} == {4, 8}

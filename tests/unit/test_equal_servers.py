@@ -37,7 +37,7 @@ def test_each_server_is_what_it_would_be_alone_and_rates_add_up(servers, each):
 def test_every_server_has_gpus_of_its_own():
     ids = [index for server in planned(gpus=8, servers=4).servers for index in server.gpu_ids]
     assert sorted(set(ids)) == sorted(ids)
-    assert planned(gpus=8).servers == ()
+    assert planned(gpus=8, servers=1).servers == ()
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,41 @@ def test_what_does_not_divide_is_refused(stated, said):
         planned(**stated)
 
 
-def test_what_an_alternative_of_several_servers_promises_is_what_its_options_plan():
+def test_a_small_mixture_on_a_large_node_is_cut_into_servers_of_one_gpu_and_the_engine_is_second():
+    """As vLLM's recipe of gpt-oss has it; the request states the number, so that a repository records it."""
     made = planned(gpus=8)
+    assert (len(made.servers), made.inputs.servers, made.layout.ranks) == (8, 8, 1)
+    assert (made.runner_up.servers, made.runner_up.layout.ranks) == (1, 8)
+    assert "at 128 requests over all" in made.runner_up.why_not
+    assert any(one.layout.ranks == 8 and one.servers == 1 for one in made.alternatives)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"servers": 1},
+        {"batching_mode": "latency"},
+        {"overrides": {"tensor_parallel_size": 8}},
+        {"overrides": {"kv_offloading_size": 8.0}},
+        {"tpot_ms": 20.0},
+        {"requests_per_s": 4.0},
+        {"concurrency": 1},
+    ],
+)
+def test_one_engine_is_kept_where_servers_are_not_the_planners_to_choose(stated):
+    assert planned(gpus=8, **stated).servers == ()
+
+
+def test_a_family_whose_recipe_spreads_whole_experts_is_not_cut_for_a_load_that_nobody_stated():
+    """DeepSeek-V4 has `--enable-expert-parallel` over the node in vLLM's recipe (serving.toml, whole_experts)."""
+    facts = embedded_model("deepseek-ai/DeepSeek-V4-Flash")
+    stated = {"model": facts.id, "gpu": "B300-SXM-288GB", "gpus": 8, "source": "embedded"}
+    assert plan_for(Request(**stated), facts).servers == ()
+    assert len(plan_for(Request(**stated, concurrency=128), facts).servers) == 8
+
+
+def test_what_an_alternative_of_several_servers_promises_is_what_its_options_plan():
+    made = planned(gpus=8, overrides={"tensor_parallel_size": 8})
     several = [one for one in made.alternatives if one.servers > 1]
     assert several
     for one in several:

@@ -75,7 +75,8 @@ def _named(host: Host) -> Host:
         checked_naming({"service": name})
         if name in TAKEN:
             raise RequestError(f"name {name!r} is one of the gateway's own: give the model another `name`")
-        members.append(one.model_copy(update={"name": name, "request": request}))
+        alone = request.model_copy(update={"servers": 1})
+        members.append(one.model_copy(update={"name": name, "request": alone}))
     names = [one.name for one in members]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

@@ -14,7 +14,7 @@ from generator.planning.speed.estimates import meets_targets, missed_by, speed
 from generator.presenting.text import duration_text, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
@@ -26,11 +26,18 @@ _MOST = 5
 _ROUTER = "each server holds all weights, and is started, warmed and watched by itself"
 
 
-class _Gain(NamedTuple):
+class Gain(NamedTuple):
     """An alternative, and how many times better its figure is."""
 
     times: float
     alternative: Alternative
+
+
+class Beside(NamedTuple):
+    """One of several servers that are chosen over the engines that are weighed, and why an engine lost."""
+
+    case: Case
+    lost: Callable[[Scored], str]
 
 
 def alternatives(case: Case, options: Sequence[Scored], chosen: Scored) -> tuple[Alternative, ...]:
@@ -41,13 +48,18 @@ def alternatives(case: Case, options: Sequence[Scored], chosen: Scored) -> tuple
     """
     if chosen.estimate is None:
         return ()
-    gains = [*_servers(case, options, chosen), *_layouts(case, options, chosen)]
+    gains = [*_servers(case, options, chosen), *layout_gains(case, options, chosen)]
     kinds = {one.alternative.kind for one in gains}
     gains += [
-        _Gain(one.times, _made(one.kind, one.option, _flags(one.flags, one.option, options), (one.gain, one.costs)))
+        Gain(one.times, made(one.kind, one.option, _flags(one.flags, one.option, options), (one.gain, one.costs)))
         for one in others(case, chosen)
         if one.kind not in kinds
     ]
+    return greatest(gains)
+
+
+def greatest(gains: Sequence[Gain]) -> tuple[Alternative, ...]:
+    """Those that gain most, the greatest first."""
     return tuple(one.alternative for one in sorted(gains, key=lambda one: -one.times)[:_MOST])
 
 
@@ -80,30 +92,35 @@ def _sizes(layout: Layout) -> tuple[int, int, int]:
     return layout.tensor_parallel_size, layout.pipeline_parallel_size, layout.data_parallel_size
 
 
-def _layouts(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[_Gain]:
-    """For each way to be better the best layout; one that is best in several is named once, by what it gains most."""
+def layout_gains(case: Case, options: Sequence[Scored], chosen: Scored, beside: Beside | None = None) -> Iterator[Gain]:
+    """For each way to be better the best layout; one that is best in several is named once, by what it gains most.
+
+    `beside` is given where `chosen` is one of several servers and `options` are engines over the GPUs of all.
+    """
+    whose = beside.case if beside else case
     carries = chosen.candidate.carries_load
     able = [one for one in front(case, options) if one is not chosen and one.candidate.verdict == "fits"]
     found: dict[int, list[tuple[float, str, str]]] = {}
     timed = [one for one in able if one.estimate and one.candidate.carries_load >= carries]
     for kind in KINDS:
         first = _first(case, timed, kind)
-        own = kind.figure(case, chosen)
+        own = kind.figure(whose, chosen)
         if first is not None and kind.figure(case, first) < own * (1 - WORTH):
-            gain = f"{kind.words(case, first)} against {kind.words(case, chosen)}"
+            gain = f"{kind.words(case, first)} against {kind.words(whose, chosen)}"
             found.setdefault(timed.index(first), []).append((own / kind.figure(case, first), kind.name, gain))
     for index, gains in found.items():
         option, (times, name, _) = timed[index], max(gains)
         told = "; ".join(gain for _, _, gain in sorted(gains, reverse=True))
         flags = layout_flags(option.candidate.layout, options)
-        yield _Gain(times, _made(name, option, flags, (told, _lost(case, option, chosen))))
+        lost = beside.lost(option) if beside else _lost(case, option, chosen)
+        yield Gain(times, made(name, option, flags, (told, lost)))
 
 
 def _first(case: Case, options: Sequence[Scored], kind: Kind) -> Scored | None:
     return min(options, key=lambda option: (kind.figure(case, option), key(case, option)), default=None)
 
 
-def _servers(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[_Gain]:
+def _servers(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[Gain]:
     """Independent servers: the best way to cut the node, and the smallest servers, where they serve more."""
     found = servers(case, options)
     if not found:
@@ -113,7 +130,7 @@ def _servers(case: Case, options: Sequence[Scored], chosen: Scored) -> Iterator[
     for kind, one in {"independent servers": found[0], "smallest servers": smallest}.items():
         most = rate(one.option.estimate)
         if most > rate(own) * (1 + WORTH) and (kind == "independent servers" or one is not found[0]):
-            yield _Gain(most / max(rate(own), 1.0), _served(one, options, (kind, rate(own))))
+            yield Gain(most / max(rate(own), 1.0), _served(one, options, (kind, rate(own))))
 
 
 def _served(one: Servers, options: Sequence[Scored], told: tuple[str, float]) -> Alternative:
@@ -124,7 +141,7 @@ def _served(one: Servers, options: Sequence[Scored], told: tuple[str, float]) ->
         f"{plural(one.in_flight, 'request')} over all"
     )
     flags = ("--servers", str(one.number), "--concurrency", str(one.in_flight), *layout_flags(layout, options))
-    return _made(kind, one.option, flags, (gain, _ROUTER)).model_copy(update={"servers": one.number})
+    return made(kind, one.option, flags, (gain, _ROUTER)).model_copy(update={"servers": one.number})
 
 
 def front(case: Case, options: Sequence[Scored]) -> tuple[Scored, ...]:
@@ -146,7 +163,8 @@ def _flags(own: tuple[str, ...], option: Scored, options: Sequence[Scored]) -> t
     return (*own, *(layout_flags(option.candidate.layout, options) if len(options) > 1 else ()))
 
 
-def _made(kind: str, option: Scored, flags: tuple[str, ...], told: tuple[str, str]) -> Alternative:
+def made(kind: str, option: Scored, flags: tuple[str, ...], told: tuple[str, str]) -> Alternative:
+    """An alternative of this kind; `told` is what it gains, and why it was not chosen."""
     found = option.estimate
     return Alternative(
         kind=kind,

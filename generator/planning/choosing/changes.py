@@ -78,7 +78,7 @@ def changes(case: Case, chosen: Scored, copies: int = 0) -> Iterator[Change]:
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
     yield from _online_quantization(case)
     yield from _siblings(case)
-    if case.request.servers > 1:
+    if case.servers > 1:
         yield _fewer_servers(case)
     else:
         yield from _copies(case, copies)
@@ -141,9 +141,14 @@ def _copies(case: Case, copies: int) -> Iterator[Change]:
 
 def _fewer_servers(case: Case) -> Change:
     """One server on all GPUs of the node."""
-    total = case.cluster.gpus_per_node * case.request.servers
+    total = case.cluster.gpus_per_node * case.servers
     cluster = case.cluster.model_copy(update={"gpus_per_node": total})
-    return Change("servers", "one server on all GPUs", ("--servers", "1"), _moved(case, cluster, {"servers": 1}))
+    return Change(
+        "servers",
+        "one server on all GPUs",
+        ("--servers", "1"),
+        _moved(case.changed(servers=1), cluster, {"servers": 1}),
+    )
 
 
 def _divided_caches(case: Case, layout: Layout) -> Iterator[Change]:

@@ -33,14 +33,14 @@ def grown(case: Case, options: Sequence[Scored], first: Scored) -> Scored:
     "Surely" is by more than the range of the estimates; small groups exchange nothing, and fail alone.
     """
     in_flight = requests_weighed(case)
-    found = [(option, _timed(case, option.candidate, in_flight)) for option in _able(options, first)]
+    found = [(option, timed(case, option.candidate, in_flight)) for option in _able(options, first)]
     rated = [(option, rate.output_tokens_per_s) for option, rate in found if rate is not None]
     most = max((rate.low for _, rate in rated), default=0.0)
     equal = [(option, rate) for option, rate in rated if rate.mean >= most]
     return min(equal, key=lambda one: (one[0].candidate.layout.tensor_parallel_size, -one[1].low), default=(first,))[0]
 
 
-def _timed(case: Case, candidate: Candidate, in_flight: int) -> Estimate | None:
+def timed(case: Case, candidate: Candidate, in_flight: int) -> Estimate | None:
     """The candidate's estimate at a load, worked out once: the best, the runner-up and its reason ask for the same."""
     key = (id(candidate), in_flight)
     if key not in case.timed:

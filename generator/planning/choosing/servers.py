@@ -6,15 +6,22 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning.choosing.choice import has_targets, objective
-from generator.planning.choosing.growth import requests_weighed
+from generator.planning.choosing.growth import requests_weighed, timed
 from generator.planning.choosing.scored import Scored
+from generator.planning.layouts import fixed_sizes
 from generator.planning.speed.estimates import meets_targets, of_all, speed
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from generator.models.estimate import Estimate
     from generator.planning.case import Case
+
+_GROWTH = 2
+"""Times the requests that a layout is weighed at, for which a server has room where nobody stated them."""
+_OF_ONE_ENGINE = frozenset({"kv_transfer_config", "kv_offloading_size", "cpu_offload_gb", "enable_eplb"})
+"""Engine values that speak of one engine, or of memory of the host that every server would take."""
 
 
 class Servers(NamedTuple):
@@ -30,10 +37,63 @@ def servers(case: Case, options: Sequence[Scored]) -> tuple[Servers, ...]:
 
     Of a mixture of experts alone: replicas of other models in one engine share nothing, and deliver the same.
     """
-    several = case.cluster.nodes > 1 or case.request.servers > 1
+    several = case.cluster.nodes > 1 or case.servers > 1
     if not case.architecture.is_moe or several or case.pooling or has_targets(case):
         return ()
     return tuple(sorted(_servers(case, options), key=lambda one: objective(case, one.option)))
+
+
+def preferred(case: Case, options: Sequence[Scored], chosen: Scored) -> Servers | None:
+    """The servers that serve better than every engine over the same GPUs; None where none do, or one is stated.
+
+    At a stated load by more than the range of the estimate: their figure at its pessimistic end is better than the mean
+    of any engine's. Where nobody stated a load, no engine's mean is better, so that small groups decide, as they do for
+    replicas that share nothing: these servers are of one GPU each, which exchange nothing and fail alone, with room for
+    more than they are weighed at. Between these and one engine over all GPUs published recipes cut no node
+    (vllm-project/recipes src/lib/command-synthesis.js, autoFitTp). They serve as long a context.
+    """
+    if not _may_choose(case) or chosen.candidate.doubt or chosen.estimate is None:
+        return None
+    able = [one for one in servers(case, options) if _is_able(case, one, chosen)]
+    return able[0] if able and _beats(case, able[0], options) else None
+
+
+def one_engine(case: Case, option: Scored) -> Estimate | None:
+    """What one engine delivers at the requests in flight that servers are weighed at."""
+    return timed(case, option.candidate, requests_weighed(case))
+
+
+def _may_choose(case: Case) -> bool:
+    """Whether the number of servers is the planner's to choose, and the load one that may be spread.
+
+    A family whose recipe spreads whole experts over all GPUs is cut for a stated load alone.
+    """
+    asked = case.request
+    if asked.servers or fixed_sizes(case.fixed, case.left_to_vllm) or _OF_ONE_ENGINE & case.fixed.keys():
+        return False
+    family = case.tables.serving.family
+    over_the_node = bool(family and family.whole_experts)  # as its published recipe has it
+    return bool(asked.concurrency) or (asked.batching_mode != "latency" and not over_the_node)
+
+
+def _is_able(case: Case, one: Servers, chosen: Scored) -> bool:
+    candidate, stated = one.option.candidate, bool(case.request.concurrency)
+    share = ceil_div(one.in_flight, one.number)
+    long = case.asked_context or int(candidate.context.value) >= int(chosen.candidate.context.value)
+    roomy = stated or (candidate.layout.ranks == 1 and candidate.concurrency >= _GROWTH * share)
+    return bool(long) and roomy and one.in_flight % one.number == 0
+
+
+def _beats(case: Case, several: Servers, options: Sequence[Scored]) -> bool:
+    """Whether no engine is as good: surely where the load is stated, else by the means."""
+    mine, surely = several.option.estimate, bool(case.request.concurrency)
+    found = [one_engine(case, one) for one in options if one.candidate.verdict == "fits"]
+    if mine is None:
+        return False
+    if case.request.batching_mode == "latency":
+        return all(mine.e2e_ms.high < one.e2e_ms.mean for one in found if one)
+    own = mine.output_tokens_per_s.low if surely else mine.output_tokens_per_s.mean
+    return all(own > one.output_tokens_per_s.mean for one in found if one)
 
 
 def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:

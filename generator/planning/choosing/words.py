@@ -61,12 +61,12 @@ def rate_words(_: Case, option: Scored) -> str:
     return f"{rate(option.estimate):,.0f} tokens/s"
 
 
-def _ranks(_: Case, option: Scored) -> float:
-    return float(option.candidate.layout.ranks)
+def _ranks(case: Case, option: Scored) -> float:
+    return float(option.candidate.layout.ranks * case.servers)
 
 
-def _ranks_words(_: Case, option: Scored) -> str:
-    return plural(option.candidate.layout.ranks, "GPU")
+def _ranks_words(case: Case, option: Scored) -> str:
+    return plural(option.candidate.layout.ranks * case.servers, "GPU")
 
 
 def _gap(_: Case, option: Scored) -> float:

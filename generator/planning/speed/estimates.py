@@ -81,7 +81,7 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     )
     if not case.pooling:
         found = as_benchmarked(case, chosen.layout, found, in_flight)
-    found = of_all(found, case.request.servers)
+    found = of_all(found, case.servers)
     if doubt.why:
         found = found.model_copy(update={"calibration": f"{found.calibration}; {doubt.why}"})
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
