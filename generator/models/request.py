@@ -81,7 +81,7 @@ class Request(Value):
         0,
         ge=0,
         le=MOST,
-        description="Equal servers on the node, on shares of its GPUs, behind one gateway; unless stated, as is best",
+        description="Equal servers on the node; on shares of its GPUs behind one gateway, as is best unless stated",
     )
     interconnect: Annotated[Interconnect, _GPUS] = Field("auto", description="Link between the GPUs of one node")
     vram_gb: Annotated[float, _GPUS] = Field(

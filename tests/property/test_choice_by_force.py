@@ -119,22 +119,40 @@ def test_the_best_way_to_cut_a_node_into_servers_is_the_first(case):
     assert made >= first.option.estimate.output_tokens_per_s.mean * (1 - _TOLD)
 
 
-@laws
-@given(nodes(), modes)
-def test_servers_that_nobody_asked_for_serve_better_than_every_engine(case, mode):
-    """Each engine is planned anew, by its own sizes, at the requests that both are weighed at."""
-    aimed = asked(case, batching_mode=mode)
-    found = accepted(aimed, weighed)
-    assume(found.over is not None)
-    load = case.request.concurrency or case.load.concurrency * case.cluster.gpus_per_node
-    several = weighed(asked(aimed, servers=found.case.servers, concurrency=load)).chosen.estimate
-    engine = weighed(asked(aimed, servers=1, concurrency=load)).chosen.estimate
+def as_good(several, engine, *, mode, stated):
+    """How many times better servers surely are than an engine; without a stated load, how many times on average."""
     if mode == "latency":
-        assert several.e2e_ms.high <= engine.e2e_ms.mean * (1 + _TOLD)
+        return engine.e2e_ms.mean / several.e2e_ms.high
+    own = several.output_tokens_per_s.low if stated else several.output_tokens_per_s.mean
+    return own / engine.output_tokens_per_s.mean
+
+
+@settings(laws, max_examples=laws.max_examples // 2)
+@given(nodes(), modes)
+def test_servers_are_chosen_where_they_serve_better_than_every_engine_and_nowhere_else(case, mode):
+    """Each cut and the best engine are planned anew, by their own options, at the requests that both are weighed at."""
+    aimed, stated, gpus = asked(case, batching_mode=mode), bool(case.request.concurrency), case.cluster.gpus_per_node
+    found = accepted(aimed, weighed)
+    load = case.request.concurrency or case.load.concurrency * gpus
+    rival = weighed(asked(aimed, servers=1, concurrency=load)).chosen
+    assume(rival.candidate.doubt == 0 and rival.estimate)
+    if found.over is not None:
+        several = weighed(asked(aimed, servers=found.case.servers, concurrency=load)).chosen.estimate
+        assert as_good(several, rival.estimate, mode=mode, stated=stated) >= 1 - _TOLD
         return
-    rate = several.output_tokens_per_s
-    sure = rate.low if case.request.concurrency else rate.mean
-    assert sure >= engine.output_tokens_per_s.mean * (1 - _TOLD)
+    context = weighed(asked(aimed, servers=1)).chosen.candidate.context.value
+    for number in (2, 4, 8) if stated else (gpus,):
+        if gpus % number or load % number or (mode == "latency" and not stated):
+            continue
+        sizes = {"tensor_parallel_size": gpus // number, "data_parallel_size": 1, "enable_expert_parallel": False}
+        try:
+            cut = weighed(asked(aimed, servers=number, concurrency=load, overrides=sizes)).chosen
+        except RequestError:
+            continue
+        one = cut.candidate
+        able = one.verdict == "fits" and one.carries_load and one.context.value >= context
+        if able and (stated or one.concurrency >= 2 * load // number) and cut.estimate:
+            assert as_good(cut.estimate, rival.estimate, mode=mode, stated=stated) <= 1 + _TOLD, number
 
 
 @laws
