@@ -11,8 +11,10 @@ from strategies import MODELS, REAL_GPUS, case_of
 from generator.errors import RequestError
 from generator.planning.choosing.choice import best, key
 from generator.planning.planner import options_of
-from generator.planning.speed.estimates import meets_targets, missed_by
+from generator.planning.speed.estimates import missed_by
 
+SLOWEST_STAGES = 7649 / 5338
+"""Stages inside a node against tensor parallelism, where both were measured (bench.csv, p0055 and p0057)."""
 laws = settings(max_examples=500 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 50, deadline=None)
 loads = st.fixed_dictionaries(
     {
@@ -72,10 +74,21 @@ def test_more_gpus_never_make_the_answer_worse(case, more):
 @laws
 @given(cases(), targets)
 def test_a_target_that_can_be_met_is_met_and_one_that_cannot_is_missed_by_the_least(case, stated):
+    """Of layouts without stages inside a node; those win a target by more than published runs were slower alone."""
     aimed = asked(case, **stated)
     options = weighed(aimed)
     able = [one for one in options if one.candidate.doubt == 0 and one.candidate.carries_load]
     assume(able)
     chosen = best(aimed, options)
-    assert missed_by(aimed, chosen.estimate) == min(missed_by(aimed, one.estimate) for one in able)
-    assert meets_targets(aimed, chosen.estimate) == any(meets_targets(aimed, one.estimate) for one in able)
+    own = missed_by(aimed, chosen.estimate)
+    for one in able:
+        other = missed_by(aimed, one.estimate)
+        if one.candidate.layout.pipeline_parallel_size == 1:
+            assert own <= other
+        elif own > other:
+            assert worst(aimed, one.estimate) * SLOWEST_STAGES >= own * (1 - 1e-3)
+
+
+def worst(case, found):
+    """How many times the worse target an estimate takes, met or not."""
+    return max(found.ttft_ms.mean / case.request.ttft_ms, found.tpot_ms.mean / case.request.tpot_ms)

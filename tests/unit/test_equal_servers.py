@@ -88,7 +88,7 @@ def test_a_family_whose_recipe_spreads_whole_experts_is_not_cut_for_a_load_that_
 
 
 def test_what_an_alternative_of_several_servers_promises_is_what_its_options_plan():
-    made = planned(gpus=8, overrides={"tensor_parallel_size": 8})
+    made = planned(gpus=8, servers=1)
     several = [one for one in made.alternatives if one.servers > 1]
     assert several
     for one in several:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.plan import Alternative, RunnerUp
-from generator.planning.choosing.choice import best, gpus_that_count, key, merits, objective
+from generator.planning.choosing.choice import best, gpus_that_count, key, merits, objective, surely_missed_by
 from generator.planning.choosing.growth import grown, requests_weighed, weighs_growth
 from generator.planning.choosing.others import WORTH, others
 from generator.planning.choosing.servers import servers
@@ -195,6 +195,8 @@ def _lost(case: Case, option: Scored, chosen: Scored) -> str:
         return f"misses the target: {_missed(case, option)}"
     if missed_by(case, option.estimate) > missed_by(case, chosen.estimate):
         return f"misses the target by more: {_missed(case, option)}"
+    if surely_missed_by(case, option) > surely_missed_by(case, chosen):
+        return f"misses the target where stages are as slow as in published runs: {_missed(case, option)}"
     needed, had = gpus_that_count(case, option), gpus_that_count(case, chosen)
     if needed > had:
         return f"takes {plural(needed, 'GPU')} where {had} meet the targets"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import TYPE_CHECKING
 
 from generator.planning.choosing.growth import grown, weighs_growth
 from generator.planning.costs import gpus_needed
-from generator.planning.speed.estimates import meets_targets, missed_by
+from generator.planning.speed.estimates import missed_by
+from generator.planning.speed.evidence import stages_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +38,7 @@ def key(case: Case, option: Scored) -> tuple[object, ...]:
         candidate.doubt,
         -candidate.headroom_bytes if short else 0,
         not candidate.carries_load,
-        missed_by(case, option.estimate),
+        surely_missed_by(case, option),
         gpus_that_count(case, option),
         objective(case, option),
         *merits(option),
@@ -44,9 +46,18 @@ def key(case: Case, option: Scored) -> tuple[object, ...]:
     )
 
 
+def surely_missed_by(case: Case, option: Scored) -> float:
+    """How many times the worst missed target an option takes; 0 where all are met.
+
+    Stages that no border of nodes asks for count as slower by their doubt: they win a target by more than that alone.
+    """
+    doubt = stages_doubt(case, option.candidate.layout)
+    return missed_by(case, option.estimate, exp(doubt.half_width) if doubt else 1.0)
+
+
 def gpus_that_count(case: Case, option: Scored) -> int:
     """GPUs of an option where targets are stated and met, of all replicas; 0 where speed alone decides."""
-    if not (has_targets(case) and meets_targets(case, option.estimate)):
+    if not has_targets(case) or surely_missed_by(case, option):
         return 0
     return gpus_needed(case, option.candidate, option.estimate)
 

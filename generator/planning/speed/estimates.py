@@ -99,15 +99,14 @@ def meets_targets(case: Case, found: Estimate | None) -> bool:
     )
 
 
-def missed_by(case: Case, found: Estimate | None) -> float:
-    """How many times the worst missed target the estimate takes, at its mean; 0 where every target is met."""
-    if meets_targets(case, found):
-        return 0.0
+def missed_by(case: Case, found: Estimate | None, slower: float = 1.0) -> float:
+    """How many times the worst missed target the estimate takes, at so many times its mean; 0 where all are met."""
     targets = case.request.targets
     if found is None:
-        return float("inf")
+        return 0.0 if meets_targets(case, None) else float("inf")
     pairs = ((targets.ttft_ms, found.ttft_ms.mean), (targets.tpot_ms, found.tpot_ms.mean))
-    return max(mean / asked for asked, mean in pairs if asked is not None)
+    worst = max((mean * slower / asked for asked, mean in pairs if asked is not None), default=0.0)
+    return worst if worst > 1 else 0.0
 
 
 def _scenario(case: Case, chosen: Candidate, in_flight: int) -> Scenario:
