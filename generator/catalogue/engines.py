@@ -90,7 +90,7 @@ def engine(version: str = "") -> Engine:
     the tables have 0.19.1) has that one's table, under its own number and image.
 
     Raises:
-        UnknownFactError: no table has it and it was not imported; the known releases are named.
+        UnknownFactError: no table has it and it was not imported; the newest and the oldest known are named.
         SourceError: its import is broken.
     """
     asked = version.strip().removeprefix("v") or DEFAULT_VERSION
@@ -101,7 +101,8 @@ def engine(version: str = "") -> Engine:
         return _patch(engine(later), asked)
     if asked not in known and not same_minor:
         raise UnknownFactError(
-            f"no table for vLLM {version!r}; known releases: {', '.join(known)}; or run `vllm-wizard engine import`"
+            f"no table for vLLM {version!r}: the newest known is {known[-1]}, the oldest {known[0]}; "
+            "`vllm-wizard engine import` takes another in"
         )
     found = asked if asked in known else same_minor[-1]
     return _engine(found) if found in known_versions() else engine_from_dump(imported_dump(found))

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from generator.errors import RequestError
+from generator.models.choices import none_of
 from generator.models.mapping import MappingKeys, check_mapping
 from generator.models.number_range import NumberRange, check_numbers
 from generator.models.release import Release, release_key
@@ -24,7 +25,6 @@ FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
 _DECIMAL: dict[str, int] = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _AUTO = -1
-_STORED = "; weights that are stored quantized need no such option: name their checkpoint as the model"
 
 
 class Flag(Made):
@@ -60,7 +60,7 @@ class Flag(Made):
             raise RequestError(f"{self.option} takes {self.takes}, not {value!r}")
         chosen = plain if isinstance(plain, list | tuple) else (plain,)
         if self.choices and not all(str(one) in self.choices for one in chosen):
-            raise RequestError(f"{self.option} takes one of {', '.join(self.choices)}, not {value!r}")
+            raise RequestError(none_of(self.option, self.choices, value, lists=self.name))
         return plain
 
     @property
@@ -141,10 +141,7 @@ class Engine(Made):
         check_numbers(flag.name, read if flag.type != "json" else _plain(read), self.ranges)
         known = self._checked_later.get(flag.name, ())
         if known and read not in known:
-            stored = _STORED if flag.name == "quantization" else ""
-            raise RequestError(
-                f"vLLM {self.version}: {flag.option} takes one of {', '.join(known)}, not {value!r}{stored}"
-            )
+            raise RequestError(f"vLLM {self.version}: {none_of(flag.option, known, value, lists=flag.name)}")
         return read
 
     def choices(self, name: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
+from generator.models.choices import none_of
 from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class MappingKeys(Made):
                 raise RequestError(f"vLLM {release}: {self.name} has no key {written!r}; {self._hint(key)}")
             choices = self.choices.get(key)
             if choices and value is not None and self._read(key, value) not in choices:
-                words = ", ".join(map(str, choices))
-                raise RequestError(f"vLLM {release}: {self.name}.{key} takes one of {words}, not {value!r}")
+                raise RequestError(f"vLLM {release}: {none_of(f'{self.name}.{key}', choices, value)}")
 
     def _read(self, key: str, value: Any) -> Any:
         """A value as it is compared; what is neither a word nor a number is no choice."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from generator.errors import UnknownFactError
+from generator.models.choices import nearest_choices
 from generator.models.speculation import Speculation, folded
 from generator.models.value import Made
 from generator.planning.drafts.draft import Draft, draft_of
@@ -16,6 +17,7 @@ from generator.planning.kv_cache.backends import asked_backend
 from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
 from generator.planning.memory.pinned import offloaded
 from generator.planning.overridden import overridden
+from generator.planning.own_values import own_values
 from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
 from generator.planning.weights.encoders import encoders_whole
@@ -65,10 +67,7 @@ class Case(Made):
         Raises:
             RequestError: the release lacks or refuses an argument that the user sets, or the servers do not divide.
         """
-        checked = {
-            tables.engine.flag(name, value).name: tables.engine.check(name, value)
-            for name, value in request.overrides.items()
-        }
+        checked = own_values(request.overrides, tables)
         return cls(
             request=request,
             facts=facts,
@@ -182,8 +181,8 @@ class Case(Made):
         name = self.method_name
         found = self.tables.method(name)
         if found is None and name is not None:
-            known = ", ".join(row.name for row in self.tables.methods)
-            raise UnknownFactError(f"unknown quantization {name!r}; known: {known}")
+            known = ", ".join(nearest_choices(name, [row.name for row in self.tables.methods]))
+            raise UnknownFactError(f"unknown quantization {name!r}{f'; nearest: {known}' if known else ''}")
         return found
 
     @property

@@ -137,7 +137,7 @@ _BAD = [
     ("plan", {**PLAN, "overrides": {"no_such": 1}}, "no argument"),
     ("plan", {**PLAN, "overrides": {"api_key": "secret"}}, "api_key"),
     ("plan", {**PLAN, "overrides": [1]}, "overrides"),
-    ("plan", {**PLAN, "vllm": "0.1"}, "known releases"),
+    ("plan", {**PLAN, "vllm": "0.1"}, "the newest known is 0.33.0"),
     ("plan", {**PLAN, "gpu": "4xL4", "gpus": 2}, "drop one"),
     ("plan", {**PLAN, "ttft_ms": float("inf")}, "ttft"),
     ("fit", {"model": "no/such", "offline": True}, "no/such"),

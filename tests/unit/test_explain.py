@@ -122,7 +122,7 @@ def test_a_wrong_name_is_refused_with_the_next_step(word, said):
 
 
 def test_a_release_that_no_table_has_is_refused():
-    with pytest.raises(UnknownFactError, match="known releases"):
+    with pytest.raises(UnknownFactError, match="the newest known is"):
         explain("seed", vllm="0.5")
 
 

@@ -43,7 +43,7 @@ def test_an_argument_as_words_and_as_yaml(arguments, words, yaml):
         ({"max_num_seq": 4}, "has no argument 'max_num_seq'; nearest: max_num_seqs"),
         ({"max_num_seqs": "many"}, "--max-num-seqs takes a whole number"),
         ({"dtype": "bf16"}, "--dtype takes one of"),
-        ({"kv_cache_dtype": "fp9"}, "--kv-cache-dtype takes one of"),
+        ({"kv_cache_dtype": "fp9"}, "--kv-cache-dtype takes no 'fp9'; nearest: fp8"),
         ({"enforce_eager": "yes"}, "--enforce-eager takes true or false"),
     ],
 )

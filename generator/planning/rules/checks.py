@@ -9,6 +9,7 @@ from generator.models.capability import BLACKWELL
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
+from generator.planning.own_values import stored_so
 from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.code import check_code
 from generator.planning.rules.owned import check_owners
@@ -19,7 +20,6 @@ from generator.planning.serving.features import check_serving
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
-    from generator.models.quantization_method import QuantizationMethod
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
@@ -126,14 +126,6 @@ def _check_context(case: Case) -> None:
         )
 
 
-def _like(case: Case, method: QuantizationMethod) -> str:
-    """The published checkpoint of the same weights that is stored so; empty where none is known."""
-    names = (method.name, *method.aliases)
-    stored = (one for one in case.tables.siblings if (own := one.checkpoint.quantization) and own.method in names)
-    found = next(stored, None)
-    return f": --model {found.id}" if found else ""
-
-
 def _check_quantization(case: Case) -> None:
     """The checkpoint's own method runs here; one is asked for where the checkpoint has none and vLLM can apply it."""
     _check_stored(case)
@@ -192,6 +184,6 @@ def _check_asked(case: Case, asked: str) -> None:
     if method is not None and not method.is_online_in(case.release):
         able = ", ".join(row.name for row in case.tables.methods if row.is_online_in(case.release))
         raise RequestError(
-            f"vLLM {case.release} cannot quantize an unquantized checkpoint with {asked}; it can with {able}; "
-            f"or name a checkpoint that is stored in {asked}{_like(case, method)}"
+            f"vLLM {case.release} cannot quantize an unquantized checkpoint with {asked}: name one that is stored "
+            f"quantized, {stored_so(asked, case.tables) or 'as the model'}; at load it can with {able}"
         )
