@@ -29,6 +29,8 @@ _EMIT = {
 """What people call an artefact, and its name here."""
 _EMIT_HELP = f"Of {','.join(get_args(Artefact))} (helm: kubernetes, docker: compose)."
 _GIT_HELP = "Make it a git repository with one commit; neither: unless it lies in one."
+_SHORT = 12
+"""Digits of a commit that are shown."""
 _WHERE = "The new directory; with --yes, if none is named, the service's name."
 
 
@@ -159,7 +161,7 @@ def _refuse_unfit(plan: Plan) -> None:
 def _show(made: Generated) -> None:
     """Print what was made: verdict, place, files, the next step; it fits a terminal of 24 lines."""
     place = console.escaped(str(made.path))
-    commit = "not committed" if made.within else f"commit {made.commit or 'none'}"
+    commit = "not committed" if made.within else f"commit {(made.commit or 'none')[:_SHORT]}"
     which = f"(template {made.template}, {commit})"
     console.show(f"[green]generated[/green] {place} {which}", whole=True)
     for row in (report.headline_rows(made.plan)[1], *report.answer_rows(made.plan)):

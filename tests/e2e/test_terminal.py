@@ -103,13 +103,14 @@ def test_help_the_way_back_and_one_changed_answer(person, tmp_path):
 
 
 def test_a_repair_is_picked_where_the_plan_does_not_fit(person, tmp_path):
+    """The first that fits is marked, so that Enter is never a dead end."""
     one = person("generate", "--offline", "-m", "Qwen/Qwen3-32B", "--gpu", "L4", "-o", "big")
     for question, keys in ASKED[2:7]:
         one.answer(question, keys)
     one.sees("DOES NOT FIT")
-    one.answer("Which one?")
+    one.answer("Which one?", f"{UP}{ENTER}")
     one.sees("It does not fit, so that nothing can be generated")
-    one.answer("Which one?", f"{DOWN}{DOWN}{ENTER}")
+    one.answer("Which one?", f"{DOWN}{ENTER}")
     one.answer("Generate big?", "y")
     assert one.end() == 0
     assert "\nmodel: Qwen/Qwen3-32B" in (tmp_path / "big/.copier-answers.yml").read_text(encoding="utf-8")

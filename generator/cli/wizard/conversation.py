@@ -97,11 +97,17 @@ def _picked(found: tuple[Offer, ...]) -> Any:
     headings, *rows = board(pairs, console.width() - 5)
     choices = [*((row, number) for number, row in enumerate(rows)), *_ACTIONS]
     console.show(f"\n   [bold]{console.escaped(headings)}[/bold]")
-    chosen = asking.one_of("Which one?", choices, leaves=False)
+    chosen = asking.one_of("Which one?", choices, _first_that_fits(found), leaves=False)
     if isinstance(chosen, int):
         console.show(f" [bold]>[/bold] {console.escaped(rows[chosen])}")
         console.tell(found[chosen].title, "dim")
     return chosen
+
+
+def _first_that_fits(found: tuple[Offer, ...]) -> int:
+    """The offer that Enter takes: the first that can be generated at all."""
+    fits = (number for number, offer in enumerate(found) if offer.proof.plan.feasibility.verdict != "does_not_fit")
+    return next(fits, 0)
 
 
 def _is_agreed(proof: Proof, directory: str) -> bool:

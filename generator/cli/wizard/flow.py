@@ -149,4 +149,8 @@ def _shown(answers: Mapping[str, Any], name: str) -> str:
         return f"{getattr(preset, name):,}, the preset's"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     return "" if value in (None, "", {}) or _is_template(value) else str(value)
