@@ -11,14 +11,17 @@ _MAKERS = frozenset({"nvidia", "geforce", "tesla", "quadro", "gpu"})
 """Words of a product's name that tell no two rows apart."""
 _TENSOR_CORE = re.compile(r"tensor[\s_-]+core[\s_-]")
 """What NVIDIA writes before "GPU"."""
+_LISTED = re.compile(r"^gpu\s+\d+:\s*|\s*\(uuid:[^)]*\)$")
+"""What `nvidia-smi -L` prints around a GPU's name."""
 _COUNTS = (
     re.compile(r"(?P<count>[1-9]\d{0,2})\s*[x*\u00d7]\s*(?P<name>\S.*)", re.IGNORECASE),
     re.compile(r"(?P<name>\S.*?)\s*[x*\u00d7]\s*(?P<count>[1-9]\d{0,2})", re.IGNORECASE),
+    re.compile(r"(?P<count>[1-9]\d?)\s+(?P<name>(?!gi?b?\b)[a-z].*|\d{4}.*)", re.IGNORECASE),
 )
 
 
 def counted(word: str) -> tuple[int | None, str]:
-    """How many GPUs `2x3090`, `2 x L4` or `L4 x2` means, and of which name; None where it gives no number."""
+    """How many GPUs `2x3090`, `2 x L4`, `L4 x2` or `2 L4` means, and of which name; None where it gives no number."""
     for pattern in _COUNTS:
         found = pattern.fullmatch(word.strip())
         if found:
@@ -39,7 +42,7 @@ def product_of(name: str) -> str:
 
 def dashed(name: str) -> str:
     """A spelling without regard to case and makers, with one dash for every run of blanks, dashes and underscores."""
-    words = re.split(r"[\s_-]+", _TENSOR_CORE.sub("", name.strip().casefold()))
+    words = re.split(r"[\s_-]+", _TENSOR_CORE.sub("", _LISTED.sub("", name.strip().casefold())))
     return "-".join(word for word in words if word not in _MAKERS)
 
 

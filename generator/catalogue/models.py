@@ -16,6 +16,9 @@ from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.models.quantization import Quantization
 
 _PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:[/?#].*)?$")
+_AT = re.compile(r"/(?:tree|blob|resolve|raw|commit)/([^/?#]+)|^[\w.-]+/[\w.-]+@([\w.-]+)$")
+"""A branch, tag or commit in an address of the Hub, or after a model's id."""
+_QUOTES = "\"'`"
 _ALIKE = 0.6
 """Likeness of two spellings under which naming one for the other misleads."""
 
@@ -30,12 +33,28 @@ def named(word: str) -> str:
 
     A name of several owners' models, and what is no such name, stays as it is.
     """
-    page = _PAGE.match(word.strip())
+    plain = _plain(word)
+    page = _PAGE.match(plain)
     if page:
         return page[1]
-    typed = "-".join(word.lower().split())
+    if _AT.search(plain):
+        plain = plain.partition("@")[0]
+    typed = "-".join(plain.lower().split())
     own = [one for one in embedded_ids() if typed in (one.lower(), one.rpartition("/")[2].lower())]
-    return own[0] if len(own) == 1 else word.strip()
+    return own[0] if len(own) == 1 else plain
+
+
+def revision_in(word: str) -> str:
+    """The branch, tag or commit that a page's address or `ORG/NAME@REVISION` names; empty where it is the usual one."""
+    found = _AT.search(_plain(word))
+    revision = (found[1] or found[2]) if found else ""
+    return "" if revision == "main" else revision
+
+
+def _plain(word: str) -> str:
+    """The word without what a page, a shell or another program puts around it; a path of this machine stays."""
+    plain = word.strip().strip(_QUOTES).strip().removeprefix("hf://")
+    return plain if plain.startswith((".", "/", "~")) else plain.rstrip("/")
 
 
 def nearest_models(word: str, most: int = 3) -> tuple[str, ...]:

@@ -77,20 +77,25 @@ def named_too(stated: Stated, word: str) -> dict[str, Any]:
     """
     if not word:
         return dict(stated.answers)
-    model = model_named(word)
+    meant = model_answers(word)
+    model = meant["model"]
     if stated.answers.get("model", model) != model:
         raise RequestError(f"two models are named, {model} and {stated.answers['model']}: drop one of the two")
-    return {**stated.answers, "model": model}
+    return {**meant, **stated.answers, "model": model}
 
 
-def model_named(word: str) -> str:
-    """The model that `word` means: a directory that is one, else by an embedded name or an address of the Hub."""
+def model_answers(word: str) -> dict[str, str]:
+    """The model that `word` means: a directory that is one, else by an embedded name or an address of the Hub.
+
+    With the revision that the address names, where it is not the usual one.
+    """
     with suppress(OSError):  # no name of a file: too long for one
         if (Path(word) / "config.json").is_file():
-            return word
-    from generator.catalogue.models import named  # noqa: PLC0415 - start-up time
+            return {"model": word}
+    from generator.catalogue.models import named, revision_in  # noqa: PLC0415 - start-up time
 
-    return named(word)
+    revision = revision_in(word)
+    return {"model": named(word)} | ({"revision": revision} if revision else {})
 
 
 def answers_of(stated: dict[str, Any]) -> dict[str, Any]:
@@ -101,8 +106,14 @@ def answers_of(stated: dict[str, Any]) -> dict[str, Any]:
     """
     answers = dict(stated)
     if answers.get("model"):
-        answers["model"] = model_named(answers["model"])
+        answers = _with_model(answers)
     return answers | _counted(answers, stated)
+
+
+def _with_model(answers: dict[str, Any]) -> dict[str, Any]:
+    """Answers with the model by the name that it has here; a revision that is stated wins over an address's."""
+    meant = model_answers(answers["model"])
+    return {**meant, **answers, "model": meant["model"]}
 
 
 def request_from(answers: dict[str, Any]) -> Request:
@@ -190,7 +201,7 @@ def _stated(given: dict[str, Any]) -> Stated:
     if flags.get("capability") and answers.get("gpu", "custom") not in {"custom", "auto"}:
         raise RequestError(f"--capability describes --gpu custom: {answers['gpu']} has its own, leave it out")
     if answers.get("model"):
-        answers["model"] = model_named(answers["model"])
+        answers = _with_model(answers)
     answers |= _counted(answers, flags)
     engine = {name: _number(value) for name, value in flags.items() if name in _ENGINE}
     engine |= dict(map(_assignment, flags.get("set_", ())))

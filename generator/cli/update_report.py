@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.cli import console
 
 if TYPE_CHECKING:
     from generator.operations.update import UpdateReport
+
+_LONG = 120
+"""Letters of a mapping that a line shows whole."""
 
 
 def show_update(done: UpdateReport) -> None:
@@ -60,4 +64,9 @@ def _show_migration(done: UpdateReport) -> None:
 
 
 def _word(value: object) -> str:
-    return "unset" if value is None else str(value)
+    """A value on one line; of a mapping that would fill the screen, like what was measured, the names of its parts."""
+    if value is None:
+        return "unset"
+    if isinstance(value, Mapping) and len(str(value)) > _LONG:
+        return ", ".join(map(str, value))
+    return str(value)

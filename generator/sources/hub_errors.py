@@ -17,6 +17,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined] # HTTPError i
     RevisionNotFoundError,
 )
 
+from generator.catalogue.models import nearest_models
 from generator.errors import GatedModelError, HubUnreachableError, SourceError
 from generator.models.value import shortened
 
@@ -49,9 +50,9 @@ def why(error: Exception, attempt: HubQuestion) -> SourceError:
     if isinstance(error, RevisionNotFoundError):
         return SourceError(f"{model} has no revision {attempt.revision!r}: give one of its branches or commits.")
     if isinstance(error, HFValidationError):
-        return SourceError(
-            f"{shortened(model)} is no directory with a config.json here, and no id of the Hub, like Qwen/Qwen3-8B."
-        )
+        near = ", ".join(nearest_models(model))
+        like = f"; embedded models like it: {near}" if near else ", like Qwen/Qwen3-8B."
+        return SourceError(f"{shortened(model)} is no directory with a config.json here, and no id of the Hub{like}")
     if isinstance(error, HfHubHTTPError) and not isinstance(error, EntryNotFoundError):
         return _refused(error.response.status_code, attempt)
     return _unanswered(error, attempt)

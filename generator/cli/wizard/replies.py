@@ -11,7 +11,7 @@ from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.gpu_words import counted
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_ids, nearest_models
-from generator.cli.options import model_named
+from generator.cli.options import model_answers
 from generator.errors import GeneratorError, RequestError
 from generator.models.hardware import by_memory
 from generator.models.request import Request
@@ -87,17 +87,18 @@ def offered(question: Question) -> dict[str, str]:
 
 
 def _model(text: str, answers: Mapping[str, Any], known: Known) -> dict[str, Any]:
-    model = model_named(text)
+    named = model_answers(text)
+    model = named["model"]
     if not model:
         raise RequestError("name a model, like Qwen/Qwen3-8B")
     try:
-        facts = known.of(_naming({**answers, "model": model}))
+        facts = known.of(_naming({**answers, **named}))
     except GeneratorError as error:
         near = ", ".join(nearest_models(model))
         if near and "nearest" not in str(error):
             raise type(error)(f"{str(error).rstrip('.')}; embedded models like it: {near}") from error
         raise
-    return {"model": facts.id if facts.source == "embedded" else model}
+    return named | {"model": facts.id if facts.source == "embedded" else model}
 
 
 def _gpu(text: str, *_: object) -> dict[str, Any]:
