@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Sentence = Annotated[str, Field(pattern=r"^[A-Z].*\.$", max_length=220)]
 
 
-class Group(Row):
+class ArgumentGroup(Row):
     """Arguments that one part of vLLM declares."""
 
     source: Source
@@ -31,7 +31,9 @@ class Group(Row):
 def sentences() -> dict[str, str]:
     """What each argument does, by its name with underscores."""
     return {
-        name: text for group in packaged_rows("arguments.toml", "group", Group) for name, text in group.does.items()
+        name: text
+        for group in packaged_rows("arguments.toml", "group", ArgumentGroup)
+        for name, text in group.does.items()
     }
 
 

@@ -13,7 +13,7 @@ from generator.cli.running import COMPOSE, URL
 from generator.errors import FindingsError
 
 if TYPE_CHECKING:
-    from generator.models.measurement import Compared
+    from generator.models.measurement import RunCompared
     from generator.operations.running.bench import Bench
 
 _AT_ONCE = "Requests at once, instead of one, a quarter of the planned load and the planned load; may be repeated."
@@ -81,7 +81,7 @@ def _show(found: Bench) -> None:
     console.note(f"written: {', '.join(found.files)}")
 
 
-def _rows(run: Compared) -> list[tuple[str, ...]]:
+def _rows(run: RunCompared) -> list[tuple[str, ...]]:
     from generator.presenting.bench import expected_text, figure_text  # noqa: PLC0415 - start-up time
 
     return [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.boot import Boot
-    from generator.models.verified import Compared, Verified
+    from generator.models.verified import ItemCompared, Verified
 
 _LOG = "The boot log, or - for standard input: docker compose logs vllm, kubectl logs POD."
 _METRICS = "A running server's /metrics, as a file or an address."
@@ -118,7 +118,7 @@ def _headline(boot: Boot) -> str:
     return ", ".join(word for word in words if word)
 
 
-def _row(one: Compared) -> str:
+def _row(one: ItemCompared) -> str:
     planned = "" if one.planned is None else f"planned {_shown(one.planned, one.unit)}"
     if one.low is not None and one.high is not None:
         planned += f" ({_shown(one.low, one.unit)} to {_shown(one.high, one.unit)})"

@@ -40,7 +40,7 @@ class Comparison(Value):
         return self.outcome in {"missed", "worse than estimated"}
 
 
-class Compared(Value):
+class RunCompared(Value):
     """Every figure of one run beside the plan's."""
 
     run: BenchRun

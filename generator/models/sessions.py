@@ -69,7 +69,7 @@ class Offload(Value):
     """What the chunks take, in /dev/shm."""
 
 
-class Kept(Value):
+class KeptSessions(Value):
     """Whole sessions whose context stays cached through a pause, at their last turn."""
 
     gpu: int
@@ -111,7 +111,7 @@ class SessionPlan(Value):
     session_blocks: int
     """Blocks of one session at its last turn beyond what all share."""
     shared_blocks: int
-    kept: Kept
+    kept: KeptSessions
     offload: Offload | None
     """None where the GPUs' own cache keeps all, or the release's connector was not read."""
     ceilings: tuple[Ceiling, ...]

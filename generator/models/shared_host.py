@@ -47,7 +47,7 @@ class Place(Value):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
-class Asked(Value):
+class AskedModel(Value):
     """One model of a host, as asked for."""
 
     name: str
@@ -58,14 +58,14 @@ class Asked(Value):
     """None: where the fewest models are."""
 
 
-class Host(Value):
+class SharedHost(Value):
     """The models that one host is to serve, in the order in which they start."""
 
     gpu: str
     gpus: int = Field(1, gt=0, le=MOST)
     reserve_gb: float = Field(0.0, ge=0)
     """GiB of each GPU that processes of others hold."""
-    members: tuple[Asked, ...]
+    members: tuple[AskedModel, ...]
 
 
 class Member(Value):

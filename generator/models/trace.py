@@ -20,7 +20,7 @@ class Spread(Value):
     most: int
 
 
-class Rates(Value):
+class ArrivalRates(Value):
     """Requests a second, over the whole trace and over its minutes."""
 
     mean: float
@@ -41,7 +41,7 @@ class Trace(Value):
     """Requests without a prompt or an answer, which count for nothing."""
     span_s: float | None = None
     """Seconds from the first arrival to the last; None where no arrivals are recorded."""
-    rates: Rates | None = None
+    rates: ArrivalRates | None = None
     prompt_tokens: Spread
     gen_tokens: Spread
     longest_request_tokens: int

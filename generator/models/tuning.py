@@ -32,7 +32,7 @@ class Knob(Value):
         return next(one.values for one in self.options if one.word == word)
 
 
-class Held(Value):
+class HeldOut(Value):
     """Scores on prompts that nothing is chosen by: their mean, and their spread as a share of it."""
 
     mean: float
@@ -50,7 +50,7 @@ class Tried(Value):
     """Why it was refused, or did not start; else empty."""
     score: float | None = None
     """On the prompts that the search sees."""
-    held: Held | None = None
+    held: HeldOut | None = None
     """On the prompts that it does not see; measured only where the other score is the best yet."""
     commit: str = ""
     """The commit that holds the values, where they were kept."""

@@ -11,7 +11,7 @@ from generator.models.value import Value
 Unit = Literal["bytes", "tokens", "requests", "blocks", "text"]
 
 
-class Compared(Value):
+class ItemCompared(Value):
     """One item of a start beside the plan's."""
 
     item: str
@@ -31,7 +31,7 @@ class Verified(Value):
     """A start beside the plan."""
 
     boot: Boot
-    items: tuple[Compared, ...] = ()
+    items: tuple[ItemCompared, ...] = ()
     notes: tuple[str, ...] = ()
     """What is to be known before the items are read: another release, changed values, other processes."""
     repairs: tuple[Repair, ...] = ()
@@ -40,7 +40,7 @@ class Verified(Value):
     """Whether `--record` would mend it: what this start showed leads to another plan."""
 
     @property
-    def outside(self) -> tuple[Compared, ...]:
+    def outside(self) -> tuple[ItemCompared, ...]:
         """Items that left the plan's range."""
         return tuple(one for one in self.items if one.inside is False)
 

@@ -27,7 +27,7 @@ _SHARE_UP, _SHARE_DOWN = 0.03, 0.05
 _MOST_SHARE = 0.98
 
 
-class Start(NamedTuple):
+class FailedStart(NamedTuple):
     """What failed: its message, the request that it was planned from, and the plan."""
 
     failure: Failure
@@ -40,7 +40,7 @@ class Start(NamedTuple):
         return float(engine.get(name) or self.request.overrides.get(name) or otherwise)
 
 
-def mended(start: Start, facts: ModelFacts) -> tuple[Repair, ...]:
+def mended(start: FailedStart, facts: ModelFacts) -> tuple[Repair, ...]:
     """The changes of the failure's levers that the planner proves, in their order.
 
     Where none stands alone, the first that does together with what its own plan proposes.
@@ -96,7 +96,7 @@ def _with_more(request: Request, repair: Repair, facts: ModelFacts) -> Iterator[
             yield both
 
 
-def _by(lever: str, start: Start) -> Iterator[Repair]:
+def _by(lever: str, start: FailedStart) -> Iterator[Repair]:
     name, _, argument = lever.partition(":")
     if argument:
         yield from own_value_back(start.request, argument)
@@ -104,7 +104,7 @@ def _by(lever: str, start: Start) -> Iterator[Repair]:
         yield from _LEVERS[name](start)
 
 
-def _longest(start: Start) -> Iterator[Repair]:
+def _longest(start: FailedStart) -> Iterator[Repair]:
     longest = start.failure.figures.get("longest")
     if longest:
         yield _engine(
@@ -112,40 +112,40 @@ def _longest(start: Start) -> Iterator[Repair]:
         )
 
 
-def _states(start: Start) -> Iterator[Repair]:
+def _states(start: FailedStart) -> Iterator[Repair]:
     states = int(start.failure.figures.get("states", 0))
     if states:
         yield _engine("max_num_seqs", states, f"{states:,} sequences at once", "one for each state that there is")
 
 
-def _fewer_sequences(start: Start) -> Iterator[Repair]:
+def _fewer_sequences(start: FailedStart) -> Iterator[Repair]:
     now = int(start.value("max_num_seqs", 256))
     fewer = max(_STEP, now // 2 // _STEP * _STEP)
     if fewer < now:
         yield _engine("max_num_seqs", fewer, f"{fewer:,} sequences at once", "each reserves memory of the sampler")
 
 
-def _fewer_tokens(start: Start) -> Iterator[Repair]:
+def _fewer_tokens(start: FailedStart) -> Iterator[Repair]:
     now = int(start.value("max_num_batched_tokens", 8192))
     fewer = max(_LEAN_TOKENS, now // 2)
     if fewer < now:
         yield _engine("max_num_batched_tokens", fewer, f"steps of {fewer:,} tokens", "each token reserves activations")
 
 
-def _eager(start: Start) -> Iterator[Repair]:
+def _eager(start: FailedStart) -> Iterator[Repair]:
     if not start.value("enforce_eager", 0):
         yield _engine(
             "enforce_eager", value=True, title="no CUDA graphs", effect="their memory is free, decoding slows"
         )
 
 
-def _more(start: Start) -> Iterator[Repair]:
+def _more(start: FailedStart) -> Iterator[Repair]:
     share = floor(min(_MOST_SHARE, start.value("gpu_memory_utilization", 0.9) + _SHARE_UP) * 100 + 1e-6) / 100
     if share > start.value("gpu_memory_utilization", 0.9):
         yield _engine("gpu_memory_utilization", share, f"{share:g} of the GPU", "more memory for the cache")
 
 
-def _less(start: Start) -> Iterator[Repair]:
+def _less(start: FailedStart) -> Iterator[Repair]:
     figures, now = start.failure.figures, start.value("gpu_memory_utilization", 0.9)
     free, total = figures.get("free_bytes"), figures.get("total_bytes")
     share = floor(free / total * 100) / 100 if free and total else round(now - _SHARE_DOWN, 2)
@@ -155,7 +155,7 @@ def _less(start: Start) -> Iterator[Repair]:
         )
 
 
-def _reserve(start: Start) -> Iterator[Repair]:
+def _reserve(start: FailedStart) -> Iterator[Repair]:
     figures = start.failure.figures
     if {"free_bytes", "total_bytes"} <= figures.keys():
         taken = ceil((figures["total_bytes"] - figures["free_bytes"]) / GIB * 10) / 10
@@ -167,14 +167,14 @@ def _reserve(start: Start) -> Iterator[Repair]:
         )
 
 
-def _gpus(start: Start) -> Iterator[Repair]:
+def _gpus(start: FailedStart) -> Iterator[Repair]:
     have = int(start.failure.figures.get("gpus", 0))
     if have:
         effect = "as many as the start saw"
         yield Repair(title=f"{have} GPUs", flags=("--gpus", str(have)), effect=effect, changes={"gpus": have})
 
 
-def _code(start: Start) -> Iterator[Repair]:
+def _code(start: FailedStart) -> Iterator[Repair]:
     if not start.request.trust_remote_code:
         yield Repair(
             title="run the model's own code",
@@ -189,7 +189,7 @@ def _engine(name: str, value: Any, title: str, effect: str) -> Repair:
     return Repair(title=title, flags=flags, effect=effect, changes={"overrides": {name: value}})
 
 
-_LEVERS: dict[str, Callable[[Start], Iterator[Repair]]] = {
+_LEVERS: dict[str, Callable[[FailedStart], Iterator[Repair]]] = {
     "longest": _longest,
     "states": _states,
     "fewer_sequences": _fewer_sequences,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator import recording, workflow
 from generator.errors import GeneratorError
-from generator.models.verified import Compared, Verified
+from generator.models.verified import ItemCompared, Verified
 from generator.planning.planner import choose
 from generator.presenting.text import gib_text
 from generator.rendering.answers import read
@@ -74,7 +74,7 @@ def _notes(boot: Boot, plan: PlanRecord) -> Iterator[str]:
         yield "the log is of a server on the CPU: its memory says nothing of the planned GPU"
 
 
-def _memory(boot: Boot, found: Candidate, why: str) -> Iterator[Compared]:
+def _memory(boot: Boot, found: Candidate, why: str) -> Iterator[ItemCompared]:
     """Items of one rank; those of a CPU are nobody's concern, its weights aside."""
     budget = found.memory
     loaded = boot.weights_bytes
@@ -89,20 +89,20 @@ def _memory(boot: Boot, found: Candidate, why: str) -> Iterator[Compared]:
         graphs = f"vLLM took {gib_text(estimated)} off for graphs, capturing them took {gib_text(max(0, took.high))}"
     yield _bytes("CUDA graphs, estimate", budget.cuda_graph_bytes, estimated, graphs)
     if took is not None:
-        yield Compared(item="CUDA graphs, captured", unit="bytes", planned=None, found=took.high, inside=None)
+        yield ItemCompared(item="CUDA graphs, captured", unit="bytes", planned=None, found=took.high, inside=None)
     left = boot.cache_bytes
     yield _bytes("memory for the cache", budget.kv_cache_available_bytes, left.low if left else None, why)
 
 
-def _bytes(item: str, planned: ByteInterval, found: int | None, why: str) -> Compared:
+def _bytes(item: str, planned: ByteInterval, found: int | None, why: str) -> ItemCompared:
     inside = None if found is None else planned.low - _DIGIT <= found <= planned.high + _DIGIT
-    return Compared(
+    return ItemCompared(
         item=item, unit="bytes", planned=planned.expected, low=planned.low, high=planned.high, found=found,
         inside=inside, why="" if inside is not False else why,
     )  # fmt: skip
 
 
-def _cache(boot: Boot, found: Candidate, why: str) -> Iterator[Compared]:
+def _cache(boot: Boot, found: Candidate, why: str) -> Iterator[ItemCompared]:
     """What the cache holds: blocks and requests of the planned context, at both ends of its memory."""
     if boot.device == "CPU" or not found.cache.groups:
         return
@@ -114,20 +114,20 @@ def _cache(boot: Boot, found: Candidate, why: str) -> Iterator[Compared]:
     if boot.block_size in {None, found.cache.block_size_tokens}:
         low, mean, high = (float(found.cache.num_blocks(pool)) for pool in pools)
         yield _count("blocks of the cache", "blocks", (mean, low, high), boot.blocks, why)
-    yield Compared(item="tokens of the cache", unit="tokens", planned=None, found=boot.cache_tokens, inside=None)
+    yield ItemCompared(item="tokens of the cache", unit="tokens", planned=None, found=boot.cache_tokens, inside=None)
 
 
-def _count(item: str, unit: Any, planned: tuple[float, float, float], found: float | None, why: str) -> Compared:
+def _count(item: str, unit: Any, planned: tuple[float, float, float], found: float | None, why: str) -> ItemCompared:
     mean, low, high = planned
     slack = 0.01 * mean
     inside = None if found is None else low - slack <= found <= high + slack
-    return Compared(
+    return ItemCompared(
         item=item, unit=unit, planned=round(mean, 2), low=round(low, 2), high=round(high, 2), found=found,
         inside=inside, why="" if inside is not False else why,
     )  # fmt: skip
 
 
-def _engine(boot: Boot, found: Candidate, plan: PlanRecord) -> Iterator[Compared]:
+def _engine(boot: Boot, found: Candidate, plan: PlanRecord) -> Iterator[ItemCompared]:
     """What the engine resolved beside what was planned."""
     context = plan.engine.get("max_model_len")
     yield _same("context", "tokens", context, boot.context)
@@ -136,24 +136,24 @@ def _engine(boot: Boot, found: Candidate, plan: PlanRecord) -> Iterator[Compared
     known = boot.backend is not None and boot.backend.isupper() and boot.device != "CPU"
     planned = ", ".join(backends) or None
     inside = boot.backend in backends if known and backends else None
-    yield Compared(item="attention backend", unit="text", planned=planned, found=boot.backend, inside=inside)
+    yield ItemCompared(item="attention backend", unit="text", planned=planned, found=boot.backend, inside=inside)
 
 
-def _same(item: str, unit: Any, planned: Any, found: Any, *, judged: bool = True) -> Compared:
+def _same(item: str, unit: Any, planned: Any, found: Any, *, judged: bool = True) -> ItemCompared:
     inside = planned == found if judged and None not in (planned, found) else None
     why = "the server was started with another value" if inside is False else ""
-    return Compared(item=item, unit=unit, planned=planned, found=found, inside=inside, why=why)
+    return ItemCompared(item=item, unit=unit, planned=planned, found=found, inside=inside, why=why)
 
 
 def _repairs(root: Path, boot: Boot, request: Request, facts: ModelFacts) -> tuple[tuple[Repair, ...], bool]:
     """Changes that the planner proves with what this start showed, and whether that alone leads to a plan that fits."""
-    from generator.operations.mending import Start, mended  # noqa: PLC0415 - a start that serves needs none of it
+    from generator.operations.mending import FailedStart, mended  # noqa: PLC0415 - a start that serves needs none of it
 
     failure = boot.failure
     assert failure is not None  # noqa: S101 - asked for failed starts alone
     learned = _learned(root, boot, request) if failure.kind in _MEMORY else request
     plan = _planned(learned, facts)
-    repairs = mended(Start(failure, learned, plan or _planned(request, facts)), facts)
+    repairs = mended(FailedStart(failure, learned, plan or _planned(request, facts)), facts)
     fits = plan is not None and plan.feasibility.verdict != "does_not_fit"
     return (*repairs, *(plan.repairs if plan else ())), learned is not request and fits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.sessions import Ceiling, Kept
+from generator.models.sessions import Ceiling, KeptSessions
 from generator.planning.memory.offload import stored_blocks
 from generator.planning.speed.rates import link_bytes_per_s
 
@@ -26,13 +26,13 @@ def blocks_of(asked: Sessions, option: Candidate) -> tuple[int, int]:
     return shared, max(1, stored_blocks(option, asked.last_tokens) - shared)
 
 
-def kept(asked: Sessions, option: Candidate, buffer: Offload | None) -> Kept:
+def kept(asked: Sessions, option: Candidate, buffer: Offload | None) -> KeptSessions:
     """Whole sessions that each cache keeps; one block of vLLM's pool is never used."""
     shared, own = blocks_of(asked, option)
     engines = option.layout.data_parallel_size
     on_gpu = max(0, option.sure_blocks - 1 - shared) // own
     on_host = max(0, (buffer.chunks if buffer else 0) - shared) // own
-    return Kept(gpu=on_gpu * engines, host=on_host * engines)
+    return KeptSessions(gpu=on_gpu * engines, host=on_host * engines)
 
 
 def chunks_for(asked: Sessions, option: Candidate) -> int:

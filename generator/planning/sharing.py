@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from generator.models.hardware import GPU
     from generator.models.overheads import OverheadTable
-    from generator.models.shared_host import Host, Member
+    from generator.models.shared_host import Member, SharedHost
     from generator.planning.candidate import Candidate
 
     Places = Mapping[str, range]
@@ -28,7 +28,7 @@ _HUNDREDTHS = 100
 _VERDICTS, _RISKS = ("fits", "tight", "does_not_fit"), ("LOW", "MEDIUM", "HIGH")
 
 
-def placed(host: Host) -> dict[str, range]:
+def placed(host: SharedHost) -> dict[str, range]:
     """GPUs of every model: those that it names, else neighbours in a row on which the fewest models are.
 
     Raises:
@@ -64,7 +64,7 @@ def needed_bytes(option: Candidate) -> int:
     return fixed + max(load.concurrency * max(option.cache.request_bytes(length)), *option.needed_bytes)
 
 
-def shares(host: Host, places: Places, needs: Mapping[str, int], total_bytes: int) -> dict[str, float]:
+def shares(host: SharedHost, places: Places, needs: Mapping[str, int], total_bytes: int) -> dict[str, float]:
     """Every model's share of its GPUs, in hundredths: what it states, else what is left, by need.
 
     Raises:
@@ -99,7 +99,7 @@ def held_bytes(option: Candidate, table: OverheadTable) -> ByteInterval:
     return option.memory.requested_bytes + outside_bytes(option.replica, table)
 
 
-def together(host: Host, gpu: GPU, members: Sequence[Member], table: OverheadTable) -> HostPlan:
+def together(host: SharedHost, gpu: GPU, members: Sequence[Member], table: OverheadTable) -> HostPlan:
     """The proof of the host: what the members of each GPU hold together, beside the GPU's own total."""
     total = overhead.device_total(gpu, table).low
     reserved = ceil(host.reserve_gb * GIB)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from generator.models.measurement import Compared, Comparison
+    from generator.models.measurement import Comparison, RunCompared
 
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 720, 44, 150, 110, 40
 _HEAD = "| at once | figure | measured | estimated | target | |\n|---|---|---|---|---|---|"
@@ -28,7 +28,7 @@ def expected_text(one: Comparison) -> str:
     return f"{figure_text(one.expected)} ({figure_text(one.low)} to {figure_text(one.high)})"
 
 
-def bench_text(runs: tuple[Compared, ...]) -> str:
+def bench_text(runs: tuple[RunCompared, ...]) -> str:
     """Every figure of every run as a Markdown table."""
     rows = [f"| {run.run.concurrency} {_cells(one)}" for run in runs for one in run.figures]
     counts = [
@@ -46,7 +46,7 @@ def _cells(one: Comparison) -> str:
     )
 
 
-def bench_picture(runs: tuple[Compared, ...]) -> str:
+def bench_picture(runs: tuple[RunCompared, ...]) -> str:
     """An SVG of one row a concurrency, for light and dark."""
     rows = [(run.run.concurrency, run.figures[1]) for run in runs]
     most = max(max(one.measured, one.high or 0, one.target or 0) for _, one in rows) or 1.0

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from generator.errors import RequestError, SourceError
 from generator.models.request import Request
-from generator.models.shared_host import Asked, Host
+from generator.models.shared_host import AskedModel, SharedHost
 from generator.models.value import problem, shortened
 from generator.sources import plain_yaml
 
@@ -24,7 +24,7 @@ _NEVER = frozenset({"replan", "measured", "nodes"})
 """Fields of a request that a host's profile does not state."""
 
 
-def load_host(path: Path) -> Host:
+def load_host(path: Path) -> SharedHost:
     """The host that a profile describes.
 
     Raises:
@@ -43,7 +43,7 @@ def load_host(path: Path) -> Host:
     members = tuple(_member(path, number, one, common) for number, one in enumerate(models, 1))
     own = {name: stated[name] for name in ("gpu", "gpus", "reserve_gb") if name in stated}
     try:
-        return Host.model_validate({"gpu": "auto", **own, "members": members})
+        return SharedHost.model_validate({"gpu": "auto", **own, "members": members})
     except ValidationError as error:
         raise _refusal(f"{path}: the host", error) from error
 
@@ -60,7 +60,7 @@ def _read(path: Path) -> dict[str, Any]:
     return {str(name): value for name, value in found.items()}
 
 
-def _member(path: Path, number: int, stated: Any, common: Mapping[str, Any]) -> Asked:
+def _member(path: Path, number: int, stated: Any, common: Mapping[str, Any]) -> AskedModel:
     place = f"{path}: model {number}"
     if not isinstance(stated, dict) or not stated.get("model"):
         raise RequestError(f"{place} has no `model:`: name it, like `model: Qwen/Qwen3-8B`")
@@ -70,7 +70,7 @@ def _member(path: Path, number: int, stated: Any, common: Mapping[str, Any]) -> 
     wanted = {name: value for name, value in stated.items() if name not in _PLACE}
     try:
         request = Request.model_validate({**common, **wanted})
-        return Asked.model_validate(
+        return AskedModel.model_validate(
             {"name": "", **{name: stated[name] for name in _PLACE if name in stated}, "request": request}
         )
     except ValidationError as error:

@@ -10,7 +10,7 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import SourceError
-from generator.models.trace import Rates, Spread, Trace
+from generator.models.trace import ArrivalRates, Spread, Trace
 from generator.sources.trace_rows import KNOWN, Arrival, csv_rows, jsonl_rows
 
 if TYPE_CHECKING:
@@ -122,20 +122,20 @@ def _told(rows: Iterable[Arrival]) -> _Told:
     return _Told(prompts, answers, longest, left_out, arrivals, reused if seen else None)
 
 
-def _rates(arrivals: list[float], span: float) -> Rates | None:
+def _rates(arrivals: list[float], span: float) -> ArrivalRates | None:
     """Rates over the trace and its minutes; None where all requests arrive at once."""
     if span <= 0:
         return None
     mean, first = len(arrivals) / span, min(arrivals)
     minutes = int(span // _MINUTE_S)
     if minutes < 2:  # noqa: PLR2004 - one minute has no percentile
-        return Rates(mean=mean, busy=mean, most=mean)
+        return ArrivalRates(mean=mean, busy=mean, most=mean)
     whole = Counter(int((at - first) // _MINUTE_S) for at in arrivals)
     counts = sorted(count for minute, count in whole.items() if minute < minutes)
     empty = minutes - len(counts)
     place = ceil(0.95 * minutes) - 1 - empty
     busy = counts[place] if place >= 0 else 0
-    return Rates(mean=mean, busy=max(busy / _MINUTE_S, mean), most=max(counts) / _MINUTE_S)
+    return ArrivalRates(mean=mean, busy=max(busy / _MINUTE_S, mean), most=max(counts) / _MINUTE_S)
 
 
 def _spread(values: list[int]) -> Spread:
@@ -164,7 +164,7 @@ def _bench(file: Path, said: Any, digest: str) -> Trace:
         sha256=digest,
         requests=len(told.prompts),
         left_out=told.left_out,
-        rates=Rates(mean=rate, busy=rate, most=rate) if finite else None,
+        rates=ArrivalRates(mean=rate, busy=rate, most=rate) if finite else None,
         prompt_tokens=_spread(told.prompts),
         gen_tokens=_spread(told.answers),
         longest_request_tokens=told.longest,

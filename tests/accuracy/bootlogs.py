@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from generator.models.plan import MemoryBudget
     from generator.models.verdict import OOMRisk, Verdict
     from generator.planning.kv_cache.layout import CacheLayout
-    from generator.planning.memory.measured import Known
+    from generator.planning.memory.measured import KnownStart
 
 FOLDS = Path(__file__).parent / "data" / "overhead_folds.json"
 LEFT_OUT = "bootlogs.leave_source_out"
@@ -128,7 +128,7 @@ def weights_of(case: Case) -> int:
     return weights.worst.total_bytes + retained
 
 
-def plan(case: Case, table: OverheadTable, known: Known | None = None) -> Scored:
+def plan(case: Case, table: OverheadTable, known: KnownStart | None = None) -> Scored:
     """The planner's budget and verdict for a start, with what another start of the machine taught where one is known.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.measured import Measurement, layout_key
 from generator.planning.memory.budget import needs_of, requested_bytes
-from generator.planning.memory.measured import Known, boot_settings, logged_terms, planned_terms
+from generator.planning.memory.measured import KnownStart, boot_settings, logged_terms, planned_terms
 from generator.planning.memory.overhead import device_total
 from generator.units import GIB
 from tests.accuracy import bench_rows, benchmarks, bootlogs
@@ -75,7 +75,7 @@ def sweeps(planned: list[Scored]) -> dict[str, list[Scored]]:
 def carried(recorded: Scored, other: Scored) -> float:
     """Error of the other row's cache memory in bytes, planned with what the recorded row taught."""
     same = recorded.case.row["model"] == other.case.row["model"]
-    known = Known(measurement(recorded), exact=False, same_model=same, narrow=True)
+    known = KnownStart(measurement(recorded), exact=False, same_model=same, narrow=True)
     again = bootlogs.plan(other.case, bootlogs.without("source", other.case.source), known)
     return again.kv_error or 0.0
 

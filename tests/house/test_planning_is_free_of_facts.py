@@ -14,14 +14,8 @@ from generator.sources.architectures.table import FAMILIES
 
 PLANNING = Path(__file__).parents[2] / "generator" / "planning"
 FILES = sorted(PLANNING.rglob("*.py"))
-OTHER_MEANING = {("weights/tensors.py", "whisper")}
-"""A word of planning that is a family's too: a checkpoint's name for the tensors of an audio encoder."""
-
-
 EVERY = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PLANNING).as_posix())
 RELEASE = re.compile(r"\bv?0\.\d+(\.\d+)?\b")
-OTHER_PAIRS = {"(0, 64)"}
-"""Widths of a latent's rotary part."""
 CAPABILITIES = {70, 72, 75, 80, 86, 87, 89, 90, 100, 101, 103, 110, 120, 121}
 
 
@@ -46,7 +40,7 @@ def releases(tree: ast.Module) -> list[str]:
     """Releases of vLLM as strings, or as tuples of numbers."""
     pairs = [one for one in ast.walk(tree) if isinstance(one, ast.Tuple) and len(one.elts) > 1 and _numbers(one)]
     said = [ast.unparse(one) for one in pairs if one.elts[0].value == 0 and one.elts[1].value > 1]
-    return [*filter(RELEASE.search, strings(tree)), *(pair for pair in said if pair not in OTHER_PAIRS)]
+    return [*filter(RELEASE.search, strings(tree)), *said]
 
 
 def _numbers(one: ast.Tuple) -> bool:
@@ -71,8 +65,7 @@ def _integers(nodes) -> list[int]:
 @EVERY
 def test_no_class_and_no_family_is_named(file: Path) -> None:
     """A class belongs into `classes.toml` or `class_notes.toml`, a family into the table of families."""
-    own = file.relative_to(PLANNING).as_posix()
-    assert [word for word in names(parsed(file)) if (own, word) not in OTHER_MEANING] == []
+    assert names(parsed(file)) == []
 
 
 @EVERY

@@ -10,7 +10,7 @@ from generator import recording, workflow
 from generator.catalogue.boot_lines import boot_failures
 from generator.errors import GeneratorError
 from generator.models.request import Request
-from generator.operations.mending import Start, changed, mended
+from generator.operations.mending import FailedStart, changed, mended
 from generator.sources.boot_log import boot_of_text
 from tests.oracle import records
 from tests.oracle.draws import directory_of
@@ -72,7 +72,7 @@ class Failed(NamedTuple):
     @property
     def proposals(self) -> tuple[Repair, ...]:
         """The planner's changes, in their order."""
-        return mended(Start(self.failure, self.request, _planned(self.request, self.facts)), self.facts)
+        return mended(FailedStart(self.failure, self.request, _planned(self.request, self.facts)), self.facts)
 
 
 def failed(kind: str) -> Failed:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.models.shared_host import Asked, Host
+from generator.models.shared_host import AskedModel, SharedHost
 from generator.operations.hosting.proof import host_plan
 from generator.workflow import facts_for, plan_for
 
@@ -20,7 +20,7 @@ some = settings(max_examples=25, deadline=None)
 def hosts(draw):
     """A host of one or two GPUs with two or three models, some with a share of their own."""
     members = tuple(
-        Asked(
+        AskedModel(
             name=f"m{number}",
             request=Request(
                 model=draw(st.sampled_from(MODELS)), source="embedded", concurrency=draw(st.integers(1, 64))
@@ -29,7 +29,9 @@ def hosts(draw):
         )
         for number in range(draw(st.integers(2, 3)))
     )
-    return Host(gpu=draw(st.sampled_from(("H100", "A100-80GB", "L40S"))), gpus=draw(st.integers(1, 2)), members=members)
+    return SharedHost(
+        gpu=draw(st.sampled_from(("H100", "A100-80GB", "L40S"))), gpus=draw(st.integers(1, 2)), members=members
+    )
 
 
 @some
@@ -60,7 +62,7 @@ def test_a_larger_share_holds_no_less(tenths, model):
     """The cache of a model grows with its share."""
     cache = []
     for share in (tenths / 10, (tenths + 1) / 10):
-        asked = Asked(name="m", request=Request(model=model, source="embedded"), share=share)
-        found = host_plan(Host(gpu="H100", members=(asked,)), lambda request: FACTS[request.model]).plan
+        asked = AskedModel(name="m", request=Request(model=model, source="embedded"), share=share)
+        found = host_plan(SharedHost(gpu="H100", members=(asked,)), lambda request: FACTS[request.model]).plan
         cache.append(found.members[0].plan.memory.kv_cache_available_bytes.expected)
     assert cache[0] <= cache[1]

@@ -13,7 +13,7 @@ import pytest
 from generator.errors import RequestError
 from generator.models.explained import ChosenValue, FlagExplained, OtherDefault
 from generator.models.fit import FitRow
-from generator.models.measurement import BenchRun, Compared, Comparison
+from generator.models.measurement import BenchRun, Comparison, RunCompared
 from generator.models.plan import Plan
 from generator.operations.check import CheckReport
 from generator.operations.doctor.examine import Examined, Observation
@@ -25,7 +25,7 @@ from generator.sources.profile import load_profile
 
 ROOT = Path(__file__).parents[2]
 EXPLAINED = (FlagExplained, ChosenValue, OtherDefault)
-RUNNING = (Bench, BenchRun, Comparison, Compared, Status, Gauge)
+RUNNING = (Bench, BenchRun, Comparison, RunCompared, Status, Gauge)
 _HAND_WRITTEN = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _BLOCK = re.compile(r"^ *```(?:console|sh|bash)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)

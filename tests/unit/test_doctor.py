@@ -14,7 +14,7 @@ from generator.catalogue.images import image_of
 from generator.cli.app import run
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.operations.doctor.examination import Case
+from generator.operations.doctor.examination import MachineCase
 from generator.operations.doctor.examine import EXAMINATIONS, examined
 from generator.operations.doctor.needs import needs_of
 from generator.operations.generate import generate
@@ -23,7 +23,7 @@ from generator.sources.machine.docker import docker
 from generator.sources.machine.driver import driver
 from generator.sources.machine.facts import Container, Disk, Docker, Kubernetes, Linux, Machine, Node, Quota, Unseen
 from generator.sources.machine.kubernetes import kubernetes
-from generator.sources.machine.linux import Asked, linux
+from generator.sources.machine.linux import Subject, linux
 from generator.units import gib
 
 CENSUS = Path(__file__).parents[1] / "oracle" / "census.toml"
@@ -64,7 +64,7 @@ def states(needs, *, nvml=None, here=False, **facts):
     """Every finding by its name; facts that are not given are those of a good machine of two H100."""
     seen = driver(NVML(H100, H100) if nvml is None else nvml) if "driver" not in facts else facts.pop("driver")
     machine = Machine(**{"driver": seen, "docker": DOCKER, "linux": LINUX, "kubernetes": KUBERNETES} | facts)
-    found = examined(Case(needs=needs, machine=machine, serves_here=here))
+    found = examined(MachineCase(needs=needs, machine=machine, serves_here=here))
     return {one.check: one for one in found.findings}
 
 
@@ -296,7 +296,7 @@ def test_the_cluster_is_read_through_kubectl(programs):
 def test_this_host_is_read_without_any_program(programs):
     shut = programs / "weights"
     shut.mkdir(mode=0o700)
-    found = linux(Asked(newest=str(shut), disks=(str(shut / "not" / "yet"),), read=(str(shut), "/nowhere"), port=1))
+    found = linux(Subject(newest=str(shut), disks=(str(shut / "not" / "yet"),), read=(str(shut), "/nowhere"), port=1))
     assert found.memory_bytes > gib(1)
     assert found.loopback
     assert found.disks[0].free_bytes > 0

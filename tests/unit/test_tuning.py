@@ -7,7 +7,7 @@ from generator.catalogue.engines import engine
 from generator.errors import RequestError, SourceError
 from generator.models.measurement import BenchRun
 from generator.models.request import Request
-from generator.models.tuning import Held
+from generator.models.tuning import HeldOut
 from generator.models.workload import Targets
 from generator.operations.tuning.score import held, score, wins
 from generator.operations.tuning.server import MadeServer
@@ -63,11 +63,11 @@ def test_a_missed_target_and_a_failed_request_take_off_their_share():
 )  # fmt: skip
 def test_a_gain_within_what_servers_differ_from_themselves_is_none(new, best, kept):
     """At least one percent, and more than the larger spread."""
-    assert wins(Held(mean=new[0], spread=new[1]), Held(mean=best[0], spread=best[1])) is kept
+    assert wins(HeldOut(mean=new[0], spread=new[1]), HeldOut(mean=best[0], spread=best[1])) is kept
 
 
 def test_the_spread_is_a_share_of_the_mean():
-    assert held([90, 110]) == Held(mean=100, spread=0.2)
+    assert held([90, 110]) == HeldOut(mean=100, spread=0.2)
 
 
 def test_a_server_of_the_makefile_is_started_and_stopped_by_its_targets(tmp_path):

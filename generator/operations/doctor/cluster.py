@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from generator.operations.doctor.examination import Case, Said, blocker, examines, in_cluster, ok, unseen, warning
+from generator.operations.doctor.examination import (
+    MachineCase,
+    Said,
+    blocker,
+    examines,
+    in_cluster,
+    ok,
+    unseen,
+    warning,
+)
 from generator.presenting.text import plural
 from generator.sources.machine.facts import Kubernetes, Unseen
 
@@ -16,7 +25,7 @@ _SERVED = {
 _GROUPS = ("leaderworkerset.x-k8s.io", "LeaderWorkerSet")
 
 
-def _seen(case: Case) -> Kubernetes | Said:
+def _seen(case: MachineCase) -> Kubernetes | Said:
     """The cluster; what is said where kubectl has none."""
     cluster = case.machine.kubernetes
     if not isinstance(cluster, Unseen):
@@ -25,14 +34,14 @@ def _seen(case: Case) -> Kubernetes | Said:
 
 
 @examines(concerns=in_cluster)
-def _cluster(case: Case) -> Said:
+def _cluster(case: MachineCase) -> Said:
     """An API server answers."""
     cluster = _seen(case)
     return cluster if isinstance(cluster, Said) else ok(f"{cluster.context}, namespace {cluster.namespace}")
 
 
 @examines(concerns=in_cluster, answers=_VISIBLE)
-def _allocatable_gpus(case: Case) -> Said:
+def _allocatable_gpus(case: MachineCase) -> Said:
     """Enough nodes have as many GPUs as one pod asks for."""
     cluster, needs = _seen(case), case.needs
     if isinstance(cluster, Said) or cluster.nodes is None:
@@ -52,7 +61,7 @@ def _allocatable_gpus(case: Case) -> Said:
 
 
 @examines(concerns=in_cluster, answers=_VISIBLE)
-def _gpu_labels(case: Case) -> Said:
+def _gpu_labels(case: MachineCase) -> Said:
     """Nodes are labelled with the planned GPU."""
     cluster, needs = _seen(case), case.needs
     if isinstance(cluster, Said) or cluster.nodes is None:
@@ -75,7 +84,7 @@ def _gpu_labels(case: Case) -> Said:
 
 
 @examines(concerns=in_cluster)
-def _quota(case: Case) -> Said:
+def _quota(case: MachineCase) -> Said:
     """The namespace's quota leaves as many GPUs."""
     cluster = _seen(case)
     if isinstance(cluster, Said):
@@ -91,7 +100,7 @@ def _quota(case: Case) -> Said:
 
 
 @examines(concerns=in_cluster)
-def _api_groups(case: Case) -> Said:
+def _api_groups(case: MachineCase) -> Said:
     """The cluster serves every kind of object that this repository renders."""
     cluster, needs = _seen(case), case.needs
     if isinstance(cluster, Said):
@@ -106,7 +115,7 @@ def _api_groups(case: Case) -> Said:
 
 
 @examines(concerns=in_cluster)
-def _storage_class(case: Case) -> Said:
+def _storage_class(case: MachineCase) -> Said:
     """A claim for weights finds a class."""
     cluster = _seen(case)
     if isinstance(cluster, Said):
@@ -122,7 +131,7 @@ def _storage_class(case: Case) -> Said:
 
 
 @examines(concerns=in_cluster)
-def _secret(case: Case) -> Said:
+def _secret(case: MachineCase) -> Said:
     """The key is in the cluster."""
     cluster = _seen(case)
     if isinstance(cluster, Said) or cluster.secret is None:

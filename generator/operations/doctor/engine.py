@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from generator.operations.doctor.examination import (
-    Case,
+    MachineCase,
     Said,
     blocker,
     examines,
@@ -20,7 +20,7 @@ from generator.presenting.text import plural
 from generator.sources.machine.facts import Docker, Unseen
 
 if TYPE_CHECKING:
-    from generator.operations.doctor.needs import Needs
+    from generator.operations.doctor.needs import NodeNeeds
     from generator.sources.machine.facts import Container
 
 _DEVICE = "v1/worker/* init_device"
@@ -30,13 +30,13 @@ _COMPOSE = (2, 20)
 _INSTALL = "install Docker Engine: https://docs.docker.com/engine/install/"
 
 
-def _others(case: Case, docker: Docker) -> tuple[Container, ...]:
+def _others(case: MachineCase, docker: Docker) -> tuple[Container, ...]:
     """Running containers of other deployments."""
     return tuple(one for one in docker.containers if case.needs.service not in {one.project, one.name})
 
 
 @examines(concerns=in_containers)
-def _docker(case: Case) -> Said:
+def _docker(case: MachineCase) -> Said:
     """Docker Engine answers this user."""
     docker = case.machine.docker
     if not isinstance(docker, Unseen):
@@ -52,7 +52,7 @@ def _docker(case: Case) -> Said:
 
 
 @examines(concerns=in_containers)
-def _compose(case: Case) -> Said:
+def _compose(case: MachineCase) -> Said:
     """The Compose plugin reads the rendered file."""
     docker = case.machine.docker
     if isinstance(docker, Unseen):
@@ -70,7 +70,7 @@ def _compose(case: Case) -> Said:
 
 
 @examines(concerns=lambda needs: needs.containers and not needs.rocm, answers=_DEVICE)
-def _container_toolkit(case: Case) -> Said:
+def _container_toolkit(case: MachineCase) -> Said:
     """Containers are given GPUs."""
     docker = case.machine.docker
     if isinstance(docker, Unseen):
@@ -84,7 +84,7 @@ def _container_toolkit(case: Case) -> Said:
 
 
 @examines(concerns=in_containers)
-def _image(case: Case) -> Said:
+def _image(case: MachineCase) -> Said:
     """The image is there, or what will be fetched."""
     docker = case.machine.docker
     if isinstance(docker, Unseen):
@@ -98,7 +98,7 @@ def _image(case: Case) -> Said:
 
 
 @examines(concerns=on_host)
-def _port(case: Case) -> Said:
+def _port(case: MachineCase) -> Said:
     """Nobody else answers where clients will ask."""
     needs, docker = case.needs, case.machine.docker
     if needs.port is None:
@@ -117,7 +117,7 @@ def _port(case: Case) -> Said:
 
 
 @examines(concerns=in_containers)
-def _other_deployments(case: Case) -> Said:
+def _other_deployments(case: MachineCase) -> Said:
     """No other container has the same GPUs."""
     docker, asked = case.machine.docker, case.needs.gpu_ids
     if isinstance(docker, Unseen):
@@ -133,7 +133,7 @@ def _other_deployments(case: Case) -> Said:
     return ok(f"{plural(len(others), 'other container')} with a GPU, none shared" if others else "none has a GPU")
 
 
-def _free(needs: Needs, docker: Docker) -> str:
+def _free(needs: NodeNeeds, docker: Docker) -> str:
     """How `.env` names GPUs that no container has."""
     held = {gpu for one in docker.containers for gpu in one.gpus}
     numbers = (number for number in map(str, range(64)) if number not in held)
@@ -141,7 +141,7 @@ def _free(needs: Needs, docker: Docker) -> str:
 
 
 @examines(concerns=lambda needs: needs.here and not needs.containers, answers=_PACKAGES)
-def _installed_vllm(case: Case) -> Said:
+def _installed_vllm(case: MachineCase) -> Said:
     """Without containers, this environment has the planned vLLM and what the model's class imports."""
     found, planned = case.machine.linux.vllm, case.needs.release
     if found is None:
@@ -155,7 +155,7 @@ def _installed_vllm(case: Case) -> Said:
 
 
 @examines(concerns=in_containers, answers=_PACKAGES)
-def _packages(case: Case) -> Said:
+def _packages(case: MachineCase) -> Said:
     """Whether the image has what the model's class imports is the image's to say."""
     return unseen(
         f"what {case.needs.architecture or 'the model'} imports beside vLLM lies in the image",

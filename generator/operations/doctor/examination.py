@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from generator.models.value import Value
-from generator.operations.doctor.needs import Needs
+from generator.operations.doctor.needs import NodeNeeds
 from generator.sources.machine.facts import Machine, Unseen
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 State = Literal["ok", "warning", "blocker", "not seen"]
 
 
-class Case(Value):
+class MachineCase(Value):
     """One plan before one machine."""
 
-    needs: Needs
+    needs: NodeNeeds
     machine: Machine
     serves_here: bool = False
     """True where this very machine is to serve: what cannot be seen of its GPUs is a blocker then."""
@@ -37,13 +37,13 @@ class Examination(NamedTuple):
     name: str
     answers: str
     """Entry of the census of refusals (tests/oracle/census.toml) that it answers; empty where vLLM is not reached."""
-    concerns: Callable[[Needs], bool]
-    look: Callable[[Case], Said]
+    concerns: Callable[[NodeNeeds], bool]
+    look: Callable[[MachineCase], Said]
 
 
 def examines(
-    *, concerns: Callable[[Needs], bool], answers: str = ""
-) -> Callable[[Callable[[Case], Said]], Examination]:
+    *, concerns: Callable[[NodeNeeds], bool], answers: str = ""
+) -> Callable[[Callable[[MachineCase], Said]], Examination]:
     """The examination that a function is; its name is the finding's."""
     return lambda look: Examination(look.__name__.strip("_").replace("_", "-"), answers, concerns, look)
 
@@ -68,21 +68,21 @@ def unseen(said: Unseen | str, fix: str = "") -> Said:
     return Said("not seen", said if isinstance(said, str) else said.why, fix)
 
 
-def on_nvidia(needs: Needs) -> bool:
+def on_nvidia(needs: NodeNeeds) -> bool:
     """A launcher of this host on NVIDIA's GPUs."""
     return needs.here and not needs.rocm
 
 
-def on_host(needs: Needs) -> bool:
+def on_host(needs: NodeNeeds) -> bool:
     """A launcher of this host."""
     return needs.here
 
 
-def in_containers(needs: Needs) -> bool:
+def in_containers(needs: NodeNeeds) -> bool:
     """Docker is the launcher."""
     return needs.containers
 
 
-def in_cluster(needs: Needs) -> bool:
+def in_cluster(needs: NodeNeeds) -> bool:
     """Kubernetes is the launcher."""
     return needs.cluster

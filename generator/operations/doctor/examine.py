@@ -7,16 +7,16 @@ from pathlib import Path
 from generator.models.value import Value
 from generator.operations.doctor.cluster import CLUSTER
 from generator.operations.doctor.engine import ENGINE
-from generator.operations.doctor.examination import Case, Examination, State
+from generator.operations.doctor.examination import Examination, MachineCase, State
 from generator.operations.doctor.gpus import GPUS
 from generator.operations.doctor.host import HOST
-from generator.operations.doctor.needs import Needs, needs_of
+from generator.operations.doctor.needs import NodeNeeds, needs_of
 from generator.rendering.answers import read
 from generator.sources.machine.docker import docker
 from generator.sources.machine.driver import driver
 from generator.sources.machine.facts import Docker, Kubernetes, Machine, Unseen
 from generator.sources.machine.kubernetes import kubernetes
-from generator.sources.machine.linux import Asked, linux, weights_place
+from generator.sources.machine.linux import Subject, linux, weights_place
 
 EXAMINATIONS: tuple[Examination, ...] = (*GPUS, *ENGINE, *HOST, *CLUSTER)
 """Everything that is looked at, in the order in which it is printed."""
@@ -58,10 +58,10 @@ def doctor(root: Path, *, serves_here: bool = False) -> Examined:
     """
     place = root.expanduser().absolute()
     needs = needs_of(place, read(place, updated=False))
-    return examined(Case(needs=needs, machine=machine_for(needs), serves_here=serves_here))
+    return examined(MachineCase(needs=needs, machine=machine_for(needs), serves_here=serves_here))
 
 
-def examined(case: Case) -> Examined:
+def examined(case: MachineCase) -> Examined:
     """What every examination that concerns the plan says of the machine."""
     needs = case.needs
     said = ((one, one.look(case)) for one in EXAMINATIONS if one.concerns(needs))
@@ -76,7 +76,7 @@ def examined(case: Case) -> Examined:
     )
 
 
-def machine_for(needs: Needs) -> Machine:
+def machine_for(needs: NodeNeeds) -> Machine:
     """The facts of this machine, as far as the plan is about them."""
     engine = docker(needs.image) if needs.containers else _NOT_NEEDED
     return Machine(
@@ -87,15 +87,15 @@ def machine_for(needs: Needs) -> Machine:
     )
 
 
-def _cluster(needs: Needs) -> Kubernetes | Unseen:
+def _cluster(needs: NodeNeeds) -> Kubernetes | Unseen:
     return kubernetes(needs.service, "amd.com/gpu" if needs.rocm else "nvidia.com/gpu")
 
 
-def _asked(needs: Needs, engine: Docker | Unseen) -> Asked:
+def _asked(needs: NodeNeeds, engine: Docker | Unseen) -> Subject:
     """What of the host the plan is about: where weights will lie, and what is mounted."""
     weights = engine.root if isinstance(engine, Docker) else weights_place()
     read = [path for path, writable in needs.mounts if not writable]
-    return Asked(
+    return Subject(
         newest=str(Path(needs.place) / ".copier-answers.yml"),
         address=needs.address,
         port=needs.port,

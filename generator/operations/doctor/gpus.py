@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.gpus import gpu_by_nvml
 from generator.errors import UnknownFactError
-from generator.operations.doctor.examination import Case, Said, blocker, examines, ok, on_nvidia, unseen, warning
+from generator.operations.doctor.examination import MachineCase, Said, blocker, examines, ok, on_nvidia, unseen, warning
 from generator.presenting.text import gib_text, plural
 from generator.sources.machine.facts import Driver, Unseen
 
@@ -25,7 +25,7 @@ _NEAR = 0.01
 """Share by which totals of one model differ between drivers."""
 
 
-def _seen(case: Case) -> Driver | Said:
+def _seen(case: MachineCase) -> Driver | Said:
     """The driver; what is said where there is none."""
     driver = case.machine.driver
     if not isinstance(driver, Unseen):
@@ -36,14 +36,14 @@ def _seen(case: Case) -> Driver | Said:
     return unseen(why, "run `vllm-wizard doctor` on the host that is to serve")
 
 
-def _chosen(case: Case, driver: Driver) -> tuple[DetectedGPU, ...]:
+def _chosen(case: MachineCase, driver: Driver) -> tuple[DetectedGPU, ...]:
     """The GPUs that the deployment takes, as far as the driver shows them."""
     asked = case.needs.gpu_ids
     return tuple(gpu for gpu in driver.system.gpus if str(gpu.index) in asked or gpu.uuid in asked)
 
 
 @examines(concerns=on_nvidia, answers=_DEVICE)
-def _driver(case: Case) -> Said:
+def _driver(case: MachineCase) -> Said:
     """The driver runs the CUDA of the image."""
     driver = _seen(case)
     if isinstance(driver, Said):
@@ -64,7 +64,7 @@ def _driver(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia, answers=_VISIBLE)
-def _gpu_count(case: Case) -> Said:
+def _gpu_count(case: MachineCase) -> Said:
     """Every GPU that the launchers name is there."""
     driver = _seen(case)
     if isinstance(driver, Said):
@@ -87,7 +87,7 @@ def _gpu_count(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia, answers=_VISIBLE)
-def _gpu_names(case: Case) -> Said:
+def _gpu_names(case: MachineCase) -> Said:
     """They are the planned kind, all of one kind."""
     driver = _seen(case)
     if isinstance(driver, Said):
@@ -117,7 +117,7 @@ def _known(driver: Driver) -> str:
 
 
 @examines(concerns=on_nvidia, answers=_DEVICE)
-def _gpu_capability(case: Case) -> Said:
+def _gpu_capability(case: MachineCase) -> Said:
     """Kernels were planned for this compute capability."""
     driver, planned = _seen(case), case.needs.capability
     if isinstance(driver, Said) or planned is None:
@@ -132,7 +132,7 @@ def _gpu_capability(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia, answers=_DEVICE)
-def _gpu_memory(case: Case) -> Said:
+def _gpu_memory(case: MachineCase) -> Said:
     """Each has the memory that the plan divided."""
     driver, planned = _seen(case), case.needs.gpu_bytes
     if isinstance(driver, Said) or planned is None:
@@ -148,7 +148,7 @@ def _gpu_memory(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia, answers=_FREE)
-def _gpu_free(case: Case) -> Said:
+def _gpu_free(case: MachineCase) -> Said:
     """Enough of it is free before vLLM looks; others that hold some are named."""
     driver, needed = _seen(case), case.needs.needed_bytes
     if isinstance(driver, Said) or needed is None:
@@ -172,7 +172,7 @@ def _free(gpu: DetectedGPU) -> int:
     return (gpu.memory_total_bytes or 0) - (gpu.memory_used_bytes or 0)
 
 
-def _runs_already(case: Case) -> bool:
+def _runs_already(case: MachineCase) -> bool:
     docker = case.machine.docker
     return not isinstance(docker, Unseen) and any(
         case.needs.service in {one.project, one.name} for one in docker.containers
@@ -191,7 +191,7 @@ def _held_by(health: Health | None) -> str:
 
 
 @examines(concerns=on_nvidia, answers=_VISIBLE)
-def _mig(case: Case) -> Said:
+def _mig(case: MachineCase) -> Said:
     """No planned GPU is divided into instances."""
     driver = _seen(case)
     if isinstance(driver, Said):
@@ -206,7 +206,7 @@ def _mig(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia)
-def _ecc(case: Case) -> Said:
+def _ecc(case: MachineCase) -> Said:
     """Memory has no errors that could not be corrected."""
     driver = _seen(case)
     if isinstance(driver, Said):
@@ -224,7 +224,7 @@ def _ecc(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia)
-def _persistence(case: Case) -> Said:
+def _persistence(case: MachineCase) -> Said:
     """The driver stays loaded between processes."""
     driver = _seen(case)
     if isinstance(driver, Said):
@@ -238,7 +238,7 @@ def _persistence(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia)
-def _nvlink(case: Case) -> Said:
+def _nvlink(case: MachineCase) -> Said:
     """The ranks of one tensor-parallel group reach each other as the plan counts."""
     driver, needs = _seen(case), case.needs
     if isinstance(driver, Said):

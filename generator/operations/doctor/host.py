@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.operations.doctor.examination import (
-    Case,
+    MachineCase,
     Said,
     blocker,
     examines,
@@ -21,7 +21,7 @@ from generator.sources.machine.facts import Unseen
 from generator.units import ceil_div, gib
 
 if TYPE_CHECKING:
-    from generator.sources.machine.facts import Held
+    from generator.sources.machine.facts import UsedPath
 
 _HANDSHAKE = "v1/engine/core.py startup_handshake"
 _VISIBLE = "platforms/*"
@@ -31,7 +31,7 @@ _LATE_S = 60.0
 
 
 @examines(concerns=on_host)
-def _host_memory(case: Case) -> Said:
+def _host_memory(case: MachineCase) -> Said:
     """Memory for the server, its ranks and what they share."""
     linux, needed = case.machine.linux, case.needs.memory_bytes
     if linux.available_bytes is None or not needed:
@@ -45,7 +45,7 @@ def _host_memory(case: Case) -> Said:
 
 
 @examines(concerns=lambda needs: needs.here and not needs.containers, answers=_HANDSHAKE)
-def _shared_memory(case: Case) -> Said:
+def _shared_memory(case: MachineCase) -> Said:
     """What the ranks exchange finds room; Compose gives its containers shared memory of their own."""
     size, needed = case.machine.linux.shm_bytes, case.needs.shm_bytes
     if size is None:
@@ -57,7 +57,7 @@ def _shared_memory(case: Case) -> Said:
 
 
 @examines(concerns=on_host)
-def _disk(case: Case) -> Said:
+def _disk(case: MachineCase) -> Said:
     """Room for weights, compiled kernels and the image."""
     needs, docker = case.needs, case.machine.docker
     disks = case.machine.linux.disks
@@ -77,7 +77,7 @@ def _disk(case: Case) -> Said:
 
 
 @examines(concerns=in_containers)
-def _readable(case: Case) -> Said:
+def _readable(case: MachineCase) -> Said:
     """Containers have users of their own, who must read what is mounted."""
     held = [one for one in case.machine.linux.held if one.path in case.needs.shared]
     closed = [one.path for one in held if one.exists and not one.readable]
@@ -89,7 +89,7 @@ def _readable(case: Case) -> Said:
 
 
 @examines(concerns=on_host, answers=_VISIBLE)
-def _mounted(case: Case) -> Said:
+def _mounted(case: MachineCase) -> Said:
     """What the plan names on this disk is there, open to the engine's user."""
     held = [one for one in case.machine.linux.held if one.path not in case.needs.shared]
     absent = [one.path for one in held if not one.exists]
@@ -98,7 +98,7 @@ def _mounted(case: Case) -> Said:
     return _open(held, containers=case.needs.containers)
 
 
-def _open(held: list[Held], *, containers: bool) -> Said:
+def _open(held: list[UsedPath], *, containers: bool) -> Said:
     """Whether the engine's user, 2000 of group 0 in the image, may read and write there."""
     closed = [one.path for one in held if not one.readable]
     shut = [one.path for one in held if not one.writable]
@@ -113,7 +113,7 @@ def _open(held: list[Held], *, containers: bool) -> Said:
 
 
 @examines(concerns=lambda needs: needs.here and (not needs.containers or needs.nodes > 1))
-def _limits(case: Case) -> Said:
+def _limits(case: MachineCase) -> Said:
     """A process may open files enough, and lock memory for a fast network; Docker's containers have its own limits."""
     linux = case.machine.linux
     if linux.open_files is not None and linux.open_files < _OPEN_FILES:
@@ -130,7 +130,7 @@ def _limits(case: Case) -> Said:
 
 
 @examines(concerns=on_host)
-def _clock(case: Case) -> Said:
+def _clock(case: MachineCase) -> Said:
     """Certificates and tokens are judged by it."""
     linux = case.machine.linux
     if linux.behind_s > _LATE_S:
@@ -144,7 +144,7 @@ def _clock(case: Case) -> Said:
 
 
 @examines(concerns=on_host, answers=_HANDSHAKE)
-def _loopback(case: Case) -> Said:
+def _loopback(case: MachineCase) -> Said:
     """The engine's processes reach each other."""
     if case.machine.linux.loopback:
         return ok("processes of this host reach each other over 127.0.0.1")
@@ -152,7 +152,7 @@ def _loopback(case: Case) -> Said:
 
 
 @examines(concerns=on_nvidia, answers=_VISIBLE)
-def _visible_devices(case: Case) -> Said:
+def _visible_devices(case: MachineCase) -> Said:
     """Nothing in the environment hides a planned GPU."""
     shown = case.machine.linux.visible_devices
     if shown is None or case.needs.containers:
@@ -167,7 +167,7 @@ def _visible_devices(case: Case) -> Said:
 
 
 @examines(concerns=lambda _: True)
-def _key(case: Case) -> Said:
+def _key(case: MachineCase) -> Said:
     """Clients need a key, and an empty one would let everybody in."""
     if case.needs.key:
         return ok("VLLM_API_KEY is set")
@@ -175,7 +175,7 @@ def _key(case: Case) -> Said:
 
 
 @examines(concerns=lambda needs: not needs.local_model)
-def _hub_access(case: Case) -> Said:
+def _hub_access(case: MachineCase) -> Said:
     """A gated model needs a token, and its licence accepted."""
     needs = case.needs
     own = case.machine.linux.hub_token and not needs.containers

@@ -25,7 +25,7 @@ _HOST = ("compose", "command", "systemd")
 _HELM = ("kubernetes", "production-stack", "llm-d", "kserve")
 
 
-class Needs(Value):
+class NodeNeeds(Value):
     """One node's part of the plan, and how this repository launches it."""
 
     place: str
@@ -89,7 +89,7 @@ class Needs(Value):
         return None if self.gpu_bytes is None else int(self.gpu_bytes * self.utilization)
 
 
-def needs_of(place: Path, answers: Answers) -> Needs:
+def needs_of(place: Path, answers: Answers) -> NodeNeeds:
     """What the recorded plan at `place` needs of one node."""
     plan, values = answers.plan, answers.values
     env = read_env(place / ".env")
@@ -100,7 +100,7 @@ def needs_of(place: Path, answers: Answers) -> Needs:
     release, host = str(values.get("vllm")), plan.runtime.host
     image = env.get("VLLM_IMAGE") or plan.runtime.image
     local = str(facts.get("id")) if facts.get("source") == "local" else ""
-    return Needs(
+    return NodeNeeds(
         place=str(place),
         service=str(values.get("service")),
         release=release,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.interval import ByteInterval
     from generator.models.request import Request
-    from generator.models.shared_host import Asked, Host
+    from generator.models.shared_host import AskedModel, SharedHost
     from generator.workflow import Proof
 
     Facts = Callable[[Request], ModelFacts]
@@ -37,7 +37,7 @@ class Proven(NamedTuple):
     proofs: tuple[Proof, ...]
 
 
-def host_plan(host: Host, facts_of: Facts) -> Proven:
+def host_plan(host: SharedHost, facts_of: Facts) -> Proven:
     """The proof of a host.
 
     Raises:
@@ -64,7 +64,7 @@ def host_plan(host: Host, facts_of: Facts) -> Proven:
     return Proven(sharing.together(asked, first.gpu, members, table), tuple(proof for _, proof in found))
 
 
-def _named(host: Host) -> Host:
+def _named(host: SharedHost) -> SharedHost:
     """The host with a name for each model, its GPU's name and its model's as a repository records them."""
     members = []
     for one in host.members:
@@ -84,7 +84,9 @@ def _named(host: Host) -> Host:
     return host.model_copy(update={"gpu": members[0].request.gpu, "members": tuple(members)})
 
 
-def _member(one: Asked, facts: ModelFacts, share: float, places: sharing.Places, host: Host) -> tuple[Member, Proof]:
+def _member(
+    one: AskedModel, facts: ModelFacts, share: float, places: sharing.Places, host: SharedHost
+) -> tuple[Member, Proof]:
     """One model within its share, even at the high end: what its neighbours have, and its own doubt, are reserved."""
     numbers = [other.name for other in host.members].index(one.name)
     gpu = cluster_for(one.request).gpu

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator import recording
 from generator.errors import RequestError
-from generator.models.measurement import Compared
+from generator.models.measurement import RunCompared
 from generator.models.value import Value
 from generator.operations.another_load import under_load
 from generator.operations.running.compare import compared
@@ -34,7 +34,7 @@ class Bench(Value):
     path: Path
     prompt_tokens: int
     gen_tokens: int
-    runs: tuple[Compared, ...]
+    runs: tuple[RunCompared, ...]
     files: tuple[str, ...]
     """Files that were written, from the repository's root."""
 
@@ -115,7 +115,7 @@ def _estimate(answers: Answers, concurrency: int) -> Estimate | None:
 
 
 def _kept(
-    place: Path, chosen: Sequence[int], made: Sequence[dict[str, Any]], runs: tuple[Compared, ...]
+    place: Path, chosen: Sequence[int], made: Sequence[dict[str, Any]], runs: tuple[RunCompared, ...]
 ) -> tuple[str, ...]:
     """Files of the repository that keep the results: vLLM's own, the table and the picture."""
     folder = place / FOLDER

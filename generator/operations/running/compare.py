@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.measurement import BenchRun, Compared, Comparison, Outcome
+from generator.models.measurement import BenchRun, Comparison, Outcome, RunCompared
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate, Latency, Throughput
     from generator.models.workload import Targets
 
 
-def compared(run: BenchRun, estimate: Estimate | None, targets: Targets) -> Compared:
+def compared(run: BenchRun, estimate: Estimate | None, targets: Targets) -> RunCompared:
     """The run's latencies and throughput, each with its outcome."""
     rows = (
         ("first token", "ms", run.ttft_ms, estimate and estimate.ttft_ms, targets.ttft_ms),
@@ -19,7 +19,7 @@ def compared(run: BenchRun, estimate: Estimate | None, targets: Targets) -> Comp
         ("output", "tokens/s", run.output_tokens_per_s, estimate and estimate.output_tokens_per_s, None),
         ("requests", "1/s", run.requests_per_s, estimate and estimate.requests_per_s, targets.requests_per_s),
     )
-    return Compared(run=run, figures=tuple(_row(*row) for row in rows))
+    return RunCompared(run=run, figures=tuple(_row(*row) for row in rows))
 
 
 def _row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.tuning import Held
+from generator.models.tuning import HeldOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,12 @@ def score(run: BenchRun, targets: Targets, mode: BatchingMode) -> float:
     return found * run.completed / (run.completed + run.failed)
 
 
-def held(scores: Sequence[float]) -> Held:
+def held(scores: Sequence[float]) -> HeldOut:
     """Mean and spread of the scores of one server."""
     mean = sum(scores) / len(scores)
-    return Held(mean=mean, spread=(max(scores) - min(scores)) / mean if mean else 0.0)
+    return HeldOut(mean=mean, spread=(max(scores) - min(scores)) / mean if mean else 0.0)
 
 
-def wins(new: Held, best: Held) -> bool:
+def wins(new: HeldOut, best: HeldOut) -> bool:
     """Whether the gain is larger than what either server differs from itself by."""
     return new.mean > best.mean * (1 + max(_LEAST_GAIN, new.spread, best.spread))

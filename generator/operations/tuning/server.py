@@ -40,7 +40,7 @@ _ENDS_WITHIN_S = 120
 _SHOWN = 300
 
 
-class Server(Protocol):
+class TunedServer(Protocol):
     """A server that can be started with what the tree holds."""
 
     def start(self) -> str:
@@ -53,7 +53,7 @@ class Server(Protocol):
         """After the search: start what was found, where it is this class's to start; why it does not, else empty."""
 
 
-def server_of(place: Path, answers: Answers, log: Path, *, script: bool, docker: str) -> Server:
+def server_of(place: Path, answers: Answers, log: Path, *, script: bool, docker: str) -> TunedServer:
     """The way in which the deployment at `place` is started.
 
     Raises:
@@ -92,7 +92,11 @@ class MadeServer:
         return f"make {self._up} failed: {_end_of(self._log)}"
 
     def stop(self) -> None:
-        """Stop it, if it runs; return when it is gone."""
+        """Stop it, if it runs; return when it is gone.
+
+        Raises:
+            SourceError: its script says that it does not stop.
+        """
         if self._down and not self._make(self._down):
             raise SourceError(f"make {self._down} failed: {_end_of(self._log)}")
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from generator.models.request import Request
     from generator.models.tuning import Knob
     from generator.operations.running.reach import Reach
-    from generator.operations.tuning.server import Server
+    from generator.operations.tuning.server import TunedServer
 
 _SEEN, _UNSEEN = 101, (211, 223)
 """Seeds of prompts: of those that the search sees, and of those that decide what is kept."""
@@ -50,7 +50,7 @@ class _Session:
     facts: ModelFacts
     knobs: tuple[Knob, ...]
     search: search.Search
-    server: Server
+    server: TunedServer
     reach: Reach
     vllm: Sequence[str]
     requests: int

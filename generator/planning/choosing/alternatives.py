@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
     from generator.planning.choosing.servers import Servers
-    from generator.planning.choosing.words import Kind
+    from generator.planning.choosing.words import Advantage
 
 _MOST = 5
 _ROUTER = "each server holds all weights, and is started, warmed and watched by itself"
@@ -116,7 +116,7 @@ def layout_gains(case: Case, options: Sequence[Scored], chosen: Scored, beside: 
         yield Gain(times, made(name, option, flags, (told, lost)))
 
 
-def _first(case: Case, options: Sequence[Scored], kind: Kind) -> Scored | None:
+def _first(case: Case, options: Sequence[Scored], kind: Advantage) -> Scored | None:
     return min(options, key=lambda option: (kind.figure(case, option), key(case, option)), default=None)
 
 

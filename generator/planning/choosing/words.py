@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from generator.planning.choosing.scored import Scored
 
 
-class Kind(NamedTuple):
+class Advantage(NamedTuple):
     """A way to be better: its name, its figure, and how the figure reads."""
 
     name: str
@@ -98,10 +98,10 @@ def _length_words(_: Case, option: Scored) -> str:
 
 
 KINDS = (
-    Kind("cheaper", _price, _price_words),
-    Kind("fewer GPUs", _ranks, _ranks_words),
-    Kind("shorter gaps between tokens", _gap, gap_words),
-    Kind("more tokens per second", _slowness, rate_words),
-    Kind("longer context", _shortness, _length_words),
+    Advantage("cheaper", _price, _price_words),
+    Advantage("fewer GPUs", _ranks, _ranks_words),
+    Advantage("shorter gaps between tokens", _gap, gap_words),
+    Advantage("more tokens per second", _slowness, rate_words),
+    Advantage("longer context", _shortness, _length_words),
 )
 """Ways in which a layout may beat the chosen one, each at the pessimistic end of its range, as layouts are chosen."""

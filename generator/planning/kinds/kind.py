@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.specs import KVCacheSpec
 
 
-class Kept(NamedTuple):
+class KeptState(NamedTuple):
     """One request's state in one layer on one rank."""
 
     shapes: tuple[tuple[int, ...], ...]
@@ -175,7 +175,7 @@ class StateKind(Kind):
         """Tokens that a block is a multiple of, so that such states fall on block boundaries; 1 for any."""
         return 1
 
-    def kept(self, ctx: Context) -> Kept:
+    def kept(self, ctx: Context) -> KeptState:
         """One request's state in one layer on one rank.
 
         Raises:
@@ -186,9 +186,9 @@ class StateKind(Kind):
         shapes = self.shapes(ctx.tp, settings.num_speculative_tokens)
         recurrent = self.recurrent_dtype(convolution)
         if recurrent is None:
-            return Kept(shapes, (convolution,))
+            return KeptState(shapes, (convolution,))
         own = settings.mamba_ssm_cache_dtype
-        return Kept(shapes, (convolution, recurrent if own == "auto" else own))
+        return KeptState(shapes, (convolution, recurrent if own == "auto" else own))
 
     def spec(self, ctx: Context, blocks: Blocks) -> MambaSpec:
         """Its cache on one rank."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from generator.models.overheads import OverheadTable
     from generator.models.release import Release
     from generator.models.verdict import OOMRisk, Verdict
-    from generator.planning.memory.measured import Known
+    from generator.planning.memory.measured import KnownStart
     from generator.planning.replica import Replica
 
 _SMALL_HEADROOM = 50
@@ -36,7 +36,7 @@ def budget(
     headroom_bytes: int = 0,
     first_stage: bool = True,
     last_stage: bool = True,
-    known: Known | None = None,
+    known: KnownStart | None = None,
 ) -> MemoryBudget:
     """Memory of one rank in bytes; at the expected values the items add up to the requested memory exactly.
 

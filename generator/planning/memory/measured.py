@@ -42,7 +42,7 @@ class Needs(NamedTuple):
         return self.fixed.expected + self.activation.expected + self.graphs.expected
 
 
-class Known(NamedTuple):
+class KnownStart(NamedTuple):
     """A measured start that says something of a replica."""
 
     entry: Measurement
@@ -68,7 +68,7 @@ class Known(NamedTuple):
         return round(self.entry.measured[term] - self.entry.planned.get(term, self.entry.measured[term]))
 
 
-def known_boot(case: Case, replica: Replica) -> Known | None:
+def known_boot(case: Case, replica: Replica) -> KnownStart | None:
     """The measured start that a replica's budget rests on; None where none is of its GPU, release and layout.
 
     What an earlier version of this package planned is no base for an offset: then only the same start again counts.
@@ -82,7 +82,7 @@ def known_boot(case: Case, replica: Replica) -> Known | None:
     exact = same and all(entry.settings.get(name) == value for name, value in values.items())
     if not exact and entry.planner != case.tables.planner:
         return None
-    return Known(entry, exact, same, narrow=not case.gpu.unified_memory)
+    return KnownStart(entry, exact, same, narrow=not case.gpu.unified_memory)
 
 
 def boot_settings(replica: Replica) -> dict[str, bool | int | float | str]:
@@ -126,7 +126,7 @@ def logged_terms(
     return terms
 
 
-def as_measured(known: Known, needs: Needs, otherwise: ByteInterval) -> tuple[Needs, ByteInterval]:
+def as_measured(known: KnownStart, needs: Needs, otherwise: ByteInterval) -> tuple[Needs, ByteInterval]:
     """The items and the other way's peak with what was measured in their place, or added to them."""
     peak, other = _peaks(known, needs.activation, otherwise)
     graphs = _graphs(known, needs.graphs)
@@ -141,14 +141,14 @@ def as_measured(known: Known, needs: Needs, otherwise: ByteInterval) -> tuple[Ne
     return taken, other
 
 
-def _weights(known: Known, planned: ByteInterval) -> ByteInterval:
+def _weights(known: KnownStart, planned: ByteInterval) -> ByteInterval:
     if not known.same_model or "weights" not in known.entry.measured:
         return planned
     value = known.entry.measured["weights"] if known.exact else planned.expected + known.offset("weights")
     return _shifted(known, planned, round(value), _DIGIT)
 
 
-def _peaks(known: Known, peak: ByteInterval, otherwise: ByteInterval) -> tuple[ByteInterval, ByteInterval]:
+def _peaks(known: KnownStart, peak: ByteInterval, otherwise: ByteInterval) -> tuple[ByteInterval, ByteInterval]:
     """Both ways of the profile: the one that was measured as it was, the other moved by as much."""
     measured = known.entry.measured.get("activation")
     if measured is None or not known.same_model:
@@ -161,7 +161,7 @@ def _peaks(known: Known, peak: ByteInterval, otherwise: ByteInterval) -> tuple[B
     return first, second
 
 
-def _graphs(known: Known, planned: ByteInterval) -> ByteInterval:
+def _graphs(known: KnownStart, planned: ByteInterval) -> ByteInterval:
     """The estimate by what a capture took: by ratio, for other numbers of captures and layers."""
     measured, before = known.entry.measured.get("graphs"), known.entry.planned.get("graphs")
     if measured is None or not before or not planned.expected:
@@ -170,7 +170,7 @@ def _graphs(known: Known, planned: ByteInterval) -> ByteInterval:
     return _shifted(known, planned, round(value), _REPEATS if known.exact else _CARRIES)
 
 
-def _fixed(known: Known, needs: Needs, otherwise: ByteInterval) -> ByteInterval:
+def _fixed(known: KnownStart, needs: Needs, otherwise: ByteInterval) -> ByteInterval:
     """Memory outside PyTorch: as measured, or the rest of all that was measured beside the weights."""
     measured, width = known.entry.measured, _REPEATS if known.exact else _CARRIES
     if "non_torch" in measured:
@@ -184,7 +184,7 @@ def _fixed(known: Known, needs: Needs, otherwise: ByteInterval) -> ByteInterval:
     return _shifted(known, needs.fixed, round(value), width)
 
 
-def _shifted(known: Known, planned: ByteInterval, value: int, width: int) -> ByteInterval:
+def _shifted(known: KnownStart, planned: ByteInterval, value: int, width: int) -> ByteInterval:
     """The item at another value, its range no wider than it was, and than `width` where ranges shrink."""
     value = max(0, value)
     low, high = planned.expected - planned.low, planned.high - planned.expected

@@ -1,4 +1,7 @@
-"""What vLLM refuses of a model's class: stages that it has not or that part its caches, and classes of the past."""
+"""What vLLM refuses of a model's class: stages that it has not or that part its caches, and classes of the past.
+
+Each rule returns only where it holds: else it raises RequestError.
+"""
 
 from __future__ import annotations
 

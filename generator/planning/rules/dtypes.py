@@ -1,4 +1,7 @@
-"""Rules about dtypes: of the weights' quantization, of the model's arithmetic, of the cache."""
+"""Rules about dtypes: of the weights' quantization, of the model's arithmetic, of the cache.
+
+Each returns only where it holds: else it raises RequestError.
+"""
 
 from __future__ import annotations
 

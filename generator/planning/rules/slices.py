@@ -41,6 +41,9 @@ def scales_divide(start: Replica) -> None:
 
     vLLM 0.20.2 to 0.33 layers/quantization: utils/fp8_utils.py (validate_fp8_block_shape), auto_awq.py:819,
     kernels/linear/mixed_precision (every kernel), compressed_tensors_moe_wna16.py:244, online/mxfp8.py.
+
+    Raises:
+        RequestError: one does not; the nearest layouts that do are named.
     """
     cut = next(_cuts(start, start.layout), None)
     if cut is None:

@@ -1,7 +1,7 @@
 """What vLLM refuses to start, before any memory is counted: one small function a rule, vLLM's reason in each.
 
 `check_start` runs them in the order in which vLLM meets them. Each takes the whole replica and returns only where
-the rule holds. Sources are vLLM 0.32 unless a rule says otherwise.
+the rule holds: else it raises RequestError. Sources are vLLM 0.32 unless a rule says otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from generator.errors import RequestError
 from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.rules.classes import shared_caches_stay_in_a_stage
-from generator.planning.rules.divided import slices_stand_alone
 from generator.planning.rules.dtypes import (
     cache_dtype_is_the_models,
     cache_dtype_runs,
@@ -109,6 +108,20 @@ def world_fits_nodes(start: Replica) -> None:
     total = start.cluster.total_gpus
     if layout.ranks > total:
         raise RequestError(f"{layout.ranks} ranks need as many GPUs, there are {total}; lower the parallel sizes")
+
+
+def slices_stand_alone(start: Replica) -> None:
+    """A slice holds all ranks, so one: CUDA counts one instance a process, and slices have no peer-to-peer access.
+
+    https://docs.nvidia.com/datacenter/tesla/mig-user-guide (CUDA device enumeration, application considerations);
+    vLLM 0.32 config/parallel.py:1053.
+    """
+    gpu, ranks = start.gpu, start.layout.ranks
+    if gpu.slice_of and ranks > 1:
+        raise RequestError(
+            f"world size {ranks} is larger than the number of available GPUs (1): {gpu.name} is a MIG slice, CUDA "
+            f"shows a process one slice, and slices have no link; serve a copy on each, or plan a whole {gpu.slice_of}"
+        )
 
 
 def heads_divide(start: Replica) -> None:

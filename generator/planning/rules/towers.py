@@ -1,4 +1,7 @@
-"""What vLLM refuses of encoders beside the decoder: their heads and channels divide over the ranks."""
+"""What vLLM refuses of encoders beside the decoder: their heads and channels divide over the ranks.
+
+Each rule returns only where it holds: else it raises RequestError.
+"""
 
 from __future__ import annotations
 

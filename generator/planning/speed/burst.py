@@ -20,7 +20,7 @@ _GOLDEN = 0.6180339887498949
 _LEAST = 1e-9
 
 
-class Group(NamedTuple):
+class Cohort(NamedTuple):
     """Requests that moved together: how many, when they came, began to answer (a span) and ended."""
 
     size: float
@@ -43,7 +43,7 @@ class Waiting(NamedTuple):
 class Run(NamedTuple):
     """A finished run."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[Cohort, ...]
     duration_s: float
 
 
@@ -61,8 +61,8 @@ class _Follower:
         self.left = requests
         self.now = self.steps = self.running = self.context = 0.0
         self.waiting: list[Waiting] = []
-        self.ends: list[tuple[float, int, Group]] = []
-        self.done: list[Group] = []
+        self.ends: list[tuple[float, int, Cohort]] = []
+        self.done: list[Cohort] = []
         self.admitted = 0
         size = min(max(requests / groups, 1.0), requests)
         clients = min(load.concurrency, requests)
@@ -116,7 +116,7 @@ class _Follower:
         first = min(begin + (self.now - begin) * max(1.0, room / tokens, steps / size) / steps, self.now)
         for part in parts:
             answer = self._answer()
-            group = Group(part.size, part.arrived_s, first, self.now, 0.0, answer)
+            group = Cohort(part.size, part.arrived_s, first, self.now, 0.0, answer)
             self.admitted += 1
             end = self.steps + max(answer - 1, 0.0) / self.load.tokens_per_step
             heappush(self.ends, (end, self.admitted, group))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from generator.planning.speed.burst import Group
+    from generator.planning.speed.burst import Cohort
 
 Weighted = list[tuple[float, float]]
 """Values and how many requests have them."""
@@ -23,7 +23,7 @@ class SpeedFigure(NamedTuple):
     p95: float
 
 
-def of_run(groups: Sequence[Group], serve_s: float) -> tuple[SpeedFigure, SpeedFigure, SpeedFigure]:
+def of_run(groups: Sequence[Cohort], serve_s: float) -> tuple[SpeedFigure, SpeedFigure, SpeedFigure]:
     """TTFT, TPOT and end to end latency of finished requests; `serve_s` is the server's time outside the engine."""
     ttft = [(part + serve_s, size) for group in groups for part, size in _parts(group)]
     tpot = [(tpot_s(group), group.size) for group in groups if group.gen_tokens > 1]
@@ -31,12 +31,12 @@ def of_run(groups: Sequence[Group], serve_s: float) -> tuple[SpeedFigure, SpeedF
     return summary(ttft), summary(tpot) if tpot else SpeedFigure(0.0, 0.0, 0.0), summary(e2e)
 
 
-def first_s(group: Group) -> float:
+def first_s(group: Cohort) -> float:
     """When the group's middle request had its first token."""
     return (group.first_from_s + group.first_to_s) / 2
 
 
-def tpot_s(group: Group) -> float:
+def tpot_s(group: Cohort) -> float:
     """Time per output token after the first, of the group's middle request."""
     return (group.finished_s - first_s(group)) / max(group.gen_tokens - 1, 1.0)
 
@@ -61,7 +61,7 @@ def _quantile(ordered: Weighted, share: float) -> float:
     return ordered[-1][0]
 
 
-def _parts(group: Group) -> Weighted:
+def _parts(group: Cohort) -> Weighted:
     span = group.first_to_s - group.first_from_s
     start = group.first_from_s - group.arrived_s
     return [(start + span * (i + 0.5) / _PARTS, group.size / _PARTS) for i in range(_PARTS)]

@@ -22,7 +22,8 @@ _Bin = Literal["experts", "embed", "lm_head", "vision", "rest"]
 _TOWER_WORDS = ("visual", "vision", "audio", "image", "multi_modal_projector", "mm_projector", "mlp1")
 _ENCODER_WORDS = (
     "adaptor", "apm", "connector", "embed_audio", "embed_tokens_extend", "embed_vision", "encoder", "img_projection",
-    "mlp_AR", "projector", "qformer", "resampler", "sam_model", "sound", "speech", "vit_", "vpm", "vte", "whisper",
+    "mlp_AR", "projector", "qformer", "resampler", "sam_model", "sound", "speech", "vit_", "vpm", "vte",
+    "whisper_encoder",
 )  # fmt: skip
 """Names of encoders and projectors that mean something else in a model without towers."""
 _UNLOADED = frozenset({"code2wav", "talker", "token2wav", "tts"})

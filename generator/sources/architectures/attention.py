@@ -13,6 +13,7 @@ from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import MLA, CompressedMLA, EncoderOnly, FullAttention, SlidingWindow
 from generator.sources.architectures.attention_latent import latent_drafts
 from generator.sources.architectures.attention_softmax import heads, softmax_mixers
+from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +108,5 @@ def refuse_unknown_markers(config: Config) -> None:
     if odd:
         raise UnsupportedArchitectureError(
             f"model_type {config.get('model_type')!r} is unknown and declares {', '.join(odd)}: its cache "
-            "cannot be derived from standard fields; pick a model of a known family, or plan from what vLLM builds of "
-            "it: `scripts/preflight.py --model MODEL --facts FILE` writes that, then add --facts FILE"
+            f"cannot be derived from standard fields; pick a model of a known family, or {FROM_A_DUMP}"
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, Mixer, SlidingWindow
+from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,9 @@ def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: 
     """Heads of one attention layer by standard field names.
 
     vLLM 0.32 transformers_utils/model_arch_config_convertor.py:84 (head size) and :139 (KV heads).
+
+    Raises:
+        UnsupportedArchitectureError: there are none.
     """
     known = {**traits.defaults, **{key: value for key, value in config.items() if value is not None}}
     queries = first_int(known, "num_attention_heads", "n_head", "n_heads", "num_heads")
@@ -61,7 +65,7 @@ def heads(config: Config, traits: Traits = Traits()) -> FullAttention:  # noqa: 
         name, *_ = config.get("architectures") or ["no class"]
         raise UnsupportedArchitectureError(
             f"config.json of {name} (model_type {config.get('model_type')!r}) names no attention heads "
-            "(num_attention_heads); no reader here knows the family"
+            "(num_attention_heads), and no reader knows the family; " + FROM_A_DUMP
         )
     hidden = first_int(known, "hidden_size", "n_embd", "d_model") or 0
     named = first_int(known, "head_dim", "hidden_size_per_head", "kv_channels") if traits.named_head_dim else None
@@ -100,6 +104,9 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
     """Word and window of each layer: `layer_types`, else the family's pattern, else one window for all.
 
     vLLM 0.32 engine/arg_utils.py:2248: without `layer_types` the window is every layer's.
+
+    Raises:
+        UnsupportedArchitectureError: a word is not one of vLLM's, or its class does not start with such layers.
     """
     count = first_int(config, "num_hidden_layers", "n_layer", "num_layers", "n_layers") or 0
     window = _window(config, traits)

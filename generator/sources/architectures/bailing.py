@@ -14,6 +14,7 @@ from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, class_name, stack
 from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +64,8 @@ def bailing_v3_decoder(text: Config, found: Mixers) -> Decoder:
     gate = text.get("gated_attention_proj_granularity_type")
     if text.get("use_bias") or gate not in {None, "head_wise", "element_wise"}:
         raise UnsupportedArchitectureError(
-            f"BailingMoeV3 with use_bias {text.get('use_bias')!r} and gates {gate!r} is not planned; "
-            "a reader of them would be needed (generator/sources/architectures)"
+            f"BailingMoeV3 with use_bias {text.get('use_bias')!r} and gates {gate!r} is not planned: "
+            f"no reader builds them; {FROM_A_DUMP}"
         )
     layers = stack(found, feed_forwards(text, _V3))
     return Decoder(layers=tuple(_gated(layer, text) if gate == "head_wise" else layer for layer in layers))

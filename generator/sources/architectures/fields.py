@@ -57,7 +57,7 @@ def integer(config: Config, *keys: str, default: int | None = None) -> int:
     if value is None:
         raise UnsupportedArchitectureError(
             f"config.json of model_type {config.get('model_type')!r} names no {' or '.join(keys)}; "
-            "its weights cannot be derived without it"
+            "fetch the model's own config.json"
         )
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise UnsupportedArchitectureError(

@@ -10,6 +10,7 @@ from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.tower_table import TOWERS, Towers
 from generator.sources.architectures.towers import headed
+from generator.sources.architectures.unread import FROM_A_DUMP
 from generator.sources.architectures.vision import generic_tower
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def _refuse_unread(config: Config, row: Towers) -> None:
     names = config.get("architectures") or ("",)
     if names[0] in _UNREAD and not row.own_encoder:
         raise UnsupportedArchitectureError(
-            f"{names[0]} has an encoder that no reader knows: its weights cannot be planned from config.json; "
-            "a reader of the family's tensors is needed (generator/sources/architectures)"
+            f"{names[0]} has an encoder that no reader knows, with weights that config.json does not say; {FROM_A_DUMP}"
         )
     if config.get("is_encoder_decoder") is True and row.whole is None:
         raise UnsupportedArchitectureError(

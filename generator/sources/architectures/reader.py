@@ -19,7 +19,7 @@ from generator.sources.architectures.moe import moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, is_prefix_lm, read_towers
 from generator.sources.architectures.speculators import as_draft, unwrapped
 from generator.sources.architectures.table import FAMILIES
-from generator.sources.architectures.unread import refuse_unread
+from generator.sources.architectures.unread import FROM_A_DUMP, refuse_unread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +107,6 @@ def _generic_decoder(text: Config, found: Mixers) -> Decoder:
     if kinds:
         raise UnsupportedArchitectureError(
             f"model_type {text.get('model_type')!r} has layers of kind {', '.join(sorted(kinds))} and no reader of its "
-            "weights; a row of the family's is needed (generator/sources/architectures/table.py)"
+            f"weights; {FROM_A_DUMP}"
         )
     return moe_decoder(text, found) if has_experts(text) else dense_decoder(text, found)

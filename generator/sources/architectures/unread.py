@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
 
+FROM_A_DUMP = (
+    "plan from what vLLM builds of it: `scripts/preflight.py --model MODEL --facts FILE` writes that, then add "
+    "--facts FILE"
+)
+"""The way of a model that no reader knows, which ends each refusal of one."""
 _MODEL_TYPES = {
     "hrm_text": "prompts that attend both ways, for which vLLM schedules no part of a prompt (hrm_text.py)",
     "k2_horizon": "experts in the attention's values, which each step stacks anew (k2_horizon.py)",
@@ -46,8 +51,7 @@ def refuse_unread(config: Config) -> None:
     found = _named(config, model_type) or _particular(config, model_type)
     if found:
         raise UnsupportedArchitectureError(
-            f"model_type {model_type!r} is not planned: it has {found}; a reader of the family would be needed "
-            "(generator/sources/architectures)"
+            f"model_type {model_type!r} is not planned: it has {found}, which no reader builds; {FROM_A_DUMP}"
         )
 
 

@@ -75,7 +75,7 @@ class Disk(Value):
     free_bytes: int
 
 
-class Held(Value):
+class UsedPath(Value):
     """One file or directory that the deployment reads or writes."""
 
     path: str
@@ -105,7 +105,7 @@ class Linux(Value):
     """Whether a process reaches another over 127.0.0.1."""
     port_taken: bool | None = None
     disks: tuple[Disk, ...] = ()
-    held: tuple[Held, ...] = ()
+    held: tuple[UsedPath, ...] = ()
     visible_devices: str | None = None
     """CUDA_VISIBLE_DEVICES of this shell."""
     vllm: str | None = None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.models.value import Value
-from generator.sources.machine.facts import Disk, Held, Linux, Unseen
+from generator.sources.machine.facts import Disk, Linux, Unseen, UsedPath
 from generator.sources.machine.programs import said
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MEMINFO = Path("/proc/meminfo")
 _SHM = Path("/dev/shm")  # noqa: S108 - shared memory itself
 
 
-class Asked(Value):
+class Subject(Value):
     """What of this host a deployment is about."""
 
     newest: str
@@ -38,7 +38,7 @@ class Asked(Value):
     written: tuple[str, ...] = ()
 
 
-def linux(asked: Asked) -> Linux:
+def linux(asked: Subject) -> Linux:
     """This host as far as a deployment is about it."""
     memory = _meminfo()
     return Linux(
@@ -128,21 +128,21 @@ def _taken(address: str, port: int) -> bool:
             return False
 
 
-def _read(path: str) -> Held:
+def _read(path: str) -> UsedPath:
     """A file with everything below it: readable where every user may read all of it."""
     place = Path(path)
     if not place.exists():
-        return Held(path=path, exists=False)
-    return Held(path=path, exists=True, readable=all(_open_to_all(one) for one in _below(place)))
+        return UsedPath(path=path, exists=False)
+    return UsedPath(path=path, exists=True, readable=all(_open_to_all(one) for one in _below(place)))
 
 
-def _written(path: str) -> Held:
+def _written(path: str) -> UsedPath:
     place = Path(path)
     if not place.exists():
-        return Held(path=path, exists=False)
+        return UsedPath(path=path, exists=False)
     found = place.stat()
     own = found.st_gid == 0 and bool(found.st_mode & stat.S_IWGRP)
-    return Held(path=path, exists=True, writable=own or bool(found.st_mode & stat.S_IWOTH))
+    return UsedPath(path=path, exists=True, writable=own or bool(found.st_mode & stat.S_IWOTH))
 
 
 def _below(place: Path) -> Iterable[Path]:
