@@ -59,7 +59,7 @@ def plan(
 
 
 def _document(proof: Proof, kind: str) -> str:
-    from generator.operations.other_loads import loads_for  # noqa: PLC0415 - start-up time
+    from generator.operations.loads import loads_for  # noqa: PLC0415 - start-up time
     from generator.presenting import drawing, page  # noqa: PLC0415 - likewise
 
     if kind == "svg":

@@ -12,7 +12,7 @@ from generator.cluster import cluster_for
 from generator.errors import RequestError
 from generator.models.measured import Measurement, kept, layout_key
 from generator.models.value import Value
-from generator.operations.another_load import under_load
+from generator.operations.loads import under_load
 from generator.planning.memory.budget import requested_bytes
 from generator.planning.memory.measured import boot_settings, logged_terms, planned_terms
 from generator.planning.memory.overhead import device_total

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from generator import workflow
 from generator.errors import RequestError
 from generator.models.sessions import SessionPlan, Where
-from generator.operations.other_loads import loads_for
+from generator.operations.loads import loads_for
 from generator.planning import sessions
 from generator.planning.memory import offload
 from generator.planning.planner import choose

@@ -19,7 +19,7 @@ from generator.sources.architectures import read_architecture
 from generator.workflow import facts_for, plan_for
 
 _WAYS = "--facts FILE|fetch the model's own config.json|vLLM [0-9.]+ refuses"
-"""How a refusal of a config.json ends: what vLLM builds takes a reader's place, a field is missing, nobody serves it."""
+"""How a refusal of a config.json ends: a dump in a reader's place, the whole file, or no way at all."""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.models.request import Request
-from generator.operations.other_loads import loads_for
+from generator.operations.loads import loads_for
 from generator.presenting.page import html, markdown
 from generator.workflow import plan_for, prove
 

@@ -11,7 +11,7 @@ from generator import recording
 from generator.errors import RequestError
 from generator.models.measurement import RunCompared
 from generator.models.value import Value
-from generator.operations.another_load import under_load
+from generator.operations.loads import under_load
 from generator.operations.running.compare import compared
 from generator.operations.running.load import checked, round_of
 from generator.operations.running.reach import Reach, reach_of
