@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from generator.models.plan import Plan
 
-FILLS = {
+_FILLS = {
     "W": "#9ecae1", "D": "#6baed6", "O": "#d9d9d9", "A": "#fdd870", "G": "#e6b3e0", "K": "#a1d99b", "k": "#d5efcf",
     ".": "#ffffff", "!": "#ff9d8a",
 }  # fmt: skip
@@ -23,13 +23,22 @@ _WIDTH, _EDGE, _BAR, _LINE = 760, 20, 44, 26
 """Sizes in the picture's own units: its width, its edge, the height of the bar and of a line."""
 _LABEL, _WIDE, _NARROW = 170, 96, 72
 """Width of the labels, and letters of a line across the picture and beside them."""
-_LETTER = 18
-"""Width from which on a part holds its sign."""
 _STYLE = (
     "text{font:15px system-ui,sans-serif;fill:#1a1a1a}.big{font-size:19px;font-weight:600}.in{fill:#111}"
     ".ground{fill:#fff}rect{stroke:#333}.ground{stroke:none}"
     "@media(prefers-color-scheme:dark){text{fill:#ececec}.in{fill:#111}.ground{fill:#161616}}"
 )
+
+
+class Box(NamedTuple):
+    """Where a bar lies in its picture, in the picture's own units."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    letter: int
+    """Width from which on a part holds its sign."""
 
 
 def svg(plan: Plan) -> str:
@@ -38,7 +47,7 @@ def svg(plan: Plan) -> str:
     for line in wrap(display(plan).verdict, _WIDE):
         body.append(_text(_EDGE, top, line))
         top += _LINE
-    body += _bar(plan, top - 8)
+    body += memory_bar(plan, Box(_EDGE, top - 8, _WIDTH - 2 * _EDGE, _BAR, 18))
     top += _BAR + _LINE
     for label, figure in _rows(plan):
         body.append(_text(_EDGE, top, label))
@@ -67,14 +76,14 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     yield from ((label, text) for label, text in told if text)
 
 
-def _bar(plan: Plan, top: int) -> Iterator[str]:
+def memory_bar(plan: Plan, box: Box) -> Iterator[str]:
     """The memory of one GPU, each part with its sign in it, so that no colour has to be told from another."""
-    left = _EDGE
-    for sign, cells in memory_runs(plan.memory, plan.feasibility.shortfall_bytes, _WIDTH - 2 * _EDGE):
+    left = box.left
+    for sign, cells in memory_runs(plan.memory, plan.feasibility.shortfall_bytes, box.width):
         if cells:
-            yield f'<rect x="{left}" y="{top}" width="{cells}" height="{_BAR}" fill="{FILLS[sign]}"/>'
-        if cells >= _LETTER:
-            yield _text(left + cells // 2, top + _BAR // 2 + 5, sign, "in", middle=True)
+            yield f'<rect x="{left}" y="{box.top}" width="{cells}" height="{box.height}" fill="{_FILLS[sign]}"/>'
+        if cells >= box.letter:
+            yield _text(left + cells // 2, box.top + box.height // 2 + 5, sign, "in", middle=True)
         left += cells
 
 

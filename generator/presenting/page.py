@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.presenting.curve import curve
-from generator.presenting.drawing import FILLS, title_of
-from generator.presenting.memory import SIGNS, memory_runs, with_missing
+from generator.presenting.drawing import Box, memory_bar, title_of
+from generator.presenting.memory import SIGNS, with_missing
 from generator.presenting.record import display
 from generator.presenting.text import count_text, duration_text
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from generator.models.estimate import LoadPoint
     from generator.models.plan import Plan
 
-_CELLS, _HEIGHT, _LETTER = 1000, 56, 24
-"""Width and height of the picture in its own units, and the width from which on a part holds its letter."""
+_BAR = Box(left=0, top=0, width=1000, height=56, letter=24)
 _STYLE = """
 :root { color-scheme: light dark; --text: #1a1a1a; --ground: #ffffff; --line: #8a8a8a; }
 @media (prefers-color-scheme: dark) { :root { --text: #ececec; --ground: #161616; --line: #8f8f8f; } }
@@ -28,6 +27,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var
 table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
 pre { overflow-x: auto; white-space: pre-wrap; } svg { width: 100%; height: auto; overflow: visible; }
+.bar rect { stroke: #333; } .bar text { fill: #111; }
 @media print { body { max-width: none; } }
 """
 
@@ -115,17 +115,10 @@ def _load(point: LoadPoint) -> tuple[str, ...]:
 
 
 def _picture(plan: Plan) -> str:
-    """The bar as an SVG: a part's letter stands in it, so that no colour has to be told from another."""
-    parts, left = [], 0
-    for sign, cells in memory_runs(plan.memory, plan.feasibility.shortfall_bytes, _CELLS):
-        if cells:
-            middle = left + cells / 2
-            parts.append(f'<rect x="{left}" width="{cells}" height="{_HEIGHT}" fill="{FILLS[sign]}" stroke="#333"/>')
-            if cells >= _LETTER:
-                parts.append(f'<text x="{middle:g}" y="35" text-anchor="middle" fill="#111">{escape(sign)}</text>')
-        left += cells
+    """The bar as an SVG that says in words what it shows."""
     said = escape("; ".join(f"{label} {figure}" for label, figure in display(plan).memory))
-    return f'<svg viewBox="0 0 {_CELLS} {_HEIGHT}" role="img" aria-label="{said}">{"".join(parts)}</svg>'
+    view = f'class="bar" viewBox="0 0 {_BAR.width} {_BAR.height}"'
+    return f'<svg {view} role="img" aria-label="{said}">{"".join(memory_bar(plan, _BAR))}</svg>'
 
 
 def _table(one: _Section) -> str:
