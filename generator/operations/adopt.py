@@ -12,7 +12,7 @@ from generator.errors import RenderError, RequestError
 from generator.operations.scratch import save, worktree
 from generator.operations.settle import settle
 from generator.operations.transaction import begin, started
-from generator.operations.update import UpdateReport, brought, planned_in, unless_conflicts
+from generator.operations.update import UpdateReport, Wanted, brought, planned_in, unless_conflicts
 from generator.rendering import repository, store
 from generator.rendering.answers import read
 from generator.rendering.git import git, isolated
@@ -45,11 +45,12 @@ def adopt(root: Path, *, offline: bool = False, packaged: Path = store.PACKAGED)
             _refuse_unready(place)
             stated = edited_arguments(place, before.plan.serve, engine(str(before.values.get("vllm") or "")))
             overrides = {**(before.values.get("overrides") or {}), **stated}
+            wanted = Wanted({"overrides": overrides}, offline=offline, packaged=packaged)
             with worktree(place, taken.head) as scratch:
                 shutil.copy2(place / SERVE, scratch / SERVE)
                 save(scratch, "edit of serve.yaml")
                 start = started(place, scratch, repository.left_alone(place))
-                report = planned_in(scratch, {"overrides": overrides}, start=start, offline=offline, packaged=packaged)
+                report = planned_in(scratch, start, wanted)
                 planned = read(scratch).plan.serve
                 settle(scratch, SERVE, lambda _, merged: bool(yaml.safe_load(merged.read_bytes()) == planned))
                 report = report.model_copy(update={"files": repository.changes(scratch)})

@@ -15,7 +15,7 @@ from generator.operations.scratch import IDENTITY, save, worktree
 from generator.operations.settle import Told, settle_conflicts
 from generator.operations.transaction import Start, begin
 from generator.operations.transaction.files import content, mark
-from generator.operations.update import UpdateReport, brought, planned_in, unless_conflicts
+from generator.operations.update import UpdateReport, Wanted, brought, planned_in, unless_conflicts
 from generator.rendering import pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, Answers, of, read
 from generator.rendering.git import git, isolated
@@ -64,25 +64,24 @@ def resolve(
     with isolated(), workspace():
         read(place)
         with begin(place, "update --resolve") as taken:
-            report = _resolved(
-                taken, choices or {}, {"offline": offline, "progress": progress, "compare": compare}, packaged
-            )
+            how = Wanted({}, compare=compare, offline=offline, progress=progress, packaged=packaged)
+            report = _resolved(taken, choices or {}, how)
     return unless_conflicts(report)
 
 
-def _resolved(taken: Transaction, choices: Mapping[str, Any], options: dict[str, Any], packaged: Path) -> UpdateReport:
+def _resolved(taken: Transaction, choices: Mapping[str, Any], how: Wanted) -> UpdateReport:
     """The report of a merge that was planned again, its files brought home."""
-    place = taken.place
+    place, packaged = taken.place, how.packaged
     merge = _merge(place)
     ours, theirs, base = (_answers(place, commit) for commit in (merge.ours, merge.theirs, merge.base))
     changes = their_changes(base, ours, theirs, choices)
     managed = sorted(_managed(ours, packaged) | _managed(theirs, packaged))
     _refuse_handmade(place, merge, managed)
     ref = max(ours.template, theirs.template, key=Version)
-    options["ref"] = ref if ref != ours.template else None
+    wanted = how._replace(changes=changes, ref=ref if ref != ours.template else None)
     start = Start(place=place, marks=_marks(place), left=frozenset(repository.left_alone(place)))
     with worktree(place, merge.ours) as scratch:
-        report = planned_in(scratch, changes, start=start, packaged=packaged, **options)
+        report = planned_in(scratch, start, wanted)
         names = sorted({*managed, *_named(report)} - {ANSWERS_FILE})
         _apply_their_edits(scratch, merge, theirs, names, packaged)
         report = report.model_copy(update={"files": Changes(changed=(*names, ANSWERS_FILE))})

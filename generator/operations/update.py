@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path  # noqa: TC003 - pydantic reads it
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -41,6 +41,24 @@ class UpdateReport(UpdateSummary):
     """Files of an earlier update that had died, taken back before this one."""
 
 
+class Wanted(NamedTuple):
+    """What an update is to change, and how it goes about it."""
+
+    changes: Mapping[str, Any]
+    """Answers by name."""
+    upgrade: bool = False
+    """To the newest template."""
+    ref: str | None = None
+    """The template to move to."""
+    keep_defaults: bool = False
+    compare: bool = False
+    offline: bool = False
+    progress: Callable[[int, int], None] | None = None
+    packaged: Path = store.PACKAGED
+    decides: bool = False
+    """An engine argument that `changes` gives another value has it, whatever was written by hand."""
+
+
 def update(
     root: Path,
     changes: Mapping[str, Any] | None = None,
@@ -66,58 +84,36 @@ def update(
         ConflictError: the user's edits and the new plan meet on the same lines; carries files and report.
     """
     place = root.expanduser().absolute()
-    options: dict[str, Any] = {
-        "upgrade": upgrade,
-        "ref": ref,
-        "offline": offline,
-        "progress": progress,
-        "compare": compare,
-    }
+    wanted = Wanted(changes or {}, upgrade, ref, keep_defaults, compare, offline, progress, packaged, decides=True)
     with isolated(), workspace():
         read(place)
         with begin(place, "update") as taken:
             repository.refuse_unready(place)
             with worktree(place, taken.head) as scratch:
                 start = started(place, scratch, repository.left_alone(place))
-                options |= {"keep_defaults": keep_defaults, "decides": True}
-                report = planned_in(scratch, changes, start=start, packaged=packaged, **options)
+                report = planned_in(scratch, start, wanted)
                 report = brought(taken, scratch, start, report)
     return unless_conflicts(report)
 
 
-def planned_in(
-    scratch: Path,
-    changes: Mapping[str, Any] | None,
-    *,
-    start: Start,
-    upgrade: bool = False,
-    ref: str | None = None,
-    offline: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    keep_defaults: bool = False,
-    compare: bool = False,
-    decides: bool = False,
-    packaged: Path = store.PACKAGED,
-) -> UpdateReport:
+def planned_in(scratch: Path, start: Start, wanted: Wanted) -> UpdateReport:
     """Do what `update` does in a tree of our own, with its conflicts, and nothing to what `start` leaves alone.
-
-    With `decides` an engine argument that `changes` gives another value has it, whatever was written by hand.
 
     Raises:
         GeneratorError: as `update`, but for conflicts.
     """
-    before = read(scratch)
+    before, packaged = read(scratch), wanted.packaged
     with explained(scratch, before), opened(before.source, packaged) as template:
-        named = anchored(changes or {}, str(before.values.get("source") or "auto"))
-        moved = carried(before, named, keep_defaults=keep_defaults)
-        data = _changed(before, moved.changes, offline=offline, progress=progress)
-        target = _target(before, template, upgrade=upgrade, ref=ref)
+        named = anchored(wanted.changes, str(before.values.get("source") or "auto"))
+        moved = carried(before, named, keep_defaults=wanted.keep_defaults)
+        data = _changed(before, moved.changes, offline=wanted.offline, progress=wanted.progress)
+        target = _target(before, template, upgrade=wanted.upgrade, ref=wanted.ref)
         own = before.source == store.STORE
-        edited = edits(scratch, before, render=compare or own, left=start.left, packaged=packaged)
+        edited = edits(scratch, before, render=wanted.compare or own, left=start.left, packaged=packaged)
         driving.update(template, scratch, data, ref=target, pinned=before.template, keep=_kept(start.left))
         after = read_updated(scratch, before)
         _refuse_drift(before, after, data)
-        told = Told(_named(before, data) if decides else {}, earlier(scratch, packaged))
+        told = Told(_named(before, data) if wanted.decides else {}, earlier(scratch, packaged))
         decided = settle_conflicts(scratch, told=told)
         settle_profile(scratch)
         repository.restore_owned(scratch, _owned(template, {before.template, target or before.template}))
