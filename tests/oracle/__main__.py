@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.oracle.carried import record as carry_out
 from tests.oracle.draws import RELEASES, models_in
 from tests.oracle.judge import Judge, oracle_home
 from tests.oracle.lots import judge_lot, offer_lot, plan_lot, record_lots
@@ -27,6 +28,7 @@ def words() -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="ask nothing: record what the seed's lots were answered")
     parser.add_argument("--offered", action="store_true", help="ask about alternatives, repairs and rows of `fit`")
     parser.add_argument("--refused", action="store_true", help="ask about what the planner refuses, status 2 or 7")
+    parser.add_argument("--census", action="store_true", help="ask about answers of the census, and record them")
     parser.add_argument("--mended", action="store_true", help="ask about repairs of failed starts, and record them")
     parser.add_argument("--releases", nargs="+", default=RELEASES, help="releases that are drawn and asked")
     return parser.parse_args()
@@ -46,6 +48,8 @@ def main() -> int:
     models = composed(models, given.state / "composed")
     refused = 0
     with Judge(home) as judge:
+        if given.census:
+            print(carry_out(judge, models, given.state), "answers of the census were carried out")
         if given.mended:
             print(record(judge, models), "repairs were asked about")
         for lot in given.lots:

@@ -63,11 +63,12 @@ def refused(rows: Iterable[Mapping[str, Any]], directories: Mapping[str, Path]) 
         if row["status"] not in {MALFORMED, UNKNOWN} or row["said"].startswith(_OURS):
             continue
         asked = Request.model_validate(row["request"])
-        question = bare_question(_argv(asked), directories[row["model"]], asked.vllm, cluster_for(asked))
+        question = bare_question(argv_of(asked), directories[row["model"]], asked.vllm, cluster_for(asked))
         yield {**row, "status": 0, "key": f"refused-{row['name']}", "question": question | {"id": row["name"]}}
 
 
-def _argv(asked: Request) -> list[str]:
+def argv_of(asked: Request) -> list[str]:
+    """The user's own values as words of `vllm serve`, the model left out."""
     engine = find_engine(asked.vllm)
     return list(VLLMConfig(model=asked.model, arguments=dict(asked.overrides)).args(engine)[3:])
 

@@ -90,8 +90,8 @@ def _cuts(start: Replica, layout: Layout) -> Iterator[_Cut]:
 
 def _cut_linear(start: Replica, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:
     """Part, whole and group of a linear layer whose inputs, or blocks of outputs, are cut."""
-    split = shape.columns != matrix.columns
-    if form.scale_columns and (split or start.quantizes_online) and shape.columns % form.scale_columns:
+    counted = shape.columns != matrix.columns or start.quantizes_online or form.scale_rows == 1
+    if form.scale_columns and counted and shape.columns % form.scale_columns:
         return shape.columns, matrix.columns, form.scale_columns
     apart = matrix.name.rpartition(".")[2] in _APART or start.quantization == _COMPRESSED
     blocks = form.scale_rows > 1 and form.scale_columns > 1
