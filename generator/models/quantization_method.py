@@ -76,7 +76,9 @@ class QuantizationMethod(Value):
 
     def lacking(self, declared: Mapping[str, Any]) -> tuple[str, ...]:
         """What a checkpoint's config lacks of `needs`."""
-        return tuple(need for need in self.needs if not any(name in declared for name in need.split("|")))
+        return tuple(
+            need.replace("|", " or ") for need in self.needs if not any(name in declared for name in need.split("|"))
+        )
 
     def computes_in(self, *, online: bool) -> tuple[str, ...]:
         """Dtypes of the model that it takes; where it is applied while loading, the two of 16 bits."""

@@ -51,6 +51,9 @@ def check_config(config: Config, where: str) -> None:
     """
     text = text_config(config)
     parts = [config] if text is config else [config, text]
+    classes = config.get("architectures")
+    if classes is not None and not (isinstance(classes, list) and all(isinstance(one, str) for one in classes)):
+        raise _lie(where, "architectures", classes, "a list of classes")
     for part in parts:
         for name, value in part.items():
             _check_kind(name, value, where)

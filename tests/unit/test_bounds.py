@@ -57,6 +57,7 @@ VALUES = (
         ({"quantization_config": AWQ | {"bits": "four"}}, "quantization_config.bits 'four'"),
         ({"quantization_config": AWQ | {"group_size": 0}}, "quantization_config.group_size 0"),
         ({"tie_word_embeddings": "yes"}, "tie_word_embeddings 'yes', which has to be true or false"),
+        ({"architectures": "Qwen3ForCausalLM"}, "architectures 'Qwen3ForCausalLM', which has to be a list of classes"),
         ({"tie_word_embeddings": 1}, "tie_word_embeddings 1, which has to be true or false"),
         ({"hidden_size": [4096]}, "hidden_size .4096., which has to be a number"),
         ({"rope_scaling": "yarn"}, "rope_scaling 'yarn', which has to be a mapping"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue.models import embedded_model
+from generator.catalogue.quantizations import all_quantizations
 from generator.errors import UnknownFactError
 from generator.models.capability import HOPPER
 from generator.models.dtype import DType
@@ -158,6 +159,37 @@ def test_each_method_is_read_by_its_name(declared, method, bits):
 
     assert scheme is not None
     assert (scheme.method, scheme.bits) == (method, bits)
+
+
+@pytest.mark.parametrize(
+    ("declared", "missing"),
+    [
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, "zero_point of awq"),
+        ({"quant_method": "gptq", "bits": 4}, "group_size, desc_act, sym of gptq"),
+        ({"quant_method": "awq"}, "w_bit or bits, q_group_size or group_size, zero_point of awq"),
+        ({"quant_method": "fp8"}, "activation_scheme of fp8"),
+    ],
+)
+def test_a_key_that_vllm_reads_without_a_default_has_to_be_there(declared, missing):
+    """VLLM: "Cannot find any of ['zero_point'] in the model's quantization config" (quantization/base_config.py)."""
+    with pytest.raises(LookupError, match=f"{missing} is missing"):
+        read_quantization({**MIXTURE, "quantization_config": declared})
+
+
+@pytest.mark.parametrize(
+    ("release", "bits", "symmetric", "loads"),
+    [
+        ("0.33.0", 4, True, True),
+        ("0.33.0", 8, True, True),
+        ("0.33.0", 3, True, False),
+        ("0.33.0", 4, False, False),
+        ("0.20.2", 3, True, True),
+    ],
+)
+def test_gptq_is_loaded_in_the_widths_of_its_release(release, bits, symmetric, loads):
+    """Where a release has no zero points left for GPTQ, or no 3 bits, the table says so (auto_gptq.py: TYPE_MAP)."""
+    row = next(row for row in all_quantizations() if row.name == "gptq")
+    assert row.loads(release, bits=bits, symmetric=symmetric) is loads
 
 
 def test_an_unknown_method_is_refused_by_name():
