@@ -11,10 +11,15 @@ from strategies import case_of
 from generator.catalogue.engines import engine
 from generator.catalogue.models import embedded_ids, embedded_model
 from generator.errors import InfeasiblePlanError, RequestError
+from generator.models.parallelism import Layout
 from generator.models.request import Request
+from generator.planning.attempts import attempts, fewer_sequences
+from generator.planning.candidate import worked_out
+from generator.planning.evaluation import evaluate
 from generator.planning.planner import planned as proven
+from generator.planning.weights import rank_weights
 from generator.presenting.memory import memory_rows
-from generator.workflow import plan, plan_for
+from generator.workflow import case_for, plan, plan_for
 
 GPUS = (
     ("T4-16GB", 4), ("RTX-4090-24GB", 2), ("L40S-48GB", 4), ("A100-SXM-80GB", 8), ("H100-SXM-80GB", 8),
@@ -264,3 +269,15 @@ def test_fewer_requests_are_admitted_where_their_reserve_is_what_a_safe_start_la
     assert chosen.feasibility.verdict == "fits" != comfortable.feasibility.verdict
     assert chosen.engine["max_num_seqs"] < 32
     assert chosen.feasibility.max_concurrency_at_context > comfortable.feasibility.max_concurrency_at_context
+
+
+def test_where_weights_take_the_whole_share_no_limits_hold_a_request():
+    """A model of 72B on one GPU of 24 GB: the first limits are as good as any, and no others are worked out."""
+    name = "Qwen/Qwen2.5-72B-Instruct"
+    case = case_for(Request(model=name, source="embedded", gpu="L4"), embedded_model(name))
+    weights = rank_weights(case.architecture)
+    every = (*attempts(case, Layout()), *fewer_sequences(case, Layout()))
+    made = [worked_out(case, Layout(), weights, one._replace(share=0.97)) for one in every]
+    assert len(made) > 2
+    assert {(one.is_hopeless, one.concurrency, one.verdict) for one in made} == {(True, 0, "does_not_fit")}
+    assert evaluate(case, Layout()).sequences.value == made[0].sequences.value

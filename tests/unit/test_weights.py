@@ -95,10 +95,7 @@ def test_layers_that_do_not_divide_go_to_the_stages_before_the_last():
 
 def test_worst_stage_is_the_one_that_holds_the_most():
     """Gemma 3 27B over 4 stages: the middle ones hold a layer more, the embedding is on each (vLLM gemma3.py)."""
-    weights = rank_weights(embedded_model("google/gemma-3-27b-it").architecture, None, layout(1, 4))
-
-    assert weights.worst_stage == 1
-    assert weights.worst.end_layer - weights.worst.first_layer == 16
+    assert rank_weights(embedded_model("google/gemma-3-27b-it").architecture, None, layout(1, 4)).worst_stage == 1
 
 
 @pytest.mark.parametrize("model", embedded_ids())
@@ -185,7 +182,7 @@ def test_headers_too_coarse_to_tell_parts_apart_change_nothing():
 
 def test_a_stage_grows_by_a_part_and_leaves_the_rest_alone():
     """What adapters and a draft add is theirs alone, and the stage before is unchanged."""
-    stage = StageWeights(first_layer=0, end_layer=2, by_part={"other": 3}, by_dtype={DType.BF16: 3})
+    stage = StageWeights(by_part={"other": 3}, by_dtype={DType.BF16: 3})
     adapted = stage.grown("other", 4, DType.F16)
     assert (adapted.by_part, adapted.by_dtype) == ({"other": 7}, {DType.BF16: 3, DType.F16: 4})
     drafted = adapted.grown("draft", 5)

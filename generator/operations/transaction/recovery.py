@@ -25,8 +25,6 @@ class Recovered(Value):
     files: tuple[str, ...]
     kept: tuple[str, ...]
     """Files that somebody wrote since: as they are."""
-    finished: bool
-    """True where it was finished, False where everything is as it was before it."""
 
 
 def interrupted(place: Path) -> JournalEntry | None:
@@ -51,7 +49,6 @@ def recover(place: Path, *, finish: bool = False) -> Recovered | None:
         command=entry.command,
         files=tuple(sorted(set(entry.names) - set(kept))),
         kept=kept,
-        finished=finish,
     )
 
 

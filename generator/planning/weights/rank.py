@@ -36,8 +36,6 @@ DTYPES = {
 class StageWeights(Made):
     """Parameters of the worst rank of one pipeline stage, as vLLM creates them, in bytes."""
 
-    first_layer: int
-    end_layer: int
     by_part: dict[Part, int]
     by_dtype: dict[DType, int]
     reread_bytes: int = 0
@@ -143,13 +141,11 @@ def rank_weights(
     return RankWeights(
         stages=tuple(
             StageWeights(
-                first_layer=first,
-                end_layer=end,
                 by_part=dict(by_part[i]),
                 by_dtype=dict(by_dtype[i]),
                 reread_bytes=reread[i],
             )
-            for i, (first, end) in enumerate(bounds)
+            for i in range(len(bounds))
         )
     )
 
