@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from generator.models.model_class import ModelClass
 from generator.models.value import Made
-from generator.planning.kv_cache.layout import CacheLayout, cache_layout
+from generator.planning.kv_cache.layout import CacheLayout, cache_of
 from generator.planning.kv_cache.selection import context
 from generator.planning.kv_cache.settings import CacheSettings, model_dtype
 from generator.planning.speed.kernels import kernels
@@ -107,7 +107,7 @@ class Replica(Made):
         Raises:
             RequestError: vLLM would refuse the cache dtype, the block size or the division of heads.
         """
-        return cache_layout(self.architecture, self.layout, self.settings)
+        return cache_of(self.context)
 
 
 def once_a_replica(

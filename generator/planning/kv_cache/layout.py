@@ -157,16 +157,24 @@ def cache_layout(architecture: Architecture, layout: Layout, cache_settings: Cac
     Raises:
         RequestError: vLLM would refuse the cache dtype, the block size or the division of heads.
     """
-    ctx = context(architecture, layout, cache_settings)
+    return cache_of(context(architecture, layout, cache_settings))
+
+
+def cache_of(ctx: Context) -> CacheLayout:
+    """The cache under engine values that are resolved.
+
+    Raises:
+        RequestError: as `cache_layout`.
+    """
     found = cache_layers(ctx)
-    share_a_layout(cache_settings, found.backends)
+    share_a_layout(ctx.settings, found.backends)
     outermost = block_outermost(ctx)
     groups = group_layers(
         found.layers,
         block_outermost=outermost,
-        disable_hybrid=bool(cache_settings.disable_hybrid_kv_cache_manager),
+        disable_hybrid=bool(ctx.settings.disable_hybrid_kv_cache_manager),
     )
-    stages = layout.pipeline_parallel_size
+    stages = ctx.layout.pipeline_parallel_size
     return CacheLayout(
         groups=tuple(_described(group) for group in groups),
         bytes_per_block=tuple(_stage_bytes(groups, stage, outermost=outermost) for stage in range(stages)),
@@ -175,7 +183,7 @@ def cache_layout(architecture: Architecture, layout: Layout, cache_settings: Cac
         backends=found.backends,
         specs=_counted(found.layers),
         reservation=reservation(ctx),
-        num_gpu_blocks_override=cache_settings.num_gpu_blocks_override,
+        num_gpu_blocks_override=ctx.settings.num_gpu_blocks_override,
     )
 
 

@@ -8,6 +8,7 @@ from generator.planning.memory import budget as budgets
 from generator.planning.memory.measured import known_boot
 from generator.planning.memory.overhead import device_total
 from generator.planning.memory.pinned import pinned_cache
+from generator.planning.replica import once_a_replica
 from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
 
@@ -36,9 +37,8 @@ def stage_budgets(case: Case, replica: Replica, weights: RankWeights, utilizatio
 
 def unmeasured_needs(case: Case, replica: Replica, weights: RankWeights) -> tuple[Needs, ByteInterval]:
     """What a plan says of the worst rank's items without any measurement, and of the profile's other way."""
-    retained = retained_bytes(replica.architecture, replica.stored, replica.layout, replica.gpu.capability)
     total = device_total(replica.gpu, case.tables.overheads).expected
-    return budgets.needs_of(replica, weights.worst.total_bytes + retained, total, case.tables.overheads)
+    return budgets.needs_of(replica, weights.worst.total_bytes + _retained(replica), total, case.tables.overheads)
 
 
 def _budget(
@@ -46,10 +46,9 @@ def _budget(
 ) -> MemoryBudget:
     """The budget of a stage, by its weights, the bytes that the user fixes its cache to, and which ends it holds."""
     held, cache_bytes, first, last = stage
-    retained = retained_bytes(replica.architecture, replica.stored, replica.layout, replica.gpu.capability)
     return budgets.budget(
         replica,
-        weights_bytes=held + retained,
+        weights_bytes=held + _retained(replica),
         utilization=utilization,
         table=case.tables.overheads,
         cache_bytes=cache_bytes,
@@ -58,3 +57,8 @@ def _budget(
         last_stage=last,
         known=known_boot(case, replica),
     )
+
+
+@once_a_replica
+def _retained(replica: Replica) -> int:
+    return retained_bytes(replica.architecture, replica.stored, replica.layout, replica.gpu.capability)
