@@ -70,11 +70,7 @@ def show_repairs(repairs: Iterable[Repair], what: str = _REPAIRED["does_not_fit"
 
 def _is_amiss(plan: Plan) -> bool:
     """Whether the plan does not fit, or misses a target that could be checked."""
-    if plan.feasibility.verdict == "does_not_fit":
-        return True
-    found, targets = plan.estimate, plan.inputs.targets
-    pairs = ((targets.ttft_ms, found.ttft_ms), (targets.tpot_ms, found.tpot_ms)) if found else ()
-    return any(asked is not None and latency.mean > asked for asked, latency in pairs)
+    return plan.feasibility.verdict == "does_not_fit" or plan.feasibility.meets.answer == "no"
 
 
 def price_note(read_on: str, today: date) -> str:
@@ -98,7 +94,7 @@ def show_system(system: DetectedSystem) -> None:
             gpu.name,
             _memory_word(gpu.memory_total_bytes),
             _memory_word(gpu.memory_used_bytes),
-            f"{gpu.capability // 10}.{gpu.capability % 10}",
+            gpu.capability.words,
         )
     console.show(f"driver {system.driver_version}, CUDA {system.cuda_version}")
     console.show_table(table)
