@@ -11,8 +11,7 @@ from generator.catalogue.engines import known_versions
 from generator.errors import GeneratorError, RequestError
 from generator.models.explained import ChosenBy, ChosenValue, FlagExplained
 from generator.models.request import Request
-from generator.operations.look import some
-from generator.presenting.text import plural
+from generator.presenting.text import plural, some
 from generator.rendering import answers as answers_file
 
 if TYPE_CHECKING:

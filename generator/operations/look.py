@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     Find = Callable[[State], Iterator[str]]
 
 Severity = Literal["error", "warning", "note"]
-_SHOWN = 5
 
 
 class Look(NamedTuple):
@@ -26,9 +25,3 @@ class Look(NamedTuple):
 def says(message: str) -> Callable[[Find], Look]:
     """The look that a function is, with the text of its finding."""
     return lambda find: Look(find.__name__.removeprefix("_"), message, find)
-
-
-def some(words: tuple[str, ...]) -> str:
-    """The first words, and how many more there are."""
-    rest = len(words) - _SHOWN
-    return ", ".join(words[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

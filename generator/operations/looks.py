@@ -15,8 +15,8 @@ from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
 from generator.operations import tree_findings
 from generator.operations.hosting import findings as hosting
-from generator.operations.look import Look, Severity, says, some
-from generator.presenting.text import plural
+from generator.operations.look import Look, Severity, says
+from generator.presenting.text import plural, some
 from generator.rendering import repository, store
 from generator.sources.profile import load_profile
 

@@ -10,7 +10,8 @@ import yaml
 
 from generator.errors import GeneratorError
 from generator.operations import transaction
-from generator.operations.look import Look, Severity, says, some
+from generator.operations.look import Look, Severity, says
+from generator.presenting.text import some
 from generator.rendering import addresses, pristine, repository
 from generator.rendering.answers import ANSWERS_FILE, of
 from generator.sources import plain_yaml

@@ -8,7 +8,7 @@ from generator import recording, workflow
 from generator.errors import GeneratorError
 from generator.models.verified import ItemCompared, Verified
 from generator.planning.planner import choose
-from generator.presenting.text import gib_text
+from generator.presenting.text import gib_text, some
 from generator.rendering.answers import read
 from generator.units import GIB
 
@@ -30,7 +30,6 @@ _OTHERS = GIB // 2
 _MEMORY = frozenset({"no_cache", "context_too_long", "states"})
 """Ends of a start that a plan foresees once it knows what this start showed."""
 _UNTOLD = "nothing in the log explains it: `--record` has the next plan rest on it"
-_SHOWN = 3
 
 
 def verify(root: Path, boot: Boot) -> Verified:
@@ -65,8 +64,7 @@ def _notes(boot: Boot, plan: PlanRecord) -> Iterator[str]:
         if name in plan.engine and plan.engine[name] != value and name != "model"
     ]
     if differ:
-        more = f" and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
-        yield f"the start had other values: {', '.join(differ[:_SHOWN])}{more}"
+        yield f"the start had other values: {some(differ, 3)}"
     if boot.total_bytes and boot.free_bytes and boot.total_bytes - boot.free_bytes.low > _OTHERS:
         held = gib_text(boot.total_bytes - boot.free_bytes.low)
         yield f"{held} of the GPU was in use before the start: other processes (state it: --reserve-gb)"

@@ -8,6 +8,8 @@ from unicodedata import category
 from generator.units import GIB, MIB
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from generator.models.interval import ByteInterval
 
 _CONTROLS = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -58,6 +60,12 @@ def duration_text(milliseconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 GPU`, `2 GPUs`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def some(words: Sequence[str], most: int = 5) -> str:
+    """The first words, at most so many, and how many more there are: `a, b and 3 more`."""
+    rest = len(words) - most
+    return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def short_tokens_text(value: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RenderError, SourceError
 from generator.models.update import Changes
+from generator.presenting.text import some
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}
-_SHOWN = 5
 _SERVE = "serve.yaml"
 _SPECIAL = re.compile(r"[*?\[\]\\!#]| +$")
 _FALLBACK_IDENTITY = ("-c", "user.name=vllm-wizard", "-c", "user.email=vllm-wizard@localhost")
@@ -35,14 +35,14 @@ def refuse_unready(root: Path) -> None:
     if ANSWERS_FILE in now.conflicts:
         raise RenderError("two branches changed the answers: run `vllm-wizard update --resolve` and commit first")
     if now.conflicts:
-        raise RenderError(f"unresolved conflicts in {_some(now.conflicts)}: resolve and commit them first")
+        raise RenderError(f"unresolved conflicts in {some(now.conflicts)}: resolve and commit them first")
     if now.any:
         files = (*now.changed, *now.added, *now.deleted)
         adopted = ", or make them part of the plan with `vllm-wizard adopt`" if files == (_SERVE,) else ""
-        raise RenderError(f"uncommitted changes in {_some(files)}: commit or stash them first{adopted}")
+        raise RenderError(f"uncommitted changes in {some(files)}: commit or stash them first{adopted}")
     marked = git("grep", "-lIzE", "-e", _MARKERS, "--", ".", at=root, accept=(0, 1)).split("\0")[:-1]
     if marked:
-        raise RenderError(f"conflict markers are committed in {_some(tuple(marked))}: resolve them first")
+        raise RenderError(f"conflict markers are committed in {some(tuple(marked))}: resolve them first")
 
 
 def refuse_unborn(root: Path) -> None:
@@ -220,9 +220,3 @@ def _kind(code: str, name: str) -> str | None:
     if code == "??" or "A" in code:
         return "added"
     return "deleted" if "D" in code else "changed"
-
-
-def _some(names: tuple[str, ...]) -> str:
-    """The first names, and how many more there are."""
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
