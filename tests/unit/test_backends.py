@@ -11,13 +11,9 @@ from generator.catalogue.behaviours import release_of
 from generator.catalogue.engines import known_versions
 from generator.errors import RequestError
 from generator.models.capability import Capability
-from generator.planning.kv_cache.backends import (
-    _OWN_RULES,
-    AttentionQuery,
-    asked_backend,
-    attention_backend,
-    narrowed,
-)
+from generator.planning.kv_cache.attention_query import AttentionQuery
+from generator.planning.kv_cache.backend_rules import OWN_RULES, narrowed
+from generator.planning.kv_cache.backends import asked_backend, attention_backend
 from generator.planning.memory.workspace import _FLASHINFER
 
 LLAMA = {"head_size": 128, "num_heads": 32, "num_kv_heads": 8}
@@ -203,7 +199,7 @@ def test_a_release_takes_what_its_own_code_takes(release):
 def test_what_is_known_of_a_backend_is_known_of_one_that_a_release_has():
     """A rule under a name that no release has would never be asked."""
     known = {backend.name for version in known_versions() for backend in release_of(version).backends}
-    assert {*_OWN_RULES, *_FLASHINFER} <= known
+    assert {*OWN_RULES, *_FLASHINFER} <= known
 
 
 def test_every_release_of_the_tables_was_asked():

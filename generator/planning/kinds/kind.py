@@ -7,7 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import RequestError
-from generator.planning.kv_cache.backends import attention_backend, narrowed
+from generator.planning.kv_cache.backend_rules import narrowed
+from generator.planning.kv_cache.backends import attention_backend
 from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from generator.models.backend import Backend
     from generator.models.matrix import Matrix
     from generator.models.speed import KVRead
-    from generator.planning.kv_cache.backends import AttentionQuery
+    from generator.planning.kv_cache.attention_query import AttentionQuery
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
 

@@ -18,7 +18,9 @@ from generator.planning.kinds.indexer import (
 from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.tensors import plain, projection, vector
 from generator.planning.kv_cache import packing
-from generator.planning.kv_cache.backends import AttentionQuery, attention_backend, narrowed
+from generator.planning.kv_cache.attention_query import AttentionQuery
+from generator.planning.kv_cache.backend_rules import narrowed
+from generator.planning.kv_cache.backends import attention_backend
 from generator.planning.kv_cache.specs import MLAAttentionSpec
 from generator.units import ceil_div, round_up
 

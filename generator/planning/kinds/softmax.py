@@ -17,7 +17,8 @@ from generator.planning.kinds.kind import Attention
 from generator.planning.kinds.projections import Softmax, projections
 from generator.planning.kinds.unknown import unknown_kind
 from generator.planning.kv_cache import packing
-from generator.planning.kv_cache.backends import AttentionQuery, narrowed
+from generator.planning.kv_cache.attention_query import AttentionQuery
+from generator.planning.kv_cache.backend_rules import narrowed
 from generator.planning.kv_cache.specs import (
     AttentionSpec,
     ChunkedLocalAttentionSpec,

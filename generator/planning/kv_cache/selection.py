@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from generator.models.backend import Backend
     from generator.models.parallelism import Layout
     from generator.planning.kinds.kind import Attention
-    from generator.planning.kv_cache.backends import AttentionQuery
+    from generator.planning.kv_cache.attention_query import AttentionQuery
     from generator.planning.kv_cache.settings import CacheSettings
 
 _BOUNDARY_LAYERS = 2
