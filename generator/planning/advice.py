@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.planning.case import ASSUMED
+from generator.planning.candidate import ASSUMED, whose_context
 from generator.planning.choosing.choice import has_targets
 from generator.planning.hardware_advice import HARDWARE
 from generator.planning.memory import overhead
@@ -158,7 +158,7 @@ def _shared_experts(case: Case, chosen: Candidate) -> Figures | None:
     "says more, state it: --set 'hf_overrides={{\"max_position_embeddings\": N}}'.",
 )
 def _assumed_context(case: Case, _: Candidate) -> Figures | None:
-    if case.whose_context != ASSUMED:
+    if whose_context(case) != ASSUMED:
         return None
     return {"name": case.facts.id, "tokens": f"{case.model_context:,}"}
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from generator.planning.replica import Replica
     from generator.planning.weights import RankWeights
 
+ASSUMED = "vLLM's assumed"
+"""Whose word a context is that config.json does not name."""
 _VERDICTS: tuple[Verdict, ...] = ("fits", "tight", "does_not_fit")
 _RISKS: tuple[OOMRisk, ...] = ("LOW", "MEDIUM", "HIGH")
 
@@ -194,6 +196,14 @@ def _own_utilization(case: Case) -> Limit | None:
     return own(case, "gpu_memory_utilization", case.tables.engine.default_gpu_memory_utilization)
 
 
+def whose_context(case: Case) -> str:
+    """Whose word the longest context is: the model's, the user's, or vLLM's where config.json names none."""
+    own = case.facts.architecture
+    if case.architecture.max_position_embeddings != own.max_position_embeddings:
+        return "your hf_overrides'"
+    return "the model's own" if own.context_stated else ASSUMED
+
+
 def _context(
     case: Case, load: Workload, cache: CacheLayout, stages: tuple[MemoryBudget, ...], sizes: BatchLimits
 ) -> Limit:
@@ -203,7 +213,7 @@ def _context(
         return Limit("max_model_len", case.model_context, lambda: "the model's own, as vLLM takes it")
     low = tuple(max(0, stage.kv_cache_available_bytes.low) for stage in stages)
     expected = tuple(max(0, stage.kv_cache_available_bytes.expected) for stage in stages)
-    pools, whose = (low, expected), case.whose_context
+    pools, whose = (low, expected), whose_context(case)
     return limits.context_limit(load, case.model_context, cache, pools, sizes.max_num_seqs, whose=whose)
 
 

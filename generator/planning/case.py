@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from generator.planning.defaults import BatchLimits
     from generator.planning.tables import Tables
 
-MODELS_OWN, ASSUMED = "the model's own", "vLLM's assumed"
-"""Whose word a context is, in a reason."""
-
 
 class Case(Made):
     """One request with its facts, GPUs and tables, and the user's engine values as the release reads them."""
@@ -145,11 +142,6 @@ class Case(Made):
         return graph_mode(self.fixed, pools=False) == "none"
 
     @property
-    def full_graphs(self) -> bool:
-        """Whether whole decode steps are captured as CUDA graphs, not pieces of them alone."""
-        return graph_mode(self.fixed, pools=self.pooling is not None) == "full"
-
-    @property
     def chunked_prefill(self) -> bool:
         """Whether a step may hold a piece of a prompt."""
         own = self.pooling.chunked if self.pooling else True
@@ -208,13 +200,6 @@ class Case(Made):
             return own
         capped = min(own, sentence.tokenizer_max_length or own) if self.pooling else own
         return sentence.max_seq_length or capped
-
-    @property
-    def whose_context(self) -> str:
-        """Whose word the longest context is: the model's, the user's, or vLLM's where config.json names none."""
-        if self.architecture.max_position_embeddings != self.facts.architecture.max_position_embeddings:
-            return "your hf_overrides'"
-        return MODELS_OWN if self.facts.architecture.context_stated else ASSUMED
 
     @property
     def asked_context(self) -> int | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.parallelism import Layout
-from generator.planning.choosing.changes import smaller_weights
 from generator.planning.choosing.choice import has_targets
 from generator.planning.choosing.servers import copies
+from generator.planning.choosing.smaller import smaller_weights
 from generator.planning.costs import cost, dated_offers, source_of
 from generator.planning.evaluation import evaluate
 from generator.planning.parts import stored_bytes

@@ -5,10 +5,11 @@ The user's own limits are given back, then come the engine's modes, what costs a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from generator.models.hardware import by_memory
-from generator.planning.arithmetic import Arithmetic, arithmetic
+from generator.planning.choosing.change import ACCURACY, Change, moved, unset, without
+from generator.planning.choosing.smaller import online_quantization, siblings
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, graph_variants, with_values
 from generator.presenting.text import plural, tokens_text
 from generator.units import ceil_div, round_up
@@ -16,8 +17,7 @@ from generator.units import ceil_div, round_up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.hardware import GPU, Cluster
+    from generator.models.hardware import GPU
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _CONTEXTS = (131072, 65536, 32768, 16384, 8192, 4096, 2048)
 _COUNTS = (1, 2, 4, 8)
 _NODES = (2, 4)
-_OF_CHECKPOINT = ("quantization", "revision", "code_revision")
-"""Engine values that belong to one checkpoint, not to its siblings."""
 _SHORT_TOKENS = 2048
 """Prompt tokens of a step that keeps the gaps between streamed tokens short."""
 _OWN_LIMITS = {
@@ -36,31 +34,7 @@ _OWN_LIMITS = {
     "max_num_batched_tokens": "as many tokens a step as the planner takes",
     "enforce_eager": "CUDA graphs",
 }
-_BYTE = 8
-"""Bits of a weight that is one byte."""
 _DRAFTING = ("speculative_config", "spec_method", "spec_model", "spec_tokens")
-_ACCURACY = "which costs accuracy"
-
-
-class Change(NamedTuple):
-    """One change of the case, and the options that make it."""
-
-    kind: str
-    title: str
-    flags: tuple[str, ...]
-    case: Case
-    layout: Layout | None = None
-    """The one layout that the change is tried on first; None to try all."""
-
-
-class Sibling(NamedTuple):
-    """A smaller checkpoint of the same weights, and how the GPU computes with it."""
-
-    facts: ModelFacts
-    case: Case
-    flags: tuple[str, ...]
-    method: str
-    verdict: str
 
 
 def changes(case: Case, chosen: Scored, copies: int = 0) -> Iterator[Change]:
@@ -76,8 +50,8 @@ def changes(case: Case, chosen: Scored, copies: int = 0) -> Iterator[Change]:
     yield from _divided_caches(case, layout)
     yield from _no_graphs(case, layout) if unfit else _short_steps(case, chosen.candidate)
     yield from (change._replace(layout=layout if unfit else None) for change in _smaller_cache(case))
-    yield from _online_quantization(case)
-    yield from _siblings(case)
+    yield from online_quantization(case)
+    yield from siblings(case)
     if case.servers > 1:
         yield _fewer_servers(case)
     else:
@@ -114,20 +88,20 @@ def _no_drafts(case: Case) -> Iterator[Change]:
     """The memory of a draft model or head back, for a step that gives each request one token."""
     stated = tuple(name for name in case.request.overrides if name.replace("-", "_") in _DRAFTING)
     if stated and case.speculation.method:
-        yield Change("drafts", "no drafted tokens", _unset(*stated), _without(case, *_DRAFTING))
+        yield Change("drafts", "no drafted tokens", unset(*stated), without(case, *_DRAFTING))
 
 
 def _own_limits_back(case: Case) -> Iterator[Change]:
     """Limits of the user's, each left to the planner."""
     for name, title in _OWN_LIMITS.items():
         if name in case.fixed:
-            yield Change(name, title, _unset(name), _without(case, name))
+            yield Change(name, title, unset(name), without(case, name))
 
 
 def _any_layout(case: Case) -> Iterator[Change]:
     sizes = _sizes(case)
     if sizes:
-        yield Change("layout", "another layout of the same GPUs", _unset(*sizes), _without(case, *sizes))
+        yield Change("layout", "another layout of the same GPUs", unset(*sizes), without(case, *sizes))
 
 
 def _copies(case: Case, copies: int) -> Iterator[Change]:
@@ -147,7 +121,7 @@ def _fewer_servers(case: Case) -> Change:
         "servers",
         "one server on all GPUs",
         ("--servers", "1"),
-        _moved(case.changed(servers=1), cluster, {"servers": 1}),
+        moved(case.changed(servers=1), cluster, {"servers": 1}),
     )
 
 
@@ -176,60 +150,7 @@ def _short_steps(case: Case, chosen: Candidate) -> Iterator[Change]:
 
 def _smaller_cache(case: Case) -> Iterator[Change]:
     for variant in cache_variants(case):
-        yield Change("cache", f"{variant.title}, {_ACCURACY}", variant.flags, with_values(case, variant.values))
-
-
-def _online_quantization(case: Case) -> Iterator[Change]:
-    """Weights quantized while loading, where the GPU multiplies in that format."""
-    method = case.tables.method("fp8")
-    if case.quantization is not None or "quantization" in case.fixed or method is None:
-        return
-    if method.is_online_in(case.release) and arithmetic(method, case.gpu, case.release).verdict == "native":
-        changed = with_values(case, {"quantization": "fp8"})
-        title = f"FP8 weights, quantized at load, {_ACCURACY}"
-        yield Change("quantization", title, ("--quantization", "fp8"), changed)
-
-
-def _siblings(case: Case) -> Iterator[Change]:
-    for sibling in sibling_cases(case):
-        how = f"{sibling.verdict} on {case.gpu.name}, {_ACCURACY}"
-        title = f"the quantized checkpoint {sibling.facts.id}{_pinned(sibling.facts)}, {how}"
-        yield Change("sibling", title, sibling.flags, sibling.case)
-
-
-def smaller_weights(case: Case) -> Iterator[Change]:
-    """Fewer bytes of the same weights, which costs accuracy: quantized checkpoints, and FP8 at load where none is."""
-    named = tuple(_siblings(case))
-    yield from named
-    if not any(change.case.quantization and change.case.quantization.bits == _BYTE for change in named):
-        yield from _online_quantization(case)
-
-
-def _pinned(facts: ModelFacts) -> str:
-    """The commit that is planned; where the tables know none, the Hub's newest is pinned once it is asked."""
-    return f" @ {facts.revision[:12]}" if facts.revision else " (the Hub's newest commit, pinned when it is read)"
-
-
-def sibling_cases(case: Case) -> Iterator[Sibling]:
-    """Smaller checkpoints of the same weights that this GPU runs, natively ones first."""
-    options = [(facts, found) for facts in case.tables.siblings if (found := _runs(case, facts))]
-    for facts, found in sorted(options, key=lambda option: option[1].verdict != "native"):
-        bound = [name for name in _OF_CHECKPOINT if name in case.fixed]
-        plain = _without(case, *bound)
-        request = plain.request.model_copy(update={"model": facts.id, "revision": facts.revision or ""})
-        changed = plain.changed(request=request, facts=facts.model_copy(update={"draft": case.facts.draft}))
-        stored = facts.checkpoint.quantization
-        yield Sibling(
-            facts, changed, ("--model", facts.id, *_unset(*bound)), stored.method if stored else "", found.verdict
-        )
-
-
-def _runs(case: Case, facts: ModelFacts) -> Arithmetic | None:
-    """How the GPU computes with a checkpoint; None where it cannot."""
-    stored = facts.checkpoint.quantization
-    method = case.tables.method(stored.method) if stored else None
-    found = arithmetic(method, case.gpu, case.release, stored) if method else None
-    return found if found and found.verdict != "unsupported" else None
+        yield Change("cache", f"{variant.title}, {ACCURACY}", variant.flags, with_values(case, variant.values))
 
 
 def _more_gpus(case: Case, *, nodes_too: bool) -> Iterator[Change]:
@@ -243,8 +164,8 @@ def _more_gpus(case: Case, *, nodes_too: bool) -> Iterator[Change]:
         flags = (*(("--gpus", str(count)) if count != own else ()), *(("--nodes", str(many)) if many != nodes else ()))
         where = plural(count, "GPU") if many == 1 else f"{plural(many, 'node')} of {count} GPUs"
         cluster = case.cluster.model_copy(update={"gpus_per_node": count, "nodes": many})
-        changed = _moved(_without(case, *sizes), cluster, {"gpus": count, "nodes": many})
-        yield Change("gpus", where, (*flags, *_unset(*sizes)), changed)
+        changed = moved(without(case, *sizes), cluster, {"gpus": count, "nodes": many})
+        yield Change("gpus", where, (*flags, *unset(*sizes)), changed)
 
 
 def _larger_gpus(case: Case, chosen: Scored) -> Iterator[Change]:
@@ -280,26 +201,9 @@ def _on(case: Case, gpu: GPU, layout: Layout) -> Change:
     cluster = case.cluster.model_copy(update={"gpu": gpu})
     memory = ("--vram-gb", "0") if case.request.vram_gb else ()
     title = f"{plural(case.cluster.total_gpus, 'GPU')} of {gpu.name}"
-    moved = _moved(case, cluster, {"gpu": gpu.name, "vram_gb": 0.0})
-    return Change("gpu", title, ("--gpu", gpu.name, *memory), moved, layout)
+    on_these = moved(case, cluster, {"gpu": gpu.name, "vram_gb": 0.0})
+    return Change("gpu", title, ("--gpu", gpu.name, *memory), on_these, layout)
 
 
 def _sizes(case: Case) -> tuple[str, ...]:
     return tuple(name for name in case.fixed if name.endswith("_parallel_size"))
-
-
-def _unset(*names: str) -> tuple[str, ...]:
-    return tuple(word for name in names for word in ("--unset", name))
-
-
-def _without(case: Case, *names: str) -> Case:
-    """The case with values of the user's given back to the planner."""
-    fixed = {name: value for name, value in case.fixed.items() if name not in names}
-    overrides = {name: value for name, value in case.request.overrides.items() if name.replace("-", "_") not in names}
-    request = case.request.model_copy(update={"overrides": overrides})
-    return case.changed(fixed=fixed, request=request)
-
-
-def _moved(case: Case, cluster: Cluster, stated: dict[str, Any]) -> Case:
-    """The case on other GPUs, its request too."""
-    return case.changed(cluster=cluster, request=case.request.model_copy(update=stated))

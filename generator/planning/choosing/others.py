@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.attention import MLA
-from generator.planning.choosing.changes import sibling_cases
 from generator.planning.choosing.scored import Scored, scored
+from generator.planning.choosing.smaller import sibling_cases
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
 from generator.planning.choosing.words import rate
 from generator.planning.evaluation import evaluate

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.models.request import Request
     from generator.planning.case import Case
-    from generator.planning.choosing.changes import Change
+    from generator.planning.choosing.change import Change
     from generator.planning.choosing.scored import Scored
 
     Choose = Callable[[Case, Layout | None], Scored]

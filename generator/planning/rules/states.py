@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.planning.graph_mode import graph_mode
+
 if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.kv_cache.layout import CacheLayout
@@ -18,5 +20,9 @@ def state_blocks(case: Case, cache: CacheLayout, sequences: int) -> int:
     config/compilation.py: resolve_cudagraph_mode_and_sizes; eager and piecewise graphs are not checked).
     """
     states = any(group.kind == _STATE for group in cache.groups)
-    asked = states and case.full_graphs and case.vllm.has("stops_without_block_for_each_state")
+    asked = (
+        states
+        and graph_mode(case.fixed, pools=case.pooling is not None) == "full"
+        and case.vllm.has("stops_without_block_for_each_state")
+    )
     return sequences if asked else 0
