@@ -89,6 +89,8 @@ class Exchange(Made):
     messages: float
     bytes_per_token: float
     """What all of them bring to one rank for one of its tokens."""
+    prompt_bytes_per_token: float
+    """The same for a token of a prompt."""
 
 
 class Footprint(Made):

@@ -149,8 +149,9 @@ class Candidate(Made):
 
     @property
     def carries_load(self) -> bool:
-        """Whether the workload's concurrent requests all fit and are all admitted."""
-        return self.verdict != "does_not_fit" and self.concurrency >= self.load.concurrency
+        """Whether every replica holds and admits its share of the workload's concurrent requests."""
+        each = self.concurrency // self.layout.data_parallel_size
+        return self.verdict != "does_not_fit" and each >= self.load.concurrency
 
 
 def worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:

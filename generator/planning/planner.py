@@ -14,6 +14,7 @@ from generator.planning.choosing import repairs
 from generator.planning.choosing.alternatives import alternatives, runner_up
 from generator.planning.choosing.beside import beside_servers, engine_second
 from generator.planning.choosing.choice import best
+from generator.planning.choosing.divided import divided
 from generator.planning.choosing.packing import packed
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.servers import preferred
@@ -93,6 +94,7 @@ def weighed(case: Case) -> Weighed:
     full = packed(case, options)
     if full is not case:
         case, options = full, options_of(full)
+    options = (*options, *divided(case, options))
     chosen = best(case, options)
     several = preferred(case, options, chosen)
     shared = _on_servers(case, several) if several else None

@@ -11,6 +11,7 @@ from generator.models.request import Request
 from generator.planning.choosing.alternatives import alternatives, front
 from generator.planning.choosing.choice import best
 from generator.planning.choosing.scored import scored
+from generator.planning.choosing.variants import DIVIDED
 from generator.planning.costs import gpus_needed
 from generator.planning.planner import candidates, planned
 from generator.workflow import plan_for
@@ -246,14 +247,39 @@ def test_a_head_that_is_published_for_the_model_is_named(model, draft):
     assert any(draft in note for note in made.advisories)
 
 
-def test_divided_latents_of_one_wide_group_are_an_alternative():
-    """Agents of 16,384 tokens: replicas hold the latents of 64, one group of eight ranks does where it divides them."""
-    facts = embedded_model("deepseek-ai/DeepSeek-R1")
-    asked = {"model": facts.id, "gpu": "H200-SXM-141GB", "gpus": 8, "workload": "agent", "concurrency": 64}
-    made = plan_for(Request(**asked, source="embedded"), facts)
-    divided = next(one for one in made.alternatives if one.kind == "divided caches")
-    assert (divided.layout.tensor_parallel_size, divided.layout.decode_context_parallel_size > 1) == (8, True)
-    again = plan_for(Request(**asked, source="embedded", **changes_of(divided.flags)), facts)
-    assert again.layout == divided.layout
-    assert again.estimate.output_tokens_per_s.mean == pytest.approx(divided.output_tokens_per_s, rel=0.02)
-    assert divided.output_tokens_per_s > made.estimate.output_tokens_per_s.mean
+def test_caches_are_divided_where_the_widest_group_has_no_room_for_the_stated_load():
+    """The recipe of Kimi-K2-Thinking divides them for throughput: 486 tokens/s undivided, 695 divided."""
+    load = {"workload": "agent", "concurrency": 128}
+    made = planned(case_of("deepseek-ai/DeepSeek-R1", "H200-SXM-141GB", 8, **load))
+    assert (made.layout.tensor_parallel_size, made.layout.decode_context_parallel_size) == (8, 8)
+    assert made.feasibility.carries.answer == "yes"
+    assert made.runner_up.layout != made.layout
+    kept = planned(case_of("deepseek-ai/DeepSeek-R1", "H200-SXM-141GB", 8, **load, overrides={DIVIDED: 1}))
+    assert kept.layout.decode_context_parallel_size == 1
+    assert kept.estimate.ttft_ms.mean > made.estimate.ttft_ms.mean
+    assert kept.estimate.output_tokens_per_s.low < made.estimate.output_tokens_per_s.low
+
+
+@pytest.mark.parametrize(
+    ("model", "stated"),
+    [
+        ("deepseek-ai/DeepSeek-R1", {}),
+        ("deepseek-ai/DeepSeek-R1", {"concurrency": 8}),
+        ("deepseek-ai/DeepSeek-V3.2", {"workload": "agent", "concurrency": 256}),
+        ("meta-llama/Llama-3.1-70B-Instruct", {"workload": "agent", "concurrency": 256}),
+    ],
+)
+def test_caches_stay_whole_where_room_is_there_or_vllm_divides_none(model, stated):
+    """VLLM refuses an indexer's picks in 16 bits, on FlashMLA; eight heads on eight GPUs share none."""
+    made = planned(case_of(model, "H200-SXM-141GB", 8, **stated))
+    assert made.layout.decode_context_parallel_size == 1
+    assert not any(one.layout.decode_context_parallel_size > 1 for one in made.alternatives if "V3.2" in model)
+
+
+def test_every_replica_carries_its_share():
+    """Room for 68 requests over two replicas carries 64, not 128."""
+    case, options = options_of("deepseek-ai/DeepSeek-R1", "H200-SXM-141GB", 8, workload="agent", concurrency=128)
+    two = next(one.candidate for one in options if one.candidate.layout.data_parallel_size == 2)
+    assert two.carries_load == (two.concurrency >= 128)
+    chosen = best(case, options).candidate
+    assert chosen.concurrency >= 128

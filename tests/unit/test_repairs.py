@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from generator.catalogue.models import embedded_model
@@ -164,11 +162,16 @@ def test_divided_caches_make_room():
 
     More of them are admitted, too, and each reserves some memory.
     """
-    stated = {"concurrency": 400, "overrides": {"tensor_parallel_size": 8, "gpu_memory_utilization": 0.92}}
-    crowded = planned("Qwen/Qwen3-235B-A22B", "H100-SXM-80GB", 8, **stated)
-    room = crowded.feasibility.max_concurrency_at_context
-    repair = next(one for one in crowded.repairs if "decode_context_parallel_size=2" in " ".join(one.flags))
-    assert 1.8 * room < int(re.search(r"room for (\d+)", repair.effect)[1]) <= 2.1 * room
+    sizes = {"tensor_parallel_size": 8, "gpu_memory_utilization": 0.92}
+    whole, shared = (
+        planned(
+            "Qwen/Qwen3-235B-A22B", "H100-SXM-80GB", 8, concurrency=400, overrides=sizes | {name: 1} if name else sizes
+        )
+        for name in ("decode_context_parallel_size", "")
+    )
+    assert (whole.layout.decode_context_parallel_size, shared.layout.decode_context_parallel_size) == (1, 2)
+    room = whole.feasibility.max_concurrency_at_context
+    assert 1.8 * room < shared.feasibility.max_concurrency_at_context <= 2.1 * room
 
 
 def test_a_start_in_doubt_is_made_sure():

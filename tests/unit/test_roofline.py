@@ -84,7 +84,7 @@ def test_ranks_that_share_a_cache_read_a_part_and_pay_for_messages():
     """DeepSeek-V3 over 8 ranks: 128 heads / 8, latent 512 and rotary 64 (its config.json); 61 layers, 3 messages each.
 
     A rank receives the queries (512 + 64) and sends the outputs (512) of its 16 heads, two bytes each, to 7 others, and
-    the log-sum-exps of 128 heads, 4 bytes each, from 7 others.
+    the log-sum-exps of 128 heads, 4 bytes each, from 7 others. A prompt's heads are expanded on their own rank.
     """
     model = embedded_model("deepseek-ai/DeepSeek-V3").architecture
     plain, shared = (
@@ -94,6 +94,7 @@ def test_ranks_that_share_a_cache_read_a_part_and_pay_for_messages():
     (among,) = shared.exchanges
     assert (among.ranks, among.messages) == (8, 3 * 61)
     assert among.bytes_per_token == 61 * 7 * (16 * (576 + 512) * 2 + 128 * 4)
+    assert among.prompt_bytes_per_token == 0
     gpu, table = find_gpu("H200-SXM-141GB"), speed()
     whole, part = (StepModel(held, rates(held, gpu, table, link="nvlink", release="late")) for held in (plain, shared))
     assert part.read_bytes(8192) == whole.read_bytes(8192) / 8
@@ -111,6 +112,7 @@ def test_replicas_that_share_experts_gather_each_others_tokens():
     (among,) = footprint(model, Layout(data_parallel_size=8, enable_expert_parallel=True)).exchanges
     assert (among.ranks, among.messages) == (8, 2 * 58)
     assert among.bytes_per_token == 2 * 58 * 7 * 7168 * 2
+    assert among.prompt_bytes_per_token == among.bytes_per_token
     assert footprint(LLAMA_8B, Layout(data_parallel_size=8)).exchanges == ()
 
 

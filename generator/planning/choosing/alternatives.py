@@ -9,6 +9,7 @@ from generator.planning.choosing.choice import best, gpus_that_count, key, merit
 from generator.planning.choosing.growth import grown, requests_weighed, weighs_growth
 from generator.planning.choosing.others import WORTH, others
 from generator.planning.choosing.servers import servers
+from generator.planning.choosing.variants import DIVIDED
 from generator.planning.choosing.words import KINDS, gap_words, layout_words, objective_words, rate
 from generator.planning.speed.estimates import meets_targets, missed_by, speed
 from generator.presenting.text import duration_text, plural
@@ -88,8 +89,13 @@ def runner_up(case: Case, options: Sequence[Scored], chosen: Scored) -> RunnerUp
     )
 
 
-def _sizes(layout: Layout) -> tuple[int, int, int]:
-    return layout.tensor_parallel_size, layout.pipeline_parallel_size, layout.data_parallel_size
+def _sizes(layout: Layout) -> tuple[int, int, int, int]:
+    return (
+        layout.tensor_parallel_size,
+        layout.pipeline_parallel_size,
+        layout.data_parallel_size,
+        layout.decode_context_parallel_size,
+    )
 
 
 def layout_gains(case: Case, options: Sequence[Scored], chosen: Scored, beside: Beside | None = None) -> Iterator[Gain]:
@@ -183,6 +189,8 @@ def layout_flags(layout: Layout, options: Sequence[Scored]) -> tuple[str, ...]:
     flags += ["--dp", str(layout.data_parallel_size)]
     if any(one.candidate.layout.enable_expert_parallel for one in options):
         flags += ["--set", f"enable_expert_parallel={str(layout.enable_expert_parallel).lower()}"]
+    if any(one.candidate.layout.decode_context_parallel_size > 1 for one in options):
+        flags += ["--set", f"{DIVIDED}={layout.decode_context_parallel_size}"]
     return tuple(flags)
 
 

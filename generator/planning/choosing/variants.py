@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import cache_arithmetic
+from generator.planning.kinds.of import attentions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
 
 _GRAPH_ARGUMENTS = frozenset({"enforce_eager", "compilation_config", "optimization_level"})
+DIVIDED = "decode_context_parallel_size"
 _CACHE_DTYPES = {"fp8": "FP8", "nvfp4": "NVFP4"}
 """Cache dtypes that are proposed, the mildest first."""
 
@@ -57,10 +59,19 @@ def graph_variants(case: Case) -> Iterator[Variant]:
         )
 
 
+def divides_caches(case: Case) -> bool:
+    """Whether ranks may share caches by the planner's choice: the release can, and nobody decided.
+
+    Not where an indexer picks tokens: vLLM takes that on few layouts (0.33 attention/backends/mla/flashmla_sparse.py).
+    """
+    picks = any(one.sparse for one in attentions_of(case.architecture))
+    return case.chooses(DIVIDED) and DIVIDED in case.tables.engine.by_name and not picks
+
+
 def context_parallel_variants(case: Case, layout: Layout) -> Iterator[Variant]:
     """Divided caches: as many ranks of a tensor-parallel group as possible share each sequence's; fewest first."""
-    name = "decode_context_parallel_size"
-    if name in case.fixed or name in case.left_to_vllm or name not in case.tables.engine.by_name:
+    name = DIVIDED
+    if layout.decode_context_parallel_size > 1 or not divides_caches(case):
         return
     for size in range(2, layout.tensor_parallel_size + 1):
         if layout.tensor_parallel_size % size == 0:

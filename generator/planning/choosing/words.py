@@ -43,6 +43,8 @@ def layout_words(layout: Layout, servers: int = 1) -> str:
     if layout.data_parallel_size > 1:
         parts.append(plural(layout.data_parallel_size, "replica"))
     told = " x ".join(parts) + (" with whole experts" if layout.enable_expert_parallel else "")
+    shared = layout.decode_context_parallel_size
+    told += f", caches divided over {shared}" if shared > 1 else ""
     return f"{told} on each of {servers} servers" if servers > 1 else told
 
 

@@ -124,6 +124,11 @@ class Attention(Kind):
     def exchanged_width(self) -> int:
         """Numbers of one head that ranks exchange for one token where they share caches: its query and its output."""
 
+    @property
+    def prompts_exchange(self) -> bool:
+        """Whether tokens of a prompt are exchanged like those that decode."""
+        return True
+
     def attentions(self) -> tuple[Attention, ...]:
         """Itself."""
         return (self,)

@@ -96,6 +96,14 @@ class Latent(Attention):
         return 2 * self.mixer.kv_lora_rank + self.mixer.qk_rope_head_dim
 
     @property
+    def prompts_exchange(self) -> bool:
+        """False: a prompt's heads are expanded on their own rank, which gathers the latents before it alone.
+
+        vLLM 0.32 model_executor/layers/attention/mla_attention.py, _context_parallel_compute_prefill_context.
+        """
+        return False
+
+    @property
     def _reach(self) -> int | None:
         """Tokens that one token attends to at most; None for all before it."""
         return None

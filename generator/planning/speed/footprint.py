@@ -148,17 +148,18 @@ def _exchanges(layers: Layers, layout: Layout, hidden: int, dtype_bytes: int) ->
     dcp, dp = layout.decode_context_parallel_size, layout.data_parallel_size
     if dcp > 1:
         per_layer = [(_exchanged(one, layout, dtype_bytes), n) for layer, n in layers for one in _attentions(layer)]
-        messages, size = (sum(found[i] * n for found, n in per_layer) for i in range(2))
-        yield Exchange(ranks=dcp, messages=messages, bytes_per_token=size)
+        messages, size, prompts = (sum(found[i] * n for found, n in per_layer) for i in range(3))
+        yield Exchange(ranks=dcp, messages=messages, bytes_per_token=size, prompt_bytes_per_token=prompts)
     mixtures = sum(n for layer, n in layers if isinstance(layer.feed_forward, MoE))
     if dp > 1 and mixtures:
         ranks = dp * layout.tensor_parallel_size
         gathered = dp * (ranks - 1) / ranks * hidden * dtype_bytes
-        yield Exchange(ranks=ranks, messages=2 * mixtures, bytes_per_token=2 * mixtures * gathered)
+        size = 2 * mixtures * gathered
+        yield Exchange(ranks=ranks, messages=2 * mixtures, bytes_per_token=size, prompt_bytes_per_token=size)
 
 
-def _exchanged(attention: Attention, layout: Layout, dtype_bytes: int) -> tuple[int, float]:
-    """Messages of one block among the ranks that share caches, and what they bring to a rank for one token, in bytes.
+def _exchanged(attention: Attention, layout: Layout, dtype_bytes: int) -> tuple[int, float, float]:
+    """Messages of one block among the ranks that share caches, and bytes for one token that decodes, and of a prompt.
 
     Queries and log-sum-exps are gathered over the group, outputs scattered back to their heads (vLLM 0.32
     v1/attention/backends/flash_attn.py:1511, model_executor/layers/attention/mla_attention.py:1100); the log-sum-exps
@@ -166,7 +167,8 @@ def _exchanged(attention: Attention, layout: Layout, dtype_bytes: int) -> tuple[
     """
     width, dcp = attention.exchanged_width, layout.decode_context_parallel_size
     heads = attention.heads / layout.tensor_parallel_size
-    return (3, (dcp - 1) * heads * (width * dtype_bytes + dcp * _FLOAT32_BYTES)) if width else (0, 0.0)
+    size = (dcp - 1) * heads * (width * dtype_bytes + dcp * _FLOAT32_BYTES)
+    return (3, size, size if attention.prompts_exchange else 0.0) if width else (0, 0.0, 0.0)
 
 
 def _merged(layers: Iterable[tuple[Layer, float]], tp: int, kv_bytes: float) -> Iterator[KVRead]:

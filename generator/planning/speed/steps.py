@@ -51,6 +51,7 @@ class StepModel:
         "_exchange_bytes",
         "_fp",
         "_message_bytes",
+        "_prompt_bytes",
         "_r",
         "_reads",
         "_repeat",
@@ -71,6 +72,7 @@ class StepModel:
         self._repeat = 1 - footprint.num_experts_per_tok / experts if experts else 0.0
         tp = footprint.tensor_parallel_size
         self._exchange_bytes = sum(one.bytes_per_token for one in footprint.exchanges)
+        self._prompt_bytes = sum(one.prompt_bytes_per_token for one in footprint.exchanges)
         self._sharing = footprint.decode_context_parallel_size
         self._message_bytes = 2 * (tp - 1) / tp * footprint.hidden_size * footprint.activation_bytes
 
@@ -128,7 +130,7 @@ class StepModel:
             busy += _longer(read, math)
             weights, compute = weights + read, compute + math
         kv = seqs * (self.read_bytes(context) / r.kv_bytes_per_s + fp.state_bytes / r.state_bytes_per_s)
-        link = self._reductions(tokens)
+        link = self._reductions(tokens, new_tokens)
         attention = attention_flops / r.attention_flops
         device = (busy + kv + attention + link + r.layers_s) * (1 + self._draft_cost)
         total = self._launched(device, tokens) if new_tokens or self._eager else device
@@ -141,9 +143,10 @@ class StepModel:
             return _longer(device, self._r.launch_s)
         return _longer(device, self._r.launch_s * self._r.captured)
 
-    def _reductions(self, tokens: float) -> float:
+    def _reductions(self, tokens: float, of_prompts: float) -> float:
         fp, r = self._fp, self._r
-        others = r.exchange_s + tokens * self._exchange_bytes / r.link_bytes_per_s
+        exchanged = (tokens - of_prompts) * self._exchange_bytes + of_prompts * self._prompt_bytes
+        others = r.exchange_s + exchanged / r.link_bytes_per_s
         if fp.tensor_parallel_size == 1:
             return others
         return fp.reductions * (r.reduction_s + tokens * self._message_bytes / r.link_bytes_per_s) + others
