@@ -39,6 +39,8 @@ class GPURow(Row):
     pcie_generation: int | None = None
     board_power_w: Annotated[int, Field(gt=0)] | None = None
     power_source: Source | None = None
+    batched_tokens: Annotated[int, Field(gt=0)] | None = None
+    batched_source: Source | None = None
     memory: MemoryKind
     memory_source: Source
     spec_source: Source
@@ -64,6 +66,7 @@ class GPURow(Row):
             nvlink_bridge=self.nvlink_bridge,
             pcie_generation=self.pcie_generation,
             board_power_w=self.board_power_w,
+            batched_tokens=self.batched_tokens or 0,
             memory_kind=self.memory,
             unified_memory=self.memory == "unified",
             source=f"memory: {self.memory_source}; figures: {self.spec_source}",

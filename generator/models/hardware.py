@@ -43,6 +43,8 @@ class GPU(Value):
     pcie_generation: int | None = None
     board_power_w: int | None = None
     """Power of the whole board in watts, its maker's limit; None where no source states it."""
+    batched_tokens: int = 0
+    """Tokens of one step that published deployments of it set; 0 where none was read, and vLLM's default stands."""
     memory_kind: MemoryKind | None = None
     """What its memory is built of, by which it is timed; None where no source states it."""
     unified_memory: bool = False

@@ -40,13 +40,14 @@ def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
     defaults = checks.default_limits(case)
     load = replica_load(case.load, layout)
     seen = set()
-    most, least = defaults.max_num_batched_tokens, min(_LEAN_TOKENS, defaults.max_num_batched_tokens)
+    vllms_tokens = defaults.max_num_batched_tokens
+    most, least = max(vllms_tokens, case.gpu.batched_tokens), min(_LEAN_TOKENS, vllms_tokens)
     given, vllms = own(case, "max_num_seqs", defaults.max_num_seqs), defaults.max_num_seqs
     comfortable, peak = limits.default_sequences(vllms), limits.sequence_limit(load, vllms)
     lean = limits.sequence_limit(load, vllms, room=1)
-    for room, tokens in ((comfortable, most), (peak, least), (lean, least)):
+    for room, tokens in ((comfortable, most), (comfortable, vllms_tokens), (peak, least), (lean, least)):
         sequences = given or room
-        chosen = _tokens(case, sequences, tokens, most)
+        chosen = _tokens(case, sequences, tokens, vllms_tokens)
         attempt = Attempt(sequences, chosen, roomy=room is comfortable)
         if (sequences.value, chosen.value) not in seen:
             seen.add((sequences.value, chosen.value))

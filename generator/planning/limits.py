@@ -120,6 +120,8 @@ def token_limit(wanted: int, sequences: int, default: int, least: int = 0) -> Li
             return f"at least max_num_seqs ({sequences})"
         if wanted < default:
             return f"short steps for the sake of memory; vLLM's default is {default}"
+        if wanted > default:
+            return f"as published deployments of this GPU have it; vLLM's default is {default}"
         return "vLLM's default for this GPU"
 
     return Limit("max_num_batched_tokens", least if whole else value, because)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from strategies import case_of
 
+from generator.catalogue.models import embedded_model
 from generator.models.hardware import Cluster
 from generator.models.parallelism import Layout
+from generator.models.request import Request
 from generator.models.workload import Workload
 from generator.planning.defaults import BatchLimits
 from generator.planning.limits import (
@@ -19,6 +21,7 @@ from generator.planning.limits import (
     utilization_reason,
 )
 from generator.units import GIB
+from generator.workflow import plan_for
 
 BYTES_PER_TOKEN = 147_456
 """Qwen3-8B, bf16: 36 layers x 2 x 8 heads x 128 x 2 bytes; vLLM logs 144 KiB a token."""
@@ -131,3 +134,21 @@ def test_the_reason_of_the_utilization_names_what_is_outside():
     assert utilization_reason(0.8, 0.92, GIB, own).startswith("less than vLLM's default of 0.92")
     shared = Cluster(gpu=gpu.model_copy(update={"unified_memory": True}), gpus_per_node=1, reserved_bytes=3 * GIB)
     assert "3.00 GiB of other processes; the CPU shares this memory" in utilization_reason(0.9, 0.92, GIB, shared)
+
+
+@pytest.mark.parametrize(("gpu", "tokens"), [("RTX-5090-32GB", 4096), ("GB10-128GB", 8192), ("RTX-4090-24GB", 2048)])
+def test_a_step_has_the_tokens_that_published_deployments_of_the_gpu_set(gpu, tokens):
+    """VLLM's own default is 2,048 on each; its recipe of Gemma 4 26B has 4,096 on the first, 8,192 on the second."""
+    made = plan_for(Request(model="Qwen/Qwen3-8B", gpu=gpu, source="embedded"), embedded_model("Qwen/Qwen3-8B"))
+    assert made.engine["max_num_batched_tokens"] == tokens
+    reason = next(one.reason for one in made.decisions if one.field == "max_num_batched_tokens")
+    assert ("published deployments" in reason) == (tokens > 2048)
+
+
+def test_a_card_that_lacks_the_memory_for_long_steps_takes_vllms_own():
+    """What does not carry the stated load at long steps does at vLLM's default, or neither does."""
+    asked = {"model": "Qwen/Qwen3-14B-FP8", "gpu": "RTX-5090-32GB", "source": "embedded", "concurrency": 48}
+    made = plan_for(Request(**asked), embedded_model("Qwen/Qwen3-14B-FP8"))
+    short = Request(**asked, overrides={"max_num_batched_tokens": 2048})
+    least = plan_for(short, embedded_model("Qwen/Qwen3-14B-FP8"))
+    assert made.feasibility.max_concurrency_at_context >= 48 or least.feasibility.max_concurrency_at_context < 48
