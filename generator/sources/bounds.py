@@ -38,7 +38,10 @@ _HELD: Mapping[Held, tuple[type | tuple[type, ...], str]] = {
     "list": ((list, tuple), "a list"),
     "mapping": (dict, "a mapping"),
 }
+_TOWERS = ("vision_config", "audio_config", "vit_config", "vision_tower_config", "sound_config")
 _BITS = range(1, 33)
+_LONGEST = 200
+"""Letters of a class's name."""
 _STATES = ("auto", "bfloat16", "float16", "float32")
 """Dtypes that vLLM keeps states in (vLLM 0.33 config/cache.py: MambaDType)."""
 
@@ -51,9 +54,11 @@ def check_config(config: Config, where: str) -> None:
     """
     text = text_config(config)
     parts = [config] if text is config else [config, text]
-    classes = config.get("architectures")
-    if classes is not None and not (isinstance(classes, list) and all(isinstance(one, str) for one in classes)):
-        raise _lie(where, "architectures", classes, "a list of classes")
+    _check_names(config, where)
+    for tower in (config[name] for name in _TOWERS if isinstance(config.get(name), dict)):
+        for name, value in tower.items():
+            if name not in _POSITIVE:
+                _check_count(name, value, where)
     for part in parts:
         for name, value in part.items():
             _check_kind(name, value, where)
@@ -63,6 +68,19 @@ def check_config(config: Config, where: str) -> None:
         _check_rope(part, where)
         _check_quantization(part.get("quantization_config"), where)
     _check_divisions(text, where)
+
+
+def _check_names(config: Config, where: str) -> None:
+    """The classes are a list of words, and so is the type a word."""
+    classes, own = config.get("architectures"), config.get("model_type")
+    if classes is not None and not (isinstance(classes, list) and all(map(_is_word, classes))):
+        raise _lie(where, "architectures", classes, "a list of classes")
+    if own is not None and not _is_word(own):
+        raise _lie(where, "model_type", own, "the name of a type of Transformers'")
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST
 
 
 def _check_kind(name: str, value: Any, where: str) -> None:

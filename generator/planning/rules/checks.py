@@ -15,6 +15,7 @@ from generator.planning.rules.code import check_code
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
+from generator.planning.rules.stated import check_balance, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
 
@@ -38,6 +39,7 @@ def check_request(case: Case) -> None:
     class_is_served(case)
     check_owners(case.fixed)
     check_paths(case.fixed, case.tables.path_kinds)
+    check_stated(case)
     check_speculation(case)
     _check_context(case)
     _check_item_limits(case)
@@ -56,6 +58,7 @@ def check_layout(case: Case, layout: Layout) -> None:
         RequestError: it does not; the reason is vLLM's.
     """
     check_draft_layout(case, layout)
+    check_balance(case, layout)
     check_start(case.replica(layout, default_limits(case)))
 
 

@@ -76,13 +76,19 @@ def _nemotron_drafts(text: Config, layers: tuple[Layer, ...]) -> tuple[Layer, ..
     pattern = str(text.get("mtp_hybrid_override_pattern") or words or "*E")
     hidden = int(text["hidden_size"])
     joined = Matrix(name="eh_proj", rows=hidden, columns=2 * hidden, shard="column", part="dense")
-    found: list[Layer] = []
-    for letter in pattern * draft_count(text):
-        wanted: type = {"*": FullAttention, "E": MoE, "-": Dense}[letter]
-        found.append(next(layer for layer in layers if isinstance(layer.mixer or layer.feed_forward, wanted)))
+    found = [_like(letter, layers) for letter in pattern * draft_count(text)]
     if found:
         found[0] = found[0].model_copy(update={"norms": 3, "extra": (joined,)})
     return tuple(found)
+
+
+def _like(letter: str, layers: tuple[Layer, ...]) -> Layer:
+    """A layer of the model that a draft's layer is built like."""
+    wanted: type = {"*": FullAttention, "E": MoE, "-": Dense}[letter]
+    found = next((layer for layer in layers if isinstance(layer.mixer or layer.feed_forward, wanted)), None)
+    if found is None:
+        raise ValueError(f"a draft layer is of a kind, {letter!r}, that no layer of the model has")
+    return found
 
 
 def kimi_linear_decoder(text: Config, found: Mixers) -> Decoder:

@@ -1,0 +1,118 @@
+"""Engine values of the user's that contradict each other, whatever the model and the layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from generator.models.parallelism import Layout
+    from generator.planning.case import Case
+
+_TWICE = {
+    "cudagraph_capture_sizes": "compilation_config",
+    "max_cudagraph_capture_size": "compilation_config",
+    "enable_flashinfer_autotune": "kernel_config",
+}
+"""Arguments that are keys of another too, which vLLM takes once (engine/arg_utils.py: create_engine_config)."""
+_EXECUTORS = frozenset({"ray", "mp", "uni", "external_launcher"})
+_OVERLAPPED = ("deepep_low_latency", "deepep_high_throughput", "nixl_ep")
+
+
+def check_stated(case: Case) -> None:
+    """Return only where the user's values go together.
+
+    Raises:
+        RequestError: two do not; names both and what to change.
+    """
+    for check in _CHECKS:
+        check(case)
+
+
+def check_balance(case: Case, layout: Layout) -> None:
+    """Experts move between ranks that hold some each (config/parallel.py: enable_expert_parallel must be True).
+
+    Raises:
+        RequestError: they are to move, and each rank of the layout holds a part of all.
+    """
+    if case.fixed.get("enable_eplb") and not layout.enable_expert_parallel:
+        raise RequestError("enable_eplb moves experts between ranks: add --enable-expert-parallel, or leave it out")
+
+
+def _said_once(case: Case) -> None:
+    for name, config in _TWICE.items():
+        if name in case.fixed and name in _mapping(case, config):
+            raise RequestError(f"{name} and {config}.{name} say the same: drop one of them")
+
+
+def _prefills_within_the_context(case: Case) -> None:
+    """A long prompt's threshold lies within the context (config/scheduler.py: verify_max_model_len)."""
+    asked, context = case.fixed.get("long_prefill_token_threshold"), case.asked_context or case.model_context
+    if isinstance(asked, int) and asked > context:
+        raise RequestError(
+            f"long_prefill_token_threshold ({asked:,}) cannot be greater than the context ({context:,}): lower it"
+        )
+
+
+def _connectors_have_roles(case: Case) -> None:
+    """A connector is told its role (config/kv_transfer.py, ec_transfer.py)."""
+    for config, connector, role in (
+        ("kv_transfer_config", "kv_connector", "kv_role"), ("ec_transfer_config", "ec_connector", "ec_role"),
+    ):  # fmt: skip
+        given = _mapping(case, config)
+        if given.get(connector) and not given.get(role):
+            raise RequestError(f"{config} names a {connector} without its {role}: add {role}, like {_role(role)}")
+
+
+def _role(name: str) -> str:
+    return f"{name.removesuffix('_role')}_both"
+
+
+def _looks_up_rising_lengths(case: Case) -> None:
+    """N-grams of a prompt are looked up from the shortest to the longest (config/speculative.py)."""
+    given = _mapping(case, "speculative_config")
+    least, most = given.get("prompt_lookup_min"), given.get("prompt_lookup_max")
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        raise RequestError(f"prompt_lookup_min ({least}) must be at most prompt_lookup_max ({most}): lower it")
+
+
+def _overlaps_where_kernels_do(case: Case) -> None:
+    """Two halves of a batch overlap under some ways to exchange experts alone (config/vllm.py)."""
+    asked = case.fixed.get("all2all_backend")
+    if case.fixed.get("enable_dbo") and not case.gpu.capability.is_rocm and asked not in _OVERLAPPED:
+        raise RequestError(
+            f"enable_dbo needs an all2all_backend that overlaps: {', '.join(_OVERLAPPED)}; set one, or leave it out"
+        )
+
+
+def _rounds_states_of_16_bits(case: Case) -> None:
+    """Rounding at random is of states in float16 (config/vllm.py)."""
+    rounds = case.fixed.get("enable_mamba_cache_stochastic_rounding")
+    if rounds and case.fixed.get("mamba_ssm_cache_dtype") != "float16":
+        raise RequestError(
+            "enable_mamba_cache_stochastic_rounding is for states in float16: set mamba_ssm_cache_dtype to float16"
+        )
+
+
+def _executor_is_known(case: Case) -> None:
+    """Another executor is named by its import path (config/parallel.py)."""
+    asked = case.fixed.get("distributed_executor_backend")
+    if isinstance(asked, str) and asked not in _EXECUTORS and "." not in asked:
+        known = ", ".join(sorted(_EXECUTORS))
+        raise RequestError(
+            f"distributed_executor_backend {asked[:40]!r} is none of {known}, nor an import path: leave it out"
+        )
+
+
+def _mapping(case: Case, name: str) -> Mapping[str, Any]:
+    given = case.fixed.get(name)
+    return given if isinstance(given, dict) else {}
+
+
+_CHECKS: tuple[Callable[[Case], None], ...] = (
+    _said_once, _prefills_within_the_context, _connectors_have_roles, _looks_up_rising_lengths,
+    _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
+)  # fmt: skip
