@@ -63,6 +63,15 @@ def test_a_small_mixture_on_a_large_node_is_cut_into_servers_of_one_gpu_and_the_
     assert any(one.layout.ranks == 8 and one.servers == 1 for one in made.alternatives)
 
 
+def test_requests_that_do_not_divide_are_spread_and_count_as_they_are():
+    """Of 100 requests eight servers of a B200 have 13 each at most: their rate counts 100, not 104."""
+    facts = embedded_model(MODEL)
+    asked = {"model": MODEL, "gpu": "B200-180GB", "gpus": 8, "source": "embedded"}
+    made, alone = (plan_for(Request(**asked, concurrency=100, servers=number), facts) for number in (0, 1))
+    assert len(made.servers) == 8
+    assert made.estimate.output_tokens_per_s.low * 100 / 104 > alone.estimate.output_tokens_per_s.mean
+
+
 @pytest.mark.parametrize(
     "stated",
     [

@@ -81,7 +81,7 @@ def _is_able(case: Case, one: Servers, chosen: Scored) -> bool:
     share = ceil_div(one.in_flight, one.number)
     long = case.asked_context or int(candidate.context.value) >= int(chosen.candidate.context.value)
     roomy = stated or (candidate.layout.ranks == 1 and candidate.concurrency >= _GROWTH * share)
-    return bool(long) and roomy and one.in_flight % one.number == 0
+    return bool(long) and roomy and one.in_flight >= one.number
 
 
 def _beats(case: Case, several: Servers, options: Sequence[Scored]) -> bool:
@@ -107,7 +107,8 @@ def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:
         share = ceil_div(in_flight, number)
         found = speed(case, candidate, in_flight=share)
         if found is not None and candidate.concurrency >= share:
-            yield Servers(number, Scored(candidate, of_all(found, number)), in_flight)
+            busy = in_flight / share  # servers whose share is full
+            yield Servers(number, Scored(candidate, of_all(found, busy)), in_flight)
 
 
 def copies(case: Case, options: Sequence[Scored]) -> int:

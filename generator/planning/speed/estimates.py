@@ -35,15 +35,15 @@ def speed(case: Case, chosen: Candidate, *, in_flight: int = 0) -> Estimate | No
         return None
 
 
-def of_all(found: Estimate, servers: int) -> Estimate:
-    """The estimate of one of so many equal servers, with the rates of all."""
+def of_all(found: Estimate, servers: float) -> Estimate:
+    """The estimate of one of so many equal servers, with the rates of all; a part of one is one that is partly busy."""
     if servers == 1:
         return found
     rates = {name: _times(getattr(found, name), servers) for name in ("output_tokens_per_s", "requests_per_s")}
     return found.model_copy(update=rates)
 
 
-def _times(rate: Throughput, number: int) -> Throughput:
+def _times(rate: Throughput, number: float) -> Throughput:
     return Throughput(mean=rate.mean * number, low=rate.low * number, high=rate.high * number)
 
 
