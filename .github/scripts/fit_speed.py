@@ -22,16 +22,19 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from generator.catalogue.speed import speed  # noqa: E402
 from generator.models.speed import Coefficients, release_range  # noqa: E402
 from generator.planning.speed.rates import Rates  # noqa: E402
+from tests.accuracy.bench_ranges import half_widths, regions  # noqa: E402
 from tests.accuracy.bench_rows import Case, cases, read_rows  # noqa: E402
-from tests.accuracy.bench_scores import FIGURES, Score, quantile, rates_of, scores  # noqa: E402
+from tests.accuracy.bench_scores import Score, rates_of, scores  # noqa: E402
 from tests.accuracy.benchmarks import SIDES  # noqa: E402
 
 Vector = np.ndarray[Any, Any]
 
 TABLE = ROOT / "generator/catalogue/speed.toml"
 FOLDS = ROOT / "tests/accuracy/data/speed_folds.json"
+ADDED = ROOT / "tests/accuracy/data/bench_added.csv"  # rows of our own search, in the same format
 
 
 class Group(NamedTuple):
@@ -65,13 +68,15 @@ GROUPS: dict[str, Group] = {
               "fp4": 0.85, "kv": 0.75, "latent": 0.65, "state": 0.6, "widened": 1.2}),
     "experts": Group("the same for routed experts: by kind of memory, times by kernel; fall with its speed", 0.3,
                 {"hbm": 0.7, "gddr": 0.68, "unified": 0.7, "native": 1, "fp8": 0.9, "fp8_block": 0.8, "int4": 0.8,
-                 "int8": 0.8, "mxfp4": 0.85, "nvfp4": 0.9, "fp4": 1.15, "fall": 0.4}),
+                 "int8": 0.8, "mxfp4": 0.85, "nvfp4": 0.9, "fp4": 0.9, "fall": 0.4}),
     "compute": Group("share of the datasheet's FLOP/s by GPU generation, times the kernel's share below", 0.34,
                 {"sm80": 1, "sm89": 0.9, "sm90": 0.8, "sm100": 0.7, "sm120": 0.8}),
+    "compute_native": Group("the same for products in 16 bits", 0.3,
+                       {"sm80": 0.58, "sm89": 0.58, "sm90": 0.62, "sm100": 0.62, "sm120": 0.65}),
     "compute_experts": Group("the same for the products of routed experts", 0.34,
                         {"sm80": 1, "sm89": 0.9, "sm90": 0.8, "sm100": 0.7, "sm120": 0.8}),
     "mfu": Group("share of FLOP/s by kernel, always-active weights and a prompt's attention", 0.4,
-            {"native": 0.62, "fp8": 0.6, "fp8_block": 0.3, "int4": 0.35, "int8": 0.32, "mxfp4": 0.4, "nvfp4": 0.4,
+            {"native": 1, "fp8": 0.6, "fp8_block": 0.3, "int4": 0.35, "int8": 0.32, "mxfp4": 0.4, "nvfp4": 0.4,
              "fp4": 0.5, "attention": 0.6, "sparse": 0.4}),
     "mfu_experts": Group("share of FLOP/s by kernel, routed experts", 0.64,
                     {"native": 0.28, "fp8": 0.18, "fp8_block": 0.2, "int4": 0.18, "int8": 0.16, "mxfp4": 0.22,
@@ -80,7 +85,7 @@ GROUPS: dict[str, Group] = {
                 {"hbm": 250, "gddr": 250, "unified": 400}),
     "layer": Group("seconds that a layer of a kind costs in every step, whatever its size", 0.5,
               {"base": 25e-6, "latent": 25e-6, "sparse": 40e-6, "state": 20e-6, "moe": 17e-6, "shared": 25e-6,
-               "quantize": 10e-6}),
+               "shared_beside": 8e-6, "quantize": 10e-6}),
     "pace": Group("factor on layer costs by GPU generation", 0.34,
              {"sm80": 1.1, "sm89": 1.1, "sm90": 1, "sm100": 1, "sm120": 1.1}),
     "release": Group("factor on layer costs by range of vLLM releases: before 0.12, before 0.17, since", 0.06,
@@ -106,6 +111,7 @@ GROUPS: dict[str, Group] = {
 FIXED = {
     "read.native",
     "experts.native",
+    "mfu.native",
     "release.early",
     "pace.sm90",
     "compute.sm90",
@@ -226,34 +232,22 @@ def _logs(paces: list[Rates]) -> Vector:
     return logs
 
 
-def half_widths(found: list[Score]) -> dict[str, float]:
-    """Logarithm of the factor that holds nine rows in ten, by figure and kind of load.
-
-    `found` are scores with coefficients that were fitted without the row's source: its sisters share its machine.
-    """
-    widths = {}
-    found = [s for s in found if s.case.row["core"] == "1"]
-    for figure in FIGURES:
-        for kind in ("lasting", "finite"):
-            errors = [abs(s.log_error) for s in found if s.figure == figure and s.kind in (kind, "decode")]
-            widths[f"{figure}.{kind}"] = round(quantile(errors, 0.915), 3)
-    for kind in ("lasting", "finite"):
-        widths[f"itl.{kind}"] = widths[f"tpot.{kind}"]
-        widths[f"e2e.{kind}"] = max(widths[f"tpot.{kind}"], widths[f"throughput.{kind}"])
-    return widths
-
-
-def write(problem: Problem, theta: Vector, found: list[Score]) -> None:
+def write(values: dict[str, float], fitted: list[Case], found: list[Score]) -> None:
     """The table, group by group with what it means."""
-    values = problem.table(theta).values
     lines = ["# Fitted by .github/scripts/fit_speed.py; edit the script's priors, not this file.", ""]
     for name, group in GROUPS.items():
         lines += [f"# {group.meaning}", f"[{name}]"]
         lines += [*(f"{n} = {values[f'{name}.{n}']:.4g}" for n in group.values), ""]
     lines += ["# natural logarithm of the factor that holds 90 % of the rows, by figure and kind of load"]
-    lines += ["[half_widths]", *(f'"{name}" = {width}' for name, width in half_widths(found).items()), ""]
-    gpus = sorted({case.gpu.name for case in problem.cases})
-    text = f"{len(problem.cases)} published vLLM runs (0.8 to 0.26) on {', '.join(gpus)}"
+    widths = half_widths(found)
+    lines += ["[half_widths]", *(f'"{name}" = {width}' for name, width in widths.items()), ""]
+    lines += ["# what a kind of server or load adds to it (planning/speed/regions.py)", "[regions]"]
+    added = regions(found, widths)
+    lines += [*(f'"{name}" = {width}' for name, width in added.enough.items()), ""]
+    lines += ["# the same of kernels that fewer than three sources show", "[few_sources]"]
+    lines += [*(f'"{name}" = {width}' for name, width in added.few.items()), ""]
+    gpus = sorted({case.gpu.name for case in fitted})
+    text = f"{len(fitted)} published vLLM runs (0.8 to 0.26) on {', '.join(gpus)}"
     lines += ["[calibration]", f'set = "{text}"', f"gpus = {json.dumps(gpus)}", ""]
     TABLE.write_text("\n".join(lines), encoding="utf-8")
 
@@ -271,6 +265,17 @@ def folds(problem: Problem, full: Optimum) -> dict[str, dict[str, dict[str, floa
     return result
 
 
+def fit(fitted: list[Case], *, rounds: int, start: dict[str, float]) -> dict[str, float]:
+    """The coefficients from all rows; those without each source, GPU and model are written as folds."""
+    problem = Problem(fitted)
+    known = problem.prior | start
+    theta = np.array([log(known[name]) for name in problem.names])
+    full = problem.optimum(theta, np.ones(len(problem.owner)) > 0, rounds=rounds)
+    left_out = folds(problem, full)
+    FOLDS.write_text(json.dumps(left_out, indent=1) + "\n", encoding="utf-8")
+    return problem.table(full.theta).values
+
+
 def main() -> None:
     """Fits and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -278,21 +283,16 @@ def main() -> None:
     parser.add_argument("--configs", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--resume", action="store_true", help="start from the table on disk")
+    parser.add_argument("--ranges", action="store_true", help="keep the coefficients on disk, write their ranges anew")
     options = parser.parse_args()
-    problem = Problem([c for _, c in cases(read_rows(options.truth), options.configs) if isinstance(c, Case)])
-    start = problem.center
-    if options.resume:
-        from generator.catalogue.speed import speed  # noqa: PLC0415 - the table may not exist yet
-
-        known = problem.prior | speed().values
-        start = np.array([log(known[name]) for name in problem.names])
-    full = problem.optimum(start, np.ones(len(problem.owner)) > 0, rounds=options.rounds)
-    left_out = folds(problem, full)
-    FOLDS.write_text(json.dumps(left_out, indent=1) + "\n", encoding="utf-8")
-    whole = problem.table(full.theta)
-    without = {name: whole.changed(values=values) for name, values in left_out["source"].items()}
-    found = [s for case in problem.cases for s in scores(case, without[SIDES["source"](case)])]
-    write(problem, full.theta, found)
+    rows = [*read_rows(options.truth), *read_rows(ADDED)]
+    fitted = [c for _, c in cases(rows, options.configs) if isinstance(c, Case)]
+    known = speed().values if options.ranges or options.resume else {}
+    values = known if options.ranges else fit(fitted, rounds=options.rounds, start=known)
+    whole = Coefficients(values=values)
+    without = json.loads(FOLDS.read_text(encoding="utf-8"))["source"]
+    found = [s for case in fitted for s in scores(case, whole.changed(values=without[SIDES["source"](case)]))]
+    write(values, fitted, found)
 
 
 if __name__ == "__main__":

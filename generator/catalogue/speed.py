@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _FILE = "speed.toml"
-_OTHER = ("half_widths", "calibration")
+_OTHER = ("half_widths", "regions", "few_sources", "calibration")
 
 
 @cache
@@ -34,6 +34,8 @@ def speed() -> Coefficients:
     return Coefficients(
         values=values,
         half_widths=content["half_widths"],
+        regions=content["regions"],
+        few_sources=content["few_sources"],
         calibration=content["calibration"]["set"],
         gpus=tuple(content["calibration"]["gpus"]),
     )

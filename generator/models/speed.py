@@ -40,11 +40,12 @@ COEFFICIENTS: dict[str, tuple[str, ...]] = {
     "read": (*KERNELS, "kv", "latent", "state", "widened"),
     "experts": (*MEMORY_CLASSES, *KERNELS, "fall"),
     "compute": GENERATIONS,
+    "compute_native": GENERATIONS,
     "compute_experts": GENERATIONS,
     "mfu": (*KERNELS, "attention", "sparse"),
     "mfu_experts": KERNELS,
     "balance": MEMORY_CLASSES,
-    "layer": ("base", "latent", "sparse", "state", "moe", "shared", "quantize"),
+    "layer": ("base", "latent", "sparse", "state", "moe", "shared", "shared_beside", "quantize"),
     "pace": GENERATIONS,
     "release": RELEASES,
     "launch": (*RELEASES, "captured"),
@@ -194,6 +195,10 @@ class Coefficients(Made):
     values: dict[str, float]
     half_widths: Mapping[str, float] = NONE
     """Natural logarithm of the factor that holds 90 % of the calibration rows, by figure and kind of load."""
+    regions: Mapping[str, float] = NONE
+    """What is added to each half-width in a kind of server or load (planning/speed/regions.py)."""
+    few_sources: Mapping[str, float] = NONE
+    """The same of kernels that fewer than three sources show, and of those that none does."""
     calibration: str = ""
     """What the table was fitted to."""
     gpus: tuple[str, ...] = ()

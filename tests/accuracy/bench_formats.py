@@ -65,6 +65,8 @@ def quantization_of(
             QuantRule(targets=("*",), format=_FP8_BLOCK),
         )
         return Quantization(method="fp8", bits=8, ignored_modules=_NEVER, rules=rules)
+    if weights == "fp8" and row["model_id"].startswith("Qwen/") and row["model_id"].endswith("-FP8"):
+        weights = "fp8-block"  # all of Qwen's own are in blocks of 128
     method, form = _FORMATS[weights]
     rules = (QuantRule(targets=("*",), format=form),)
     return Quantization(method=method, bits=form.bits, ignored_modules=_ignored(weights, architecture), rules=rules)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.speed import release_range
 from generator.planning.speed.rates import rates
+from generator.planning.speed.regions import in_region
 from generator.planning.speed.roofline import estimate_at
 from generator.planning.speed.steps import StepModel
 
@@ -64,6 +65,7 @@ def rates_of(case: Case, table: Coefficients) -> Rates:
 def scores(case: Case, table: Coefficients, pace: Rates | None = None) -> Iterator[Score]:
     """Every figure that the row states and the planner estimates; at other rates than the table's where given."""
     pace = pace or rates_of(case, table)
+    table = in_region(table, case.footprint, case.gpu, case.scenario)
     if case.decode_only:
         yield from _decode(case, table, pace)
         return

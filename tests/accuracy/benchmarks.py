@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.speed import speed
 from generator.models.speed import Coefficients, release_range
+from generator.planning.speed.regions import kernel_region
 from tests.accuracy.bench_rows import Case, cases, read_rows
 from tests.accuracy.bench_scores import Score, quantile, scores
 
@@ -42,6 +43,7 @@ _VIEWS: dict[str, Callable[[Case], str]] = {
     "gpu": lambda case: case.gpu.name,
     "model class": model_class,
     "weights": lambda case: case.row["weights"],
+    "kernel": lambda case: kernel_region(case.footprint, case.gpu),
     "source": lambda case: case.row["source"],
     "release": lambda case: f"{case.release} ({release_range(case.release)})",
 }

@@ -110,7 +110,7 @@ def test_a_model_that_outgrows_every_gpu_has_no_offer_there():
 
 def test_fewer_bytes_of_the_same_weights_are_priced_and_named():
     """A 70B for 200 users: FP8 halves the price of the cheapest GPUs, and the row says what a plan of it takes."""
-    stated = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500, "ttft_ms": 500.0}
+    stated = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500, "ttft_ms": 400.0}
     found = cheapest(offers("meta-llama/Llama-3.1-70B-Instruct", **stated), by_hour=True)
     own = next(row for row in found if not row.flags)
     assert found[0].flags == ("--model", "RedHatAI/Meta-Llama-3.1-70B-Instruct-FP8-dynamic")
@@ -129,10 +129,10 @@ def test_a_model_without_a_quantized_checkpoint_is_priced_quantized_at_load():
 
 def test_copies_are_as_many_as_it_takes_and_no_more():
     """One copy fewer does not carry the requests, or misses the first token."""
-    stated = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500, "ttft_ms": 500.0}
+    stated = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500, "ttft_ms": 400.0}
     facts = embedded_model("meta-llama/Llama-3.1-70B-Instruct")
     row = next(row for row in offers(facts.id, **stated) if (row.gpu, row.gpus, row.flags) == ("B200-180GB", 4, ()))
     for number, meets in ((row.replicas, True), (row.replicas - 1, False)):
         share = stated | {"concurrency": -(-200 // number)}
         request = Request(model=facts.id, gpu="B200-180GB", gpus=4, source="embedded", **share)
-        assert (plan_for(request, facts).estimate.ttft_ms.mean <= 500) == meets
+        assert (plan_for(request, facts).estimate.ttft_ms.mean <= 400) == meets

@@ -138,18 +138,20 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
     compute = get(f"compute.{sm}")
     crowd = (tp / 2) ** -get("link.growth") if link == "pcie" and tp > 1 else 1.0
     pace = get(f"pace.{sm}")
-    layers_s = _layers_s(footprint, table, dense, expert)
+    layers_s = _layers_s(footprint, table, dense, expert, release)
     kv = get("read.latent") if footprint.latent_layers else get("read.kv")
     return Rates(
         dense_bytes_per_s=bandwidth * get(f"read.{dense}") * _widened(dense, memory, table),
         expert_bytes_per_s=bandwidth
         * get(f"experts.{memory}")
-        * _faster_than_read(gpu.bandwidth_bytes_per_s, table)
+        * _faster_than_read(gpu, expert, table)
         * get(f"experts.{expert}")
         * _widened(expert, memory, table),
         kv_bytes_per_s=bandwidth * kv,
         state_bytes_per_s=bandwidth * get("read.state"),
-        dense_flops=peak_flops(gpu, dense, table) * compute * get(f"mfu.{dense}"),
+        dense_flops=peak_flops(gpu, dense, table)
+        * (get(f"compute_native.{sm}") if dense == "native" else compute)
+        * get(f"mfu.{dense}"),
         expert_flops=peak_flops(gpu, expert, table) * get(f"compute_experts.{sm}") * get(f"mfu_experts.{expert}"),
         attention_flops=peak_flops(gpu, "native", table)
         * compute
@@ -172,9 +174,14 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
     )
 
 
-def _faster_than_read(bandwidth: float, table: Coefficients) -> float:
-    """How much less of a fast memory the experts' kernels achieve: their reads are short, and few are under way."""
-    share: float = max(bandwidth / _SLOW_BYTES_PER_S, 1.0) ** -table.get("experts.fall")
+def _faster_than_read(gpu: GPU, kernel: str, table: Coefficients) -> float:
+    """How much less of a fast memory the experts' kernels achieve: their reads are short, and few are under way.
+
+    FP4 arithmetic, whose kernels SM100 alone has, is spared: they read by bulk copies.
+    """
+    if kernel == "fp4":
+        return 1.0
+    share: float = max((gpu.bandwidth_bytes_per_s or 0) / _SLOW_BYTES_PER_S, 1.0) ** -table.get("experts.fall")
     return share
 
 
@@ -183,15 +190,21 @@ def _widened(kernel: str, memory: str, table: Coefficients) -> float:
     return table.get("read.widened") if memory != "hbm" and kernel in _WIDENS else 1.0
 
 
-def _layers_s(footprint: Footprint, table: Coefficients, dense: str, expert: str) -> float:
+def _layers_s(footprint: Footprint, table: Coefficients, dense: str, expert: str, release: ReleaseRange) -> float:
+    """Fixed costs of all layers; one of a mixer or a feed-forward alone is half a layer.
+
+    Shared experts run beside the routed ones on a stream of their own since 0.12 (vLLM 0.12 layers/fused_moe/layer.py).
+    """
     get = table.get
-    quantized = footprint.layers * (dense in _FP8_ARITHMETIC) + footprint.moe_layers * (expert in _FP8_ARITHMETIC)
+    halves = footprint.reductions / 2
+    quantized = halves * (dense in _FP8_ARITHMETIC) + footprint.moe_layers * (expert in _FP8_ARITHMETIC)
+    shared = "layer.shared" if release == "early" else "layer.shared_beside"
     return (
-        footprint.layers * get("layer.base")
+        halves * get("layer.base")
         + footprint.latent_layers * get("layer.latent")
         + footprint.sparse_layers * get("layer.sparse")
         + footprint.state_layers * get("layer.state")
         + footprint.moe_layers * get("layer.moe")
-        + footprint.shared_layers * get("layer.shared")
+        + footprint.shared_layers * get(shared)
         + quantized * get("layer.quantize")
     )

@@ -9,6 +9,7 @@ from generator.models.speed import release_range
 from generator.planning.speed.balancing import uneven
 from generator.planning.speed.queueing import Load, closed, open_loop
 from generator.planning.speed.rates import rates
+from generator.planning.speed.regions import doubt, in_region
 from generator.planning.speed.report import Outcome, finite, lasting, preemption_risk, told
 from generator.planning.speed.steps import StepModel
 
@@ -41,9 +42,9 @@ def estimate(
         UnknownFactError: the GPU's bandwidth is not known.
     """
     pace = rates(footprint, gpu, table, link=link, release=release_range(release))
-    return estimate_at(
-        pace, footprint, scenario, limits, table, calibration=_calibration(footprint, gpu, scenario, table)
-    )
+    calibration = _calibration(footprint, gpu, scenario, table)
+    table = in_region(table, footprint, gpu, scenario)
+    return estimate_at(pace, footprint, scenario, limits, table, calibration=calibration)
 
 
 def estimate_at(
@@ -108,6 +109,8 @@ def _calibration(footprint: Footprint, gpu: GPU, scenario: Scenario, table: Coef
         outside.append(f"not measured on {gpu.name}")
     if not (gpu.flops.bf16 or gpu.flops.fp16):
         outside.append("no source states this GPU's FLOP/s: prompts are timed by the balance of its class")
+    if few := doubt(table, footprint, gpu):
+        outside.append(few)
     if footprint.decode_context_parallel_size > 1:
         outside.append("divided caches are not in the calibration rows")
     if scenario.num_speculative_tokens:

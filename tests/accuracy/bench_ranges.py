@@ -1,0 +1,82 @@
+"""How wide the speed table's ranges are: what its rows were missed by with each source left out.
+
+The 90 % that a figure's own half-width holds, and what a region adds to it (`generator/planning/speed/regions.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import ceil
+from typing import NamedTuple
+
+from generator.planning.speed.regions import UNSEEN, kernel_region, load_regions
+from tests.accuracy.bench_scores import FIGURES, Score, quantile
+
+INSIDE = 0.85
+"""The share of a region's figures that must lie inside, their source left out."""
+ENOUGH_SOURCES = 3
+
+
+def half_widths(found: list[Score]) -> dict[str, float]:
+    """Logarithm of the factor that holds nine rows in ten, by figure and kind of load.
+
+    `found` are scores with coefficients that were fitted without the row's source: its sisters share its machine.
+    """
+    widths = {}
+    found = [s for s in found if s.case.row["core"] == "1"]
+    for figure in FIGURES:
+        for kind in ("lasting", "finite"):
+            errors = [abs(s.log_error) for s in found if s.figure == figure and s.kind in (kind, "decode")]
+            widths[f"{figure}.{kind}"] = round(quantile(errors, 0.915), 3)
+    for kind in ("lasting", "finite"):
+        widths[f"itl.{kind}"] = widths[f"tpot.{kind}"]
+        widths[f"e2e.{kind}"] = max(widths[f"tpot.{kind}"], widths[f"throughput.{kind}"])
+    return widths
+
+
+class Added(NamedTuple):
+    """What each region adds to the logarithm of a range's factor: those of enough sources, and those of fewer."""
+
+    enough: dict[str, float]
+    few: dict[str, float]
+
+
+def regions(found: list[Score], widths: dict[str, float]) -> Added:
+    """What each region adds so that `INSIDE` of it lies inside; `found` as for `half_widths`.
+
+    A kernel of one source is missed as a stranger's is, since that source is left out. One that no source shows gets
+    what `INSIDE` of the kernels of few sources do with; half of it at least where one or two sources show it.
+    """
+    kernels: dict[str, list[Score]] = defaultdict(list)
+    loads: dict[str, list[Score]] = defaultdict(list)
+    for score in found:
+        if score.case.row["core"] == "1":
+            kernels[kernel_region(score.case.footprint, score.case.gpu)].append(score)
+            for name in load_regions(score.case.scenario):
+                loads[name].append(score)
+    enough = {name for name, group in kernels.items() if len({_source(s) for s in group}) >= ENOUGH_SOURCES}
+    few = {name: _beyond(group, widths) for name, group in sorted(kernels.items()) if name not in enough}
+    unseen = _at_least(list(few.values()))
+    return Added(
+        {name: _beyond(group, widths) for name, group in sorted((kernels | loads).items()) if name not in few},
+        {name: max(one, round(unseen / 2, 2)) for name, one in few.items()} | {UNSEEN: unseen},
+    )
+
+
+def _at_least(values: list[float]) -> float:
+    """Of n values the ceil((n + 1) x 0.85)-th, so that the next one lies below with at least that chance."""
+    ordered = sorted(values)
+    return ordered[min(ceil((len(ordered) + 1) * INSIDE), len(ordered)) - 1]
+
+
+def _source(score: Score) -> str:
+    return score.case.row["source"]
+
+
+def _beyond(group: list[Score], widths: dict[str, float]) -> float:
+    past = [abs(s.log_error) - widths[f"{s.figure}.{_kind(s)}"] for s in group]
+    return max(0.0, ceil(100 * _at_least(past)) / 100)
+
+
+def _kind(score: Score) -> str:
+    return "lasting" if score.kind == "decode" else score.kind
