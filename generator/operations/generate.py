@@ -14,7 +14,7 @@ from generator.models.request import ONE_NODE
 from generator.models.value import Value
 from generator.operations.anchoring import anchored
 from generator.rendering import copier_driver, driving, repository, store
-from generator.rendering.answers import checked_naming
+from generator.rendering.answers import ANSWERS_FILE, checked_naming
 from generator.rendering.git import isolated
 from generator.rendering.questions import questions
 from generator.rendering.template import opened
@@ -163,11 +163,20 @@ def vacant(destination: Path) -> Path:
     except OSError as error:
         raise RequestError(f"{destination} cannot be read: {error.strerror}") from error
     if taken:
-        raise RequestError(f"{destination} exists and is not empty: name a new directory, or `vllm-wizard update` it")
+        raise RequestError(_taken(destination, place))
     above = next(folder for folder in place.parents if folder.exists())
     if not above.is_dir():
         raise RequestError(f"{destination} lies beneath {above}, which is a file: name another directory")
     return place
+
+
+def _taken(destination: Path, place: Path) -> str:
+    """Why nothing can be generated there, and what to do with what is there."""
+    if not place.is_dir():
+        return f"{destination} is a file: name a new directory"
+    if (place / ANSWERS_FILE).exists():
+        return f"{destination} is a deployment: name a new directory, or change this one with `vllm-wizard update`"
+    return f"{destination} exists and is not empty: name a new directory, like {destination / 'deployment'}"
 
 
 def _scratch(place: Path) -> AbstractContextManager[Path]:

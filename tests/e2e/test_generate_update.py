@@ -116,7 +116,10 @@ def test_a_taken_destination_is_refused(bundle, tmp_path, content):
         (place / "mine").touch()
     else:
         place.touch()
-    with pytest.raises(RequestError, match="exists and is not empty"):
+    said = (
+        "is not empty: name a new directory, like .*/taken/deployment$" if content == "directory" else "is a file: name"
+    )
+    with pytest.raises(RequestError, match=said):
         generate(request_for(), place, packaged=bundle)
 
 

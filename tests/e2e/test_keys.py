@@ -67,6 +67,14 @@ def test_a_key_is_one_to_compose_scripts_and_kubectl_or_is_refused(repository, v
     assert key == in_a_script[1] == value
 
 
+def test_line_ends_of_windows_are_no_part_of_a_key(repository):
+    """An editor may write them; Compose leaves them out, and so do the scripts."""
+    (repository / ".env").write_bytes(f"# a note\r\n\r\nVLLM_API_KEY={KEY}\r\n".encode())
+    assert run(repository, "bash", "scripts/env.sh", "VLLM_API_KEY")[1] == f"VLLM_API_KEY={KEY}\n"
+    composed = passes(repository, tool("docker-compose"), "-f", "compose.yaml", "config", "--format", "json")
+    assert json.loads(composed)["services"]["vllm"]["environment"]["VLLM_API_KEY"] == KEY
+
+
 def test_two_deployments_on_one_host_are_kept_apart_by_their_env(repository):
     lines = f"VLLM_API_KEY={KEY}\nPORT=8081\nGPU_0=3\nSCRIPT_PORT=8001\n"
     (repository / ".env").write_text(lines, encoding="utf-8")

@@ -102,6 +102,16 @@ def test_help_the_way_back_and_one_changed_answer(person, tmp_path):
     assert "\ngpus: 2\n" in (tmp_path / "qwen3-8b/.copier-answers.yml").read_text(encoding="utf-8")
 
 
+def test_several_pasted_lines_are_no_answer_and_no_bug(person):
+    """A terminal pastes them as one: the question is asked again."""
+    one = person("generate", "--offline")
+    one.answer("Model,", "\x1b[200~qwen3-8b\nL4\n2\x1b[201~\r")
+    one.sees("One line at a time")
+    one.answer("Model,", "qwen3-8b\r")
+    one.answer("GPU,", STOP)
+    assert one.end() == 130
+
+
 def test_a_repair_is_picked_where_the_plan_does_not_fit(person, tmp_path):
     """The first that fits is marked, so that Enter is never a dead end."""
     one = person("generate", "--offline", "-m", "Qwen/Qwen3-32B", "--gpu", "L4", "-o", "big")

@@ -87,6 +87,9 @@ class Talk:
             reply = self._prompted(question)
             if reply is Turn.BACK:
                 return None
+            if isinstance(reply, str) and len(reply.splitlines()) > 1:
+                console.tell("One line at a time: what was pasted has several.", "yellow")
+                continue
             if reply is Turn.HELP:
                 console.tell(explanation(question))
                 continue

@@ -130,7 +130,10 @@ _READERS: dict[str, Callable[[str, Mapping[str, Any], Known], dict[str, Any]]] =
 def _naming(answers: Mapping[str, Any]) -> Request:
     """What is known so far of which model is meant."""
     names = ("model", "revision", "source", "overrides")
-    return Request.model_validate({name: answers[name] for name in names if name in answers})
+    try:
+        return Request.model_validate({name: answers[name] for name in names if name in answers})
+    except ValidationError as error:
+        raise RequestError(problem(error)[1]) from error
 
 
 def _value(question: Question, text: str) -> Any:
