@@ -39,7 +39,7 @@ def _show_version(value: bool) -> None:
 def frame(
     ctx: typer.Context,
     version: Annotated[  # noqa: ARG001 - its callback does it
-        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Prove a vLLM configuration on paper, generate its deployment repository, update it in place.
@@ -102,7 +102,11 @@ def _misread(error: TyperException) -> int:
     """The status of a command line that cannot be read; one without arguments has shown its help, and says no more."""
     said = error.format_message().replace("Value error, ", "").rstrip(".")
     if said:
-        console.error(f"{said} (see --help)")
+        from generator.cli.misread import meant  # noqa: PLC0415 - start-up time
+
+        command = getattr(getattr(error, "ctx", None), "command", None)
+        options = {one for parameter in getattr(command, "params", ()) for one in parameter.opts if one[:2] == "--"}
+        console.error(f"{meant(said, options)} (see --help)")
     return getattr(error, "exit_code", 2)
 
 

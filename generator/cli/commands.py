@@ -113,6 +113,7 @@ _MEANT = {
     "upgrade": "`update --upgrade` takes a deployment to the newest template",
     "validate": "`check` looks at a deployment",
     "benchmark": "`bench` measures the running server",
+    "version": "`vllm-wizard --version` prints it",
     "install": "`engine import` takes in a release of vLLM; nothing else is installed",
 }
 """What to say where a command of another tool is typed."""
@@ -142,10 +143,19 @@ class LazyGroup(TyperGroup):
             raise typer.Exit
         if args[0] in _MEANT:
             raise RequestError(f"there is no command {args[0]}: {_MEANT[args[0]]}")
+        if args[0] not in self.commands and args[0] not in _ALIASES and _is_model(args[0]):
+            raise RequestError(f"{args[0]} is a model and no command: vllm-wizard plan {args[0]} --gpu NAME")
         try:
             return super().resolve_command(ctx, args)
         finally:
             self._runs = False
+
+
+def _is_model(word: str) -> bool:
+    """Whether a word is an id of the Hub, or names an embedded model."""
+    from generator.catalogue.models import embedded_ids, named  # noqa: PLC0415 - start-up time
+
+    return not word.startswith("-") and (word.count("/") > 0 or named(word) in embedded_ids())
 
 
 class LazyOption(TyperOption):
