@@ -29,9 +29,10 @@ CONTRAST = """\
 [data-md-color-scheme="slate"][data-md-color-primary] { --md-typeset-a-color: #7aa5f0; }
 .md-copyright { color: #e6e6e6; }
 .md-typeset table code { white-space: normal; overflow-wrap: anywhere; }
-.md-typeset th, .md-typeset td { min-width: 0 !important; overflow-wrap: anywhere; }
+.md-typeset th, .md-typeset td { min-width: 0 !important; }
+.md-typeset .language-console code, .md-typeset .language-sh code { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
-"""What the theme lacks: links that show without colour, a darker grey, tables that fit a telephone."""
+"""What the theme lacks: links that show without colour, a darker grey, tables and commands that fit a telephone."""
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?(?=\))")
 _LANGUAGES = {".py": "python", ".sh": "bash", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
 _SHOWN_BYTES = 60_000

@@ -5,40 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.presenting.text import tokens_text
+from generator.presenting.verdict import headline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from generator.models.plan import Plan
 
-_VERDICTS = {
-    "fits": ("green", "FITS", "even at the high end of every estimate"),
-    "doubted": ("yellow", "FITS", "with a start in doubt"),
-    "tight": ("yellow", "TIGHT", "at the expected value, not at the high end"),
-    "does_not_fit": ("red", "DOES NOT FIT", "on these GPUs"),
-}
 _COLOURS = {"yes": "green", "doubtful": "yellow", "no": "red", "not_asked": "dim"}
-_WORST = {
-    ("carries", "no"): "STARTS, DOES NOT CARRY THE WORKLOAD",
-    ("carries", "doubtful"): "STARTS, MAY NOT CARRY THE WORKLOAD",
-    ("meets", "no"): "STARTS, MISSES A TARGET",
-    ("meets", "doubtful"): "STARTS, MAY BE TOO SLOW",
-}
-"""The headline where vLLM starts and something else is worse."""
 
 
 def headline(plan: Plan) -> str:
     """The worst of the three answers as markup, with the risk of running out of memory."""
-    found = plan.feasibility
-    risk = "" if found.verdict == "does_not_fit" else f"; OOM risk {found.oom_risk}"
-    worst = getattr(found, found.worst)
-    words = _WORST.get((found.worst, worst.answer))
-    if words is not None:
-        colour = _COLOURS[worst.answer]
-        return f"[bold {colour}]{words}[/bold {colour}]{risk}"
-    doubted = found.verdict == "fits" and found.starts.answer == "doubtful"
-    colour, word, meaning = _VERDICTS["doubted" if doubted else found.verdict]
-    return f"[bold {colour}]{word}[/bold {colour}] {meaning}{risk}"
+    worst, colour = headline_of(plan), _COLOURS[headline_of(plan).answer]
+    risk = "" if plan.feasibility.verdict == "does_not_fit" else f"; OOM risk {plan.feasibility.oom_risk}"
+    meaning = f" {worst.meaning}" if worst.meaning else ""
+    return f"[bold {colour}]{worst.word.upper()}[/bold {colour}]{meaning}{risk}"
 
 
 def answers(plan: Plan) -> Iterator[tuple[str, str, str]]:

@@ -10,18 +10,13 @@ from generator.models.vllm import VLLMConfig
 from generator.presenting.memory import caches_nothing, memory_rows
 from generator.presenting.speed import pass_text, speed_text
 from generator.presenting.text import plural, times_text, tokens_text
+from generator.presenting.verdict import verdict_text
 
 if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.engine import Engine
     from generator.models.plan import Plan
     from generator.models.serving import PoolingApi
-
-_VERDICTS = {
-    "fits": "Fits, even at the high end of every estimate",
-    "tight": "Tight: fits at the expected values, not at the high end",
-    "does_not_fit": "Does not fit",
-}
 
 
 def plan_record(
@@ -93,23 +88,14 @@ def display(plan: Plan) -> Display:
     """Strings of a plan that are ready to print, without markup."""
     cluster = plan.cluster
     nodes = f"{plural(cluster.nodes, 'node')} of " if cluster.nodes > 1 else ""
-    risk = f"; risk of running out of memory: {plan.feasibility.oom_risk}"
     return Display(
-        verdict=f"{_VERDICTS[plan.feasibility.verdict]}{risk}{_answers(plan)}",
+        verdict=verdict_text(plan),
         gpus=f"{nodes}{cluster.gpus_per_node} x {cluster.gpu.name}",
         memory=_memory(plan),
         concurrency=_concurrency(plan),
         context=_context(plan),
         speed=_speed(plan),
     )
-
-
-def _answers(plan: Plan) -> str:
-    """The verdict's answers beside whether it fits, each with its reason; nothing of what was not asked."""
-    found = plan.feasibility
-    asked = {"It starts": found.starts, "It carries the workload": found.carries, "It meets the targets": found.meets}
-    said = [f"{what}: {one.answer}" + f" ({one.why})" * bool(one.why) for what, one in asked.items() if one.is_asked]
-    return "".join(f". {sentence}" for sentence in said)
 
 
 def _memory(plan: Plan) -> tuple[tuple[str, str], ...]:

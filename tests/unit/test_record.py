@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.models import embedded_model
+from generator.cli.verdict import headline
 from generator.models.request import Request
 from generator.presenting.memory import memory_rows, memory_runs
-from generator.presenting.record import summary
+from generator.presenting.record import display, summary
 from generator.presenting.text import count_text, gib_text, plural, short_tokens_text, times_text, tokens_text
+from generator.presenting.verdict import headline_of
 from generator.recording import record
 from generator.workflow import prove
 
@@ -34,10 +36,23 @@ def test_what_is_recorded_is_what_templates_print():
     assert "requests of full context" in found.display.concurrency
 
 
+def test_the_recorded_verdict_has_the_words_of_the_screen():
+    """A page that said "fits, even at the high end" of a start in doubt was another answer than the terminal's."""
+    doubted = planned(model="Qwen/Qwen3-8B", gpu="L4-24GB", gpus=2)
+    assert display(doubted).verdict.startswith(
+        "Fits, with a start in doubt; risk of running out of memory: MEDIUM. It "
+    )
+    agent = planned(model="Qwen/Qwen3-8B", gpu="L4-24GB", workload="agent")
+    assert display(agent).verdict.startswith("Starts, does not carry the workload; ")
+    for plan in (doubted, agent):
+        assert headline_of(plan).word.upper() in headline(plan)
+        assert display(plan).verdict.endswith(").")
+
+
 def test_what_does_not_fit_is_recorded_without_a_cache():
     found = record(proven("Qwen/Qwen3-32B", "L4-24GB"), {})
     assert (found.display.concurrency, found.display.context, found.display.speed) == ("none", "none", "")
-    assert found.display.verdict.startswith("Does not fit; risk of running out of memory: HIGH")
+    assert found.display.verdict.startswith("Does not fit on these GPUs; risk of running out of memory: HIGH")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ read_env() {
   local line name value number=0
   while IFS= read -r line || [ -n "$line" ]; do
     number=$((number + 1))
+    line=${line%$'\r'}
     case $line in '' | '#'*) continue ;; esac
     name=${line%%=*} value=${line#*=}
     case $name in

@@ -1,0 +1,62 @@
+"""The verdict in words: the worst of its three answers first, alike on a screen, on a page and in a repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from generator.models.plan import Plan
+
+
+class Headline(NamedTuple):
+    """The worst answer: a word, what it means beyond the word, and which answer it is."""
+
+    word: str
+    meaning: str
+    answer: str
+
+
+_FITS = {
+    "fits": Headline("Fits", "even at the high end of every estimate", "yes"),
+    "doubted": Headline("Fits", "with a start in doubt", "doubtful"),
+    "tight": Headline("Tight", "at the expected value, not at the high end", "doubtful"),
+    "does_not_fit": Headline("Does not fit", "on these GPUs", "no"),
+}
+_WORSE = {
+    ("carries", "no"): "Starts, does not carry the workload",
+    ("carries", "doubtful"): "Starts, may not carry the workload",
+    ("meets", "no"): "Starts, misses a target",
+    ("meets", "doubtful"): "Starts, may be too slow",
+}
+"""The headline where vLLM starts and something else is worse."""
+_ASKED = {"starts": "It starts", "carries": "It carries the workload", "meets": "It meets the targets"}
+
+
+def headline_of(plan: Plan) -> Headline:
+    """The worst of the plan's answers."""
+    found = plan.feasibility
+    worst = getattr(found, found.worst)
+    words = _WORSE.get((found.worst, worst.answer))
+    if words is not None:
+        return Headline(words, "", worst.answer)
+    doubted = found.verdict == "fits" and found.starts.answer == "doubtful"
+    return _FITS["doubted" if doubted else found.verdict]
+
+
+def verdict_text(plan: Plan) -> str:
+    """The whole verdict as sentences: headline with the risk, then each answer that was asked for with its reason."""
+    head = headline_of(plan)
+    between = " " if head.answer == "no" else ", "
+    first = f"{head.word}{f'{between}{head.meaning}' if head.meaning else ''}"
+    risk = f"; risk of running out of memory: {plan.feasibility.oom_risk}"
+    return f"{'. '.join((f'{first}{risk}', *_answers(plan, head.meaning)))}."
+
+
+def _answers(plan: Plan, said: str) -> Iterator[str]:
+    """Each answer with its reason, unless the headline has given it."""
+    for name, what in _ASKED.items():
+        one = getattr(plan.feasibility, name)
+        if one.is_asked:
+            yield f"{what}: {one.answer}" + f" ({one.why})" * bool(one.why and one.why != said)
