@@ -18,6 +18,15 @@ class Turn(Enum):
     HELP = "?"
 
 
+_MENU = (
+    ("completion-menu", "bg:#303030 fg:#ffffff"),
+    ("completion-menu.completion.current", "bg:#005f87 fg:#ffffff noreverse"),
+    ("completion-menu.meta.completion", "bg:#404040 fg:#dddddd"),
+    ("completion-menu.meta.completion.current", "bg:#005f87 fg:#ffffff"),
+)
+"""What may be typed, and where it matches in amber, is to be read on a dark ground and on a light one."""
+
+
 def typed(message: str, *, offered: Mapping[str, str] | None = None) -> str | Turn:
     """What a person types, blanks around it left out; `offered` is completed, each with what is said beside it.
 
@@ -30,8 +39,9 @@ def typed(message: str, *, offered: Mapping[str, str] | None = None) -> str | Tu
 
     if offered:
         prompt = questionary.autocomplete(
-            message, choices=list(offered), meta_information=dict(offered), match_middle=True
-        )
+            message, choices=list(offered), meta_information=dict(offered), match_middle=True,
+            style=questionary.Style(list(_MENU)),
+        )  # fmt: skip
     else:
         prompt = questionary.text(message)
     text = str(prompt.unsafe_ask()).strip()
