@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from generator.catalogue.engines import known_versions
+from generator.catalogue.models import embedded_ids
 from generator.errors import RequestError
 from generator.models.explained import ChosenValue, FlagExplained, OtherDefault
 from generator.models.fit import FitRow
@@ -170,6 +172,17 @@ def test_the_map_of_the_readme_names_paths_that_exist():
     paths = re.findall(r"`((?:generator|templates|docs|tests)/[^`]*|copier\.yml)`", text)
     assert len(paths) > 5
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "figure", "counted"),
+    [
+        ("README.md", r"start-up rules of (\d+) releases", len(known_versions())),
+        ("docs/how-to/work-offline.md", r"more than (\d+) models and quantized", len(embedded_ids()) // 10 * 10),
+    ],
+)
+def test_what_a_page_counts_is_what_there_is(page, figure, counted):
+    assert re.findall(figure, (ROOT / page).read_text(encoding="utf-8")) == [str(counted)]
 
 
 def test_every_how_to_is_in_its_index():
