@@ -52,6 +52,17 @@ def hub_facts(
     return _fetched_facts(client, progress)
 
 
+def hub_search(word: str, *, most: int = 4) -> tuple[str, ...]:
+    """Ids of the Hub's most downloaded models whose names hold `word`; none where the Hub does not answer."""
+    from generator.sources.hub_client import connect  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        client = connect(word, None)
+        return () if client.offline else client.found(most)
+    except SourceError:
+        return ()
+
+
 def _fetched_facts(client: HubClient, progress: Callable[[int, int], None] | None) -> ModelFacts:
     published = client.published()
     if _CONFIG_FILE not in published.files:

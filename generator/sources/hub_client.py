@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from huggingface_hub import HfApi, constants, hf_hub_url
 from huggingface_hub.hf_api import ModelInfo
@@ -35,6 +35,7 @@ _CONNECTIONS = 16
 _JSON_BYTES, _LISTING_BYTES = 16 * 1024**2, 32 * 1024**2
 _MOST_FILES = 20_000
 """A listing of DeepSeek-V3 has 175 files; the Hub itself asks for fewer than 100,000 a repository."""
+_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 """Values that the client itself takes for a set switch."""
@@ -89,6 +90,18 @@ class HubClient:
             license=_license(info),
             gated=bool(info.gated),
         )
+
+    def found(self, most: int) -> tuple[str, ...]:
+        """Ids of the models with safetensors whose names hold the word that is asked for, the most downloaded first.
+
+        Raises:
+            SourceError: the Hub does not say.
+        """
+        words = {"search": self.model, "filter": "safetensors", "sort": "downloads", "direction": -1, "limit": most}
+        with self._asking():
+            path = f"{self.endpoint}/api/models?{urlencode(words)}"
+            body = read(path, self.budget.reader("its list of models", _JSON_BYTES), timeout_s=self.timeout_s)
+            return _ids(body)[:most]
 
     def download(self, name: str, commit: str) -> bytes:
         """One small file of `commit`, from the client's cache where it is there, and kept in it."""
@@ -192,6 +205,15 @@ def _parsed(body: bytes) -> ModelInfo:
         return ModelInfo(**json.loads(body))  # type: ignore[no-untyped-call]
     except RecursionError as error:
         raise ValueError from error
+
+
+def _ids(body: bytes) -> tuple[str, ...]:
+    """Ids in a list of models; what is no such list has none."""
+    try:
+        ids = [one.get("id") for one in json.loads(body)]
+    except RecursionError as error:
+        raise ValueError from error
+    return tuple(one for one in ids if isinstance(one, str) and _ID.fullmatch(one))
 
 
 def _license(info: ModelInfo) -> str | None:

@@ -15,7 +15,7 @@ from fixtures.checkpoints import (
 from fixtures.hub_server import GOOD_TOKEN, File, header
 
 from generator.errors import GatedModelError, HubUnreachableError, SourceError
-from generator.sources.hub import hub_facts
+from generator.sources.hub import hub_facts, hub_search
 
 MODEL = "acme/tiny"
 
@@ -41,6 +41,31 @@ def test_the_revision_is_pinned_and_the_facts_read(hub, tiny):
     assert (facts.license, facts.gated, facts.custom_code) == ("apache-2.0", False, False)
     assert facts.architecture.num_hidden_layers == 2
     assert facts.checkpoint.total_bytes == TINY_LLAMA_BYTES
+
+
+def test_the_hub_is_searched_by_a_part_of_a_name(hub, tiny):
+    hub.add("other/TINY-chat", TINY_LLAMA)
+    hub.add("acme/large", TINY_LLAMA)
+    assert hub_search("tiny") == (MODEL, "other/TINY-chat")
+    assert hub_search("nothing") == ()
+
+
+@pytest.mark.parametrize(
+    "page", [b"<html>", b'{"a": 1}', b"[1, null]", b'[{"id": "../../etc"}, {"id": 5}]', b"[" * 9999]
+)
+def test_a_search_that_a_portal_answers_finds_nothing(hub, page):
+    hub.page = page
+    assert hub_search("tiny") == ()
+
+
+def test_nothing_is_searched_offline_or_where_nobody_answers(hub, tiny, monkeypatch):
+    hub.status = 503
+    assert hub_search("tiny") == ()
+    hub.status = None
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    asked = len(hub.requests)
+    assert hub_search("tiny") == ()
+    assert len(hub.requests) == asked
 
 
 def test_weights_are_never_fetched(hub, tiny):

@@ -17,7 +17,9 @@ from generator.cli.wizard.conversation import _DIRECTORY
 from generator.cli.wizard.finish import command
 from generator.cli.wizard.flow import Talk
 from generator.cli.wizard.offers import offers, proven
+from generator.cli.wizard.replies import meant
 from generator.cli.wizard.words import label
+from generator.errors import SourceError
 from generator.models.request import ASKED, Request
 from generator.operations.templates import questions
 from generator.presenting.board import board
@@ -72,6 +74,13 @@ def test_an_answer_is_refused_explained_or_taken_back_at_its_own_question(talk, 
     answers = talk(f"{wrong}\r\r\r\r\r").answers
     assert said in " ".join(capsys.readouterr().err.split())
     assert (answers["model"], answers["gpu"], answers["gpus"]) == ("Qwen/Qwen3-8B", "L4-24GB", 1)
+
+
+def test_a_model_that_does_not_exist_is_answered_with_what_the_hub_finds(hub):
+    hub.add("acme/tiny-chat", {})
+    (question,) = [one for one in questions("worktree") if one.name == "model"]
+    with pytest.raises(SourceError, match=r"does not exist on .*; on the Hub: acme/tiny-chat$"):
+        meant(question, "acme/tiny", {}, Known(offline=False))
 
 
 def test_a_number_before_the_gpu_answers_both_questions(talk):

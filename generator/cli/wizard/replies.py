@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from generator.catalogue.gpu_table import all_gpus
 from generator.catalogue.gpu_words import counted
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.models import embedded_ids, nearest_models
+from generator.cli import console
 from generator.cli.options import model_answers
-from generator.errors import GeneratorError, RequestError
+from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError
 from generator.models.hardware import by_memory
 from generator.models.request import Request
 from generator.models.value import problem
@@ -93,12 +95,21 @@ def _model(text: str, answers: Mapping[str, Any], known: Known) -> dict[str, Any
         raise RequestError("name a model, like Qwen/Qwen3-8B")
     try:
         facts = known.of(_naming({**answers, **named}))
-    except GeneratorError as error:
-        near = ", ".join(nearest_models(model))
-        if near and "nearest" not in str(error):
-            raise type(error)(f"{str(error).rstrip('.')}; embedded models like it: {near}") from error
-        raise
+    except SourceError as error:
+        raise type(error)(f"{str(error).rstrip('.')}{_like(model, error, known)}") from error
     return named | {"model": facts.id if facts.source == "embedded" else model}
+
+
+def _like(model: str, error: SourceError, known: Known) -> str:
+    """What a name may have meant, as the end of a refusal: embedded models, and what the Hub finds where it answers."""
+    from generator.sources.hub import hub_search  # noqa: PLC0415 - start-up time
+
+    near = () if re.search("nearest|like it", str(error)) else nearest_models(model)
+    unasked = known.offline or isinstance(error, HubUnreachableError | GatedModelError)
+    with console.waiting("" if unasked else "searching the Hub"):
+        there = () if unasked else hub_search(model.rpartition("/")[2])
+    said = (("embedded models like it", near), ("on the Hub", there))
+    return "".join(f"; {where}: {', '.join(ids)}" for where, ids in said if ids)
 
 
 def _gpu(text: str, *_: object) -> dict[str, Any]:
