@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _MORE = {
     "model": (
         "An id of the Hub, its page's address, an embedded model's name alone (qwen3-8b), or a directory with "
-        "config.json. Nothing is downloaded but config.json and the headers of the weights."
+        "config.json. Nothing is downloaded but config.json and the headers of the weights. A name that the Hub lacks "
+        "is searched there."
     ),
     "gpu": (
         "A product (4090, L40S, H100 NVL), several of them (2x3090), a size to see what has it (24GB), auto for "
