@@ -61,12 +61,15 @@ def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[
 
     Raises:
         RequestError: there is no such template.
+        RenderError: it would run more than this package's code.
     """
     if template == store.WORKTREE:
         text = (checkout / trust.CONFIG).read_text(encoding="utf-8")
     else:
+        version = template or store.newest(str(packaged))
         with isolated(), opened(store.STORE, packaged) as history:
-            text = history.config(template or store.newest(str(packaged)))
+            history.refuse_untrusted(frozenset({version}))
+            text = history.config(version)
     config = yaml.safe_load(text)
     return tuple(_question(name, spec) for name, spec in config.items() if name in INPUTS)
 
