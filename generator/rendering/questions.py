@@ -10,7 +10,7 @@ from jinja2_ansible_filters import AnsibleCoreFiltersExtension
 
 from generator.copier_ext import PlannerV1
 from generator.models.value import Value
-from generator.rendering import store, trust
+from generator.rendering import store
 from generator.rendering.answers import INPUTS
 from generator.rendering.git import isolated
 from generator.rendering.template import opened
@@ -64,7 +64,7 @@ def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[
         RenderError: it would run more than this package's code.
     """
     if template == store.WORKTREE:
-        text = (checkout / trust.CONFIG).read_text(encoding="utf-8")
+        text = store.config_of(checkout).read_text(encoding="utf-8")
     else:
         version = template or store.newest(str(packaged))
         with isolated(), opened(store.STORE, packaged) as history:

@@ -105,6 +105,18 @@ def moved(version: str, source: str, before: str, after: str) -> str:
     return f"{version} of {source} was moved from commit {before[:12]} to {after[:12]}"
 
 
+def config_of(checkout: Path) -> Path:
+    """The checkout's copier.yml.
+
+    Raises:
+        RequestError: `checkout` has no template.
+    """
+    config = checkout / trust.CONFIG
+    if not config.is_file() or not (checkout / "templates").is_dir():
+        raise RequestError("only a development checkout has a template of its own: name a released one")
+    return config
+
+
 def copy_worktree(checkout: Path, scratch: Path) -> str:
     """A clean copy of the checkout's template under `scratch`, whose address is recorded like the store's.
 
@@ -123,9 +135,7 @@ def copy_template(checkout: Path, place: Path) -> None:
         RequestError: `checkout` has none.
         RenderError: it would run more than this package's planner.
     """
-    config = checkout / trust.CONFIG
-    if not config.is_file() or not (checkout / "templates").is_dir():
-        raise RequestError("only a development checkout has a template of its own: name a released one")
+    config = config_of(checkout)
     trust.refuse_foreign_config(config.read_text(encoding="utf-8"), str(config))
     place.mkdir(parents=True, exist_ok=True)
     shutil.copy2(config, place / trust.CONFIG)
