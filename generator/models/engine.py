@@ -175,7 +175,7 @@ def human_readable_int(text: str) -> int:
     Raises:
         RequestError: `text` is no such number.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)([kKmMgGtT]?)\s*", text)
+    found = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)([kKmMgGtT]?)\s*", text)
     whole, _, fraction = found[1].partition(".") if found else ("", "", "")
     unit = found[2] if found else ""
     if not found or (fraction and unit not in _DECIMAL):

@@ -15,7 +15,7 @@ from generator.planning.memory import overhead
 from generator.planning.memory.doubt import encoder_doubt
 from generator.planning.memory.evidence import uncalibrated
 from generator.planning.memory.unbudgeted import in_use
-from generator.planning.overridden import is_read
+from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.sentence import Figures, Sentence
 from generator.planning.sentence import says as _says
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
-_UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 """Arguments that move memory or context in ways that the planner does not model."""
 
 
@@ -165,8 +164,7 @@ def _assumed_context(case: Case, _: Candidate) -> Figures | None:
 
 @_says("warning", "Passed on to vLLM as you set it, and not counted in this plan: {names}.")
 def _uncounted(case: Case, _: Candidate) -> Figures | None:
-    read = {"hf_overrides"} if is_read(case.fixed.get("hf_overrides")) else set()
-    names = sorted(_UNCOUNTED & case.fixed.keys() - read)
+    names = uncounted(case)
     return {"names": ", ".join(names)} if names else None
 
 

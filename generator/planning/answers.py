@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.doubt import encoder_doubt
+from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
@@ -29,6 +30,9 @@ def starts(case: Case, chosen: Candidate) -> Answer:
         return Answer(answer="no", why=lacks)
     if lacks_tokenizer_code(case):
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
+    if named := uncounted(case):
+        why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"
+        return Answer(answer="doubtful", why=why)
     if chosen.oom_risk == "LOW":
         return Answer(answer="yes", why="even at the high end of every estimate")
     return Answer(answer="doubtful", why=_doubt(case, chosen))

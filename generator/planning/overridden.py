@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
     from generator.models.release import Release
+    from generator.planning.case import Case
 
 _LENGTHS = ("max_position_embeddings", "model_max_length", "max_seq_len", "n_positions")
 _ROPES = ("rope_parameters", "rope_scaling")
 _TEXT = ("text_config", "llm_config", "language_config")
 _UNSCALED = frozenset({"default", "su", "longrope", "llama3", "mrope", "proportional"})
 _YARN = frozenset({"yarn", "deepseek_yarn", "deepseek_llama_scaling"})
+_UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
 READ = frozenset({*_LENGTHS, *_ROPES, *_TEXT, "rope_theta"})
 """Fields of an override that decide the context, and are read here."""
 
@@ -28,8 +30,10 @@ def overridden(architecture: Architecture, overrides: Any, release: Release) -> 
     Raises:
         RequestError: a length or a factor is none.
     """
-    if not isinstance(overrides, dict):
+    if overrides is None:
         return architecture
+    if not isinstance(overrides, dict):
+        raise RequestError(f"hf_overrides must be a mapping of config.json's fields, got {str(overrides)[:40]!r}")
     parts = (overrides, *(overrides[name] for name in _TEXT if isinstance(overrides.get(name), dict)))
     stated = [_length(name, part[name]) for part in parts for name in _LENGTHS if name in part]
     own = architecture.max_position_embeddings
@@ -40,6 +44,12 @@ def overridden(architecture: Architecture, overrides: Any, release: Release) -> 
         return architecture
     tables = architecture.rotary_bytes * length // own if architecture.rotary_bytes else architecture.rotary_bytes
     return architecture.model_copy(update={"max_position_embeddings": length, "rotary_bytes": tables})
+
+
+def uncounted(case: Case) -> tuple[str, ...]:
+    """The user's values that change what vLLM builds and that no plan counts, by name."""
+    read = {"hf_overrides"} if is_read(case.fixed.get("hf_overrides")) else set()
+    return tuple(sorted(_UNCOUNTED & case.fixed.keys() - read))
 
 
 def is_read(overrides: Any) -> bool:

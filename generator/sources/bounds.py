@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from generator.catalogue.config_fields import held_by_fields
 from generator.errors import SourceError
 from generator.sources.architectures.fields import text_config
+from generator.sources.rope_bounds import wrong_rope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +66,9 @@ def check_config(config: Config, where: str) -> None:
             _check_count(name, value, where)
         if (kept := part.get("mamba_ssm_cache_dtype")) not in (None, *_STATES):
             raise _lie(where, "mamba_ssm_cache_dtype", kept, f"one of {', '.join(_STATES)}")
-        _check_rope(part, where)
+        if (wrong := wrong_rope(part, own_code="auto_map" in config)) is not None:
+            name, value, wanted = wrong
+            raise _lie(where, name, value, wanted)
         _check_quantization(part.get("quantization_config"), where)
     _check_divisions(text, where)
 
@@ -114,16 +117,6 @@ def _numbers(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _check_rope(part: Config, where: str) -> None:
-    for name in ("rope_scaling", "rope_parameters"):
-        found = part.get(name)
-        if found is not None and not isinstance(found, dict):
-            raise _lie(where, name, found, "a mapping")
-        factor = found.get("factor") if isinstance(found, dict) else None
-        if factor is not None and not (_is_number(factor) and isfinite(factor) and factor > 0):
-            raise _lie(where, f"{name}.factor", factor, "a number above 0")
-
-
 def _check_quantization(declared: Any, where: str) -> None:
     if declared is None:
         return
@@ -134,7 +127,10 @@ def _check_quantization(declared: Any, where: str) -> None:
         raise _lie(where, "quantization_config.bits", bits, "a number of bits")
     if group is not None and (isinstance(group, bool) or not isinstance(group, int) or (group < 1 and group != -1)):
         raise _lie(where, "quantization_config.group_size", group, "a whole number above 0, or -1 for a channel")
-    block = declared.get("weight_block_size")
+    block, scheme = declared.get("weight_block_size"), declared.get("activation_scheme")
+    if declared.get("quant_method") == "fp8" and scheme not in (None, "dynamic", *(() if block else ("static",))):
+        wanted = "dynamic where weights are scaled by blocks" if block else "dynamic or static"
+        raise _lie(where, "quantization_config.activation_scheme", scheme, wanted)
     if block is not None and not (isinstance(block, list) and all(_is_count(one) for one in block)):
         raise _lie(where, "quantization_config.weight_block_size", block, "two whole numbers above 0")
 

@@ -25,6 +25,7 @@ QWEN = {
     "num_hidden_layers": 36, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
     "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": False, "torch_dtype": "bfloat16",
 }  # fmt: skip
+FP8 = {"quant_method": "fp8"}
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128}
 VALUES = (
     0, -1, -4.5, 1e-9, 1e308, float("nan"), float("inf"), 2**63, True, False, "32", "many", "", [], [-3, "x"], {},
@@ -58,6 +59,11 @@ VALUES = (
         ({"quantization_config": AWQ | {"group_size": 0}}, "quantization_config.group_size 0"),
         ({"tie_word_embeddings": "yes"}, "tie_word_embeddings 'yes', which has to be true or false"),
         ({"architectures": "Qwen3ForCausalLM"}, "architectures 'Qwen3ForCausalLM', which has to be a list of classes"),
+        ({"quantization_config": FP8 | {"activation_scheme": "foo"}}, "quantization_config.activation_scheme 'foo'"),
+        (
+            {"quantization_config": FP8 | {"activation_scheme": "static", "weight_block_size": [128, 128]}},
+            "quantization_config.activation_scheme 'static', which has to be dynamic where weights",
+        ),
         ({"tie_word_embeddings": 1}, "tie_word_embeddings 1, which has to be true or false"),
         ({"hidden_size": [4096]}, "hidden_size .4096., which has to be a number"),
         ({"rope_scaling": "yarn"}, "rope_scaling 'yarn', which has to be a mapping"),

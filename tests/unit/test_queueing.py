@@ -79,6 +79,12 @@ def test_one_small_request_is_bound_by_what_a_step_reads():
     assert served(concurrency=1).bound_by == "memory_bandwidth"
 
 
+def test_many_long_prompts_are_bound_by_their_arithmetic():
+    """Others' prompts are most of the time between a request's tokens, and a step without one is mere reading."""
+    assert served(concurrency=8, prompt_tokens=8000, gen_tokens=100).bound_by == "compute"
+    assert served(concurrency=8, prompt_tokens=64, gen_tokens=2000).bound_by == "memory_bandwidth"
+
+
 def test_a_burst_ends_all_its_requests_and_none_before_it_began():
     run = follow(MODEL, LOAD._replace(concurrency=1000), requests=1000)
     assert isclose(sum(group.size for group in run.groups), 1000)

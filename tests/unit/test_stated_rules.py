@@ -31,9 +31,29 @@ def planned(own, model="Qwen/Qwen3-8B"):
         ({"enable_mamba_cache_stochastic_rounding": True}, "set mamba_ssm_cache_dtype to float16"),
         ({"distributed_executor_backend": "foo"}, "'foo' is none of external_launcher, mp, ray, uni"),
         ({"enable_eplb": True}, "add --enable-expert-parallel"),
+        ({"eplb_config": {"num_redundant_experts": 4}}, "set enable_eplb=true"),
+        ({"load_format": "gguf"}, "reads no weights by load_format gguf"),
+        ({"prefill_context_parallel_size": 2}, "prefill context parallelism"),
+        ({"structured_outputs_config": {"disable_any_whitespace": True}}, "needs a backend, xgrammar or guidance"),
+        ({"structured_outputs_config": {"disable_additional_properties": True}}, "needs the backend guidance"),
+        (
+            {"compilation_config": {"max_cudagraph_capture_size": 64, "cudagraph_capture_sizes": [1, 2, 128]}},
+            "is not the largest of cudagraph_capture_sizes",
+        ),
+        (
+            {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3, "use_heterogeneous_vocab": True}},
+            "is for method draft_model",
+        ),
+        (
+            {"speculative_config": {
+                "method": "ngram", "num_speculative_tokens": 1, "rejection_sample_method": "fly"}},
+            "fly needs num_speculative_tokens of at least 2",
+        ),
+        ({"hf_overrides": [1]}, "hf_overrides must be a mapping"),
     ],
 )  # fmt: skip
-def test_what_vllm_033_was_asked_about_and_refused_is_refused(own, says):
+def test_what_vllm_033_refuses_is_refused(own, says):
+    """By its own code's words, most of them asked of it (tests/oracle)."""
     with pytest.raises(RequestError, match=says):
         planned(own)
 
@@ -46,6 +66,10 @@ def test_what_vllm_033_was_asked_about_and_refused_is_refused(own, says):
         {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3}},
         {"distributed_executor_backend": "mp"},
         {"cudagraph_capture_sizes": [1, 2]},
+        {"load_format": "runai_streamer"},
+        {"structured_outputs_config": {"disable_any_whitespace": True, "backend": "xgrammar"}},
+        {"speculative_config": {"method": "ngram_gpu", "num_speculative_tokens": 3}},
+        {"max_model_len": "-1"},
     ],
 )
 def test_what_it_starts_is_planned(own):
@@ -56,3 +80,19 @@ def test_balanced_experts_are_spread_over_the_ranks():
     """The planner takes the layout that balancing needs."""
     made = planned({"enable_eplb": True}, "Qwen/Qwen3-30B-A3B")
     assert made.layout.enable_expert_parallel
+
+
+def test_a_way_to_read_weights_goes_with_its_quantization():
+    """0.27.1 still has bitsandbytes (model_executor/model_loader/__init__.py)."""
+    asked = Request(
+        model="Qwen/Qwen3-8B", gpu="H100", source="embedded", vllm="0.27.1", overrides={"load_format": "bitsandbytes"}
+    )
+    assert plan_for(asked, embedded_model("Qwen/Qwen3-8B")).feasibility.fits
+
+
+def test_a_value_that_nobody_counts_leaves_the_start_in_doubt():
+    """What it makes of the model is vLLM's to say."""
+    made = planned({"hf_overrides": {"num_hidden_layers": 3}})
+    assert made.feasibility.starts.answer == "doubtful"
+    assert "hf_overrides is yours, and not counted here: make preflight" in made.feasibility.starts.why
+    assert planned({"hf_overrides": {"max_position_embeddings": 8192}}).feasibility.starts.answer == "yes"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from generator.planning.drafts.draft import Draft
     from generator.planning.kinds.kind import Attention
 
-_COUNTED = ("mtp", "ngram", "suffix")
+_COUNTED = ("mtp", "ngram", "ngram_gpu", "suffix")
 """Ways to draft with layers that the target's checkpoint ships, and with nothing that takes memory."""
 _READS_LAYERS = frozenset({"eagle3", "dflash"})
 """Methods whose draft reads states of several layers of its target."""

@@ -19,6 +19,14 @@ _TWICE = {
 }
 """Arguments that are keys of another too, which vLLM takes once (engine/arg_utils.py: create_engine_config)."""
 _EXECUTORS = frozenset({"ray", "mp", "uni", "external_launcher"})
+_LOADERS = frozenset({
+    "auto", "dummy", "fastsafetensors", "hf", "instanttensor", "ipc_cache", "mistral", "modelexpress", "npcache", "pt",
+    "runai_streamer", "runai_streamer_sharded", "safetensors", "sharded_state", "tensorizer",
+})  # fmt: skip
+"""Ways to read weights (vLLM 0.33 model_executor/model_loader/__init__.py)."""
+_OF_A_METHOD = frozenset({"bitsandbytes", "gguf"})
+"""Ways that a release has as long as it has the quantization."""
+_UNBROKEN = ("xgrammar", "guidance")
 _OVERLAPPED = ("deepep_low_latency", "deepep_high_throughput", "nixl_ep")
 
 
@@ -107,6 +115,65 @@ def _executor_is_known(case: Case) -> None:
         )
 
 
+def _loader_is_known(case: Case) -> None:
+    """The release reads weights so (model_executor/model_loader/__init__.py: get_model_loader)."""
+    asked, methods = case.fixed.get("load_format"), case.tables.engine.quantization_methods
+    if asked is None or asked in _LOADERS or (asked in _OF_A_METHOD and asked in methods):
+        return
+    why = f"vLLM {case.release} reads no weights by load_format {str(asked)[:40]}"
+    raise RequestError(f"{why}: leave it out, and vLLM looks at the files")
+
+
+def _no_prefill_context(case: Case) -> None:
+    """Ranks that share a prompt's prefill multiply the world; no plan counts them."""
+    asked = case.fixed.get("prefill_context_parallel_size")
+    if asked not in (None, 1):
+        raise RequestError(
+            f"prefill context parallelism ({asked}) is not planned, its GPUs and caches would be missing: leave "
+            "prefill_context_parallel_size out"
+        )
+
+
+def _answers_keep_their_form(case: Case) -> None:
+    """White space is left out by two grammars alone (config/structured_outputs.py)."""
+    given = _mapping(case, "structured_outputs_config")
+    if given.get("disable_any_whitespace") and given.get("backend", "auto") not in _UNBROKEN:
+        raise RequestError(
+            f"structured_outputs_config.disable_any_whitespace needs a backend, {' or '.join(_UNBROKEN)}: add it"
+        )
+    if given.get("disable_additional_properties") and given.get("backend") != "guidance":
+        raise RequestError("structured_outputs_config.disable_additional_properties needs the backend guidance: add it")
+
+
+def _largest_graph_is_one(case: Case) -> None:
+    """The stated largest size of graphs is that of the stated list (config/vllm.py: _set_cudagraph_sizes)."""
+    given = _mapping(case, "compilation_config")
+    sizes = case.fixed.get("cudagraph_capture_sizes", given.get("cudagraph_capture_sizes"))
+    most = case.fixed.get("max_cudagraph_capture_size", given.get("max_cudagraph_capture_size"))
+    counts = isinstance(sizes, list) and all(isinstance(one, int) for one in sizes)
+    if counts and sizes and isinstance(most, int) and most != max(sizes):
+        raise RequestError(
+            f"max_cudagraph_capture_size ({most}) is not the largest of cudagraph_capture_sizes ({max(sizes)}): leave "
+            "one of them out"
+        )
+
+
+def _spares_experts_that_move(case: Case) -> None:
+    """Spare experts are for balancing (config/parallel.py)."""
+    spare = _mapping(case, "eplb_config").get("num_redundant_experts")
+    if spare and not case.fixed.get("enable_eplb"):
+        raise RequestError(f"num_redundant_experts ({spare}) is for balancing: set enable_eplb=true, or leave it out")
+
+
+def _drafts_share_words(case: Case) -> None:
+    """Two vocabularies are for a draft model, and a flying check for drafts of two tokens (config/speculative.py)."""
+    given = _mapping(case, "speculative_config")
+    if given.get("use_heterogeneous_vocab") and given.get("method") not in (None, "draft_model"):
+        raise RequestError("speculative_config.use_heterogeneous_vocab is for method draft_model: leave it out")
+    if given.get("rejection_sample_method") == "fly" and given.get("num_speculative_tokens") == 1:
+        raise RequestError("speculative_config.rejection_sample_method fly needs num_speculative_tokens of at least 2")
+
+
 def _mapping(case: Case, name: str) -> Mapping[str, Any]:
     given = case.fixed.get(name)
     return given if isinstance(given, dict) else {}
@@ -114,5 +181,6 @@ def _mapping(case: Case, name: str) -> Mapping[str, Any]:
 
 _CHECKS: tuple[Callable[[Case], None], ...] = (
     _said_once, _prefills_within_the_context, _connectors_have_roles, _looks_up_rising_lengths,
-    _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
+    _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known, _loader_is_known, _no_prefill_context,
+    _answers_keep_their_form, _largest_graph_is_one, _spares_experts_that_move, _drafts_share_words,
 )  # fmt: skip

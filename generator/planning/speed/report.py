@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from generator.models.speed import Coefficients, Scenario
     from generator.planning.speed.burst import Run
     from generator.planning.speed.queueing import Load, QueueState
-    from generator.planning.speed.steps import Step, StepModel
+    from generator.planning.speed.steps import StepModel
 
 _MS = 1e3
 _P95 = 1.645
@@ -95,7 +95,7 @@ def told(outcome: Outcome, model: StepModel, load: Load, table: Coefficients, ca
         running=outcome.decoding,
         sustainable=outcome.sustainable,
         preemption_risk=outcome.preemption_risk,
-        bound_by=_bound(load, outcome, model.step(outcome.decoding, _context(load))),
+        bound_by=_bound(load, outcome, model),
         calibration=calibration,
     )
 
@@ -132,10 +132,16 @@ def _range(mean: float, width: float) -> Throughput:
     return Throughput.model_construct(mean=mean, low=mean / width, high=mean * width)
 
 
-def _bound(load: Load, outcome: Outcome, step: Step) -> Bound:
-    """What sets the pace: waiting, where it is most of the time to first token, else the step's largest part."""
+def _bound(load: Load, outcome: Outcome, model: StepModel) -> Bound:
+    """What sets the pace: waiting, where it is most of the time to first token, else the largest part of a step.
+
+    The step is one of a prompt where others' prompts are most of the time a token.
+    """
     if not outcome.sustainable or outcome.waited_s > outcome.ttft.mean / 2:
         return "kv_capacity" if load.cache_binds else "queue"
+    step = model.step(outcome.decoding, _context(load))
+    if outcome.tpot.mean * load.tokens_per_step > 2 * step.total_s:
+        step = model.step(outcome.decoding, _context(load), min(load.new_tokens, load.batched_tokens))
     return step.largest
 
 
