@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -12,6 +12,7 @@ from generator.catalogue.behaviours import release_of
 from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
+from generator.catalogue.loaders import load_formats
 from generator.catalogue.ranges import ranges
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
@@ -181,6 +182,7 @@ def _engine(version: str) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),
         quantization_methods=_inherited(version, "quantization_methods"),
+        load_formats=partial(load_formats, version),
         mappings=Later(lambda: mappings_of(version)),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),

@@ -79,7 +79,7 @@ class Flag(Made):
         return f"{wanted} or auto" if self.auto else wanted
 
     def _number(self, value: Any) -> Any:
-        if self.auto and value in ("auto", _AUTO):
+        if self.auto and value in ("auto", str(_AUTO), _AUTO):
             return _AUTO
         return human_readable_int(value) if self.human_readable and isinstance(value, str) else value
 
@@ -100,6 +100,8 @@ class Engine(Made):
     """Values of `kv_cache_dtype`; 0.33 checks them after parsing."""
     quantization_methods: tuple[str, ...] = ()
     """Values of `quantization`; vLLM checks them after parsing."""
+    load_formats: Callable[[], tuple[str, ...]] = tuple
+    """Values of `load_format`, which vLLM checks after parsing; none where nobody knows them."""
     mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
     ranges: Mapping[str, NumberRange] = NONE
@@ -139,19 +141,20 @@ class Engine(Made):
         if flag.type == "json":
             check_mapping(flag.name, read, self.mappings, self.version)
         check_numbers(flag.name, read if flag.type != "json" else _plain(read), self.ranges)
-        known = self._checked_later.get(flag.name, ())
+        known = self._checked_later(flag.name)
         if known and read not in known:
             raise RequestError(f"vLLM {self.version}: {none_of(flag.option, known, value, lists=flag.name)}")
         return read
 
     def choices(self, name: str) -> tuple[str, ...]:
         """The only values of an argument of this release, its parser's or the engine's; empty where any will do."""
-        return self.by_name[name].choices or self._checked_later.get(name, ())
+        return self.by_name[name].choices or self._checked_later(name)
 
-    @property
-    def _checked_later(self) -> dict[str, tuple[str, ...]]:
-        """Arguments that the parser takes as free text and the engine refuses later."""
-        return {"kv_cache_dtype": self.kv_cache_dtypes, "quantization": self.quantization_methods}
+    def _checked_later(self, name: str) -> tuple[str, ...]:
+        """Values of an argument that the parser takes as free text and the engine refuses later."""
+        if name == "load_format":
+            return self.load_formats()
+        return {"kv_cache_dtype": self.kv_cache_dtypes, "quantization": self.quantization_methods}.get(name, ())
 
     def _hint(self, name: str, value: Any) -> str:
         gone = self.successors.get(name)
@@ -175,7 +178,7 @@ def human_readable_int(text: str) -> int:
     Raises:
         RequestError: `text` is no such number.
     """
-    found = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)([kKmMgGtT]?)\s*", text)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)([kKmMgGtT]?)\s*", text)
     whole, _, fraction = found[1].partition(".") if found else ("", "", "")
     unit = found[2] if found else ""
     if not found or (fraction and unit not in _DECIMAL):

@@ -164,7 +164,7 @@ def _assumed_context(case: Case, _: Candidate) -> Figures | None:
 
 @_says("warning", "Passed on to vLLM as you set it, and not counted in this plan: {names}.")
 def _uncounted(case: Case, _: Candidate) -> Figures | None:
-    names = uncounted(case)
+    names = uncounted(case.fixed)
     return {"names": ", ".join(names)} if names else None
 
 

@@ -30,7 +30,7 @@ def starts(case: Case, chosen: Candidate) -> Answer:
         return Answer(answer="no", why=lacks)
     if lacks_tokenizer_code(case):
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
-    if named := uncounted(case):
+    if named := uncounted(case.fixed):
         why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"
         return Answer(answer="doubtful", why=why)
     if chosen.oom_risk == "LOW":

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from generator.models.architecture import Architecture
     from generator.models.release import Release
-    from generator.planning.case import Case
 
 _LENGTHS = ("max_position_embeddings", "model_max_length", "max_seq_len", "n_positions")
 _ROPES = ("rope_parameters", "rope_scaling")
@@ -46,10 +45,10 @@ def overridden(architecture: Architecture, overrides: Any, release: Release) -> 
     return architecture.model_copy(update={"max_position_embeddings": length, "rotary_bytes": tables})
 
 
-def uncounted(case: Case) -> tuple[str, ...]:
-    """The user's values that change what vLLM builds and that no plan counts, by name."""
-    read = {"hf_overrides"} if is_read(case.fixed.get("hf_overrides")) else set()
-    return tuple(sorted(_UNCOUNTED & case.fixed.keys() - read))
+def uncounted(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The user's engine values that change what vLLM builds and that no plan counts, by name."""
+    read = {"hf_overrides"} if is_read(values.get("hf_overrides")) else set()
+    return tuple(sorted(_UNCOUNTED & values.keys() - read))
 
 
 def is_read(overrides: Any) -> bool:

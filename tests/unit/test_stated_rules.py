@@ -32,7 +32,7 @@ def planned(own, model="Qwen/Qwen3-8B"):
         ({"distributed_executor_backend": "foo"}, "'foo' is none of external_launcher, mp, ray, uni"),
         ({"enable_eplb": True}, "add --enable-expert-parallel"),
         ({"eplb_config": {"num_redundant_experts": 4}}, "set enable_eplb=true"),
-        ({"load_format": "gguf"}, "reads no weights by load_format gguf"),
+        ({"load_format": "gguf"}, "load-format"),
         ({"prefill_context_parallel_size": 2}, "prefill context parallelism"),
         ({"structured_outputs_config": {"disable_any_whitespace": True}}, "needs a backend, xgrammar or guidance"),
         ({"structured_outputs_config": {"disable_additional_properties": True}}, "needs the backend guidance"),

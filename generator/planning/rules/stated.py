@@ -19,13 +19,6 @@ _TWICE = {
 }
 """Arguments that are keys of another too, which vLLM takes once (engine/arg_utils.py: create_engine_config)."""
 _EXECUTORS = frozenset({"ray", "mp", "uni", "external_launcher"})
-_LOADERS = frozenset({
-    "auto", "dummy", "fastsafetensors", "hf", "instanttensor", "ipc_cache", "mistral", "modelexpress", "npcache", "pt",
-    "runai_streamer", "runai_streamer_sharded", "safetensors", "sharded_state", "tensorizer",
-})  # fmt: skip
-"""Ways to read weights (vLLM 0.33 model_executor/model_loader/__init__.py)."""
-_OF_A_METHOD = frozenset({"bitsandbytes", "gguf"})
-"""Ways that a release has as long as it has the quantization."""
 _UNBROKEN = ("xgrammar", "guidance")
 _OVERLAPPED = ("deepep_low_latency", "deepep_high_throughput", "nixl_ep")
 
@@ -115,15 +108,6 @@ def _executor_is_known(case: Case) -> None:
         )
 
 
-def _loader_is_known(case: Case) -> None:
-    """The release reads weights so (model_executor/model_loader/__init__.py: get_model_loader)."""
-    asked, methods = case.fixed.get("load_format"), case.tables.engine.quantization_methods
-    if asked is None or asked in _LOADERS or (asked in _OF_A_METHOD and asked in methods):
-        return
-    why = f"vLLM {case.release} reads no weights by load_format {str(asked)[:40]}"
-    raise RequestError(f"{why}: leave it out, and vLLM looks at the files")
-
-
 def _no_prefill_context(case: Case) -> None:
     """Ranks that share a prompt's prefill multiply the world; no plan counts them."""
     asked = case.fixed.get("prefill_context_parallel_size")
@@ -181,6 +165,6 @@ def _mapping(case: Case, name: str) -> Mapping[str, Any]:
 
 _CHECKS: tuple[Callable[[Case], None], ...] = (
     _said_once, _prefills_within_the_context, _connectors_have_roles, _looks_up_rising_lengths,
-    _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known, _loader_is_known, _no_prefill_context,
+    _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known, _no_prefill_context,
     _answers_keep_their_form, _largest_graph_is_one, _spares_experts_that_move, _drafts_share_words,
 )  # fmt: skip
