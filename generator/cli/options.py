@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from generator.cli import console
+from generator.cli.spellings import merged
 from generator.cli.words import PARSERS
 from generator.errors import RequestError
 from generator.models.question import PANELS
@@ -204,7 +205,7 @@ def _stated(given: dict[str, Any]) -> Stated:
         answers = _with_model(answers)
     answers |= _counted(answers, flags)
     engine = {name: _number(value) for name, value in flags.items() if name in _ENGINE}
-    engine |= dict(map(_assignment, flags.get("set_", ())))
+    engine = merged(engine, map(_assignment, flags.get("set_", ())))
     if engine:
         answers["overrides"] = answers.get("overrides", {}) | engine
     dropped = tuple(map(_argument, flags.get("unset", ())))

@@ -31,9 +31,29 @@ def test_every_field_of_a_request_is_an_option_or_said_elsewhere():
     assert set(Request.model_fields) - elsewhere <= set(inspect.signature(seen).parameters)
 
 
-def test_engine_flags_write_overrides_and_set_wins():
-    answers = stated(tensor_parallel_size=2, max_model_len="32k", set_=["tensor-parallel-size=4", "seed=7"]).answers
-    assert answers == {"overrides": {"tensor_parallel_size": 4, "max_model_len": "32k", "seed": 7}}
+def test_engine_flags_and_set_write_overrides():
+    """Two spellings of one value are one value, the assignment's where vLLM reads both alike."""
+    answers = stated(tensor_parallel_size=2, max_model_len="32K", set_=["max-model-len=32768", "seed=7"]).answers
+    assert answers == {"overrides": {"tensor_parallel_size": 2, "max_model_len": 32768, "seed": 7}}
+
+
+@pytest.mark.parametrize(
+    ("options", "assigned", "said"),
+    [
+        ({"tensor_parallel_size": 2}, ["tensor-parallel-size=1"],
+         "--tensor-parallel-size 2 and --set tensor_parallel_size=1 say"),
+        ({"kv_cache_dtype": "bfloat16"}, ["kv_cache_dtype=fp8"],
+         "--kv-cache-dtype bfloat16 and --set kv_cache_dtype=fp8"),
+        ({"quantization": "fp8"}, ["quantization=null"], "--quantization fp8 and --set quantization=null"),
+        ({"max_model_len": "32k"}, ["max_model_len=32K"], "--max-model-len 32k and --set max_model_len=32K"),
+        ({"enforce_eager": False}, ["enforce_eager=true"], "--no-enforce-eager and --set enforce_eager=true"),
+        ({}, ["seed=1", "max_num_seqs=4", "seed=2"], "--set seed=1 and --set seed=2"),
+    ],
+)  # fmt: skip
+def test_two_values_of_one_argument_are_refused(options, assigned, said):
+    """One line names both spellings, so that neither is dropped in silence."""
+    with pytest.raises(RequestError, match=f"^{said}.*: drop one of the two$"):
+        stated(**options, set_=assigned)
 
 
 @pytest.mark.parametrize(
