@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST, _FASTEST, _NARROW = 15, 3, 6
 _ANY = "any"
+_OFFLINE = "Embedded models only, as without it: the Hub is never asked."
 _TASK = "Only models for this."
 
 
@@ -30,6 +31,7 @@ def models(
         typer.Option("--task", help=_TASK, show_default=False),
     ] = None,
     by: Annotated[Literal["size", "speed"], typer.Option("--by", help="What comes first.")] = "size",
+    offline: Annotated[bool, typer.Option("--offline", help=_OFFLINE)] = False,  # noqa: ARG001 - it never asks
     json_: Annotated[bool, typer.Option("--json", help="Print every row as one JSON array.")] = False,
 ) -> None:
     """Show which models fit the GPUs, quantized siblings among them: the biggest or the fastest first.

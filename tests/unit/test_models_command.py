@@ -153,3 +153,9 @@ def test_what_cannot_be_asked_is_said():
     refused = CliRunner().invoke(app, ["models", "--gpu", "L4", "--model", "Qwen/Qwen3-8B"])
     assert isinstance(refused.exception, RequestError)
     assert "leave the model out" in str(refused.exception)
+
+
+def test_offline_is_taken_and_changes_nothing():
+    """As `plan` takes it, though `models` never asks the Hub."""
+    asked_for = ["models", "--gpu", "L4", "--json"]
+    assert CliRunner().invoke(app, [*asked_for, "--offline"]).stdout == CliRunner().invoke(app, asked_for).stdout != ""
