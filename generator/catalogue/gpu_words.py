@@ -16,8 +16,24 @@ _LISTED = re.compile(r"^gpu\s+\d+:\s*|\s*\(uuid:[^)]*\)$")
 _COUNTS = (
     re.compile(r"(?P<count>[1-9]\d{0,2})\s*[x*\u00d7]\s*(?P<name>\S.*)", re.IGNORECASE),
     re.compile(r"(?P<name>\S.*?)\s*[x*\u00d7]\s*(?P<count>[1-9]\d{0,2})", re.IGNORECASE),
-    re.compile(r"(?P<count>[1-9]\d?)\s+(?P<name>(?!gi?b?\b)[a-z].*|\d{4}.*)", re.IGNORECASE),
+    re.compile(r"(?P<count>[1-9]\d?)\s+(?P<name>(?!gi?b?\b|x$)[a-z].*|\d{4}.*)", re.IGNORECASE),
 )
+_NONE = re.compile(
+    r"0+\s*[x*\u00d7]\s*(?P<of>\S.*)|0+\s+(?P<kind>(?!gi?b?\b)[a-z].*)|(?P<name>\S.*?)\s*[x*\u00d7]\s*0+", re.IGNORECASE
+)
+_NAMELESS = re.compile(r"(?P<first>\d*)\s*[x*\u00d7]\s*(?P<last>\d*)", re.IGNORECASE)
+
+
+def not_counted(word: str) -> str:
+    """Why `0xH100` and `2x` are no GPUs of a number, in one sentence; empty where neither is so."""
+    nameless = _NAMELESS.fullmatch(word.strip())
+    if nameless:
+        count = (nameless["first"] or nameless["last"] or "2").lstrip("0") or "1"
+        return f"{word!r} lacks the GPU's name: write it too, like {count}xL40S"
+    none = _NONE.fullmatch(word.strip())
+    if none:
+        return f"{word!r} asks for 0 GPUs: give a count of at least 1, like 1x{next(filter(None, none.groups()))}"
+    return ""
 
 
 def counted(word: str) -> tuple[int | None, str]:

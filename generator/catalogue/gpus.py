@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling, names_by_words
-from generator.catalogue.gpu_words import BY_HAND, key_of, product_of, size_of, words_of
+from generator.catalogue.gpu_words import BY_HAND, key_of, not_counted, product_of, size_of, words_of
 from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import VOLTA, Capability
 from generator.models.hardware import GPU, Flops
@@ -38,9 +38,11 @@ def find_gpu(name: str) -> GPU:
 
     Raises:
         UnknownFactError: no row has that spelling; what it is, or the nearest rows, are named.
-        RequestError: nothing is spelt, or the spelling is one of several cards.
+        RequestError: nothing is spelt, a number without a name, none of a name, or one of several cards.
     """
     _refuse_a_size(name)
+    if why := not_counted(name):
+        raise RequestError(why)
     if not key_of(name):
         raise RequestError(f"no GPU named; name one of the tables with --gpu, like L40S, {BY_HAND}")
     names = _rows_named(name)

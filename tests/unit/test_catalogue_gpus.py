@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.gpu_table import GPURow, all_gpus
+from generator.catalogue.gpu_words import counted
 from generator.catalogue.gpus import custom_gpu, find_gpu, gpu_by_nvml, parse_capability
 from generator.catalogue.loader import packaged_rows
 from generator.errors import RequestError, UnknownFactError
@@ -104,6 +105,20 @@ def test_memory_is_what_nvml_prints(product, mib):
 )
 def test_the_names_that_recorded_runs_use_resolve(spelling, name):
     assert find_gpu(spelling).name == name
+
+
+@pytest.mark.parametrize("typed", ["0xH100", "0 x H100", "0 H100", "H100 x0", "00xH100"])
+def test_none_of_a_gpu_is_refused(typed):
+    """A count of zero is answered with the least one, not with a product that is spelt like it."""
+    with pytest.raises(RequestError, match=r"asks for 0 GPUs: give a count of at least 1, like 1xH100$"):
+        find_gpu(counted(typed)[1])
+
+
+@pytest.mark.parametrize("typed", ["2x", "2 x", "x2", "2*", "x"])
+def test_a_number_without_a_gpu_is_refused(typed):
+    """A count alone is answered with what it lacks."""
+    with pytest.raises(RequestError, match=r"lacks the GPU's name: write it too, like 2xL40S$"):
+        find_gpu(counted(typed)[1])
 
 
 def test_an_unknown_gpu_names_the_nearest_and_how_to_give_it_by_hand():
