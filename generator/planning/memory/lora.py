@@ -10,6 +10,7 @@ from generator.models.dtype import DType
 from generator.planning.weights.expansion import WeightModule, modules
 from generator.planning.weights.rank import DTYPES, RankWeights
 from generator.planning.weights.sharding import rank_shape, stage_layers
+from generator.presenting.text import some
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -118,8 +119,8 @@ def _check_class(case: Case) -> None:
     architecture, model_class = case.architecture, case.model_class
     if not model_class.adapters_counted:
         raise UnsupportedArchitectureError(
-            f"LoRA adapters of {model_class.name or architecture.model_type} are not planned; "
-            f"they are for {', '.join(case.tables.classes.with_adapters)}: leave --set enable_lora out"
+            f"LoRA adapters of {model_class.name or architecture.model_type} are not planned: leave --set enable_lora "
+            f"out, or choose a model of {some(case.tables.classes.with_adapters, 3)}"
         )
     if _adapts_head(architecture, model_class) and architecture.vocab_size > MOST_VOCABULARY:
         raise RequestError(
