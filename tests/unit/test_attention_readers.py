@@ -99,6 +99,40 @@ def test_an_unknown_attention_is_refused_by_name(marker):
         mixers({**STANDARD, **marker})
 
 
+WINDOWED = {**STANDARD, "use_sliding_window": True, "sliding_window": 512}
+
+
+@pytest.mark.parametrize("model_type", ["qwen2", "qwen3", "mimo", "qwen2_vl", "qwen2_5_vl_text"])
+@pytest.mark.parametrize(
+    "stated", [{"max_window_layers": 2}, {"layer_types": ["sliding_attention", "full_attention"] * 2}]
+)
+def test_a_qwen2_model_with_windows_in_some_layers_is_refused(model_type, stated):
+    """Every class that is vLLM's Qwen2Model asserts one kind of layer (models/qwen2.py:351)."""
+    with pytest.raises(UnsupportedArchitectureError, match=f"Qwen2Model.*{model_type}.*choose another checkpoint"):
+        mixers({**WINDOWED, "model_type": model_type, **stated})
+
+
+@pytest.mark.parametrize(
+    ("stated", "kind"),
+    [
+        ({"max_window_layers": 0}, "sliding_window"),
+        ({"max_window_layers": 4}, "full"),
+        ({}, "full"),
+        ({"use_sliding_window": False, "max_window_layers": 2}, "full"),
+        ({"max_window_layers": 4, "layer_types": ["sliding_attention", "full_attention"] * 2}, "full"),
+    ],
+)
+def test_a_qwen2_model_with_layers_of_one_kind_is_read(stated, kind):
+    """Windows everywhere, nowhere, or in words that its assertion lets pass and its layers do not read."""
+    assert {mixer.kind for mixer in mixers({**WINDOWED, "model_type": "qwen3", **stated})} == {kind}
+
+
+def test_a_mixture_may_have_windows_in_some_layers():
+    """The Qwen3MoeModel of vLLM is no Qwen2Model."""
+    found = mixers({**WINDOWED, "model_type": "qwen3_moe", "max_window_layers": 2})
+    assert [mixer.kind for mixer in found] == ["full"] * 2 + ["sliding_window"] * 2
+
+
 def test_a_config_without_heads_is_refused():
     """Nothing is guessed where the number of heads is absent."""
     with pytest.raises(UnsupportedArchitectureError, match="num_attention_heads"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.catalogue.draft_heads import head_of
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import ChunkedLocal, FullAttention, Mixer, SlidingWindow
 from generator.sources.architectures.unread import FROM_A_DUMP
@@ -35,8 +36,11 @@ class Traits(NamedTuple):
     default_window: int | None = None
     """Window that Transformers' config class fills in when the field is absent."""
     defaults: Mapping[str, int] = {}
-    alike: bool = False
-    """Whether the class wants one kind of attention in all layers (vLLM 0.32 model_executor/models/qwen2.py:351)."""
+    alike_from: int | None = None
+    """`max_window_layers` where a config leaves it out (Transformers 5.19), of a class that is vLLM's Qwen2Model.
+
+    It wants one kind of attention in all layers (vLLM 0.33 model_executor/models/qwen2.py:351); None of other classes.
+    """
     named_head_dim: bool = True
     """False where the class divides `hidden_size` by the heads and does not look at `head_dim`."""
 
@@ -117,7 +121,7 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
     if not words and window and pattern > 0:
         words = ["full_attention" if (i + 1) % pattern == 0 else "sliding_attention" for i in range(count)]
     if not words and window and config.get("use_sliding_window"):
-        first = int(config.get("max_window_layers") or 0)
+        first = _first_window(config, traits)
         words = ["sliding_attention" if i >= first else "full_attention" for i in range(count)]
     if not words:
         return (("sliding_attention", window),) * count if window else (("full_attention", None),) * count
@@ -129,11 +133,34 @@ def layer_windows(config: Config, traits: Traits = Traits()) -> tuple[tuple[str,
                 f"model_type {config.get('model_type')!r} declares layer_types {word!r}, which is not known"
                 + (" without attention_chunk_size" if word == "chunked_attention" else "")
             )
-    if traits.alike and len(set(words)) > 1:
-        raise UnsupportedArchitectureError(
-            "sliding windows in some layers but not all (max_window_layers): vLLM's Qwen2 class does not start"
-        )
+    if traits.alike_from is not None and len(set(words)) > 1 and not _is_draft(config):
+        _check_alike(config, traits, count)
+        return (("full_attention", None),) * count
     return tuple((word, sizes.get(word)) for word in words)
+
+
+def _first_window(config: Config, traits: Traits) -> int:
+    """The first layer that slides where `use_sliding_window` is set."""
+    return int(config.get("max_window_layers", traits.alike_from) or 0)
+
+
+def _is_draft(config: Config) -> bool:
+    """Whether vLLM builds a draft's own class of it, which reads each layer's word (qwen3_dflash.py)."""
+    return any(head_of(name) for name in config.get("architectures") or ())
+
+
+def _check_alike(config: Config, traits: Traits, count: int) -> None:
+    """Return only where vLLM's Qwen2Model takes layers of two kinds, which it then builds without any window.
+
+    Raises:
+        UnsupportedArchitectureError: it does not start.
+    """
+    if _first_window(config, traits) != count:
+        raise UnsupportedArchitectureError(
+            "sliding windows in some layers but not all (max_window_layers): vLLM's Qwen2Model, which it builds of "
+            f"model_type {config.get('model_type')!r}, does not start: choose another checkpoint, or have its "
+            "config.json say use_sliding_window false and no layer_types"
+        )
 
 
 def _window(config: Config, traits: Traits) -> int | None:

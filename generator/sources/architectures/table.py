@@ -191,7 +191,7 @@ FAMILIES: dict[str, Family] = {
     "longcat_flash": Family(mla.longcat_mixers, state_space.longcat_decoder, Ways(own_head=True, rotary="always")),
     "mamba": Family(states.mamba1_mixers, state_space.mamba_decoder, Ways(head_every_stage=True)),
     "mamba2": Family(states.mamba2_mixers, partial(state_space.mamba_decoder, tied=False), Ways(head_every_stage=True)),
-    "mimo": Family(softmax(qkv_bias=True, named_head_dim=False), dense()),
+    "mimo": Family(softmax(qkv_bias=True, named_head_dim=False, alike_from=28), dense()),
     "mimo_v2": Family(mixed.mimo_v2_mixers, mixture(correction_bias=True, router_dtype=DType.F32)),
     "mimo_v2_flash": Family(mixed.mimo_v2_mixers, mixture(correction_bias=True, router_dtype=DType.F32)),
     "minicpm": Family(softmax(output_bias="attention_bias"), mixture(always=False), EACH_STAGE),
@@ -239,17 +239,19 @@ FAMILIES: dict[str, Family] = {
         EACH_STAGE),
     "pixtral_text": Family(softmax(output_bias="attention_bias"), dense()),
     "plamo3": Family(softmax(qkv_bias=False, qk_norm=True), dense(norms=4)),
-    "qwen2": Family(softmax(qkv_bias=True, named_head_dim=False, alike=True), dense()),
-    "qwen2_5_vl": Family(softmax(qkv_bias=True, named_head_dim=False), dense(), Ways(multi_axis=True)),
+    "qwen2": Family(softmax(qkv_bias=True, named_head_dim=False, alike_from=28), dense()),
+    "qwen2_5_vl": Family(
+        softmax(qkv_bias=True, named_head_dim=False, alike_from=80), dense(), Ways(multi_axis=True)),
     "qwen2_5_vl_text": Family(
-        softmax(qkv_bias=True, named_head_dim=False, alike=True), dense(), Ways(multi_axis=True)),
+        softmax(qkv_bias=True, named_head_dim=False, alike_from=80), dense(), Ways(multi_axis=True)),
     "qwen2_moe": Family(
         softmax(qkv_bias=True, named_head_dim=False),
         mixture(shared_name="shared_expert", shared_gate=True, shared_whole=True, normalised=False), EACH_STAGE),
-    "qwen2_vl": Family(softmax(qkv_bias=True, named_head_dim=False), dense(), Ways(multi_axis=True)),
+    "qwen2_vl": Family(
+        softmax(qkv_bias=True, named_head_dim=False, alike_from=80), dense(), Ways(multi_axis=True)),
     "qwen2_vl_text": Family(
-        softmax(qkv_bias=True, named_head_dim=False, alike=True), dense(), Ways(multi_axis=True)),
-    "qwen3": Family(softmax(qk_norm=True), dense()),
+        softmax(qkv_bias=True, named_head_dim=False, alike_from=80), dense(), Ways(multi_axis=True)),
+    "qwen3": Family(softmax(qk_norm=True, alike_from=28), dense()),
     "qwen3_5": Family(delta.gated_delta_mixers, hybrid.gated_delta_decoder, Ways(embed_every_stage=True)),
     "qwen3_5_moe": Family(delta.gated_delta_mixers, hybrid.gated_delta_decoder, Ways(embed_every_stage=True)),
     "qwen3_5_moe_text": Family(delta.gated_delta_mixers, hybrid.gated_delta_decoder, Ways(embed_every_stage=True)),
