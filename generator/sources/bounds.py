@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.config_fields import held_by_fields
 from generator.errors import SourceError
+from generator.sources.architectures.compressed_tensors import sides_of
 from generator.sources.architectures.fields import text_config
 from generator.sources.rope_bounds import wrong_rope
 
@@ -41,6 +42,8 @@ _HELD: Mapping[Held, tuple[type | tuple[type, ...], str]] = {
 }
 _TOWERS = ("vision_config", "audio_config", "vit_config", "vision_tower_config", "sound_config")
 _BITS = range(1, 33)
+_SIDES = 2
+"""Of a block: its rows and its columns."""
 _LONGEST = 200
 """Letters of a class's name."""
 _STATES = ("auto", "bfloat16", "float16", "float32")
@@ -131,8 +134,20 @@ def _check_quantization(declared: Any, where: str) -> None:
     if declared.get("quant_method") == "fp8" and scheme not in (None, "dynamic", *(() if block else ("static",))):
         wanted = "dynamic where weights are scaled by blocks" if block else "dynamic or static"
         raise _lie(where, "quantization_config.activation_scheme", scheme, wanted)
-    if block is not None and not (isinstance(block, list) and all(_is_count(one) for one in block)):
-        raise _lie(where, "quantization_config.weight_block_size", block, "two whole numbers above 0")
+    for name, named in _blocks(declared):
+        sides = named if isinstance(named, list) else ()
+        if named is not None and not (len(sides) == _SIDES and all(map(_is_count, sides))):
+            raise _lie(where, f"quantization_config.{name}", named, "two whole numbers above 0")
+
+
+def _blocks(declared: Config) -> Iterator[tuple[str, Any]]:
+    """Rows and columns that share a scale, by the key that says them: FP8's own, and those of compressed-tensors."""
+    yield "weight_block_size", declared.get("weight_block_size")
+    groups = declared.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict):
+            yield "config_groups.weights.block_structure", sides_of(weights.get("block_structure"))
 
 
 def _check_divisions(text: Config, where: str) -> None:

@@ -57,6 +57,13 @@ VALUES = (
         ({"quantization_config": AWQ | {"bits": -4}}, "quantization_config.bits -4"),
         ({"quantization_config": AWQ | {"bits": "four"}}, "quantization_config.bits 'four'"),
         ({"quantization_config": AWQ | {"group_size": 0}}, "quantization_config.group_size 0"),
+        *(
+            ({"quantization_config": {"quant_method": "fp8", "weight_block_size": block}},
+             "quantization_config.weight_block_size .*, which has to be two whole numbers above 0")
+            for block in ([128], [], [128, 128, 128], [128, 0], 128, "128x128")
+        ),
+        ({"quantization_config": {"config_groups": {"group_0": {"weights": {"block_structure": [128]}}}}},
+         "quantization_config.config_groups.weights.block_structure .128., which has to be two whole numbers above 0"),
         ({"tie_word_embeddings": "yes"}, "tie_word_embeddings 'yes', which has to be true or false"),
         ({"architectures": "Qwen3ForCausalLM"}, "architectures 'Qwen3ForCausalLM', which has to be a list of classes"),
         ({"quantization_config": FP8 | {"activation_scheme": "foo"}}, "quantization_config.activation_scheme 'foo'"),
@@ -70,8 +77,9 @@ VALUES = (
         ({"quantization_config": "fp8"}, "quantization_config 'fp8', which has to be a mapping"),
         ({"layer_types": "full_attention"}, "layer_types 'full_attention', which has to be a list"),
     ],
-)
+)  # fmt: skip
 def test_a_value_that_cannot_be_is_named(changed, named):
+    """One line says the field, its value and what it has to be."""
     with pytest.raises(SourceError, match=f"config.json says {named}"):
         check_config(QWEN | changed, "config.json")
 

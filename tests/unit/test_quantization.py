@@ -192,9 +192,50 @@ def test_gptq_is_loaded_in_the_widths_of_its_release(release, bits, symmetric, l
     assert row.loads(release, bits=bits, symmetric=symmetric) is loads
 
 
-def test_an_unknown_method_is_refused_by_name():
-    with pytest.raises(UnknownFactError, match="novelq"):
-        read_quantization({**MIXTURE, "quantization_config": {"quant_method": "novelq"}})
+@pytest.mark.parametrize("method", ["novelq", "torchao", "hqq", "eetq", "aqlm"])
+def test_an_unknown_method_is_refused_by_name(method):
+    """One line says the method, few others, and the way on."""
+    with pytest.raises(UnknownFactError, match=rf"'{method}' is not known.*choose another checkpoint.*--facts") as said:
+        read_quantization({**MIXTURE, "quantization_config": {"quant_method": method}})
+    assert len(str(said.value)) < 320
+
+
+DENSE = {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": {"group_0": {
+    "targets": ["Linear"], "weights": {"num_bits": 8, "type": "float", "strategy": "channel"}}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (
+            {"sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear"]}},
+            "its sparsity_config has targets",
+        ),
+        ({"sparsity_config": {"format": "dense", "targets": ["Linear"]}}, "its sparsity_config has targets"),
+        ({"format": "marlin-24"}, "its format is marlin-24"),
+        ({"config_groups": {"group_0": DENSE["config_groups"]["group_0"] | {"format": "marlin-24"}}}, "marlin-24"),
+        ({"config_groups": {}, "sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear"]}}, "targets"),
+    ],
+)
+def test_sparse_weights_are_refused(changed, why):
+    """One line says why vLLM no longer loads them, and to take a dense checkpoint."""
+    with pytest.raises(UnknownFactError, match=rf"{why}.*choose a dense checkpoint"):
+        read_quantization({**MIXTURE, "quantization_config": DENSE | changed})
+
+
+@pytest.mark.parametrize("sparsity", [None, {}, {"format": "dense", "targets": [], "ignore": ["lm_head"]}])
+def test_a_sparsity_without_targets_is_none(sparsity):
+    """A checkpoint that names no sparse layer is dense, as vLLM reads it."""
+    declared = DENSE | {"sparsity_config": sparsity}
+    assert read_quantization({**MIXTURE, "quantization_config": declared}).bits == 8
+
+
+def test_a_block_may_be_written_as_rows_by_columns():
+    """compressed-tensors reads `128x128` as its two sides."""
+    weights = {"num_bits": 8, "type": "float", "strategy": "block", "block_structure": "128x128"}
+    declared = DENSE | {"config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
+    scheme = read_quantization({**MIXTURE, "quantization_config": declared})
+    assert (scheme.rules[-1].format.scale_rows, scheme.rules[-1].format.scale_columns) == (128, 128)
 
 
 def test_many_names_become_few_patterns():

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Config = Mapping[str, Any]
 
+_SPARSE = frozenset({"marlin-24", "sparse-24-bitmask", "sparse-bitmask"})
+"""Formats of sparse weights, for which no release after 0.20 has a scheme (0.33 compressed_tensors.py:946)."""
 _EVERY_LINEAR = frozenset({"Linear", "LinearBase", "FusedMoE", "RoutedExperts"})
 
 
@@ -33,9 +35,10 @@ def read_compressed_tensors(declared: Config) -> Quantization:
     """The groups as rules; targets are names, `re:` expressions or the class of every linear layer.
 
     Raises:
-        UnknownFactError: there are none.
+        UnknownFactError: there are none, or the weights are sparse.
     """
     groups = list((declared.get("config_groups") or {}).values())
+    _refuse_sparse(declared, groups)
     if not groups:
         raise UnknownFactError("compressed-tensors config without config_groups; its formats cannot be known")
     rules = tuple(rule for group in groups for rule in _rules(group, str(declared.get("format") or "")))
@@ -50,6 +53,26 @@ def read_compressed_tensors(declared: Config) -> Quantization:
         ignored_modules=module_patterns(declared.get("ignore") or ()), rules=rules,
         kv_cache_dtype=_kv_cache_dtype(declared.get("kv_cache_scheme")),
     )  # fmt: skip
+
+
+def _refuse_sparse(declared: Config, groups: list[Config]) -> None:
+    """Return only where the weights are dense: vLLM refuses any target of a `sparsity_config`, whatever its format.
+
+    Raises:
+        UnknownFactError: they are not (vLLM 0.33 compressed_tensors.py:296 and :946).
+    """
+    sparsity = declared.get("sparsity_config")
+    named = {str(one.get("format")) for one in (declared, *groups)} & _SPARSE
+    if isinstance(sparsity, dict) and sparsity.get("targets"):
+        why = "its sparsity_config has targets"
+    elif named:
+        why = f"its format is {min(named)}"
+    else:
+        return
+    raise UnknownFactError(
+        f"sparse weights of compressed-tensors are not planned: {why}, and vLLM no longer loads them; choose a dense "
+        "checkpoint of the model, quantized or not"
+    )
 
 
 def _rules(group: Config, outer_format: str) -> tuple[QuantRule, ...]:
@@ -74,12 +97,18 @@ def _format(group: Config, name: str) -> Format:
     if kind == "float" and bits == 4:  # noqa: PLR2004
         return NVFP4 if size == 16 or name.startswith("nvfp4") else MXFP4  # noqa: PLR2004
     if kind == "float":
-        return _float8(strategy, size, weights.get("block_structure"), static=_is_static(activations))
+        return _float8(strategy, size, sides_of(weights.get("block_structure")), static=_is_static(activations))
     if bits == 8 and activations is not None:  # noqa: PLR2004
         return INT8_CHANNEL
     symmetric = bool(weights.get("symmetric", True))
     group_index = weights.get("actorder") == "group"
     return packed_integers(bits, int(size or 0), zero_points=not symmetric, group_index=group_index)
+
+
+def sides_of(block: Any) -> Any:
+    """The rows and columns that a `block_structure` says, which may also be written `128x128`; else what it says."""
+    sides = block.split("x") if isinstance(block, str) else ()
+    return [int(side) for side in sides] if sides and all(map(str.isdecimal, sides)) else block
 
 
 def _float8(strategy: str, size: int | None, block: list[int] | None, *, static: bool) -> Format:

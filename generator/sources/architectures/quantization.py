@@ -14,11 +14,13 @@ from generator.models.weight_formats import (
     fp8,
     packed_integers,
 )
+from generator.presenting.text import some
 from generator.sources.architectures.bailing import is_third_bailing
 from generator.sources.architectures.compressed_tensors import read_compressed_tensors
 from generator.sources.architectures.fields import text_config
 from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
 from generator.sources.architectures.patterns import ALL, EXPERT_PATTERNS, HEADS, module_patterns
+from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +79,8 @@ def names_no_method(config: Config, hf_quant_config: Config | None = None) -> bo
 _PLAIN_TOWERS = frozenset({"kimi_k25"})
 """Model types whose encoders vLLM builds without compressed-tensors, whatever it ignores (0.32 kimi_k25.py:387)."""
 _TOWER = ("vision_tower*",)
+_USUAL = frozenset({"awq", "fp8", "gptq"})
+"""Methods that a list names first."""
 
 
 def _by_row(method: str, declared: Config) -> Quantization:
@@ -88,8 +92,11 @@ def _by_row(method: str, declared: Config) -> Quantization:
     rows = {name: row for row in all_quantizations() if row.stored for name in (row.name, *row.aliases)}
     row = rows.get(method)
     if row is None or row.stored is None:
-        known = ", ".join(sorted(_READERS.keys() | rows.keys()))
-        raise UnknownFactError(f"quantization method {str(method)[:80]!r} is not known; known: {known}, modelopt")
+        known = some(sorted(_READERS.keys() | rows.keys() | {"modelopt"}, key=lambda one: (one not in _USUAL, one)), 3)
+        raise UnknownFactError(
+            f"quantization method {str(method)[:80]!r} is not known ({known} are): choose another checkpoint of the "
+            f"model or, where vLLM loads this one, {FROM_A_DUMP}"
+        )
     ignored = declared.get("modules_to_not_convert") or ()
     experts = (QuantRule(targets=EXPERT_PATTERNS, format=row.stored),)
     return Quantization(
