@@ -108,7 +108,7 @@ BAD = [
     ("too many requests", 2, ("plan", *H100, "-c", 10**9), r"--concurrency: input should be less than or equal to"),
     ("no GPUs", 2, ("plan", *H100, "--gpus", 0), r"--gpus: input should be greater than 0"),
     ("too many GPUs", 2, ("plan", *H100, "--gpus", 1000), r"--gpus: input should be less than or equal to 128"),
-    ("GPUs that are no number", 2, ("plan", *H100, "--gpus", "x"), r"'--gpus': write a whole number"),
+    ("GPUs that are no number", 2, ("plan", *H100, "--gpus", "x"), r"'--gpus': write a whole number, like 2"),
     ("unknown workload", 2, ("plan", *H100, "--workload", "x"),
      r"'--workload': 'x' is not one of.*'batch' \(see --help"),
     ("set and unset", 2, ("plan", *H100, "--set", "seed=1", "--unset", "seed"), r"seed is set and unset at once"),
