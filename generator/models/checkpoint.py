@@ -30,7 +30,7 @@ class Checkpoint(Value):
 
     quantization: Quantization | None = None
     """The declared scheme; None where there is none, or one whose method nothing names."""
-    names_no_method: bool = False
+    nameless: bool = False
     """True where a scheme is declared without its method: vLLM loads 16-bit weights and takes no `quantization`."""
     total_bytes: int | None = None
     """Bytes of all tensors from safetensors headers; None where only config.json is known."""

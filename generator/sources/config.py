@@ -83,7 +83,7 @@ def assemble(
         architecture=read_architecture(config, quant_config),
         checkpoint=Checkpoint(
             quantization=_quantization(config, quant_config, f"config.json of {id}"),
-            names_no_method=names_no_method(config, quant_config),
+            nameless=names_no_method(config, quant_config),
         ),
         license=license,
         gated=gated,

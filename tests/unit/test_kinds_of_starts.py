@@ -44,7 +44,7 @@ def test_a_checkpoint_stored_in_a_method_that_the_release_lacks_is_refused(relea
 def test_no_quantization_is_asked_for_beside_a_scheme_that_names_no_method():
     """VLLM: "Quantization method specified in the model config (None) does not match" (Nemotron-3-Super's copy)."""
     facts = embedded_model("Qwen/Qwen3-8B")
-    stored = facts.checkpoint.model_copy(update={"names_no_method": True})
+    stored = facts.checkpoint.model_copy(update={"nameless": True})
     asked = Request(model=facts.id, gpu="L4-24GB", source="embedded", overrides={"quantization": "fp8"})
     assert plan_for(asked, facts).feasibility.fits
     with pytest.raises(RequestError, match="declares a quantization without its quant_method"):

@@ -179,7 +179,7 @@ def _check_asked(case: Case, asked: str) -> None:
         if method is not None and method == case.tables.method(asked):
             return
         raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
-    if case.facts.checkpoint.names_no_method:
+    if case.facts.checkpoint.nameless:
         raise RequestError(
             "the checkpoint declares a quantization without its quant_method, and vLLM takes no other beside it: "
             f"drop --quantization {asked}, or name the method in its config.json"
