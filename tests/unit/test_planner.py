@@ -237,7 +237,7 @@ def test_energy_is_that_of_all_boards_at_their_limit():
 
 @pytest.mark.parametrize(
     ("gpu", "more"),
-    [("RTX-5090-32GB", {}), ("L40S-48GB", {"vllm": "0.20.2"})],
+    [("L40S-48GB", {}), ("L40S-48GB", {"vllm": "0.20.2"})],
 )
 def test_a_step_holds_the_largest_video_that_is_never_cut(gpu, more):
     """Gemma 4 on a GPU of small defaults: startup_logs.csv T019 logs 2,496 tokens a step (vLLM 0.25.1)."""
