@@ -201,11 +201,16 @@ def test_an_unknown_class_without_heads_is_named():
 
 
 def test_qwen2_slides_in_all_layers_or_none():
-    """An assertion of vLLM's class: not some layers of all (0.32 model_executor/models/qwen2.py:351)."""
+    """An assertion of vLLM's class: not some layers of all (0.32 model_executor/models/qwen2.py:351).
+
+    Transformers' Qwen2Config has max_window_layers at 28 where config.json leaves it out.
+    """
     qwen = LLAMA | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "sliding_window": 4096}
-    with pytest.raises(UnsupportedArchitectureError, match="some layers but not all"):
-        read_architecture(qwen | {"use_sliding_window": True, "max_window_layers": 28})
-    for fields in ({"use_sliding_window": False, "max_window_layers": 28}, {"use_sliding_window": True}):
+    for fields in ({"use_sliding_window": True, "max_window_layers": 28}, {"use_sliding_window": True}):
+        with pytest.raises(UnsupportedArchitectureError, match="some layers but not all"):
+            read_architecture(qwen | fields)
+    count = qwen["num_hidden_layers"]
+    for fields in ({"use_sliding_window": False}, {"use_sliding_window": True, "max_window_layers": count}):
         assert len(read_architecture(qwen | fields).layer_kinds) == 1
 
 
