@@ -58,6 +58,10 @@ class QuantizationMethod(Value):
     """True where vLLM takes it on AMD's GPUs."""
     source: str
 
+    def goes_by(self, name: str | None) -> bool:
+        """Whether vLLM or a config.json calls it `name`."""
+        return name in (self.name, *self.aliases)
+
     def minimum_for(self, version: str) -> Capability:
         """Oldest compute capability that release `version` ("0.26.0") starts the method on."""
         release = release_key(version)

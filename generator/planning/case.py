@@ -248,6 +248,11 @@ class Case(Made):
         return {}
 
     @cached_property
+    def attention_backend(self) -> str | None:
+        """The attention backend that the user names; None where vLLM chooses."""
+        return asked_backend(self.fixed, self.vllm)
+
+    @cached_property
     def _replicas(self) -> dict[tuple[Layout, BatchLimits], Replica]:
         return {}
 
@@ -285,7 +290,7 @@ class Case(Made):
             "num_speculative_tokens": spoken.num_speculative_tokens or 0,
             "draft": draft.architecture if draft else None,
             "draft_kv_cache_dtype": spoken.kv_cache_dtype,
-            "attention_backend": asked_backend(self.fixed, self.vllm),
+            "attention_backend": self.attention_backend,
             "enforce_eager": self.eager,
             "samples": self.pooling is None,
             "cpu_offload_bytes": offloaded(self.fixed),

@@ -54,4 +54,4 @@ class Tables(Made):
 
     def method(self, name: str | None) -> QuantizationMethod | None:
         """The quantization method that vLLM or a config.json calls `name`; None where no row does."""
-        return next((row for row in self.methods if name in (row.name, *row.aliases)), None)
+        return next((row for row in self.methods if row.goes_by(name)), None)

@@ -160,10 +160,6 @@ def _check_divisions(text: Config, where: str) -> None:
         raise _lie(where, "num_experts_per_tok", chosen, f"at most the {experts} experts")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 

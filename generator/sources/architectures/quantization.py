@@ -63,7 +63,7 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
 
 def _check_needs(method: str, declared: Config) -> None:
     """The config has the keys that vLLM reads without a default (quantization/base_config.py: get_from_keys)."""
-    row = next((row for row in all_quantizations() if method in (row.name, *row.aliases)), None)
+    row = next((row for row in all_quantizations() if row.goes_by(method)), None)
     if row is not None and (lacking := row.lacking(declared)):
         raise LookupError(f"{', '.join(lacking)} of {method} is missing")
 
