@@ -204,6 +204,12 @@ class Coefficients(Made):
     gpus: tuple[str, ...] = ()
     """GPUs of the calibration rows."""
 
+    def widened(self, more: float) -> Coefficients:
+        """The table with `more` added to each half-width."""
+        if not more:
+            return self
+        return self.changed(half_widths={name: width + more for name, width in self.half_widths.items()})
+
     def get(self, name: str) -> float:
         """The coefficient `name`.
 

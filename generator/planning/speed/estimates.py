@@ -77,7 +77,7 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     scenario, limits = _scenario(case, chosen, in_flight), _limits(chosen)
     doubt = doubt_of(case, chosen.layout)
     found = (passes if case.pooling else estimate)(
-        held, case.gpu, scenario, limits, doubt.widened(table), link=case.cluster.link, release=case.release
+        held, case.gpu, scenario, limits, table.widened(doubt.half_width), link=case.cluster.link, release=case.release
     )
     if not case.pooling:
         found = as_benchmarked(case, chosen.layout, found, in_flight)

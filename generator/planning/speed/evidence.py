@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
-    from generator.models.speed import Coefficients
     from generator.planning.case import Case
 
 _STAGES = 0.36
@@ -33,13 +32,6 @@ class Doubt(NamedTuple):
 
     half_width: float = 0.0
     why: str = ""
-
-    def widened(self, table: Coefficients) -> Coefficients:
-        """The table with wider ranges."""
-        if not self.half_width:
-            return table
-        wider = {name: width + self.half_width for name, width in table.half_widths.items()}
-        return table.changed(half_widths=wider)
 
 
 def doubt_of(case: Case, layout: Layout) -> Doubt:

@@ -51,10 +51,7 @@ def added_width(table: Coefficients, footprint: Footprint, gpu: GPU, scenario: S
 
 def in_region(table: Coefficients, footprint: Footprint, gpu: GPU, scenario: Scenario) -> Coefficients:
     """The table with the ranges of the region."""
-    more = added_width(table, footprint, gpu, scenario)
-    if not more:
-        return table
-    return table.changed(half_widths={name: width + more for name, width in table.half_widths.items()})
+    return table.widened(added_width(table, footprint, gpu, scenario))
 
 
 def doubt(table: Coefficients, footprint: Footprint, gpu: GPU) -> str:
