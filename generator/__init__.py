@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "1.8.0"
+__version__ = "1.9.0"
 _HOMES = {
     "Plan": "generator.models.plan",
     "Request": "generator.models.request",
