@@ -257,3 +257,6 @@ Mixer = Annotated[
     Field(discriminator="kind"),
 ]
 """The union of every kind; an unknown kind is an error, never full attention."""
+
+Mixers = tuple[Mixer | None, ...]
+"""One mixer a layer, in order; None for a layer that has none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from generator.catalogue.config_fields import held_by_fields
 from generator.errors import SourceError
 from generator.sources.architectures.compressed_tensors import sides_of
-from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.fields import Config, text_config
 from generator.sources.rope_bounds import wrong_rope
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from generator.catalogue.config_fields import Held
 
-    Config = Mapping[str, Any]
 
 _POSITIVE = frozenset({
     "head_dim", "hidden_size", "intermediate_size", "kv_lora_rank", "max_position_embeddings", "moe_intermediate_size",

@@ -7,7 +7,7 @@ to full attention.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import MLA, CompressedMLA, EncoderOnly, FullAttention, SlidingWindow
@@ -16,12 +16,9 @@ from generator.sources.architectures.attention_softmax import heads, softmax_mix
 from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.models.attention import Mixer, Mixers
+    from generator.sources.architectures.fields import Config
 
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _MARKERS = frozenset({
     "attention", "attentions", "attn", "compress", "compressed", "conv", "delta", "gdn", "hybrid", "index",

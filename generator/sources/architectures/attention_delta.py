@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, Mixer
@@ -12,8 +12,9 @@ from generator.sources.architectures.attention_softmax import Traits, heads
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
+
 
 _QWEN3_NEXT = Traits(qk_norm=True)
 

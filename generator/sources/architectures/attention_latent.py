@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from generator.models.attention import MLA, CompressedMLA, Indexer, Mixer, SparseMLA
+from generator.models.attention import MLA, CompressedMLA, Indexer, SparseMLA
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _INDEXED_RATIO = 4
 """The compression ratio whose layers pick tokens with an indexer (models/deepseek_v4/attention.py)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.attention import CrossAttention, FullAttention, LowRank, Mixer, SelfAndCross, SlidingWindow
 from generator.sources.architectures.attention_softmax import (
@@ -15,10 +15,8 @@ from generator.sources.architectures.attention_softmax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
 
 def llama_mixers(config: Config) -> Mixers:

@@ -18,10 +18,10 @@ from generator.sources.architectures.attention_softmax import Traits, heads
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
 
 def nemotron_h_mixers(config: Config) -> Mixers:

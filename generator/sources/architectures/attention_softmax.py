@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.catalogue.draft_heads import head_of
 from generator.errors import UnsupportedArchitectureError
@@ -12,8 +12,8 @@ from generator.sources.architectures.unread import FROM_A_DUMP
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
 
 class Traits(NamedTuple):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.architecture import Tower
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, headed, linear, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.matrix import Matrix
-
-    Config = Mapping[str, Any]
 
 
 def whisper_towers(config: Config, _: Config) -> tuple[Tower, ...]:

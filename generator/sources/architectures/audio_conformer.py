@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.architecture import Tower
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import linear, plain
 from generator.sources.architectures.vision_encoders import siglip_encoder
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.matrix import Matrix
 
-    Config = Mapping[str, Any]
 
 _SIGLIP_448 = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "image_size": 448,
                "patch_size": 14}  # fmt: skip

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward, MoE
-from generator.sources.architectures.fields import first, integer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Config = Mapping[str, Any]
+from generator.sources.architectures.fields import Config, first, integer
 
 EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts", "num_routed_experts")
 ACTIVATED = (

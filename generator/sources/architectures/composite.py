@@ -8,9 +8,8 @@ from generator.errors import UnsupportedArchitectureError
 from generator.sources.architectures.composite_defaults import PART_DEFAULTS, PARTS, TIED, UNTIED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
 
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config", "decoder_config")
 _MINICPM_TEXT = {"2.5": "llama", "2.6": "qwen2", "4.0": "llama", "4": "llama",

@@ -22,9 +22,8 @@ from generator.models.weight_formats import (
 from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
 
 _SPARSE = frozenset({"marlin-24", "sparse-24-bitmask", "sparse-bitmask"})
 """Formats of sparse weights, for which no release after 0.20 has a scheme (0.33 compressed_tensors.py:946)."""

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer, Tower
-from generator.sources.architectures.fields import dtype, first, integer, max_length, stated_lengths, text_config
+from generator.sources.architectures.fields import (
+    Config,
+    dtype,
+    first,
+    integer,
+    max_length,
+    stated_lengths,
+    text_config,
+)
 from generator.sources.architectures.heads import pooling_heads
 from generator.sources.architectures.rotary import Rotary, is_multi_axis, rotary_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from generator.models.attention import Mixer
+    from generator.models.attention import Mixer, Mixers
     from generator.models.feed_forward import FeedForward
     from generator.models.matrix import Matrix
-
-    Config = Mapping[str, Any]
 
 
 HEADLESS = ("Model", "ForSequenceClassification", "ForTokenClassification", "RewardModel")
@@ -73,6 +79,17 @@ class Ways(NamedTuple):
     rotary: Rotary = "stated"
     multi_axis: bool = False
     """Whether it rotates by several axes."""
+
+
+class Family(NamedTuple):
+    """One `model_type` of a text config, as vLLM's class for it builds it."""
+
+    mixers: Callable[[Config], Mixers]
+    """One mixer a layer, in order."""
+    decoder: Callable[[Config, Mixers], Decoder]
+    """The layers around them."""
+    ways: Ways = Ways()
+    """What the class does beside them."""
 
 
 def stack(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
-from generator.sources.architectures.fields import first, integer
+from generator.sources.architectures.fields import Config, first, integer
 from generator.units import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
 
 
 class DenseTraits(NamedTuple):

@@ -6,9 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
 
 _SIDES = ("spatial_merge_size", "pooling_kernel_size", "hidden_stride")
 _OUTER_SIDES = ("spatial_merge_size", "scale_factor", "downsample_factor", "spatial_conv_size")

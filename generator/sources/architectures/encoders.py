@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
@@ -10,12 +10,8 @@ from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
 
 def bert_decoder(text: Config, found: Mixers) -> Decoder:

@@ -10,16 +10,12 @@ from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, linear, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.models.attention import Mixers
 
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _TRAITS = MixtureTraits(correction_bias=True, router_dtype=DType.F32)
 

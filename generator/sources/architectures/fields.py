@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from generator.catalogue.context_defaults import context_default
 from generator.errors import UnsupportedArchitectureError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    Config = Mapping[str, Any]
+Config = Mapping[str, Any]
+"""A config.json, or the part of one."""
 
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config", "decoder_config")
 _LENGTHS = (

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.moe import gemma4_decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Layer
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
 
 
 def layered_gemma4_decoder(text: Config, found: Mixers) -> Decoder:

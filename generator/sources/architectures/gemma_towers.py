@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import linear, plain
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Config = Mapping[str, Any]
 
 _MOBILENET_V5_PARAMETERS = 294_126_912
 """Of timm's mobilenetv5_300m_enc, every layer of which is whole on every rank."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.matrix import Shard
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
 
 _BOTH_WAYS = frozenset({"LlamaBidirectionalModel", "LlamaBidirectionalForSequenceClassification"})
 """Classes that vLLM turns to bidirectional attention whatever config.json says (0.32 models/config.py:600)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.architecture import Layer
 from generator.models.attention import FullAttention
@@ -21,12 +21,9 @@ from generator.sources.architectures.blocks import (
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _QWEN_NEXT = MixtureTraits(shared_name="shared_expert", shared_gate=True, shared_whole=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
@@ -10,12 +10,9 @@ from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.models.attention import Mixer, Mixers
+    from generator.sources.architectures.fields import Config
 
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _EXPERTS = MixtureTraits(shared_name="shared_expert", correction_bias=True)
 

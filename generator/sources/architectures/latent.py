@@ -12,12 +12,8 @@ from generator.sources.architectures.blocks import MixtureTraits, layer_count, m
 from generator.sources.architectures.decoder import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
 
 def deepseek_v4_decoder(text: Config, found: Mixers) -> Decoder:

@@ -16,7 +16,8 @@ from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    Config = Mapping[str, Any]
+    from generator.sources.architectures.fields import Config
+
 
 _FORMATS: dict[str, Format] = {
     "FP8": FP8_TENSOR, "FP8_PER_CHANNEL_PER_TOKEN": FP8_CHANNEL, "FP8_PB_WO": fp8([128, 128]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Layer
@@ -20,15 +20,10 @@ from generator.sources.architectures.blocks import (
     mixture,
 )
 from generator.sources.architectures.decoder import Decoder, stack
-from generator.sources.architectures.fields import first
+from generator.sources.architectures.fields import Config, first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
+    from generator.models.attention import Mixers
 
 
 def moe_decoder(text: Config, found: Mixers, traits: MixtureTraits = PLAIN) -> Decoder:

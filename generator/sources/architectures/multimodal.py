@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.sources.architectures.audio import generic_audio_tower
 from generator.sources.architectures.encoder_shape import encoder_shape
-from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.fields import Config, text_config
 from generator.sources.architectures.tower_table import TOWERS, Towers
 from generator.sources.architectures.towers import headed
 from generator.sources.architectures.unread import FROM_A_DUMP
 from generator.sources.architectures.vision import generic_tower
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Tower
 
-    Config = Mapping[str, Any]
 
 _VISION = ("vision_config", "vit_config", "visual_config", "visual_tokenizer_config")
 _AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config")

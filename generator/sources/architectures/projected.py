@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.attention import FullAttention, SlidingWindow
 from generator.models.dtype import DType
@@ -11,12 +11,9 @@ from generator.sources.architectures.blocks import MixtureTraits, dense, feed_fo
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.models.attention import Mixer, Mixers
+    from generator.sources.architectures.fields import Config
 
-    from generator.models.attention import Mixer
-
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _STEP3 = MixtureTraits(name="moe", shared_name="share_expert")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import UnknownFactError
@@ -17,15 +17,13 @@ from generator.models.weight_formats import (
 from generator.presenting.text import some
 from generator.sources.architectures.bailing import is_third_bailing
 from generator.sources.architectures.compressed_tensors import read_compressed_tensors
-from generator.sources.architectures.fields import text_config
+from generator.sources.architectures.fields import Config, text_config
 from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
 from generator.sources.architectures.patterns import ALL, EXPERT_PATTERNS, HEADS, module_patterns
 from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    Config = Mapping[str, Any]
+    from collections.abc import Callable
 
 
 def read_quantization(config: Config, hf_quant_config: Config | None = None) -> Quantization | None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from generator.models.architecture import Architecture
-    from generator.sources.architectures.family import Config, Mixers
+    from generator.models.attention import Mixers
+    from generator.sources.architectures.fields import Config
 
 _PREFIX = re.compile(r"(.+?)(For[A-Z]\w*|Model|LMHead\w*)")
 _ALIKE = {re.sub(r"[_-]", "", name): name for name in FAMILIES if name != "llama"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from generator.sources.architectures.fields import first, rope_kinds, rope_type, text_config
+from generator.sources.architectures.fields import Config, first, rope_kinds, rope_type, text_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    Config = Mapping[str, Any]
 
 _STATED = ("rope_theta", "rope_parameters", "rope_scaling", "rotary_dim", "partial_rotary_factor", "rotary_pct")
 Rotary = Literal["stated", "never", "always", "asked", "unless_null", "mask"]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from generator.models.architecture import Architecture
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
 
 _EAGLE3_CLASSES = {"llama": "Eagle3LlamaForCausalLM", "qwen3": "Eagle3Qwen3ForCausalLM"}
 _PEAGLE_CLASSES = {"llama": "PeagleLlamaForCausalLM", "qwen3": "PeagleQwen3ForCausalLM"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.attention import FullAttention
 from generator.models.dtype import DType
@@ -17,17 +17,13 @@ from generator.sources.architectures.blocks import (
     mixture,
 )
 from generator.sources.architectures.decoder import Decoder, stack
-from generator.sources.architectures.fields import first
+from generator.sources.architectures.fields import Config, first
 from generator.units import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Layer
-    from generator.models.attention import Mixer
+    from generator.models.attention import Mixers
 
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _GRANITE = MixtureTraits(name="block_sparse_moe", router_name="router.layer", shared_name="shared_mlp")
 

@@ -38,16 +38,16 @@ from generator.sources.architectures import (
 )
 from generator.sources.architectures.attention_softmax import Traits, softmax_mixers
 from generator.sources.architectures.blocks import MixtureTraits
-from generator.sources.architectures.decoder import Ways
+from generator.sources.architectures.decoder import Family, Ways
 from generator.sources.architectures.dense import DenseTraits, dense_decoder, nemotron_nas_decoder
-from generator.sources.architectures.family import Family
 from generator.sources.architectures.moe import llama4_decoder, minimax_m3_decoder, moe_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from generator.models.attention import Mixers
     from generator.sources.architectures.decoder import Decoder
-    from generator.sources.architectures.family import Config, Mixers
+    from generator.sources.architectures.fields import Config
 
 EACH_STAGE = Ways(embed_every_stage=True, head_every_stage=True)
 

@@ -5,7 +5,7 @@ An encoder without a row is generic: standard fields alone are read (vLLM 0.32 m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from generator.sources.architectures import (
     audio,
@@ -21,11 +21,11 @@ from generator.sources.architectures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from generator.models.architecture import Tower
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
     Seen = Callable[[Config, Config, Config], tuple[Tower, ...]]
     Heard = Callable[[Config, Config, Config], Tower]
     Whole = Callable[[Config, Config], tuple[Tower, ...]]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.models.matrix import Matrix, Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Tower
-
-    Config = Mapping[str, Any]
+    from generator.sources.architectures.fields import Config
 
 
 def linear(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from generator.sources.architectures.fields import Config
 
-    Config = Mapping[str, Any]
 
 FROM_A_DUMP = (
     "plan from what vLLM builds of it: `scripts/preflight.py --model MODEL --facts FILE` writes that, then add "

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import linear, plain
 from generator.sources.architectures.vision_encoders import Encoder, clip_encoder, encoder_of, siglip_encoder
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Config = Mapping[str, Any]
 
 _CLIP_L = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "image_size": 336, "patch_size": 14}
 """CLIP ViT-L/14 at 336 pixels, which Molmo's and Phi-3-vision's classes fix."""

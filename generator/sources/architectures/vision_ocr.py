@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from generator.models.architecture import Tower
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, linear, plain
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Config = Mapping[str, Any]
 
 
 def glm_ocr_tower(vision: Config, text: Config) -> Tower:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Tower
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, linear, plain
 from generator.sources.architectures.vision_encoders import clip_encoder, patches, siglip_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.matrix import Matrix
 
-    Config = Mapping[str, Any]
 
 _RADIO = {"vit_base": (768, 12, 3072), "vit_large": (1024, 24, 4096), "vit_huge": (1280, 32, 5120)}
 """Width, blocks and inner width of the vision transformers that RADIO is trained on (radio.py)."""

@@ -8,9 +8,7 @@ from generator.models.architecture import Tower
 from generator.sources.architectures.towers import block, linear, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    Config = Mapping[str, Any]
+    from generator.sources.architectures.fields import Config
 
 
 def qwen3_tower(vision: Config, text: Config) -> Tower:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.attention import Parallel
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
 from generator.sources.architectures.decoder import Decoder, stack
-from generator.sources.architectures.fields import integer
+from generator.sources.architectures.fields import Config, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from generator.models.attention import Mixer
+    from generator.models.attention import Mixers
     from generator.models.matrix import Part, Shard
 
-    Config = Mapping[str, Any]
-    Mixers = tuple[Mixer | None, ...]
 
 _BLOCK = "shared_transformer"
 _DEFAULT_RANK = 128
