@@ -130,7 +130,7 @@ def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
     """Units of each phase of the profile, and its bytes that are known."""
     replica, architecture = start.replica, start.architecture
     encodes = overhead.profiles_encoder(replica)
-    kept = overhead.encoder_tokens(replica) * architecture.hidden_size * replica.dtype_bytes if encodes else 0
+    kept = overhead.encoder_output(replica) if encodes else 0
     none = table.changed(terms=())
     first = overhead.model_runner(architecture, replica.release) == "v1"
     stays = kept + table.term("activation_fixed_mib", start.release).expected * MIB * first

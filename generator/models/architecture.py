@@ -50,6 +50,8 @@ class Tower(Value):
     """Patches that become one token of the decoder: merged, pooled or shuffled."""
     any_resolution: bool = False
     """True where the encoder takes images of any resolution."""
+    early_outputs: int = 0
+    """Blocks whose output feeds the decoder too, beside the last one's (DeepStack)."""
 
 
 class Architecture(Value):

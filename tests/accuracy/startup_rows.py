@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]
 
-MODELS = Path(__file__).parent / "data" / "models.json"
+DATA = Path(__file__).parent / "data"
+MODELS = DATA / "models.json"
+ADDED, ADDED_MODELS = DATA / "starts_added.csv", DATA / "starts_added_models.json"
+"""Starts of our own search, which no coefficient is fitted to, in the same format."""
 
 _RELEASE = re.compile(r"0\.\d+(\.\d+)*")
 _REPOSITORY = re.compile(r"https://github\.com/(?!vllm-project/)[^/]+/[^/]+")
@@ -156,9 +159,9 @@ def every_row(truth: Path) -> list[Row]:
 def cases(rows: list[Row], configs: Path | None) -> Iterator[tuple[Row, Case | str]]:
     """Each row with its case, or with the reason why the planner cannot be asked.
 
-    Without a folder of config.json files the models recorded from them in `data/models.json` serve.
+    Without a folder of config.json files the models recorded from them serve.
     """
-    recorded = {} if configs else _json(MODELS)
+    recorded = {} if configs else _json(MODELS) | _json(ADDED_MODELS)
     for row in rows:
         if not row["config_file"]:
             yield row, "no config.json"
@@ -170,8 +173,8 @@ def cases(rows: list[Row], configs: Path | None) -> Iterator[tuple[Row, Case | s
             yield row, f"{type(error).__name__}: {error}"
 
 
-def record(truth: Path, configs: Path) -> None:
-    """Write what the readers make of every stock row's config.json to `data/models.json`."""
+def record(truth: Path, configs: Path, to: Path = MODELS) -> None:
+    """Write what the readers make of every stock row's config.json."""
     models = {}
     for row in every_row(truth):
         if is_stock(row) and row["config_file"]:
@@ -181,7 +184,7 @@ def record(truth: Path, configs: Path) -> None:
                 "quantization": quantization and quantization.model_dump(mode="json"),
             }
     lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in models.items())
-    MODELS.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    to.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
 def _recorded(model: dict[str, Any]) -> tuple[Architecture, Quantization | None]:

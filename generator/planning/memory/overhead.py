@@ -131,7 +131,7 @@ def activation_peak(
     stays += table.term("activation_fixed_mib", release).times(first * MIB)
     phases = [phase + stays for phase in phases]
     if first_stage and profiles_encoder(replica):
-        kept = ByteInterval.exact(encoder_tokens(replica) * architecture.hidden_size * replica.dtype_bytes)
+        kept = ByteInterval.exact(encoder_output(replica))
         encoder = table.term(encoder_term(architecture), release).times(encoder_bytes(replica))
         phases = [encoder, *(phase + kept for phase in phases)]
     return ByteInterval(
@@ -231,6 +231,25 @@ def encoder_tokens(replica: Replica) -> int:
     return max(settings.max_num_batched_tokens, _LARGEST_INPUT_TOKENS if any_resolution else 0)
 
 
+def encoder_output(replica: Replica) -> int:
+    """Bytes that the encoder put out for its whole budget, early outputs beside the last block's."""
+    architecture = replica.architecture
+    outputs = 1 + max((tower.early_outputs for tower in architecture.towers), default=0)
+    return encoder_tokens(replica) * outputs * architecture.hidden_size * replica.dtype_bytes
+
+
+def encoded_tokens(replica: Replica) -> int:
+    """Tokens that one pass of the encoder computes.
+
+    Of a budget beyond the batch it is one input, which Qwen3-VL's processor scales to 25,165,824 pixels at most, a
+    whole video too; vLLM 0.11 repeats its output to the budget (v1/worker/gpu_model_runner.py: profile_run).
+    """
+    tokens = encoder_tokens(replica)
+    scaled = any(tower.early_outputs for tower in replica.architecture.towers)
+    one = max(replica.settings.max_num_batched_tokens, _LARGEST_INPUT_TOKENS)
+    return min(tokens, one) if scaled else tokens
+
+
 def encoder_term(architecture: Architecture) -> str:
     """The coefficient of the encoder's phase.
 
@@ -252,7 +271,7 @@ def encoder_bytes(replica: Replica) -> int:
         tower.patches_per_token * max(14 * tower.hidden_size, 3 * tower.hidden_size + 2 * tower.intermediate_size)
         for tower in replica.architecture.towers
     )
-    return encoder_tokens(replica) * max(patches, default=0) * replica.dtype_bytes
+    return encoded_tokens(replica) * max(patches, default=0) * replica.dtype_bytes
 
 
 def persistent_buffers(replica: Replica, *, last_stage: bool = True) -> ByteInterval:

@@ -37,6 +37,7 @@ def qwen3_tower(vision: Config, text: Config) -> Tower:
             ),
             plain("deepstack_merger_list.norm", merged, bias=True, copies=count),
         ),
+        early_outputs=count,
     )
 
 
