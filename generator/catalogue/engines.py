@@ -10,6 +10,7 @@ from pydantic import Field
 
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.config_keys import mappings_of
+from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
 from generator.catalogue.loaders import load_formats
@@ -184,6 +185,7 @@ def _engine(version: str) -> Engine:
         quantization_methods=_inherited(version, "quantization_methods"),
         load_formats=partial(load_formats, version),
         mappings=Later(lambda: mappings_of(version)),
+        expert_kernels=Later(lambda: expert_kernels(version)),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),
         successors=Later(_successors),

@@ -18,6 +18,7 @@ from generator.models.value import NONE, Made
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from generator.models.capability import CapabilitySet
     from generator.models.successor import Successor
 
 FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
@@ -104,6 +105,8 @@ class Engine(Made):
     """Values of `load_format`, which vLLM checks after parsing; none where nobody knows them."""
     mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
+    expert_kernels: Mapping[str, Mapping[str, CapabilitySet]] = NONE
+    """Where each `moe_backend` runs, by the way that experts are stored; none where nobody asked."""
     ranges: Mapping[str, NumberRange] = NONE
     """Numbers that an argument takes, or a mapping's key, by its name; vLLM checks them after parsing."""
     elsewhere: Mapping[str, str] = NONE

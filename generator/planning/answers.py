@@ -9,6 +9,7 @@ from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.doubt import encoder_doubt
 from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
+from generator.planning.rules.experts import unasked
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def starts(case: Case, chosen: Candidate) -> Answer:
         return Answer(answer="no", why=lacks)
     if lacks_tokenizer_code(case):
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
-    if named := uncounted(case.fixed):
+    if named := (*uncounted(case.fixed), *unasked(case, chosen.layout)):
         why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"
         return Answer(answer="doubtful", why=why)
     if chosen.oom_risk == "LOW":

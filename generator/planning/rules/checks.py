@@ -12,6 +12,7 @@ from generator.planning.memory.lora import check_lora
 from generator.planning.own_values import stored_so
 from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.code import check_code
+from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
@@ -45,6 +46,7 @@ def check_request(case: Case) -> None:
     _check_item_limits(case)
     _check_items(case)
     _check_quantization(case)
+    check_expert_kernel(case)
     _check_indexer(case)
     check_serving(case)
     check_lora(case)

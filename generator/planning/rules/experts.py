@@ -1,0 +1,90 @@
+"""A kernel of experts that the user names (`moe_backend`): whether it runs them as they are stored, on this GPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError
+from generator.models.feed_forward import MoE
+from generator.planning.speed.kernels import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generator.models.capability import CapabilitySet
+    from generator.models.parallelism import Layout
+    from generator.planning.case import Case
+
+_EXCHANGES = ("allgather_reducescatter", "naive", "pplx")
+"""What needs no library beside vLLM; the last two are the first since 0.19 (config/parallel.py: __post_init__)."""
+_SAME_FOR = frozenset({"silu", "swigluoai"})
+"""Activations of the experts that vLLM was asked about; kernels refuse others one by one."""
+
+
+def check_expert_kernel(case: Case) -> None:
+    """Return only where vLLM runs the experts in the kernel that the user names, as far as its choice was asked.
+
+    vLLM 0.33 model_executor/layers/fused_moe/oracle: each way to store experts has its own choice.
+
+    Raises:
+        RequestError: it does not; names the kernels that do.
+    """
+    name, held = named_kernel(case), _runs(case)
+    if name is None or held is None or _own_kernels(case, name):
+        return
+    able = [one for one, on in held.items() if on.has(case.gpu.capability) and one != "auto"]
+    if name not in able:
+        raise RequestError(
+            f"moe_backend {name} does not run experts stored as {way_of(case)} on {case.gpu.name} in vLLM {case.vllm}: "
+            f"leave it out, or choose {' or '.join(able) or 'another GPU'}"
+        )
+
+
+def unasked(case: Case, layout: Layout) -> tuple[str, ...]:
+    """The user's arguments about experts whose kernels decide at the start, in ways that vLLM was not asked about."""
+    exchanged = layout.enable_expert_parallel and layout.data_parallel_size > 1
+    exchange = case.fixed.get("all2all_backend", _EXCHANGES[0]) if exchanged else _EXCHANGES[0]
+    named = named_kernel(case)
+    unsure = {"all2all_backend": exchange not in _EXCHANGES, "moe_backend": named is not None and _unsure(case, named)}
+    return tuple(argument for argument, is_so in unsure.items() if is_so)
+
+
+def _unsure(case: Case, name: str) -> bool:
+    """Whether the kernel was not put to vLLM's choice for such layers."""
+    plain = {block.activation for block in _blocks(case)} <= _SAME_FOR and not case.fixed.get("enable_lora")
+    return _runs(case) is None or not plain or _own_kernels(case, name)
+
+
+def named_kernel(case: Case) -> str | None:
+    """The kernel of experts that the user names, by vLLM's spelling; None where vLLM chooses or no experts are."""
+    given = case.fixed.get("kernel_config")
+    inner = given.get("moe_backend") if isinstance(given, dict) else None
+    flag = case.fixed.get("moe_backend")
+    name = str(inner if flag in (None, "auto") and inner else flag or "auto").lower().replace("-", "_")
+    return None if name == "auto" or not _blocks(case) else name
+
+
+def way_of(case: Case) -> str:
+    """How the experts are stored: vLLM's name of the quantization and the format, "fp8 fp8_block"."""
+    form, method = kernels(case.architecture, case.on_gpu)[1], case.method
+    if form == "native" or method is None:
+        return "unquantized"
+    return f"{method.name} online" if case.quantization is None else f"{method.name} {form}"
+
+
+def _runs(case: Case) -> Mapping[str, CapabilitySet] | None:
+    """Where each kernel runs the case's experts; None where vLLM was not asked."""
+    if case.gpu.capability.is_rocm:
+        return None
+    return case.tables.engine.expert_kernels.get(way_of(case))
+
+
+def _own_kernels(case: Case, name: str) -> bool:
+    """Whether the model's own class runs its experts in that kernel."""
+    own = case.architecture.architecture
+    return "mega" in name and case.vllm.has("runs_experts_itself", architecture=own)
+
+
+def _blocks(case: Case) -> list[MoE]:
+    kinds = (kind.feed_forward for kind in case.architecture.layer_kinds)
+    return [block for block in kinds if isinstance(block, MoE)]
