@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator import __version__
+from generator.catalogue.argument_values import path_kinds
 from generator.catalogue.classes import classes_of, model_type_of
-from generator.catalogue.draft_heads import all_heads, heads_of
+from generator.catalogue.draft_heads import all_heads, drafts_of, heads_of
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpu_table import all_gpus
-from generator.catalogue.models import embedded_ids, embedded_model
+from generator.catalogue.models import embedded_ids, embedded_model, larger_of, siblings_of
 from generator.catalogue.overheads import overheads
-from generator.catalogue.paths import path_kinds
 from generator.catalogue.prices import all_prices
-from generator.catalogue.published_drafts import drafts_of
 from generator.catalogue.quantizations import all_quantizations
 from generator.catalogue.serving import serving_of
-from generator.catalogue.siblings import larger_of, siblings_of
 from generator.catalogue.speed import speed
 from generator.cluster import cluster_for, detected_hardware
 from generator.errors import RequestError
@@ -31,9 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from generator.models.checkpoint import ModelFacts
-    from generator.models.fit import FitRow
+    from generator.models.fit import FitRow, ModelRow, Purpose
     from generator.models.hardware import GPU
-    from generator.models.held import ModelRow, Purpose
     from generator.models.plan import Plan
     from generator.models.request import Request
     from generator.planning.held import Order
@@ -214,7 +211,7 @@ def models_for(request: Request, *, task: Purpose | None = None, by: Order = "si
         UnknownFactError: the GPU or the vLLM release is not in the tables.
         RequestError: a custom GPU lacks its memory or capability.
     """
-    from generator.catalogue.purposes import purposes_of  # noqa: PLC0415 - start-up time of every other command
+    from generator.catalogue.serving import purposes_of  # noqa: PLC0415 - start-up time of every other command
     from generator.planning.held import held, ordered  # noqa: PLC0415 - likewise
 
     cluster, tried = cluster_for(request), 0

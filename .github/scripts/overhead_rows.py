@@ -20,7 +20,7 @@ from generator.models.overheads import OverheadTable, Term  # noqa: E402
 from generator.models.release import release_key  # noqa: E402
 from generator.planning.memory import experts, graphs, overhead  # noqa: E402
 from generator.planning.memory.budget import with_load_extras  # noqa: E402
-from generator.planning.weights import rank_weights  # noqa: E402
+from generator.planning.weights.rank import rank_weights  # noqa: E402
 from generator.units import GIB, MIB  # noqa: E402
 from tests.accuracy.requantized import is_requantized  # noqa: E402
 from tests.accuracy.startup_rows import Case, case, every_row, read_model  # noqa: E402

@@ -20,10 +20,9 @@ from citations import changed, cited_in
 from generator.catalogue.backends import backends_of
 from generator.catalogue.classes import classes_of
 from generator.catalogue.engines import compare, engine, known_versions
-from generator.catalogue.migrations import migrations
+from generator.catalogue.migrations import migrations, successors
 from generator.catalogue.overheads import overheads
 from generator.catalogue.quantizations import all_quantizations
-from generator.catalogue.successors import successors
 from generator.models.release import release_key
 
 if TYPE_CHECKING:

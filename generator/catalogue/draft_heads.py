@@ -1,11 +1,11 @@
-"""Draft heads: the classes that vLLM builds to draft from their target's states (`draft_heads.toml`)."""
+"""Draft heads: classes that vLLM builds to draft from their target's states, and heads published for a model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from generator.catalogue.loader import Row, Source, packaged_rows
-from generator.models.draft_heads import DraftHead
+from generator.models.draft_heads import DraftHead, PublishedDraft
 
 if TYPE_CHECKING:
     from generator.models.model_class import ModelClasses
@@ -30,3 +30,18 @@ def heads_of(classes: ModelClasses) -> tuple[DraftHead, ...]:
 def head_of(name: str) -> DraftHead | None:
     """The head of a class that config.json names; None for any other class."""
     return next((head for head in all_heads() if head.name == name), None)
+
+
+class PublishedDraftRow(Row, PublishedDraft):
+    """One row of `published_drafts.toml`; the columns are the value's own."""
+
+
+def all_drafts() -> tuple[PublishedDraft, ...]:
+    """Every row of the table, in its order."""
+    return packaged_rows("published_drafts.toml", "draft", PublishedDraftRow)
+
+
+def drafts_of(*names: str) -> tuple[PublishedDraft, ...]:
+    """The heads of the models of these names, compared without regard to case."""
+    asked = {name.casefold() for name in names if name}
+    return tuple(row for row in all_drafts() if row.model.casefold() in asked)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from generator.catalogue.argument_values import mappings_of, ranges
 from generator.catalogue.behaviours import release_of
-from generator.catalogue.config_keys import mappings_of
 from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
 from generator.catalogue.loaders import load_formats
-from generator.catalogue.ranges import ranges
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from generator.catalogue.engine_dump import EngineDump
-    from generator.models.successor import Successor
+    from generator.models.migration import Successor
 
 _IMAGE = "vllm/vllm-openai:v{version}"
 _ROCM_IMAGE = "vllm/vllm-openai-rocm:v{version}"
@@ -218,7 +217,7 @@ def _flag(name: str, flag: FlagRow) -> Flag:
 
 
 def _successors() -> Mapping[str, Successor]:
-    from generator.catalogue.successors import successors  # noqa: PLC0415 - start-up time
+    from generator.catalogue.migrations import successors  # noqa: PLC0415 - start-up time
 
     return successors()
 

@@ -1,12 +1,13 @@
-"""What is said of a name that is no row of the table: what it is, or which rows are spelt alike."""
+"""What is said of a name that is no row of the table: what it is (`accelerators.toml`), or rows spelt alike."""
 
 from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from generator.catalogue.accelerators import accelerator_named
+from pydantic import Field
+
 from generator.catalogue.gpu_table import (
     all_gpus,
     gpus_by_name,
@@ -15,10 +16,34 @@ from generator.catalogue.gpu_table import (
     names_by_words,
 )
 from generator.catalogue.gpu_words import BY_HAND, counted, dashed, key_of, product_of, size_of, words_of
+from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.units import GIB
 
 if TYPE_CHECKING:
     from generator.models.hardware import GPU
+
+_MAKERS = re.compile(r"^(?:(?:amd|instinct|radeon|intel|habana)-)+(?=.)")
+
+
+class AcceleratorRow(Row):
+    """What is said of every name that a pattern matches."""
+
+    name: str
+    pattern: Annotated[str, Field(min_length=1)]
+    answer: Annotated[str, Field(min_length=1)]
+    source: Source
+
+
+def all_accelerators() -> tuple[AcceleratorRow, ...]:
+    """Every row of the table, in the order in which names are compared with them."""
+    return packaged_rows("accelerators.toml", "accelerator", AcceleratorRow)
+
+
+def accelerator_named(name: str) -> AcceleratorRow | None:
+    """The row that speaks of this name; None where none does."""
+    words = _MAKERS.sub("", dashed(name))
+    return next((row for row in all_accelerators() if re.fullmatch(row.pattern, words)), None)
+
 
 _BETWEEN = re.compile(r"[,+&/]|\s(?:and|und|et|plus)\s", re.IGNORECASE)
 """What stands between the names of several GPUs."""

@@ -128,8 +128,7 @@ def _divided(name: str, *, by_driver: bool = False) -> GPU:
         UnknownFactError: there is none; what it is, or the nearest rows, are named.
     """
     from generator.catalogue.gpu_unknown import nearest_words, unknown  # noqa: PLC0415 - start-up time
-    from generator.catalogue.slices import slice_named  # noqa: PLC0415 - likewise
-    from generator.catalogue.vgpus import vgpu_named  # noqa: PLC0415 - likewise
+    from generator.catalogue.slices import slice_named, vgpu_named  # noqa: PLC0415 - start-up time
 
     found = slice_named(name) or vgpu_named(name)
     if found is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from generator.catalogue.loader import Row, Source, packaged_rows
-from generator.models.price import GPUPrice
+from generator.models.cost import GPUPrice
 
 
 def _day(value: Any) -> Any:

@@ -1,14 +1,15 @@
-"""Serving families and parser names; what to do with them is the planner's to say."""
+"""Serving families, parser names and purposes of models; what to do with them is the planner's to say."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, packaged_rows
+from generator.models.fit import Purpose  # noqa: TC001 - a row reads it
 from generator.models.release import release_key
 from generator.models.serving import ParserKind, Parsers, Serving, ServingFamily
 
@@ -92,3 +93,32 @@ def _is_of(family: ServingFamily, model_type: str, publisher: str, repository: s
 
 def _suffix() -> str:
     return f"(?i:{_STORED.pattern})"
+
+
+_TUNED = re.compile(r"-(?:instruct|chat|it)\b", re.IGNORECASE)
+"""Words of a repository's name that say that the model was tuned to follow instructions."""
+
+
+class PurposeRow(Row):
+    """Models by their Hub ids that are made for one purpose."""
+
+    name: Purpose
+    models: Annotated[str, Field(min_length=1)]
+    """Expression that a whole id matches."""
+    source: Source
+
+
+def purposes_of(facts: ModelFacts, serving: Serving, *, pools: bool) -> tuple[Purpose, ...]:
+    """What the model can be asked for, in alphabetical order; `pools` says that it answers with vectors or scores."""
+    family = serving.family
+    tuned = family is not None or _TUNED.search(facts.id) is not None
+    by_shape: dict[Purpose, bool] = {
+        "chat": tuned and not serving.base and not pools,
+        "embed": pools,
+        "reasoning": bool(family and family.reasoning_parser) and not serving.base,
+        "tools": bool(family and family.tool_call_parser) and not serving.base,
+        "vision": bool(facts.architecture.towers),
+    }
+    listed = packaged_rows("purposes.toml", "purpose", PurposeRow)
+    named = {row.name for row in listed if re.fullmatch(row.models, facts.id, re.IGNORECASE)}
+    return tuple(sorted(named | {name for name, holds in by_shape.items() if holds}))

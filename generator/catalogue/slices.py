@@ -1,4 +1,4 @@
-"""MIG slices of a GPU, derived from the row of the whole one by the shares of `slices.toml`."""
+"""Parts of a GPU by name: MIG slices, by the shares of `slices.toml`, and vGPUs, of the gibibytes in their name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from generator.catalogue.gpu_words import dashed, key_of, product_of
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.errors import RequestError, UnknownFactError
 from generator.models.hardware import GPU, Flops
-from generator.units import gib
+from generator.units import GIB, gib
 
 _SLICE = re.compile(r"(?:^|-)(?P<part>\d+c\.)?(?P<profile>\d+g\.\d+gb)(?P<media>[+-](?:me|gfx)(?:\.all)?)?(?=$|-)")
 """A profile within a name that `product_of` made, and the media engines or the graphics that come with it."""
@@ -195,3 +195,31 @@ def _least_of(share: Fraction) -> float:
         if profile.nvml_gib is not None and Fraction(profile.memory) == share
     ]
     return float(min(seen))
+
+
+_VGPU = re.compile(r"(?:grid-)?(?P<board>[a-z]+\d+s?)(?:dx|xm|xl|d|x|l)?(?:-\d)?-(?P<gib>\d{1,3})[abcq]")
+"""NVIDIA's scheme, after `dashed`: product, its variant, the MIG slice it lies on, GiB, and its series
+(https://docs.nvidia.com/vgpu/latest/grid-vgpu-user-guide)."""
+
+
+def vgpu_named(name: str) -> GPU | None:
+    """The vGPU of this name with its gibibytes and its GPU's capability; None where it is none of a GPU of the table.
+
+    Its speed is unknown: the scheduler gives it turns on the whole GPU, by what its neighbours ask for.
+    """
+    found = _VGPU.fullmatch(dashed(name))
+    if found is None:
+        return None
+    whole = next((gpu for gpu in all_gpus() if gpu.name.casefold().startswith(f"{found['board']}-")), None)
+    size = int(found["gib"]) * GIB
+    if whole is None or not size:
+        return None
+    return GPU(
+        name=f"{found['board']}-{found['gib']}{dashed(name)[-1]}".upper(),
+        nvml_names=(name.strip(),),
+        memory_bytes=size,
+        capability=whole.capability,
+        memory_kind=whole.memory_kind,
+        vgpu_of=whole.name.split("-", maxsplit=1)[0],
+        source=f"a vGPU of {found['gib']} GiB by its name; its turns on the GPU are not known",
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from generator.cli import recovery, update_report
+from generator.cli import update_report
 from generator.errors import ConflictError
 
 
@@ -22,7 +22,7 @@ def adopt(
     """
     from generator.operations.adopt import adopt as take  # noqa: PLC0415 - start-up time
 
-    recovery.tell(directory)
+    update_report.show_recovered(directory)
     try:
         done = take(directory, offline=offline)
     except ConflictError as conflict:

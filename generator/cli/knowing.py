@@ -1,8 +1,8 @@
-"""Facts of models as a command needs them: asked for once, with a word to the person who waits."""
+"""Models and GPUs that a command asks for: facts once, with a word to whoever waits; else this machine's GPUs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.cli import console
 
@@ -50,3 +50,16 @@ class Known:
             self._found[key] = facts_of(request, offline=self.offline, told=self._told)
             self._told = self._told or self._found[key].source == "embedded"
         return self._found[key]
+
+
+def with_detected_gpus(answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers with this machine's GPUs where a model is named and no GPU is.
+
+    Raises:
+        HardwareDetectionError: this machine has none that can be planned for.
+    """
+    if not answers.get("model") or answers.get("gpu", "auto") != "auto":
+        return answers
+    from generator.cluster import detected_hardware  # noqa: PLC0415 - start-up time
+
+    return detected_hardware() | {name: value for name, value in answers.items() if name != "gpu"}

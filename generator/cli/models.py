@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from generator.cli import console
-from generator.cli.hardware import with_detected_gpus
+from generator.cli.knowing import with_detected_gpus
 from generator.cli.options import Stated, request_from, with_request_options
 from generator.errors import RequestError
 

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from generator.cli import console
-from generator.cli.hardware import with_detected_gpus
-from generator.cli.knowing import facts_of
+from generator.cli.knowing import facts_of, with_detected_gpus
 from generator.cli.options import request_from
 from generator.errors import InfeasiblePlanError, RequestError
 from generator.presenting.text import plural

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from generator.cli import console, recovery
+from generator.cli import console, update_report
 
 template = typer.Typer(help="The released templates, and a team's own remote of them.", no_args_is_help=True)
 
@@ -80,7 +80,7 @@ def use(
     """
     from generator.operations.team import use as move  # noqa: PLC0415 - start-up time
 
-    recovery.tell(directory)
+    update_report.show_recovered(directory)
     done = move(directory, source)
     console.out(f"template {done.template} comes from {done.after}\nbefore: {done.before}\nNext: git diff, then commit")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from generator.cli import console, recovery, update_report
+from generator.cli import console, update_report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import APPLY_HELP, FACTS_HELP, facts_from, proposed
 from generator.errors import ConflictError, GeneratorError, RequestError, SourceError
@@ -66,7 +66,7 @@ def update(
         options |= {"upgrade": upgrade or bool(ref), "ref": ref or None, "keep_defaults": keep_defaults}
 
     def one(place: Path) -> UpdateReport:
-        recovery.tell(place)
+        update_report.show_recovered(place)
         if resolve:
             from generator.operations.resolve import resolve as settle  # noqa: PLC0415 - start-up time
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.cli import console
+from generator.presenting.text import plural
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from generator.operations.update import UpdateReport
 
 _LONG = 120
@@ -70,3 +73,16 @@ def _word(value: object) -> str:
     if isinstance(value, Mapping) and len(str(value)) > _LONG:
         return ", ".join(map(str, value))
     return str(value)
+
+
+def show_recovered(directory: Path) -> None:
+    """Take back what died at `directory` while it wrote, and say so; nothing where nothing did."""
+    from generator.operations.undo import recovered  # noqa: PLC0415 - start-up time
+
+    done = recovered(directory)
+    if done is None:
+        return
+    said = plural(len(done.files), "file")
+    console.warn(f"`vllm-wizard {done.command}` had died here while it wrote: taken back, {said} as before it")
+    for name in done.kept:
+        console.warn(f"{name} was written since: it is as you left it")

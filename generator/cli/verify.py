@@ -70,7 +70,7 @@ def _read(log: str, metrics: str) -> Boot:
     if not metrics:
         assert boot is not None  # noqa: S101 - one of both was asked for
         return boot
-    from generator.sources.server_metrics import read_metrics  # noqa: PLC0415 - start-up time
+    from generator.sources.metrics import read_metrics  # noqa: PLC0415 - start-up time
 
     stated = read_metrics(metrics)
     if boot is None:

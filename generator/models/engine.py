@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from generator.models.capability import CapabilitySet
-    from generator.models.successor import Successor
+    from generator.models.migration import Successor
 
 FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
 

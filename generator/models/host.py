@@ -1,4 +1,4 @@
-"""Host, Mount and Watch: what a node gives beside its GPUs, and the figures that monitoring compares with."""
+"""What a node gives beside its GPUs, what starting a container asks of it, and the figures that monitoring compares."""
 
 from __future__ import annotations
 
@@ -43,3 +43,19 @@ class Watch(Value):
     """Of a model that pools: its only latency."""
     stated: bool = False
     """True where the thresholds are the user's targets, and not the high end of the plan's own estimate."""
+
+
+class Launcher(Value):
+    """What a container and a pod name beside the image; the defaults are NVIDIA's."""
+
+    devices: tuple[str, ...] = ()
+    """Files of the host: AMD's driver; none for NVIDIA, whose container toolkit brings its own."""
+    groups: tuple[str, ...] = ()
+    """Groups of the host that own them."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """What Kubernetes calls one GPU."""
+
+
+ROCM = Launcher(devices=("/dev/kfd", "/dev/dri"), groups=("video", "render"), gpu_resource="amd.com/gpu")
+"""AMD's (https://docs.vllm.ai/en/latest/getting_started/installation/gpu/, AMD ROCm; render:
+https://rocm.docs.amd.com/projects/install-on-linux/en/latest/how-to/docker.html)."""

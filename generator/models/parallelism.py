@@ -1,4 +1,4 @@
-"""How one replica is laid out over ranks, by vLLM's argument names."""
+"""How one replica is laid out over ranks, by vLLM's argument names, and where it is one of several servers."""
 
 from __future__ import annotations
 
@@ -23,3 +23,12 @@ class Layout(Value):
     def expert_parallel_size(self) -> int:
         """Ranks that the experts are spread over: tp * dp with expert parallelism, else 1."""
         return self.tensor_parallel_size * self.data_parallel_size if self.enable_expert_parallel else 1
+
+
+class Server(Value):
+    """One of several equal servers on a node."""
+
+    name: str
+    """Of its container; the first is `vllm`."""
+    gpu_ids: tuple[str, ...]
+    """The driver's indices of its GPUs, where no other deployment is on the node."""

@@ -12,12 +12,10 @@ from generator.models.checkpoint import FactsSource
 from generator.models.cost import Cost, Energy, Scaling
 from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
-from generator.models.host import Host, Mount, Watch
+from generator.models.host import Host, Launcher, Mount, Watch
 from generator.models.interval import ByteInterval
-from generator.models.launcher import Launcher
-from generator.models.parallelism import Layout
+from generator.models.parallelism import Layout, Server
 from generator.models.request import Request
-from generator.models.server import Server
 from generator.models.serving import PoolingApi
 from generator.models.value import Value
 from generator.models.verdict import Feasibility, Verdict

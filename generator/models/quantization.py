@@ -1,11 +1,14 @@
-"""Quantization of a checkpoint: which number formats it stores its matrices in."""
+"""Quantization of a checkpoint: which number formats it stores its matrices in, and those of vLLM's own methods."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from generator.models.dtype import DType
 from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Format(Value):
@@ -58,3 +61,48 @@ class Quantization(Value):
     """KV cache dtype that the checkpoint itself asks for."""
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where vLLM derives the method from it, no quant_method being named."""
+
+
+NVFP4 = Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16, scalars=2)
+"""NVFP4: blocks of 16 with FP8 scales, one global and one input scale (layers/quantization/modelopt.py)."""
+
+MXFP4 = Format(weights=DType.U8, bits=4, scales=DType.U8, scale_rows=1, scale_columns=32)
+"""MXFP4: blocks of 32 with power-of-two scales."""
+
+MXFP4_EXPERTS = MXFP4.model_copy(update={"kernel": "mxfp4"})
+"""MXFP4 experts, whose shape is padded as the kernel wants (fused_moe/oracle/mxfp4.py)."""
+
+GPT_OSS_EXPERTS = MXFP4.model_copy(update={"kernel": "gpt_oss_mxfp4"})
+"""gpt-oss's experts, which have kernels of their own."""
+
+MXFP8 = Format(weights=DType.F8_E4M3, bits=8, scales=DType.U8, scale_rows=1, scale_columns=32)
+"""MXFP8: blocks of 32 with power-of-two scales."""
+
+FP8_TENSOR = Format(weights=DType.F8_E4M3, bits=8, scalars=1)
+"""FP8 with one weight scale and one input scale a matrix."""
+
+FP8_CHANNEL = Format(weights=DType.F8_E4M3, bits=8, scale_rows=1)
+"""FP8 with one scale an output channel."""
+
+INT8_CHANNEL = Format(weights=DType.I8, bits=8, scale_rows=1)
+"""INT8 with one scale an output channel."""
+
+
+def fp8(block: Sequence[int] | None = None, *, static: bool = False, power_of_two: bool = False) -> Format:
+    """FP8 with a scale for each block of `[rows, columns]`, or one a matrix where there is no block."""
+    scales = DType.F8_E8M0 if power_of_two else DType.F32
+    if not block:
+        return Format(weights=DType.F8_E4M3, bits=8, scalars=int(static))
+    rows, columns = block
+    return Format(weights=DType.F8_E4M3, bits=8, scales=scales, scale_rows=rows, scale_columns=columns)
+
+
+def packed_integers(
+    bits: int, group: int, *, zero_points: bool = False, group_index: bool = False, scales_bits: int = 16
+) -> Format:
+    """Integers packed into words, a scale in the model's dtype for each group of a row; 0 or less for one a row."""
+    scales = DType.U8 if scales_bits == 8 else "model"  # noqa: PLR2004 - bits of a byte
+    return Format(
+        weights=DType.I32, bits=bits, scales=scales, scale_rows=1, scale_columns=max(group, 0),
+        zero_points=zero_points, group_index=group_index,
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.catalogue.paths import path_kinds
+from generator.catalogue.argument_values import path_kinds
 from generator.sources.places import absolute, is_directory
 
 if TYPE_CHECKING:

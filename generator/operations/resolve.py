@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from generator.errors import RenderError, RequestError
 from generator.models.update import Changes
-from generator.operations.earlier import earlier
+from generator.operations.handmade import earlier
 from generator.operations.scratch import IDENTITY, save, worktree
 from generator.operations.settle import Told, settle_conflicts
 from generator.operations.transaction import Start, begin

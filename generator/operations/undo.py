@@ -1,4 +1,4 @@
-"""undo(): take the last update back, where nothing that somebody wrote since is lost by it."""
+"""undo() and recovered(): the last update taken back, whole or half written, where nothing newer is lost by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import ConflictError, RenderError, RequestError
 from generator.models.value import Value
-from generator.operations import transaction
+from generator.operations import scratch, transaction
 from generator.operations.scratch import worktree
 from generator.operations.transaction import journal
 from generator.operations.transaction.files import mark
@@ -17,7 +17,7 @@ from generator.rendering.git import git, isolated
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from generator.operations.transaction import Transaction
+    from generator.operations.transaction import Recovered, Transaction
     from generator.operations.transaction.journal import JournalEntry
 
 
@@ -122,3 +122,23 @@ def _reversed(taken: Transaction) -> Undone:
         files=tuple(sorted((*files.added, *files.changed, *files.deleted))),
         kept=files.conflicts,
     )
+
+
+def recovered(root: Path) -> Recovered | None:
+    """The update that had died at `root` and is taken back now; None where none did.
+
+    Raises:
+        RenderError: another update is under way there.
+    """
+    place = root.expanduser().absolute()
+    with isolated():
+        try:
+            if not place.is_dir():
+                return None
+            if not transaction.is_interrupted(place):
+                scratch.clear(place)
+                return None
+        except RenderError:  # no repository: whoever needs one says so
+            return None
+        with transaction.begin(place, "recovery") as taken:
+            return taken.recovered

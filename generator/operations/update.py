@@ -12,8 +12,7 @@ from generator import recording, workflow
 from generator.errors import ConflictError, RenderError, RequestError
 from generator.models.update import AnswerChange, UpdateSummary
 from generator.operations.anchoring import anchored
-from generator.operations.earlier import earlier
-from generator.operations.handmade import explained
+from generator.operations.handmade import earlier, explained
 from generator.operations.migrating import Carried, Edits, carried, edits, own_files
 from generator.operations.scratch import worktree
 from generator.operations.settle import Told, settle_conflicts, settle_profile

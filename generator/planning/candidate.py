@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.kv_cache.layout import CacheLayout
     from generator.planning.replica import Replica
-    from generator.planning.weights import RankWeights
+    from generator.planning.weights.rank import RankWeights
 
 ASSUMED = "vLLM's assumed"
 """Whose word a context is that config.json does not name."""

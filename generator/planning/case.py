@@ -9,8 +9,7 @@ from generator.errors import UnknownFactError
 from generator.models.choices import nearest_choices
 from generator.models.speculation import Speculation, folded
 from generator.models.value import Made
-from generator.planning.drafts.draft import Draft, draft_of
-from generator.planning.drafts.named import is_named, pinned_draft
+from generator.planning.drafts.draft import Draft, draft_of, is_named, pinned_draft
 from generator.planning.equal_servers import share_of
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.backends import asked_backend
@@ -20,8 +19,8 @@ from generator.planning.overridden import overridden
 from generator.planning.own_values import own_values
 from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
-from generator.planning.weights.encoders import encoders_whole
 from generator.planning.weights.online import online_quantization
+from generator.planning.weights.sharding import encoders_whole
 from generator.units import ceil_div
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from generator.models.cost import Cost, Energy, Scaling
 from generator.planning.speed.roofline import HEAD_ROOM, cost_per_million_output_tokens, replicas_for
 
 if TYPE_CHECKING:
+    from generator.models.cost import GPUPrice
     from generator.models.estimate import Estimate
-    from generator.models.price import GPUPrice
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

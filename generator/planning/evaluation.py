@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from generator.planning import limits
 from generator.planning.attempts import attempts, fewer_sequences
 from generator.planning.candidate import worked_out
-from generator.planning.drafts.loaded import with_draft_of
+from generator.planning.drafts.draft import with_draft_of
 from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.shares import raised_utilizations
-from generator.planning.weights import RankWeights, measured_weights, rank_weights
-from generator.planning.weights.encoders import encoders_whole
+from generator.planning.weights.rank import RankWeights, rank_weights
+from generator.planning.weights.sharding import encoders_whole
+from generator.planning.weights.tensors import measured_weights
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout

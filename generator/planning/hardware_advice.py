@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.capability import CDNA3
 from generator.models.dtype import DType
-from generator.models.launcher import ROCM
+from generator.models.host import ROCM
 from generator.planning.sentence import Figures, Sentence, says
 
 if TYPE_CHECKING:

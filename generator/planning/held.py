@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from generator.errors import RequestError
-from generator.models.held import ModelRow, Purpose
+from generator.models.fit import ModelRow, Purpose
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.evaluation import evaluate
 from generator.planning.fit import too_large, widest_layout

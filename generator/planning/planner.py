@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
-from generator.models.launcher import ROCM, Launcher
+from generator.models.host import ROCM, Launcher
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning import advice, parts

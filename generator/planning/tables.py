@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from generator.models.checkpoint import ModelFacts
-    from generator.models.draft_heads import DraftHead
+    from generator.models.cost import GPUPrice
+    from generator.models.draft_heads import DraftHead, PublishedDraft
     from generator.models.engine import Engine
     from generator.models.hardware import GPU
     from generator.models.overheads import OverheadTable
-    from generator.models.price import GPUPrice
-    from generator.models.published_draft import PublishedDraft
     from generator.models.quantization_method import QuantizationMethod
     from generator.models.speed import Coefficients
 

@@ -8,7 +8,7 @@ from generator.presenting.text import count_text, duration_text, short_tokens_te
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from generator.models.held import ModelRow
+    from generator.models.fit import ModelRow
 
 CELLS = ("model", "params", "GiB", "context", "at once", "ms a\ntoken")
 """Headings of the columns."""

@@ -1,4 +1,4 @@
-"""workspace(): a directory for everything that a command makes on the way; one that a dead process left is cleared."""
+"""workspace(): a directory for what a command makes on the way; one that a process no longer alive left is cleared."""
 
 from __future__ import annotations
 
@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
-from generator.rendering.alive import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def is_alive(number: int) -> bool:
+    """True where a process with this number runs, whoever's it is."""
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
 
 PREFIX = "vllm-wizard-"
 _OWNER = "owner"

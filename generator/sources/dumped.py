@@ -15,7 +15,7 @@ from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
 from generator.models.parallelism import Layout
 from generator.models.value import Value
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.budget import budget
 from generator.planning.replica import Replica
 from generator.planning.speed.footprint import footprint
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.sources.architectures import read_architecture
 from generator.units import GIB
 from tests.accuracy.bench_formats import KNOWN, quantization_of
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from generator.models.hardware import GPU
     from generator.models.quantization import Quantization
     from generator.models.speed import Footprint
-    from generator.planning.weights import RankWeights
+    from generator.planning.weights.rank import RankWeights
 
 Row = dict[str, str]
 

@@ -19,7 +19,7 @@ from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
 from generator.planning.memory.budget import budget, verdict
 from generator.planning.memory.unbudgeted import left_over, outside_bytes
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB
 from tests.accuracy.explanations import explanation

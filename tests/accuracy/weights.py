@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from generator.errors import GeneratorError
 from generator.models.capability import Capability
 from generator.models.parallelism import Layout
-from generator.planning.weights import RankWeights, rank_weights
+from generator.planning.weights.rank import RankWeights, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
 if TYPE_CHECKING:

@@ -22,10 +22,9 @@ from generator.errors import GeneratorError
 from generator.operations import templates
 from generator.operations.adopt import adopt
 from generator.operations.generate import generate
-from generator.operations.recover import recovered
 from generator.operations.resolve import resolve
 from generator.operations.transaction import is_interrupted
-from generator.operations.undo import resume, undo
+from generator.operations.undo import recovered, resume, undo
 from generator.operations.update import update
 from tests.adversity.rows import append, read
 

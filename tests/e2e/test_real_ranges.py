@@ -10,8 +10,8 @@ import ast
 import pytest
 from fixtures.programs import vllm_python
 
+from generator.catalogue.argument_values import ranges
 from generator.catalogue.engines import engine
-from generator.catalogue.ranges import ranges
 
 pytestmark = [pytest.mark.needs_tool]
 WORDS = {"ge": "least", "gt": "above", "le": "most", "lt": "below"}

@@ -18,7 +18,7 @@ from fixtures.programs import vllm_python
 from fixtures.prometheus import panels, recorded, watching
 from fixtures.real_vllm import KEY, environment, started, tiny_model
 
-from generator.catalogue.config_keys import ConfigKeysRow
+from generator.catalogue.argument_values import ConfigKeysRow
 from generator.catalogue.engines import compare, engine, engine_from_dump
 from generator.catalogue.imported import read_dump
 from generator.catalogue.loader import packaged_rows

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalogue.accelerators import all_accelerators
 from generator.catalogue.gpu_table import all_gpus, names_by_spelling
+from generator.catalogue.gpu_unknown import all_accelerators
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, UnknownFactError
 

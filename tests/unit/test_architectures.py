@@ -12,7 +12,7 @@ from generator.errors import UnsupportedArchitectureError
 from generator.models.capability import HOPPER
 from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.sources.architectures import read_architecture
 
 FAMILIES = json.loads((Path(__file__).parents[1] / "fixtures" / "families.json").read_text(encoding="utf-8"))

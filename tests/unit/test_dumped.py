@@ -9,7 +9,7 @@ from generator.cli.app import app
 from generator.errors import SourceError, UnsupportedArchitectureError
 from generator.models.parallelism import Layout
 from generator.models.request import Request
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.recording import facts_answer, facts_of
 from generator.sources.dumped import dumped_facts
 from generator.sources.given import given

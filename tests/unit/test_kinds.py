@@ -19,7 +19,7 @@ from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.rules.start import check_start
 from generator.planning.speed.footprint import footprint
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from tests.every_kind import KINDS, built
 from tests.replicas import replica_of
 

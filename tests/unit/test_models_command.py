@@ -11,9 +11,8 @@ from time import process_time
 import pytest
 from typer.testing import CliRunner
 
-from generator.catalogue.models import embedded_ids, embedded_model
-from generator.catalogue.purposes import purposes_of
-from generator.catalogue.siblings import larger_of
+from generator.catalogue.models import embedded_ids, embedded_model, larger_of
+from generator.catalogue.serving import purposes_of
 from generator.cli.app import app
 from generator.cluster import cluster_for
 from generator.errors import RequestError, UnknownFactError

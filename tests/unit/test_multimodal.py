@@ -18,8 +18,9 @@ from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.weights import measured_weights, rank_weights
-from generator.planning.weights.encoders import encoders_whole
+from generator.planning.weights.rank import rank_weights
+from generator.planning.weights.sharding import encoders_whole
+from generator.planning.weights.tensors import measured_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
 MODELS = json.loads((Path(__file__).parents[1] / "fixtures" / "multimodal.json").read_text(encoding="utf-8"))

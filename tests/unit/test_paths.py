@@ -2,8 +2,8 @@
 
 import pytest
 
+from generator.catalogue.argument_values import path_kinds
 from generator.catalogue.engines import engine
-from generator.catalogue.paths import path_kinds
 from generator.errors import RequestError
 from generator.models.request import Request
 from generator.planning.decisions import served_name

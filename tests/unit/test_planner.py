@@ -17,7 +17,7 @@ from generator.planning.attempts import attempts, fewer_sequences
 from generator.planning.candidate import worked_out
 from generator.planning.evaluation import evaluate
 from generator.planning.planner import planned as proven
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.presenting.memory import memory_rows
 from generator.workflow import case_for, plan, plan_for
 

@@ -14,7 +14,7 @@ from generator.models.model_class import ModelClass
 from generator.models.plan import PlanRecord
 from generator.models.request import Request
 from generator.planning.serving.pooling import task_of, task_of_class
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.recording import record
 from generator.sources.architectures import read_architecture
 from generator.workflow import fit_for, prove

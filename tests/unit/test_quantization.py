@@ -14,8 +14,9 @@ from generator.models.capability import HOPPER
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.models.request import Request
-from generator.planning.weights import modules, rank_weights
+from generator.planning.weights.expansion import modules
 from generator.planning.weights.formats import stored_formats
+from generator.planning.weights.rank import rank_weights
 from generator.sources.architectures import names_no_method, read_architecture, read_quantization
 from generator.sources.architectures.patterns import module_patterns
 from generator.workflow import plan_for

@@ -8,9 +8,8 @@ from generator.catalogue.gpus import find_gpu
 from generator.catalogue.speed import speed
 from generator.models.estimate import Estimate
 from generator.models.speed import Footprint, KVRead, Limits, Scenario
-from generator.planning.speed.balancing import uneven
 from generator.planning.speed.burst import follow
-from generator.planning.speed.queueing import Load, closed, open_loop
+from generator.planning.speed.queueing import Load, closed, open_loop, uneven
 from generator.planning.speed.rates import rates
 from generator.planning.speed.roofline import estimate
 from generator.planning.speed.steps import StepModel

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.catalogue.argument_values import ranges
 from generator.catalogue.engines import engine, known_versions
 from generator.catalogue.models import embedded_model
-from generator.catalogue.ranges import ranges
 from generator.cli.options import request_from
 from generator.errors import RequestError
 from generator.workflow import plan_for

@@ -13,7 +13,7 @@ import pytest
 
 from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "registry" / "quantized.json"

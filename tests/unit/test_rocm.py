@@ -12,7 +12,7 @@ from generator.catalogue.quantizations import all_quantizations
 from generator.copier_ext import refuse_unserved
 from generator.errors import RequestError
 from generator.models.capability import ADA, BLACKWELL, CDNA3, CDNA4, Capability, CapabilitySet
-from generator.models.launcher import ROCM
+from generator.models.host import ROCM
 from generator.models.request import Request
 from generator.operations.generate import generate
 from generator.planning.arithmetic import arithmetic

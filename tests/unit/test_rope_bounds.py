@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.sources.rope_bounds import wrong_rope
+from generator.sources.bounds import wrong_rope
 
 
 @pytest.mark.parametrize(

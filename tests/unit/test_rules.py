@@ -10,8 +10,7 @@ from generator.catalogue.classes import classes_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
-from generator.models.quantization import Quantization, QuantRule
-from generator.models.weight_formats import fp8, packed_integers
+from generator.models.quantization import Quantization, QuantRule, fp8, packed_integers
 from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.start import check_start
 from generator.planning.weights.online import online_quantization

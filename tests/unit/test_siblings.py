@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from generator.catalogue.gpus import find_gpu
-from generator.catalogue.models import embedded_ids, embedded_model
+from generator.catalogue.models import all_siblings, embedded_ids, embedded_model, siblings_of
 from generator.catalogue.quantizations import all_quantizations
-from generator.catalogue.siblings import all_siblings, siblings_of
 from generator.models.request import Request
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.workflow import plan_for
 
 METHODS = {word: method for method in all_quantizations() for word in (method.name, *method.aliases)}

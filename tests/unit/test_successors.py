@@ -7,7 +7,7 @@ import re
 import pytest
 
 from generator.catalogue.engines import engine
-from generator.catalogue.successors import successors
+from generator.catalogue.migrations import successors
 from generator.errors import RequestError
 
 NEWEST = engine()

@@ -11,13 +11,12 @@ from pydantic_core import to_json, to_jsonable_python
 
 from generator.cli.assistant.asked import CheckAsked, ExplainAsked, ModelsAsked, PlanAsked
 from generator.cli.fit import rows_of
-from generator.cli.hardware import with_detected_gpus
+from generator.cli.knowing import with_detected_gpus
 from generator.cli.options import answers_of, request_from
 from generator.cli.proposal import proposal
 from generator.errors import GeneratorError, RequestError
 from generator.models.explained import FlagExplained
-from generator.models.fit import FitRow
-from generator.models.held import ModelRow
+from generator.models.fit import FitRow, ModelRow
 from generator.models.plan import Plan
 from generator.models.request import Request
 from generator.models.value import Value, problem

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import RenderError
 from generator.operations.transaction.journal import folder_of
-from generator.rendering.alive import is_alive
+from generator.rendering.workspace import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

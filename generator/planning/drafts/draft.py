@@ -1,15 +1,18 @@
-"""The draft model of a case: which method it drafts by, what vLLM builds of it, and its weights on a rank."""
+"""The draft model of a case: where it lies, how it drafts, what vLLM builds of it, and its weights on a rank."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from generator.errors import RequestError
 from generator.models.draft_heads import HEAD_MAP, DraftHead, eagle3_head, eagle_head
 from generator.models.matrix import Matrix
 from generator.models.speculation import Method, Speculation
 from generator.models.value import Made
-from generator.planning.weights import RankWeights, measured_weights, online_quantization, rank_weights
+from generator.planning.memory.overhead import rotary_tables
+from generator.planning.weights.online import online_quantization
+from generator.planning.weights.rank import DTYPES, RankWeights, rank_weights
+from generator.planning.weights.tensors import measured_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from generator.models.checkpoint import ModelFacts
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
+    from generator.planning.case import Case
 
 _NAMED: tuple[tuple[str, str], ...] = (
     ("eagle-", "eagle"),
@@ -169,3 +173,31 @@ def _keeps_head(method: str, head: Architecture, facts: ModelFacts) -> bool:
 def _embeds_itself(head: Architecture, target: Architecture, layout: Layout) -> bool:
     """Whether the head holds an embedding: its own is of another width, or the last stage has none of the target's."""
     return head.hidden_size != target.hidden_size or layout.pipeline_parallel_size > 1
+
+
+def pinned_draft(fixed: dict[str, Any], facts: ModelFacts) -> dict[str, Any]:
+    """The engine values with the draft model where it lies, at the commit that it was read at."""
+    config, draft = fixed.get("speculative_config"), facts.draft
+    if draft is None or not isinstance(config, dict) or not is_named(draft, str(config.get("model") or "")):
+        return fixed
+    pin = {"revision": draft.revision} if draft.revision else {}
+    return fixed | {"speculative_config": config | {"model": draft.id} | pin}
+
+
+def is_named(facts: ModelFacts, name: str) -> bool:
+    """Whether the facts are those of `name`: the same id, or a directory of that name."""
+    if facts.source == "local":
+        return facts.id.rstrip("/").rsplit("/", 1)[-1] == name.rstrip("/").rsplit("/", 1)[-1]
+    return facts.id.lower() == name.lower()
+
+
+def with_draft_of(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
+    """The weights with those of the case's draft model on the last pipeline stage; unchanged where there is none."""
+    draft = case.draft
+    if draft is None:
+        return weights
+    dtype = case.dtype
+    size = draft_weights(draft, case.architecture, layout, capability=case.gpu.capability, dtype=dtype)
+    if draft.method == "draft_model":
+        size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.vllm)
+    return with_draft(weights, size)

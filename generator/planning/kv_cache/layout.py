@@ -7,11 +7,11 @@ from functools import cached_property
 from math import inf, lcm
 from typing import TYPE_CHECKING
 
+from generator.errors import RequestError
 from generator.models.value import Made
 from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.grouping import group_layers
 from generator.planning.kv_cache.layers import cache_layers
-from generator.planning.kv_cache.one_layout import share_a_layout
 from generator.planning.kv_cache.selection import context
 from generator.planning.kv_cache.settings import max_in_flight_tokens
 from generator.planning.kv_cache.specs import KVCacheSpec, Reservation
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.settings import CacheSettings
 
     Available = int | Sequence[int]
+    from collections.abc import Iterable
 
 
 class TableGroup(Made):
@@ -240,3 +241,25 @@ def _stage_bytes(groups: Sequence[LayerGroup], stage: int, *, outermost: bool) -
 
 def _counted(layers: Sequence[CacheLayer]) -> tuple[tuple[int, str, int, int], ...]:
     return tuple((count, type(spec).__name__, spec.block_size, spec.page_size_bytes) for spec, count in _tally(layers))
+
+
+_TOKENS_OUTERMOST = frozenset({"FLEX_ATTENTION", "TURBOQUANT"})
+"""Backends that know no other layout than tokens before heads (vLLM 0.29 to 0.33 v1/attention/backends)."""
+
+
+def share_a_layout(settings: CacheSettings, backends: Iterable[str]) -> None:
+    """Return only where one layout of the cache serves every backend.
+
+    Raises:
+        RequestError: some keep heads before tokens and some after (v1/attention/backends/utils.py:
+            get_supported_kv_cache_layouts).
+    """
+    chosen = frozenset(backends)
+    apart = sorted(chosen & _TOKENS_OUTERMOST)
+    if not apart or "FLASHINFER" not in chosen:
+        return
+    if settings.release.has("flashinfer_keeps_heads_outermost", capability=settings.capability):
+        raise RequestError(
+            f"no KV cache layout satisfies every layer: on this GPU FLASHINFER has heads before tokens, {apart[0]} has "
+            "tokens first; leave --kv-cache-dtype at auto, or take fp8"
+        )

@@ -11,7 +11,7 @@ from generator.models.plan import Decision
 from generator.models.release import release_key
 from generator.planning.drafts.advice import draft_advice
 from generator.planning.drafts.checks import own_layers, parts_drafts
-from generator.planning.serving.pooling_advice import pooling_advisories
+from generator.planning.serving.pooling import pooling_advisories
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from generator.models.feed_forward import MoE
 from generator.models.speed import Exchange, Footprint, KVRead
 from generator.planning.kinds.of import of
 from generator.planning.speed.kernels import kernels
-from generator.planning.weights import modules, rank_weights
+from generator.planning.weights.expansion import modules
+from generator.planning.weights.rank import rank_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
     from generator.planning.kinds.kind import Attention
-    from generator.planning.weights import RankWeights
+    from generator.planning.weights.rank import RankWeights
 
 _FLOAT32_BYTES = 4
 Layers = list[tuple["Layer", float]]

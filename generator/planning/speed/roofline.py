@@ -6,8 +6,7 @@ from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from generator.models.speed import release_range
-from generator.planning.speed.balancing import uneven
-from generator.planning.speed.queueing import Load, closed, open_loop
+from generator.planning.speed.queueing import Load, closed, open_loop, uneven
 from generator.planning.speed.rates import rates
 from generator.planning.speed.regions import doubt, in_region
 from generator.planning.speed.report import Outcome, finite, lasting, preemption_risk, told

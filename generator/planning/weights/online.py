@@ -6,8 +6,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from generator.errors import UnknownFactError
-from generator.models.quantization import Format, Quantization, QuantRule
-from generator.models.weight_formats import FP8_CHANNEL, INT8_CHANNEL, MXFP8, NVFP4, fp8
+from generator.models.quantization import FP8_CHANNEL, INT8_CHANNEL, MXFP8, NVFP4, Format, Quantization, QuantRule, fp8
 
 
 class Online(NamedTuple):

@@ -1,4 +1,4 @@
-"""How many rows, columns and copies of a matrix one rank holds, by vLLM's rules."""
+"""How many rows, columns and copies of a matrix one rank holds, by vLLM's rules, encoders included."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from generator.models.matrix import Matrix
+    from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
 
 VOCAB_PADDING = 64
@@ -68,3 +71,8 @@ def stage_layers(num_layers: int, stages: int) -> tuple[tuple[int, int], ...]:
         counts[-i] += 1
     ends = [sum(counts[: i + 1]) for i in range(stages)]
     return tuple((end - count, end) for count, end in zip(counts, ends, strict=True))
+
+
+def encoders_whole(model_class: ModelClass, fixed: Mapping[str, object]) -> bool:
+    """Whether every rank holds the encoders whole: asked for, and known to the class; else they are split anyway."""
+    return fixed.get("mm_encoder_tp_mode") == "data" and model_class.whole_encoders

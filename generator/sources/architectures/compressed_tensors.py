@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
-from generator.models.quantization import Format, Quantization, QuantRule
-from generator.models.weight_formats import (
+from generator.models.quantization import (
     FP8_TENSOR,
     INT8_CHANNEL,
     MXFP4,
     MXFP4_EXPERTS,
     MXFP8,
     NVFP4,
+    Format,
+    Quantization,
+    QuantRule,
     fp8,
     packed_integers,
 )
@@ -23,7 +25,6 @@ from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
     from generator.sources.architectures.fields import Config
-
 
 _SPARSE = frozenset({"marlin-24", "sparse-24-bitmask", "sparse-bitmask"})
 """Formats of sparse weights, for which no release after 0.20 has a scheme (0.33 compressed_tensors.py:946)."""

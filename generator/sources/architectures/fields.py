@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generator.catalogue.context_defaults import context_default
+from generator.catalogue.config_fields import context_default
 from generator.errors import UnsupportedArchitectureError
 
 Config = Mapping[str, Any]

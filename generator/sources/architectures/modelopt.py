@@ -9,15 +9,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
-from generator.models.quantization import Format, Quantization, QuantRule
-from generator.models.weight_formats import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4, fp8
+from generator.models.quantization import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4, Format, Quantization, QuantRule, fp8
 from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from generator.sources.architectures.fields import Config
-
 
 _FORMATS: dict[str, Format] = {
     "FP8": FP8_TENSOR, "FP8_PER_CHANNEL_PER_TOKEN": FP8_CHANNEL, "FP8_PB_WO": fp8([128, 128]),

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import UnknownFactError
-from generator.models.quantization import Format, Quantization, QuantRule
-from generator.models.weight_formats import (
+from generator.models.quantization import (
     GPT_OSS_EXPERTS,
     MXFP4_EXPERTS,
     NVFP4,
+    Format,
+    Quantization,
+    QuantRule,
     fp8,
     packed_integers,
 )

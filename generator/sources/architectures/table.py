@@ -17,12 +17,9 @@ from generator.sources.architectures import (
     ernie_vl,
     gemma_layered,
     hybrid,
-    laguna,
     latent,
-    olmo_hybrid,
     projected,
     state_space,
-    zamba,
 )
 from generator.sources.architectures import (
     attention_delta as delta,
@@ -97,7 +94,7 @@ FAMILIES: dict[str, Family] = {
         softmax(pattern=4, window_extra=1, default_window=4096, defaults={"head_dim": 128}),
         mixture(norms=1, tied=True)),
     "cwm": Family(softmax(output_bias="attention_bias", pattern=-4, default_window=8192), dense()),
-    "dbrx": Family(mixed.dbrx_mixers, laguna.dbrx_decoder, Ways(head_every_stage=True)),
+    "dbrx": Family(mixed.dbrx_mixers, projected.dbrx_decoder, Ways(head_every_stage=True)),
     "deepseek": Family(softmax(), mixture(shared_whole=True, normalised=False), Ways(own_head=True)),
     "deepseek_ref": Family(mla.compressed_mixers, latent.deepseek_v4_decoder),
     "deepseek_v2": Family(mla.latent_mixers, mixture(shared_whole=True, normalised=False), Ways(own_head=True)),
@@ -182,7 +179,7 @@ FAMILIES: dict[str, Family] = {
     "jamba": Family(states.jamba_mixers, state_space.jamba_decoder, EACH_STAGE._replace(own_head=True, rotary="never")),
     "kimi_k2": Family(mla.latent_mixers, mixture(shared_whole=True), Ways(own_head=True)),
     "kimi_linear": Family(delta.kimi_linear_mixers, hybrid.kimi_linear_decoder, Ways(rotary="never")),
-    "laguna": Family(mixed.laguna_mixers, laguna.laguna_decoder),
+    "laguna": Family(mixed.laguna_mixers, projected.laguna_decoder),
     "lfm2": Family(states.lfm2_mixers, state_space.lfm2_decoder, Ways(embed_every_stage=True)),
     "lfm2_moe": Family(states.lfm2_mixers, state_space.lfm2_decoder, Ways(embed_every_stage=True)),
     "llama": Family(mixed.llama_mixers, dense(bias="mlp_bias")),
@@ -219,7 +216,7 @@ FAMILIES: dict[str, Family] = {
     "olmo2": Family(softmax(qk_norm=True), dense()),
     "olmo3": Family(softmax(qk_norm=True, pattern=4, default_window=4096), dense()),
     "olmo_hybrid": Family(
-        delta.olmo_hybrid_mixers, olmo_hybrid.olmo_hybrid_decoder, EACH_STAGE._replace(rotary="unless_null")),
+        delta.olmo_hybrid_mixers, hybrid.olmo_hybrid_decoder, EACH_STAGE._replace(rotary="unless_null")),
     "olmoe": Family(softmax(qk_norm=True), mixture(normalised=False), EACH_STAGE._replace(own_head=True)),
     "opt": Family(
         softmax(qkv_bias=True, output_bias=True),
@@ -284,6 +281,6 @@ FAMILIES: dict[str, Family] = {
     "whisper": Family(mixed.whisper_mixers, encoders.whisper_decoder),
     "xlm-roberta": Family(attention.encoder_mixers, encoders.bert_decoder),
     "yi": Family(softmax(output_bias="attention_bias"), dense()),
-    "zamba2": Family(states.zamba2_mixers, zamba.zamba2_decoder, EACH_STAGE._replace(rotary="asked")),
+    "zamba2": Family(states.zamba2_mixers, hybrid.zamba2_decoder, EACH_STAGE._replace(rotary="asked")),
 }  # fmt: skip
 """By `model_type` of the text config."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
-from generator.sources.running.arrays import without_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -238,3 +237,21 @@ def _gpus(asked: str, environment: Mapping[str, str]) -> tuple[tuple[str, ...], 
     seen = environment.get("NVIDIA_VISIBLE_DEVICES") or environment.get("CUDA_VISIBLE_DEVICES") or ""
     ids = tuple(part for part in seen.split(",") if part not in ("", "all", "void", "none"))
     return ids, len(ids)
+
+
+_MADE = re.compile(
+    r"^[ \t]*(?:(?:declare|local|readonly)[ \t]+(?:-\w+[ \t]+)*)?(\w+)(\+?)=\(([^)]*)\)[ \t]*(?:#.*)?$", re.MULTILINE
+)
+_USED = re.compile(r"\"?\$\{(\w+)\[[@*]\]\}\"?")
+_COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
+
+
+def without_arrays(text: str) -> str:
+    """The script with each array's words where it is used; one that nothing makes is left as it is written."""
+    held: dict[str, str] = {}
+    for name, added, words in _MADE.findall(text):
+        plain = " ".join(_COMMENT.sub(" ", words.replace("\\\n", " ")).split("\n"))
+        held[name] = f"{held.get(name, '')} {plain}" if added else plain
+    if not held:
+        return text
+    return _USED.sub(lambda found: held.get(found[1], found[0]), _MADE.sub("", text))

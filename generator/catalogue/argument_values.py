@@ -1,14 +1,36 @@
-"""Keys of vLLM's arguments that are mappings, by release."""
+"""Values that vLLM's arguments take beyond their type: numbers, keys of mappings by release, and which are paths."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.mapping import MappingKeys
+from generator.models.number_range import NumberRange
 from generator.models.release import release_key
+
+
+class RangeRow(Row):
+    """One row of `ranges.toml`, whose head says what the columns are."""
+
+    name: str = Field(min_length=1)
+    least: float | int | None = None
+    above: float | int | None = None
+    most: float | int | None = None
+    below: float | int | None = None
+    whole: bool = False
+    source: Source
+
+
+@cache
+def ranges() -> dict[str, NumberRange]:
+    """The numbers that an argument takes, or a key of one, by its name (`limit_mm_per_prompt.*`)."""
+    found = packaged_rows("ranges.toml", "range", RangeRow)
+    return {row.name: NumberRange.of_row(row) for row in found}
+
 
 _OLDEST, _NEWEST = "0.0.0", "9999.0.0"
 
@@ -50,3 +72,19 @@ class ConfigKeysRow(Row):
 def mappings_of(version: str) -> dict[str, MappingKeys]:
     """Keys of each argument that is a mapping of a closed vocabulary in release `version` ("0.33.0"), by its name."""
     return {row.name: row.of(version) for row in packaged_rows("config_keys.toml", "argument", ConfigKeysRow)}
+
+
+PathKind = Literal["file", "loose", "written", "none"]
+
+
+class PathRow(Row):
+    """One argument and how its value is read as a path."""
+
+    name: str = Field(min_length=1)
+    kind: PathKind
+    source: Source
+
+
+def path_kinds() -> dict[str, PathKind]:
+    """How each argument of `paths.toml` names a path; any other does where it begins with a slash."""
+    return {row.name: row.kind for row in packaged_rows("paths.toml", "argument", PathRow)}
