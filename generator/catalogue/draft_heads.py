@@ -36,12 +36,11 @@ class PublishedDraftRow(Row, PublishedDraft):
     """One row of `published_drafts.toml`; the columns are the value's own."""
 
 
-def all_drafts() -> tuple[PublishedDraft, ...]:
-    """Every row of the table, in its order."""
-    return packaged_rows("published_drafts.toml", "draft", PublishedDraftRow)
-
-
 def drafts_of(*names: str) -> tuple[PublishedDraft, ...]:
     """The heads of the models of these names, compared without regard to case."""
     asked = {name.casefold() for name in names if name}
-    return tuple(row for row in all_drafts() if row.model.casefold() in asked)
+    return tuple(
+        row
+        for row in packaged_rows("published_drafts.toml", "draft", PublishedDraftRow)
+        if row.model.casefold() in asked
+    )

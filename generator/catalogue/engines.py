@@ -172,7 +172,7 @@ def read_table(file: Traversable) -> EngineTable:
 def _engine(version: str) -> Engine:
     own = _table(version)
     rows = _flag_rows(version)
-    flags = tuple(_flag(name, rows[name]) for name in sorted(rows))
+    flags = tuple(Flag.of_row(rows[name], name=name) for name in sorted(rows))
     return Engine(
         version=version,
         release=release_of(version),
@@ -212,10 +212,6 @@ def _inherited(version: str, column: Literal["kv_cache_dtypes", "quantization_me
     return _inherited(own.base, column) if own.base else ()
 
 
-def _flag(name: str, flag: FlagRow) -> Flag:
-    return Flag.of_row(flag, name=name)
-
-
 def _successors() -> Mapping[str, Successor]:
     from generator.catalogue.migrations import successors  # noqa: PLC0415 - start-up time
 
@@ -233,11 +229,10 @@ def _elsewhere(names: frozenset[str]) -> dict[str, str]:
     for version in known_versions():
         for name in _flag_rows(version).keys() - names:
             having.setdefault(name, []).append(version)
-    return {name: _range(versions) for name, versions in sorted(having.items())}
-
-
-def _range(versions: list[str]) -> str:
-    return versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+    return {
+        name: versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+        for name, versions in sorted(having.items())
+    }
 
 
 def _order(version: str) -> tuple[int, ...]:

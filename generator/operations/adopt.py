@@ -74,17 +74,14 @@ def edited_arguments(place: Path, planned: Mapping[str, Any], release: Engine) -
         raise RequestError(f"{SERVE} line {line} is not valid YAML: correct it") from error
     if not isinstance(served, dict):
         raise RequestError(f"{SERVE} is no mapping of arguments to values")
-    old, new = (_arguments(content, release) for content in (planned, served))
+    old, new = (
+        dict(_argument(str(key), value, release) for key, value in content.items()) for content in (planned, served)
+    )
     changed = {name: release.check(name, value) for name, value in new.items() if old.get(name, ...) != value}
     changed |= dict.fromkeys(name for name in old if name not in new)
     if not changed:
         raise RequestError(f"{SERVE} says what the plan says: there is nothing to adopt")
     return changed
-
-
-def _arguments(content: Mapping[str, Any], release: Engine) -> dict[str, Any]:
-    """serve.yaml's keys as argument names; `no-...: true` is a false."""
-    return dict(_argument(str(key), value, release) for key, value in content.items())
 
 
 def _argument(key: str, value: Any, release: Engine) -> tuple[str, Any]:

@@ -45,7 +45,11 @@ def _lost_edits(state: State) -> Iterator[str]:
         return
     as_rendered = [name for name in repository.changes(state.place).changed if _is_rendered(state, name)]
     before = _rendered_before(state) if as_rendered else {}
-    edited = [name for name in as_rendered if before.get(name) not in (None, _committed(state, name))]
+    edited = [
+        name
+        for name in as_rendered
+        if before.get(name) not in (None, pristine.digest(repository.committed(state.place, name)))
+    ]
     if edited:
         yield some(tuple(edited))
 
@@ -89,10 +93,6 @@ def _is_rendered(state: State, name: str) -> bool:
         return pristine.digest((state.place / name).read_bytes()) == (state.rendered or {}).get(name)
     except OSError:
         return False
-
-
-def _committed(state: State, name: str) -> str:
-    return pristine.digest(repository.committed(state.place, name))
 
 
 def _rendered_before(state: State) -> dict[str, str]:

@@ -66,11 +66,8 @@ def whole_item_tokens(architecture: Architecture, model_type: ModelType, *, lang
 def _by_memory(gpu: GPU, release: Release) -> tuple[int, int]:
     if gpu.memory_bytes >= _LARGE_BYTES:
         return 16384, 1024
-    small = _is_a100(gpu) or release.has("small_batches", capability=gpu.capability)
+    a100 = any("a100" in name.lower() for name in gpu.nvml_names) or gpu.capability == AMPERE
+    small = a100 or release.has("small_batches", capability=gpu.capability)
     if gpu.memory_bytes >= _MEDIUM_BYTES and not small:
         return 8192, 1024
     return 2048, 256
-
-
-def _is_a100(gpu: GPU) -> bool:
-    return any("a100" in name.lower() for name in gpu.nvml_names) or gpu.capability == AMPERE

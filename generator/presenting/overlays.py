@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from generator.models.migration import Mention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from generator.models.migration import MigrationNote
 
@@ -33,12 +33,10 @@ def patch(file: str, text: str, notes: Sequence[MigrationNote]) -> str:
     changed = text
     for old, new in filter(None, (note.renames for note in notes)):
         changed = _word(old).sub(partial(_renamed, new), changed)
-    lines = _unified(file, text.splitlines(keepends=True), changed.splitlines(keepends=True))
+    lines = unified_diff(
+        text.splitlines(keepends=True), changed.splitlines(keepends=True), f"a/{file}", f"b/{file}", n=_CONTEXT
+    )
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _unified(file: str, before: list[str], after: list[str]) -> Iterable[str]:
-    return unified_diff(before, after, f"a/{file}", f"b/{file}", n=_CONTEXT)
 
 
 def _advice(note: MigrationNote) -> str:

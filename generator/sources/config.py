@@ -87,7 +87,7 @@ def assemble(
         ),
         license=license,
         gated=gated,
-        custom_code=asks_for_code(config),
+        custom_code=bool(config.get("auto_map")),
         tokenizer_code=tokenizer_code,
         sentence=sentence,
     )
@@ -128,8 +128,3 @@ def _quantization(config: dict[str, Any], quant_config: dict[str, Any] | None, w
         raise SourceError(
             f"{where} has a quantization_config with a field of a wrong type or value ({reason}): fetch it anew"
         ) from wrong
-
-
-def asks_for_code(config: Mapping[str, Any]) -> bool:
-    """True where config.json's `auto_map` points at Python files of the repository."""
-    return bool(config.get("auto_map"))

@@ -93,7 +93,7 @@ def dumped_facts(file: Path) -> ModelFacts:
 def _architecture(dump: Dump) -> Architecture:
     """The model's shapes: what keeps a cache as it is declared, all other parameters by how they split."""
     one = dump.tp1
-    keys = [_key(layer) for layer, _ in one.layers]
+    keys = [json.dumps(layer.model_dump(), sort_keys=True) for layer, _ in one.layers]
     kinds = list(dict.fromkeys(keys))
     bare = _bare(one, (), "")
     outside = _rest(_sizes(dump, lambda build: sum(build.outside.model_dump().values())), bare)
@@ -107,10 +107,6 @@ def _layer(dump: Dump, at: int, bare: Architecture) -> Layer:
     declared = _declared(dump.tp1.layers[at][0], dump.tp1)
     sizes = _sizes(dump, lambda build: build.layers[at][0].bytes)
     return declared.model_copy(update={"extra": _rest(sizes, _bare(dump.tp1, (declared,), "0"), bare)})
-
-
-def _key(layer: _Layer) -> str:
-    return json.dumps(layer.model_dump(), sort_keys=True)
 
 
 def _sizes(dump: Dump, size: Callable[[_Build], int]) -> tuple[int, int]:

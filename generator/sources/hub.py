@@ -76,7 +76,11 @@ def _fetched_facts(client: HubClient, progress: Callable[[int, int], None] | Non
     shards = shard_names(published.files, index)
 
     def read(name: str) -> Any:
-        return _fetched_value(client, name, published.commit) if name in published.files else None
+        return (
+            parse_json(client.download(name, published.commit), f"{client.model}/{name}")
+            if name in published.files
+            else None
+        )
 
     return assemble(
         id=client.model,
@@ -117,7 +121,3 @@ def _cached_tensors(snapshot: Path) -> tuple[Tensor, ...] | None:
 
 def _fetched_object(client: HubClient, name: str, commit: str) -> dict[str, Any]:
     return parse_object(client.download(name, commit), f"{client.model}/{name}")
-
-
-def _fetched_value(client: HubClient, name: str, commit: str) -> Any:
-    return parse_json(client.download(name, commit), f"{client.model}/{name}")

@@ -21,18 +21,12 @@ from generator.sources.machine.facts import Docker, Unseen
 
 if TYPE_CHECKING:
     from generator.operations.doctor.needs import NodeNeeds
-    from generator.sources.machine.facts import Container
 
 _DEVICE = "v1/worker/* init_device"
 _PACKAGES = "model_executor/models/* install"
 _COMPOSE = (2, 20)
 """Compose that reads every key of the rendered file; merging overlays with `!override` needs 2.24."""
 _INSTALL = "install Docker Engine: https://docs.docker.com/engine/install/"
-
-
-def _others(case: MachineCase, docker: Docker) -> tuple[Container, ...]:
-    """Running containers of other deployments."""
-    return tuple(one for one in docker.containers if case.needs.service not in {one.project, one.name})
 
 
 @examines(concerns=in_containers)
@@ -122,7 +116,8 @@ def _other_deployments(case: MachineCase) -> Said:
     docker, asked = case.machine.docker, case.needs.gpu_ids
     if isinstance(docker, Unseen):
         return unseen("other deployments: Docker does not answer")
-    others = [one for one in _others(case, docker) if one.gpus]
+    own = case.needs.service
+    others = [one for one in docker.containers if one.gpus and own not in {one.project, one.name}]
     for other in others:
         both = [one for one in asked if one in other.gpus or "all" in other.gpus]
         if both:

@@ -84,7 +84,7 @@ def go_home(place: Path, note: Path) -> None:
         return
     if checked_out(place) == home.branch != home.base:
         take_back(place, home.best)
-        git("switch", "--quiet", *_named(place, home.base), at=place)
+        git("switch", "--quiet", *((home.base,) if exists(place, home.base) else ("--detach", home.base)), at=place)
     note.unlink()
 
 
@@ -114,7 +114,3 @@ def take_back(place: Path, best: str) -> None:
 
 def _tree(place: Path, commit_: str) -> str:
     return git("rev-parse", f"{commit_}^{{tree}}", at=place).strip()
-
-
-def _named(place: Path, base: str) -> tuple[str, ...]:
-    return (base,) if exists(place, base) else ("--detach", base)

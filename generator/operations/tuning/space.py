@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from generator.models.engine import Engine
-    from generator.models.parallelism import Layout
     from generator.models.plan import Plan
 
 _SEQUENCES = (0.5, 2, 0.25)
@@ -86,10 +85,8 @@ def _layouts(plan: Plan) -> Knob:
     found = {layout_key(one): one for one in (plan.layout, *second, *others)}
     named = [name for name in _SIZES if name in _RANKS or len({getattr(one, name) for one in found.values()}) > 1]
     return Knob(
-        name="layout", options=tuple(Option(word=word, values=_sizes(one, named)) for word, one in found.items())
+        name="layout",
+        options=tuple(
+            Option(word=word, values={name: getattr(one, name) for name in named}) for word, one in found.items()
+        ),
     )
-
-
-def _sizes(layout: Layout, named: Iterable[str]) -> dict[str, Any]:
-    """The sizes as engine values."""
-    return {name: getattr(layout, name) for name in named}

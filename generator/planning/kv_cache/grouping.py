@@ -192,7 +192,7 @@ def _packed(layers: Sequence[CacheLayer]) -> tuple[LayerGroup, ...]:
     buckets = _buckets(layers)
     mixed = [bucket.repeats for bucket in buckets if bucket.balanced and len(bucket.by_page) > 1]
     repeats = _approximate_gcd([bucket.repeats for bucket in buckets if bucket.balanced], max(mixed)) if mixed else None
-    numbers = [_number_of_groups(bucket, repeats) for bucket in buckets]
+    numbers = [ceil_div(bucket.repeats, repeats) if bucket.balanced and repeats else 1 for bucket in buckets]
     anchor = max(
         bucket.widest_bytes(len(bucket.layers) if _is_state(bucket, repeats) else number)
         for bucket, number in zip(buckets, numbers, strict=True)
@@ -217,10 +217,6 @@ def _buckets(layers: Sequence[CacheLayer]) -> tuple[_Bucket, ...]:
             by_page.setdefault(pages[id(layer.spec)], []).append(layer)
         buckets.append(_Bucket(tuple(same), by_page))
     return tuple(buckets)
-
-
-def _number_of_groups(bucket: _Bucket, repeats: int | None) -> int:
-    return ceil_div(bucket.repeats, repeats) if bucket.balanced and repeats else 1
 
 
 def _is_state(bucket: _Bucket, repeats: int | None) -> bool:

@@ -182,7 +182,9 @@ def cache_of(ctx: Context) -> CacheLayout:
         kv_cache_dtype=ctx.kv_cache_dtype,
         block_size_tokens=found.blocks.attention,
         backends=found.backends,
-        specs=_counted(found.layers),
+        specs=tuple(
+            (count, type(spec).__name__, spec.block_size, spec.page_size_bytes) for spec, count in _tally(found.layers)
+        ),
         reservation=reservation(ctx),
         num_gpu_blocks_override=ctx.settings.num_gpu_blocks_override,
     )
@@ -210,7 +212,11 @@ def block_outermost(ctx: Context) -> bool:
 
 def _described(group: LayerGroup) -> TableGroup:
     spec = group.layers[0].spec
-    page = _page_bytes(group.layers) if group.uniform else spec.page_size_bytes
+    page = (
+        sum(spec.page_size_bytes * count for spec, count in _tally(group.layers))
+        if group.uniform
+        else spec.page_size_bytes
+    )
     return TableGroup(layers=len(group.layers), page_size_bytes=page, spec=spec)
 
 
@@ -225,10 +231,6 @@ def _tally(layers: Sequence[CacheLayer]) -> tuple[tuple[KVCacheSpec, int], ...]:
     return tuple((specs[key], count) for key, count in counts.items())
 
 
-def _page_bytes(layers: Sequence[CacheLayer]) -> int:
-    return sum(spec.page_size_bytes * count for spec, count in _tally(layers))
-
-
 def _stage_bytes(groups: Sequence[LayerGroup], stage: int, *, outermost: bool) -> int:
     """Bytes of one block on a rank of `stage`: its widest group's (v1/core/kv_cache_utils.py:1520)."""
     held = [_tally([layer for layer in group.layers if layer.stage == stage]) for group in groups]
@@ -237,10 +239,6 @@ def _stage_bytes(groups: Sequence[LayerGroup], stage: int, *, outermost: bool) -
     widest = max((sum(spec.page_size_bytes * n for spec, n in rows) for rows in held), default=0)
     alignments = {spec.alignment_bytes for rows in held for spec, _ in rows}
     return round_up(widest, lcm(*alignments)) if alignments else widest
-
-
-def _counted(layers: Sequence[CacheLayer]) -> tuple[tuple[int, str, int, int], ...]:
-    return tuple((count, type(spec).__name__, spec.block_size, spec.page_size_bytes) for spec, count in _tally(layers))
 
 
 _TOKENS_OUTERMOST = frozenset({"FLEX_ATTENTION", "TURBOQUANT"})

@@ -26,7 +26,7 @@ def budget_share(case: Case, replica: Replica, utilization: Limit) -> float:
     vLLM then sizes nothing by the utilization (0.32 v1/worker/gpu_worker.py:649).
     """
     if case.fixed.keys() & _FIXES_CACHE:
-        return _free_share(case, _outside(case, replica))
+        return unbudgeted.choose_utilization(case.cluster, _outside(case, replica).high, case.tables.overheads)
     return float(utilization.value)
 
 
@@ -70,11 +70,6 @@ def overdrawn(case: Case, replica: Replica) -> int:
         reserved_bytes=case.cluster.reserved_bytes,
         table=case.tables.overheads,
     )
-
-
-def _free_share(case: Case, outside: ByteInterval) -> float:
-    """The highest utilization that leaves room for what vLLM does not budget, even at its high end."""
-    return unbudgeted.choose_utilization(case.cluster, outside.high, case.tables.overheads)
 
 
 def _outside(case: Case, replica: Replica) -> ByteInterval:

@@ -46,7 +46,9 @@ def read_quantization(config: Config, hf_quant_config: Config | None = None) -> 
     if is_modelopt(declared) or method.startswith("modelopt"):
         return read_modelopt(declared)
     if method == "compressed-tensors" and declared.get("format") == "mxfp4-pack-quantized" and _is_kimi(config):
-        return _experts_mxfp4()
+        return Quantization(
+            method="mxfp4", bits=4, group_size=32, rules=(QuantRule(targets=EXPERT_PATTERNS, format=MXFP4_EXPERTS),)
+        )
     if method == "fp8" and str(text_config(config).get("model_type")) == "deepseek_v4":
         return _deepseek_v4(declared, config)
     if method == "fp8" and is_third_bailing(config):
@@ -125,13 +127,6 @@ def _declared(config: Config) -> Config | None:
 def _is_kimi(config: Config) -> bool:
     """Whether vLLM reroutes the checkpoint's MXFP4 experts (vLLM 0.32 model_executor/models/config.py:410)."""
     return str(text_config(config).get("model_type")) == "kimi_linear"
-
-
-def _experts_mxfp4() -> Quantization:
-    """Experts in MXFP4, everything else as it is: `mxfp4` leaves linear layers alone."""
-    return Quantization(
-        method="mxfp4", bits=4, group_size=32, rules=(QuantRule(targets=EXPERT_PATTERNS, format=MXFP4_EXPERTS),)
-    )
 
 
 def _everything(form: Format) -> tuple[QuantRule, ...]:

@@ -134,7 +134,10 @@ def _values(
     values |= _storage(pod, container)
     values |= {"envFrom": container["envFrom"]} if container.get("envFrom") else {}
     values |= {"replicas": spec["replicas"]} if spec.get("replicas", 1) != 1 else {}
-    resources = {kind: _without_devices(container, kind) for kind in ("requests", "limits")}
+    resources = {
+        kind: {name: it for name, it in _resources(container, kind).items() if "/" not in name}
+        for kind in ("requests", "limits")
+    }
     values |= {"resources": kept} if (kept := {kind: it for kind, it in resources.items() if it}) else {}
     meta = ((spec.get("template") or {}).get("metadata")) or {}
     labels = {key: str(it) for key, it in (meta.get("labels") or {}).items() if key not in _OWN_LABELS}
@@ -207,10 +210,6 @@ def _words(container: Mapping[str, Any], key: str) -> list[str]:
 
 def _resources(container: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return dict((container.get("resources") or {}).get(kind) or {})
-
-
-def _without_devices(container: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    return {name: it for name, it in _resources(container, kind).items() if "/" not in name}
 
 
 def _host_mounts(pod: Mapping[str, Any], container: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
