@@ -6,6 +6,7 @@ released template. What it returns only ever gains keys, and an input that is mi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
@@ -18,8 +19,6 @@ from generator.models.request import Request
 from generator.sources.installation import tool_requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     from jinja2 import Environment
 
     from generator.models.plan import Plan

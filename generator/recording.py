@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,6 @@ from generator.presenting.record import plan_record
 from generator.presenting.shortfall import infeasible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
     from pydantic.fields import FieldInfo
 
     from generator.models.plan import Plan, PlanRecord

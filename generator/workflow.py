@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator import __version__
@@ -26,8 +27,6 @@ from generator.planning.tables import Tables
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow, ModelRow, Purpose
     from generator.models.hardware import GPU

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, Words, packaged_row, packaged_rows, row_texts
 from generator.models.model_class import AdaptedEnd, ClassTask, ModelClass, ModelClasses, ModelType
 from generator.models.release import release_key
-
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
 
 _RUN = r"(\d+\.\d+\.\d+)?\.\.(\d+\.\d+\.\d+)?"
 Releases = Annotated[str, Field(pattern=rf"^(all|{_RUN}( {_RUN})*|)$")]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Held = Literal["flag", "number", "word", "list", "mapping"]
 

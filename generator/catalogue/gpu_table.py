@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,9 +13,6 @@ from generator.catalogue.loader import Row, Source, Words, packaged_rows, table,
 from generator.models.capability import Capability
 from generator.models.hardware import GPU, Flops, MemoryKind
 from generator.units import MIB
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _FILE = "gpus.toml"
 Positive = Annotated[float, Field(gt=0)]

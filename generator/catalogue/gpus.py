@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from generator.catalogue.gpu_table import all_gpus, gpus_by_name, names_by_product, names_by_spelling, names_by_words
 from generator.catalogue.gpu_words import BY_HAND, key_of, not_counted, product_of, size_of, words_of
@@ -11,9 +11,6 @@ from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import VOLTA, Capability
 from generator.models.hardware import GPU, Flops
 from generator.units import MIB, gib
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _SAME_CARD = 0.9
 """ECC, a reserved part and older drivers hide up to 7 % of a card's memory (notes of `gpus.toml`)."""

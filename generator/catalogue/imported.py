@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from pydantic import ValidationError
 from generator.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from generator.catalogue.engine_dump import EngineDump
 
 PLACE = "~/.local/share/vllm-wizard/engines"

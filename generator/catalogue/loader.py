@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -14,7 +14,6 @@ from generator.errors import GeneratorError
 from generator.models.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
     from importlib.resources.abc import Traversable
 
 Source = Annotated[str, Field(min_length=1)]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.catalogue.loader import read, table
 from generator.errors import GeneratorError
 from generator.models.speed import COEFFICIENTS, Coefficients
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _FILE = "speed.toml"
 _OTHER = ("half_widths", "regions", "few_sources", "calibration")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,6 @@ from generator.cli import console
 from generator.errors import FindingsError, GeneratorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.operations.check import CheckReport
 
 _PREFLIGHT = "Only read what `make preflight` wrote there: vLLM's own answer, and what mends a refusal."

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, TextIO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import NamedTuple, TextIO
 
 _ATTRIBUTES = {"bold": 1, "dim": 2}
 _COLOURS = {

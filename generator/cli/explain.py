@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +15,6 @@ from generator.cli.options import Stated, engine_options, with_request_options
 from generator.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.explained import FlagExplained
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 _OPTION = re.compile(r"No such option: (--?[\w-]+)")
 _EXTRA = re.compile(r"Got unexpected extra argument(?:\(s\)|s)? \((?P<words>.+)\)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,8 +20,6 @@ from generator.models.request import ASKED, Request
 from generator.models.value import Value, problem, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from generator.sources.profile import Profile
 
 _ENGINE: dict[str, tuple[tuple[str, ...], Any, str]] = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.memory import MISSING_LABEL, SIGNS, caches_nothing, memory_rows, memory_runs, with_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.plan import Plan
 
 _COLOURS = {

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.errors import FindingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from generator.operations.preflight import Preflight
 
 

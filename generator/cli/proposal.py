@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.cli import console
@@ -13,9 +15,6 @@ from generator.presenting.text import plural
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
     from generator.models.checkpoint import ModelFacts
     from generator.models.fit import FitRow
     from generator.models.hardware import GPU

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from generator.presenting.speed import (
 from generator.presenting.text import count_text, gib_text, plural, times_text, tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from generator.models.plan import Plan, Repair
     from generator.sources.nvml import DetectedSystem
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from generator.errors import RequestError
 from generator.models.engine import human_readable_int
 from generator.models.value import shortened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 def merged(options: Mapping[str, Any], assigned: Iterable[tuple[str, Any]]) -> dict[str, Any]:

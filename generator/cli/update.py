@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +15,6 @@ from generator.errors import ConflictError, GeneratorError, RequestError, Source
 from generator.models.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.operations.update import UpdateReport
 
 _DESCRIBED = {"gpu": ("vram_gb", "capability", "price"), "model": ("revision",)}

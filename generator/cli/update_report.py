@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.cli import console
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.operations.update import UpdateReport
 
 _LONG = 120

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.presenting.text import tokens_text
 from generator.presenting.verdict import headline_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.plan import Plan
 
 _COLOURS = {"yes": "green", "doubtful": "yellow", "no": "red", "not_asked": "dim"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,6 @@ from generator.cli import console
 from generator.errors import FindingsError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.boot import Boot
     from generator.models.verified import ItemCompared, Verified
 

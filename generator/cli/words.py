@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _NUMBER = re.compile(r"(\d[\d,_]*(?:\.\d+)?|\.\d+)\s*([a-z%]*)", re.IGNORECASE)
 _GIB = {"": 1.0, "g": 1.0, "gb": 1.0, "gib": 1.0, "m": 1 / 1024, "mb": 1 / 1024, "mib": 1 / 1024, "t": 1024.0}

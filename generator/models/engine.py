@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,8 +17,6 @@ from generator.models.release import Release, release_key
 from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from generator.models.capability import CapabilitySet
     from generator.models.migration import Successor
 

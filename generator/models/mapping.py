@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.errors import RequestError
 from generator.models.choices import none_of
 from generator.models.value import NONE, Made
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _DASHES_TOO = frozenset({"speculative_config"})
 """Arguments whose keys may have dashes (vLLM 0.32 engine/arg_utils.py: create_speculative_config)."""

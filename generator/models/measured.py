@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -9,8 +10,6 @@ from pydantic import Field, StringConstraints
 from generator.models.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.parallelism import Layout
 
 Kind = Literal["boot", "bench"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from generator.models.value import NONE, Made, Value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MigrationKind = Literal["renamed", "replaced", "dropped", "pinned", "default"]
 

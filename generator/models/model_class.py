@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 from generator.models.value import NONE, Made
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ClassTask = Literal["generate", "embed", "classify", "score", "draft"]
 AdaptedEnd = Literal["embedding", "head"]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from generator.errors import RequestError
 from generator.models.value import Made
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _WIDEST = 2**63
 """No number of vLLM's is wider: its tensors hold 64 bits."""

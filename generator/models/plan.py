@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -19,9 +20,6 @@ from generator.models.request import Request
 from generator.models.serving import PoolingApi
 from generator.models.value import Value
 from generator.models.verdict import Feasibility, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class MemoryBudget(Value):

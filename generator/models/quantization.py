@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from generator.models.dtype import DType
 from generator.models.value import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Format(Value):

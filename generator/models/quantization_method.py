@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -10,9 +11,6 @@ from generator.models.capability import Capability
 from generator.models.quantization import Format
 from generator.models.release import release_key
 from generator.models.value import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ProductFormat = Literal["int8", "fp8", "fp4"]
 OnlinePart = Literal["linear", "experts"]

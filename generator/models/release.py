@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from generator.models.capability import Capability, CapabilitySet
 from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.backend import Backend, BackendOrder
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
 from generator.models.value import NONE, Made, Value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Task = Literal["generate", "embed", "classify", "score"]
 """What a model answers with: text, vectors, classes, or the relevance of a text to a query."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from generator.errors import RequestError
 from generator.models.value import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Method = Literal["eagle", "eagle3", "dflash", "draft_model"]
 """Ways to draft with a model of its own whose weights and cache are planned."""

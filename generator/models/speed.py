@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.release import release_key
 from generator.models.value import NONE, Made
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 WeightKernel = Literal["native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4"]
 """How matrix products read their weights: in the model's own dtype, or through a quantized kernel."""

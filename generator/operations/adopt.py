@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,9 +21,6 @@ from generator.rendering.git import git, isolated
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from generator.models.engine import Engine
 
 SERVE = "serve.yaml"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from generator.catalogue.argument_values import path_kinds
 from generator.sources.places import absolute, is_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _RELATIVE = ("./", "../", "~")
 _HERE = frozenset({"auto", "local"})

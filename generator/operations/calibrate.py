@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
@@ -22,8 +23,6 @@ from generator.rendering.answers import Answers, read
 from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.models.boot import Boot
     from generator.models.parallelism import Layout
     from generator.models.request import Request

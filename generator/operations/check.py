@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.catalogue.engines import all_versions
 from generator.errors import RequestError
@@ -15,9 +16,6 @@ from generator.operations.state import State
 from generator.rendering import store
 from generator.rendering.answers import is_deployment, read
 from generator.rendering.git import isolated
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class CheckReport(Value):

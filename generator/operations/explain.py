@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator import recording
@@ -15,8 +16,6 @@ from generator.presenting.text import plural, some
 from generator.rendering import answers as answers_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.models.engine import Engine, Flag
     from generator.models.plan import Decision, ExplainedDecision, Plan
 

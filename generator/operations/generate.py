@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from generator.models.checkpoint import ModelFacts

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -17,9 +19,6 @@ from generator.rendering.git import git
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from generator.rendering.answers import Answers
 
 _LOOKED_AT = 20

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -15,9 +17,6 @@ from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from generator.models.running import ImportedDeployment
     from generator.workflow import Proof
 

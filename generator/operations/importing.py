@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.engines import all_versions
@@ -15,8 +16,6 @@ from generator.rendering.answers import SERVICE
 from generator.sources.running.arguments import arguments_of, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from generator.models.engine import Engine
     from generator.models.running import ImportKind, Running
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator import recording
@@ -9,8 +10,6 @@ from generator.models.estimate import LoadPoint
 from generator.workflow import plan_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.request import Request
     from generator.rendering.answers import Answers
     from generator.workflow import Proof

@@ -5,6 +5,7 @@ A function yields nothing where all is well, and otherwise what stands in the pl
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from generator.rendering import repository, store
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from generator.models.plan import PlanRecord
     from generator.operations.state import State
 

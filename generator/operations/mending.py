@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +13,6 @@ from generator.models.plan import Repair
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from generator.models.boot import Failure
     from generator.models.checkpoint import ModelFacts
     from generator.models.plan import Plan

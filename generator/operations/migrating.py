@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.engines import engine
@@ -16,9 +18,6 @@ from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
-
     from generator.models.migration import Mention
     from generator.rendering.answers import Answers
 

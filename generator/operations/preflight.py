@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
@@ -16,9 +18,6 @@ from generator.rendering.answers import read
 from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from generator.models.request import Request
 
 _SCRIPT = "scripts/preflight.py of the deployment writes it: make preflight"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from generator.errors import ConflictError
 from generator.operations.update import UpdateReport, update
@@ -10,10 +12,6 @@ from generator.rendering import repository
 from generator.rendering.answers import read
 from generator.rendering.git import git, isolated
 from generator.rendering.workspace import workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 
 def preview(root: Path, changes: Mapping[str, Any] | None = None, **options: Any) -> UpdateReport:

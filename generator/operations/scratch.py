@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generator.rendering.git import git
 from generator.rendering.workspace import PREFIX, is_dead, workspace
 from generator.rendering.workspace import clear as clear_workspaces
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 IDENTITY = ("-c", "user.name=vllm-wizard", "-c", "user.email=vllm-wizard@localhost", "-c", "commit.gpgSign=false")
 _RULES = (".gitattributes", ".gitignore")

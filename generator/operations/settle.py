@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -14,10 +16,6 @@ from generator.rendering.line_merge import earlier_lines, merged_lines
 from generator.rendering.value_merge import Decided, Merged, merged_values
 from generator.rendering.workspace import workspace
 from generator.sources.profile import load_profile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 PROFILE = "profile.yaml"
 _SIDES = ("base", "ours", "theirs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date  # noqa: TC003 - a dataclass reads it
 from functools import cached_property
-from pathlib import Path  # noqa: TC003 - a dataclass reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml

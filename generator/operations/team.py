@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from generator.rendering.answers import Answers
     from generator.rendering.template import Template
 

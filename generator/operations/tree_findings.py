@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -18,9 +20,6 @@ from generator.sources import plain_yaml
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from generator.operations.state import State
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path  # noqa: TC003 - pydantic reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -24,8 +25,6 @@ from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from generator.operations.transaction import Start, Transaction
     from generator.rendering.template import Template
 

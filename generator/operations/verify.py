@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator import recording, workflow
@@ -13,9 +15,6 @@ from generator.rendering.answers import read
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from generator.models.boot import Boot
     from generator.models.checkpoint import ModelFacts
     from generator.models.interval import ByteInterval

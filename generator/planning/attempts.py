@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning import limits
@@ -10,8 +11,6 @@ from generator.planning.rules import checks
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.parallelism import Layout
     from generator.models.workload import Workload
     from generator.planning.case import Case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
@@ -18,8 +19,6 @@ from generator.planning.speed.measured import known_bench
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.estimate import Estimate
     from generator.models.plan import RunnerUp
     from generator.planning.candidate import Candidate

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from generator.planning import limits
 from generator.planning.attempts import attempts, fewer_sequences
 from generator.planning.candidate import worked_out
-from generator.planning.drafts.draft import with_draft_of
+from generator.planning.drafts.draft import draft_weights
 from generator.planning.memory.lora import with_adapters
+from generator.planning.memory.overhead import rotary_tables
 from generator.planning.memory.shares import raised_utilizations
-from generator.planning.weights.rank import RankWeights, rank_weights
+from generator.planning.weights.rank import DTYPES, RankWeights, rank_weights
 from generator.planning.weights.sharding import encoders_whole
 from generator.planning.weights.tensors import measured_weights
 
@@ -103,7 +104,20 @@ def _weights(case: Case, layout: Layout) -> RankWeights:
     )
     if case.on_gpu == case.quantization:
         weights = measured_weights(weights, case.architecture, case.facts.checkpoint, dtype=case.dtype)
-    return with_draft_of(case, layout, with_adapters(case, layout, weights))
+    return _with_draft(case, layout, with_adapters(case, layout, weights))
+
+
+def _with_draft(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
+    """The weights with those of the case's draft model on the last pipeline stage; unchanged where there is none."""
+    draft = case.draft
+    if draft is None:
+        return weights
+    dtype = case.dtype
+    size = draft_weights(draft, case.architecture, layout, capability=case.gpu.capability, dtype=dtype)
+    if draft.method == "draft_model":
+        size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.vllm)
+    *before, last = weights.stages
+    return RankWeights(stages=(*before, last.grown("draft", size)))
 
 
 def _lacks_reserves(best: Candidate) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from statistics import median
 from typing import TYPE_CHECKING
@@ -21,8 +22,6 @@ from generator.planning.speed.estimates import meets_targets
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from generator.models.hardware import GPU
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     GraphMode = Literal["none", "piecewise", "full"]
 
 _BY_NUMBER: tuple[GraphMode, ...] = ("none", "piecewise")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from generator.errors import RequestError
@@ -15,8 +16,6 @@ from generator.planning.rules.checks import check_request
 from generator.planning.weights.totals import model_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from generator.planning.case import Case
 
 Order = Literal["size", "speed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,6 @@ from generator.models.parallelism import Layout
 from generator.planning.rules.checks import check_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-
     from generator.models.architecture import Architecture
     from generator.models.hardware import Cluster
     from generator.planning.case import Case

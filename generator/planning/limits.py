@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - a candidate's fields are read when it is defined
+from collections.abc import (
+    Callable,
+    Iterator,
+)
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +14,6 @@ from generator.presenting.text import gib_text, plural
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.hardware import Cluster
     from generator.models.workload import Workload
     from generator.planning.kv_cache.layout import CacheLayout

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 from generator.models.migration import Migration, MigrationNote, MigrationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from generator.models.engine import Engine, Flag
 
 _OFF = "left out: vLLM {version} does not have it, and it was off"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from generator.models.architecture import Architecture
     from generator.models.release import Release
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 from generator.models.choices import nearest_choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.planning.tables import Tables
 
 _BITS = re.compile(r"[2-8]")

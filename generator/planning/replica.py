@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -14,8 +15,6 @@ from generator.planning.speed.kernels import kernels
 from generator.planning.weights.rank import DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.architecture import Architecture
     from generator.models.hardware import GPU, Cluster
     from generator.models.parallelism import Layout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +11,6 @@ from generator.planning.memory.offload import stored_blocks
 from generator.planning.speed.rates import link_bytes_per_s
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.estimate import LoadPoint
     from generator.models.hardware import GPU
     from generator.models.sessions import Bound, Offload, Sessions

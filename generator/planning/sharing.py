@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from generator.presenting.text import gib_text
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from generator.models.hardware import GPU
     from generator.models.overheads import OverheadTable
     from generator.models.shared_host import Member, SharedHost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.models.model_class import ModelClasses, ModelType
@@ -9,8 +10,6 @@ from generator.models.serving import Serving
 from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.checkpoint import ModelFacts
     from generator.models.cost import GPUPrice
     from generator.models.draft_heads import DraftHead, PublishedDraft

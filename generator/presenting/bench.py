@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.measurement import Comparison, RunCompared
 
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 720, 44, 150, 110, 40

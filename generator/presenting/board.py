@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from generator.presenting.text import duration_text, short_tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.plan import Plan
 
 HEADINGS = ("GPUs", "layout", "weights", "tokens", "room", "first", "each", "$/h", "risk")

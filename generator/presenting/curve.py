@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.estimate import LoadPoint
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _BELOW, _ABOVE = 1000, 360, 90, 120, 50, 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,8 +11,6 @@ from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.plan import Plan
 
 _FILLS = {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.measured import Measurement
 
 _TERMS = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.presenting.text import gib_text, interval_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.plan import MemoryBudget, Plan
 
 _ITEMS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import unified_diff
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING
 from generator.models.migration import Mention
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.migration import MigrationNote
 
 _CONTEXT = 1

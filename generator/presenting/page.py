@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,8 +14,6 @@ from generator.presenting.record import display
 from generator.presenting.text import count_text, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from generator.models.estimate import LoadPoint
     from generator.models.plan import Plan
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.sessions import SessionPlan
 
 

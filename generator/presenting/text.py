@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from unicodedata import category
 
 from generator.units import GIB, MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.interval import ByteInterval
 
 _CONTROLS = frozenset({"Cc", "Cf", "Zl", "Zp"})

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from generator.models.tuning import Tried, Tuned
 
 _HEAD = "| step | values | seen prompts | unseen prompts | |\n|---|---|---|---|---|"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from generator.models.migration import MigrationNote
     from generator.models.plan import PlanRecord
     from generator.models.update import DecidedValue, UpdateSummary

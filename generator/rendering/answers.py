@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -13,10 +15,6 @@ from generator.models.request import CI, NEEDS, Artefact, Request
 from generator.models.shared_host import Place
 from generator.models.value import Value, problem
 from generator.sources import plain_yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 ANSWERS_FILE = ".copier-answers.yml"
 INPUTS = (*Request.model_fields, "service", "artefacts", "ci", "host", "trace")

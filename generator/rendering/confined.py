@@ -10,8 +10,9 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -20,9 +21,6 @@ from generator.errors import GeneratorError, RenderError
 from generator.rendering import copier_driver, trust
 from generator.rendering.answers import ANSWERS_FILE
 from generator.sources.plain_yaml import LOADER
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _CPU_S, _WALL_S, _MEMORY_BYTES = 6, 120, 4 * 1024**3
 """An update of our own template takes 1 to 2 s of this process, and 0.2 GB."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import TemplateError
 from yaml import YAMLError
@@ -17,10 +18,6 @@ from yaml import YAMLError
 from generator.errors import GeneratorError, RenderError
 from generator.rendering import trust
 from generator.rendering.git import telling_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
 
 _LEAKS = (ValueError, TypeError, OSError)
 _NEVER = (trust.GIT_PATTERN,)

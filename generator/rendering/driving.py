@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -12,9 +14,6 @@ from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from generator.rendering.template import Template
 
 _SOURCE = re.compile(rb"^_src_path:[^\n]*(?:\n[ \t]+[^\n]*)*$", re.MULTILINE)

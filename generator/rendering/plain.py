@@ -6,8 +6,9 @@ here, and a test compares every release with Copier's own rendering; any other t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -22,9 +23,6 @@ from generator.rendering.workspace import workspace
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
     from generator.rendering.answers import Answers
 
 _SUFFIX = ".jinja"

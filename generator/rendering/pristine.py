@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.rendering.answers import Answers
     from generator.rendering.template import Template
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment, StrictUndefined
@@ -14,11 +16,6 @@ from generator.rendering import store
 from generator.rendering.answers import INPUTS
 from generator.rendering.git import isolated
 from generator.rendering.template import opened
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
 
 _ASKING = {"defaults": False}
 """What a template may know of how its questions are answered: here a person is there to be asked."""

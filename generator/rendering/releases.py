@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
@@ -14,10 +15,6 @@ from generator.rendering import store
 from generator.rendering.git import git
 from generator.rendering.template import opened
 from generator.rendering.workspace import workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "vllm-wizard",

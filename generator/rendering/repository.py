@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generator.errors import RenderError, SourceError
 from generator.models.update import Changes
 from generator.presenting.text import some
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _MARKERS = "^(<<<<<<< before updating|>>>>>>> after updating)"
 _UNMERGED = {"DD", "AU", "UD", "UA", "DU", "AA", "UU"}

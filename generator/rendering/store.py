@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from generator.errors import RenderError, RequestError
 from generator.rendering import trust
 from generator.rendering.git import fetching, git
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 STORE = "~/.local/share/vllm-wizard/templates.bundle"
 """Recorded literally, so that a teammate's machine resolves it too; the shell's `~` and Copier's are one."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from generator.errors import RenderError
 from generator.rendering.git import git
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 CONFIG = "copier.yml"
 _OURS = re.compile(r"generator\.copier_ext\.PlannerV[0-9]+")

@@ -6,14 +6,12 @@ Here it is none: only a value that both sides changed differently is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import yaml
 
 from generator.rendering.yaml_text import Entries, Missing, NotMergeableError, delete, entries, insert, replace
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Path = tuple[str, ...]
 

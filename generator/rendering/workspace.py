@@ -8,14 +8,11 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def is_alive(number: int) -> bool:

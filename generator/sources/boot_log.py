@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from generator.catalogue.boot_lines import boot_lines
@@ -15,9 +17,6 @@ from generator.errors import SourceError
 from generator.sources.boot_state import BootState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from generator.catalogue.boot_lines import LineRow
     from generator.models.boot import Boot
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,6 @@ from generator.models.release import release_key
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.catalogue.boot_lines import FailureRow, LineRow
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")

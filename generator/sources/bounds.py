@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from generator.sources.architectures.compressed_tensors import sides_of
 from generator.sources.architectures.fields import Config, text_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from generator.catalogue.config_fields import Held
 
 _POSITIVE = frozenset({

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
@@ -15,7 +16,6 @@ from generator.sources.bounds import check_config
 from generator.sources.safetensors_headers import aggregate, total_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from generator.models.architecture import Architecture

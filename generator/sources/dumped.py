@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -17,10 +19,6 @@ from generator.models.parallelism import Layout
 from generator.models.value import Value
 from generator.planning.weights.rank import rank_weights
 from generator.sources.report_file import read_written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 _SCRIPT = "scripts/preflight.py --facts FILE writes it, with the vLLM that will serve"
 _SIZES = {"bfloat16": 2, "float16": 2, "float32": 4}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from generator.catalogue.models import embedded_model
@@ -11,8 +12,6 @@ from generator.sources.given import given_facts
 from generator.sources.places import is_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.checkpoint import ModelFacts
     from generator.models.request import SourceChoice
 

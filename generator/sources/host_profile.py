@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,10 +13,6 @@ from generator.models.request import Request
 from generator.models.shared_host import AskedModel, SharedHost
 from generator.models.value import problem, shortened
 from generator.sources import plain_yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _HOSTS = ("gpu", "vram_gb", "capability", "interconnect", "vllm", "reserve_gb")
 """What all models of a host have in common, and the host alone states."""

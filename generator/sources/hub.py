@@ -5,6 +5,8 @@ The client is imported with the first call only: it takes longer to load than a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
@@ -15,8 +17,6 @@ from generator.sources.safetensors_headers import INDEX_FILE, shard_names
 from generator.sources.sentence import sentence_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
     from typing import Any
 
     from generator.models.checkpoint import ModelFacts

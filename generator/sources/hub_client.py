@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ from generator.sources.hub_stream import Budget, read
 from generator.sources.safetensors_headers import INDEX_FILE, MAX_HEADER_BYTES, PREFIX_BYTES, header_bytes, parse_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from generator.sources.safetensors_headers import Tensor
 
 _TIMEOUT_S = 10.0

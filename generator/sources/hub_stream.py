@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
@@ -13,7 +14,6 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type:
 from generator.errors import HubUnreachableError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from httpx2 import Response

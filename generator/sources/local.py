@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ from generator.sources.safetensors_headers import (
 from generator.sources.sentence import sentence_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from generator.models.checkpoint import ModelFacts

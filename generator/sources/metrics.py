@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 import urllib.request
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
 from generator.models.boot import Boot
 from generator.models.value import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)")
 _BOUND = re.compile(r'(?:^|,)le="([^"]+)"')

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.errors import HardwareDetectionError
 from generator.models.capability import Capability
 from generator.models.value import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _BY_HAND = "or describe the GPUs with --gpu and --gpus"
 _NEXT_STEPS = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -12,10 +14,6 @@ from generator.models.question import SECTIONS
 from generator.models.request import ASKED, CI, Artefact, Request
 from generator.models.value import Value, problem, shortened
 from generator.sources import plain_yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 NAMING = {"service": "service", "emit": "artefacts", "ci": "ci"}
 """Keys of the section `outputs` and the answers, beside the request, that they state."""

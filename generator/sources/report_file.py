@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from generator.errors import SourceError
 from generator.models.value import Value, problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Written = TypeVar("Written", bound=Value)
 

@@ -10,14 +10,12 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from generator.errors import SourceError, UnknownFactError
 from generator.models.checkpoint import TensorGroup
 from generator.models.dtype import DType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000

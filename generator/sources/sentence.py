@@ -7,13 +7,12 @@ config/model.py:2128).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.models.checkpoint import SentenceFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     Read = Callable[[str], Any]
     """The JSON value of a file of the repository; None where there is no such file."""
 

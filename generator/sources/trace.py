@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from math import ceil, isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import SourceError
@@ -14,9 +16,6 @@ from generator.models.trace import ArrivalRates, Spread, Trace
 from generator.sources.trace_rows import KNOWN, Arrival, csv_rows, jsonl_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
     from generator.models.trace import TraceFormat
 
 _MOST_BYTES = 2 * 1024**3

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json, to_jsonable_python
@@ -23,9 +24,6 @@ from generator.models.value import Value, problem
 from generator.operations.check import CheckReport, check
 from generator.operations.explain import explain, explain_in
 from generator.workflow import models_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _SHOWN = 80
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.cli import console, report
@@ -18,8 +19,6 @@ from generator.presenting.board import board
 from generator.rendering.questions import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.cli.knowing import Known
     from generator.cli.wizard.offers import Offer
     from generator.workflow import Proof

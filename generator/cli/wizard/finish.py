@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from generator.models.request import ASKED, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 
 def command(request: Request, naming: Mapping[str, Any], directory: Path | str, *, more: tuple[str, ...] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.gpu_words import BY_HAND
@@ -15,8 +16,6 @@ from generator.models.request import ASKED
 from generator.models.workload import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from generator.cli.knowing import Known
     from generator.rendering.questions import Question
 

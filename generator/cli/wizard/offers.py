@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +12,6 @@ from generator.cli.proposal import priced_rows
 from generator.errors import GeneratorError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from generator.cli.knowing import Known
     from generator.models.request import Request
     from generator.workflow import Proof

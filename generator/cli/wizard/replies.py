@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from generator.models.value import problem
 from generator.presenting.text import count_text, gib_text, tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from generator.cli.knowing import Known
     from generator.models.checkpoint import ModelFacts
     from generator.rendering.questions import Question

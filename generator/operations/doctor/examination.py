@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 from generator.models.value import Value
 from generator.operations.doctor.needs import NodeNeeds
 from generator.sources.machine.facts import Machine, Unseen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 State = Literal["ok", "warning", "blocker", "not seen"]
 

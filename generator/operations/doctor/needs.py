@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.gpus import find_gpu
@@ -14,8 +15,6 @@ from generator.operations.doctor.env import read_env
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.models.plan import PlanRecord
     from generator.rendering.answers import Answers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.catalogue.gpus import find_gpu
@@ -14,8 +15,6 @@ from generator.rendering.answers import read
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.operations.state import State
     from generator.rendering.answers import Answers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator import workflow
@@ -16,8 +17,6 @@ from generator.planning.planner import choose, weighed
 from generator.rendering.answers import checked_naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.checkpoint import ModelFacts
     from generator.models.interval import ByteInterval
     from generator.models.request import Request

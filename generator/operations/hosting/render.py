@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator import recording
@@ -15,8 +16,6 @@ from generator.rendering import repository
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.models.shared_host import Member
     from generator.operations.hosting.proof import Proven
     from generator.workflow import Proof

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,6 @@ from generator.presenting.bench import bench_picture, bench_text
 from generator.rendering.answers import Answers, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from generator.models.estimate import Estimate
     from generator.models.workload import Workload
 

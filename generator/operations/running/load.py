@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,6 @@ from generator.models.value import Value, problem
 from generator.operations.running.reach import why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from generator.models.workload import Workload
     from generator.operations.running.reach import Reach
     from generator.rendering.answers import Answers

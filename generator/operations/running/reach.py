@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.models.value import Value
 from generator.operations.doctor.env import read_env
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.rendering.answers import Answers
 
 _INSIDE = "http://127.0.0.1:8000"

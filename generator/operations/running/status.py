@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator import recording
@@ -18,8 +19,6 @@ from generator.sources.machine.programs import said
 from generator.sources.metrics import Metrics, parse
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from generator.models.plan import PlanRecord
 
 

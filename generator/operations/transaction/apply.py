@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path  # noqa: TC003 - a tuple reads it
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from generator.errors import RenderError, SourceError
 from generator.operations.transaction import files, index, index_lock, journal
 from generator.operations.transaction.journal import JournalEntry
 from generator.rendering.answers import ANSWERS_FILE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 class FileChange(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.models.update import Changes
@@ -15,9 +17,6 @@ from generator.rendering import repository
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from generator.operations.transaction.start import Start
 
 

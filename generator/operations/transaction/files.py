@@ -9,10 +9,7 @@ import os
 import shutil
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from generator.errors import RenderError
 from generator.rendering.git import git
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _ATTEMPTS, _PAUSE_S = 30, 0.1
 """Another git command, an editor's say, holds the index for some milliseconds."""

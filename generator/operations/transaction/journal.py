@@ -6,18 +6,16 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
 from generator.models.value import Value
 from generator.operations.transaction import files
 from generator.rendering.git import git
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _FORMAT: Literal[2] = 2
 

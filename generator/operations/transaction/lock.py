@@ -6,17 +6,15 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from generator.errors import RenderError
 from generator.operations.transaction.journal import folder_of
 from generator.rendering.workspace import is_alive
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _NAME = "lock"
 _ATTEMPTS, _PAUSE_S = 100, 0.05

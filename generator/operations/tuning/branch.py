@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from generator.errors import RenderError
 from generator.models.value import Value
 from generator.operations.undo import undo
 from generator.rendering import repository
 from generator.rendering.git import git
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 
 def checked_out(place: Path) -> str:

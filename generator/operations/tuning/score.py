@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from generator.models.tuning import HeldOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.measurement import BenchRun
     from generator.models.workload import BatchingMode, Targets
 

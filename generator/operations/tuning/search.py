@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import SourceError
@@ -14,9 +16,6 @@ from generator.models.tuning import STARTED, Tried
 from generator.operations.transaction import journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
     from generator.models.tuning import Knob
 
 _FILE = "trials.jsonl"

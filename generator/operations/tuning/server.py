@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 from urllib.request import ProxyHandler, build_opener
 
@@ -18,9 +20,6 @@ from generator.operations.doctor.env import read_env
 from generator.sources.boot_log import read_boot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from generator.rendering.answers import Answers
 
 _GUARD = """

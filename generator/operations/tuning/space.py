@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
@@ -10,8 +11,6 @@ from generator.models.measured import layout_key
 from generator.models.tuning import Knob, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from generator.models.engine import Engine
     from generator.models.plan import Plan
 

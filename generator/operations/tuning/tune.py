@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator import recording
@@ -24,9 +26,6 @@ from generator.rendering.git import isolated
 from generator.workflow import tables_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
     from generator.models.checkpoint import ModelFacts
     from generator.models.request import Request
     from generator.models.tuning import Knob

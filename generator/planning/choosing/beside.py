@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.models.plan import Alternative, RunnerUp
@@ -11,8 +12,6 @@ from generator.planning.choosing.servers import Servers, one_engine
 from generator.presenting.text import duration_text, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from generator.models.estimate import Estimate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored

@@ -5,6 +5,7 @@ The user's own limits are given back, then come the engine's modes, what costs a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.models.hardware import by_memory
@@ -15,8 +16,6 @@ from generator.presenting.text import plural, tokens_text
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.hardware import GPU
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate

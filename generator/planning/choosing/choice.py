@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import exp
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from generator.planning.speed.estimates import missed_by
 from generator.planning.speed.evidence import stages_doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
 

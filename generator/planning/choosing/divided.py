@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
@@ -11,8 +12,6 @@ from generator.planning.evaluation import evaluate
 from generator.planning.rules.checks import check_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case

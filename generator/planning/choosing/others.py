@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,8 +20,6 @@ from generator.planning.speed.estimates import speed
 from generator.presenting.text import gib_text, tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.estimate import Estimate
     from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.planning.speed.estimates import meets_targets, speed
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from generator.models.estimate import Estimate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from generator.errors import GeneratorError, RequestError
@@ -12,8 +13,6 @@ from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import duration_text, plural, tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from generator.models.parallelism import Layout
     from generator.models.request import Request
     from generator.planning.case import Case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning.choosing.choice import has_targets, objective
@@ -13,8 +14,6 @@ from generator.planning.speed.estimates import meets_targets, of_all, speed
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from generator.models.estimate import Estimate
     from generator.planning.case import Case
 

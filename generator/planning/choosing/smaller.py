@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning.arithmetic import Arithmetic, arithmetic
@@ -9,8 +10,6 @@ from generator.planning.choosing.change import ACCURACY, Change, unset, without
 from generator.planning.choosing.variants import with_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.checkpoint import ModelFacts
     from generator.planning.case import Case
 

@@ -6,14 +6,13 @@ proposed, as an alternative or as a repair, and the user decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.planning.arithmetic import cache_arithmetic
 from generator.planning.kinds.of import attentions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
 

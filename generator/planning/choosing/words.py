@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning.choosing.choice import NO_SPEED
@@ -9,8 +10,6 @@ from generator.planning.costs import cost
 from generator.presenting.text import duration_text, plural, tokens_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.estimate import Estimate
     from generator.models.parallelism import Layout
     from generator.planning.case import Case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from generator.errors import RequestError
@@ -9,20 +10,16 @@ from generator.models.draft_heads import HEAD_MAP, DraftHead, eagle3_head, eagle
 from generator.models.matrix import Matrix
 from generator.models.speculation import Method, Speculation
 from generator.models.value import Made
-from generator.planning.memory.overhead import rotary_tables
 from generator.planning.weights.online import online_quantization
-from generator.planning.weights.rank import DTYPES, RankWeights, rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.planning.weights.tensors import measured_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Architecture
     from generator.models.capability import Capability
     from generator.models.checkpoint import ModelFacts
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization
-    from generator.planning.case import Case
 
 _NAMED: tuple[tuple[str, str], ...] = (
     ("eagle-", "eagle"),
@@ -100,12 +97,6 @@ def draft_weights(draft: Draft, target: Architecture, layout: Layout, *, capabil
     if draft.method == "draft_model" and draft.quantization == stored.quantization:
         weights = measured_weights(weights, architecture, stored)
     return weights.worst.total_bytes
-
-
-def with_draft(weights: RankWeights, size: int) -> RankWeights:
-    """The weights with `size` bytes of a draft on the last stage."""
-    *before, last = weights.stages
-    return RankWeights(stages=(*before, last.grown("draft", size)))
 
 
 def _whole(found: Draft, speculation: Speculation, target: Architecture) -> Draft:
@@ -189,15 +180,3 @@ def is_named(facts: ModelFacts, name: str) -> bool:
     if facts.source == "local":
         return facts.id.rstrip("/").rsplit("/", 1)[-1] == name.rstrip("/").rsplit("/", 1)[-1]
     return facts.id.lower() == name.lower()
-
-
-def with_draft_of(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
-    """The weights with those of the case's draft model on the last pipeline stage; unchanged where there is none."""
-    draft = case.draft
-    if draft is None:
-        return weights
-    dtype = case.dtype
-    size = draft_weights(draft, case.architecture, layout, capability=case.gpu.capability, dtype=dtype)
-    if draft.method == "draft_model":
-        size += rotary_tables(draft.architecture, DTYPES[dtype].bytes_for(1), case.vllm)
-    return with_draft(weights, size)

@@ -5,6 +5,7 @@ Sizes and alignments are vLLM 0.32 models/deepseek_v4/{attention,compressor}.py 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
@@ -19,8 +20,6 @@ from generator.planning.kv_cache.specs import MLAAttentionSpec, SlidingWindowMLA
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.attention import CompressedMLA, Indexer
     from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Blocks, Context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,8 +13,6 @@ from generator.planning.kv_cache.backends import attention_backend
 from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from generator.models.attention import Indexer
     from generator.models.backend import Backend
     from generator.models.matrix import Matrix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.models.attention import SparseMLA
@@ -25,8 +26,6 @@ from generator.planning.kv_cache.specs import MLAAttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.attention import MLA, Indexer
     from generator.models.backend import Backend
     from generator.models.matrix import Matrix

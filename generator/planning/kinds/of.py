@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,6 @@ from generator.planning.kinds.states import state_space_kind
 from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.architecture import Architecture
     from generator.models.attention import Mixer
     from generator.planning.kinds.kind import Attention, Kind, StateKind

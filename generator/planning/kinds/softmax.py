@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import (
@@ -29,8 +30,6 @@ from generator.planning.kv_cache.specs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec

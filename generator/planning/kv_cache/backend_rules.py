@@ -5,14 +5,13 @@ The rules are vLLM 0.33's, with what older releases had otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
 from generator.models.capability import BLACKWELL, HOPPER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.backend import Backend
     from generator.planning.kv_cache.attention_query import AttentionQuery
 

@@ -6,6 +6,7 @@ Which there are, what each takes and in which order they are tried are the relea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ from generator.errors import RequestError
 from generator.planning.kv_cache.backend_rules import OWN_RULES, narrowed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.backend import Backend
     from generator.models.release import Release
     from generator.planning.kv_cache.attention_query import AttentionQuery

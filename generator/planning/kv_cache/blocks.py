@@ -5,6 +5,7 @@ vLLM 0.32 platforms/interface.py:700-1100.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from math import lcm
 from typing import TYPE_CHECKING
@@ -19,8 +20,6 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.backend import Backend
     from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.selection import Served

@@ -6,7 +6,8 @@ where they divide, padding where they do not (vLLM 0.32 v1/core/kv_cache_utils.p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from generator.errors import RequestError
 from generator.planning.kv_cache.specs import (
@@ -19,9 +20,6 @@ from generator.planning.kv_cache.specs import (
     SlidingWindowSpec,
 )
 from generator.units import ceil_div
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _PADDING_TOLERANCE = 1.5
 """Counts closer than this factor are padded to the larger one (v1/core/kv_cache_utils.py:1470)."""

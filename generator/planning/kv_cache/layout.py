@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from math import inf, lcm
 from typing import TYPE_CHECKING
@@ -18,8 +19,6 @@ from generator.planning.kv_cache.specs import KVCacheSpec, Reservation
 from generator.units import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from generator.models.architecture import Architecture
     from generator.models.parallelism import Layout
     from generator.planning.kv_cache.context import Context
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from generator.planning.kv_cache.settings import CacheSettings
 
     Available = int | Sequence[int]
-    from collections.abc import Iterable
 
 
 class TableGroup(Made):

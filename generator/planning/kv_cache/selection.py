@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.planning.kinds.of import attentions_of, is_hybrid, kinds_of, of, states_of
@@ -9,8 +10,6 @@ from generator.planning.kv_cache.context import Context
 from generator.planning.kv_cache.settings import model_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.architecture import Architecture
     from generator.models.attention import Mixer
     from generator.models.backend import Backend

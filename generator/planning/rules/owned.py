@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from generator.errors import RequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 _SECRETS = {"api_key": "VLLM_API_KEY", "hf_token": "HF_TOKEN"}
 """Their environment variable, which vLLM 0.32 (envs.py) and huggingface_hub read."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from generator.errors import RequestError
 from generator.models.host import Mount
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _IMAGE = (
     "/vllm-workspace/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,8 +13,6 @@ from generator.planning.weights.rank import entries
 from generator.planning.weights.sharding import rank_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.matrix import Matrix
     from generator.models.parallelism import Layout
     from generator.models.quantization import Format

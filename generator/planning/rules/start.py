@@ -6,6 +6,7 @@ the rule holds: else it raises RequestError. Sources are vLLM 0.32 unless a rule
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
@@ -23,8 +24,6 @@ from generator.planning.rules.slices import scales_divide
 from generator.planning.rules.towers import towers_divide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.planning.replica import Replica
 
 

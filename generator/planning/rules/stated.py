@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
 

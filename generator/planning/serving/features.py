@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,10 @@ from generator.models.plan import Decision
 from generator.models.release import release_key
 from generator.planning.drafts.advice import draft_advice
 from generator.planning.drafts.checks import own_layers, parts_drafts
-from generator.planning.serving.pooling import pooling_advisories
+from generator.planning.serving.pooling import VERBS
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.parallelism import Layout
     from generator.models.serving import Serving, ServingFamily
     from generator.planning.case import Case
@@ -72,7 +71,7 @@ def serving_advisories(case: Case, layout: Layout) -> tuple[str, ...]:
 def _advisories(case: Case, layout: Layout) -> Iterator[str]:
     serving = case.tables.serving
     if case.pooling:
-        yield from pooling_advisories(case)
+        yield from _of_pooling(case)
         yield from _notes(serving.family)
     elif serving.family is None:
         if not (serving.base or _decided(case, _TOOL)):
@@ -212,3 +211,18 @@ def _remedy(case: Case, field: str, name: str, known: tuple[str, ...]) -> str:
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(name, known, n=3, cutoff=0.0)
     return f"nearest: {', '.join(close)}"
+
+
+def _of_pooling(case: Case) -> Iterator[str]:
+    """What whoever plans a pooling model should know, a sentence each."""
+    pooling = case.pooling
+    if pooling is None:
+        return
+    yield (
+        f"{case.facts.id} {VERBS[pooling.task]}: each request is one pass over its prompt, and no token is generated. "
+        "No pooling model is in the calibration sets, neither for memory nor for speed."
+    )
+    preset = case.request.load.prompt_tokens
+    if case.load.prompt_tokens < preset:
+        tokens = f"{case.load.prompt_tokens:,}"
+        yield f"Prompts are taken to be {tokens} tokens long, the model's own context: state --prompt-tokens."

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from generator.models.serving import Pooling
 from generator.planning.kinds.of import keeps_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from generator.models.architecture import Architecture
     from generator.models.checkpoint import ModelFacts
     from generator.models.model_class import ModelClass
     from generator.models.serving import ServingFamily, Task
-    from generator.planning.case import Case
 
 _SUFFIXES: tuple[tuple[str, Task], ...] = (
     ("ForCausalLM", "generate"), ("ForConditionalGeneration", "generate"), ("ChatModel", "generate"),
@@ -104,18 +102,3 @@ def _chunked(facts: ModelFacts, model_class: ModelClass, given: object) -> bool:
     own = sentence.pooling_type if sentence is not None else ""
     asked = str(given.get("seq_pooling_type") or "") if isinstance(given, dict) else ""
     return (asked or own).upper() not in _WHOLE and not model_class.pools_steps
-
-
-def pooling_advisories(case: Case) -> Iterator[str]:
-    """What whoever plans a pooling model should know, a sentence each."""
-    pooling = case.pooling
-    if pooling is None:
-        return
-    yield (
-        f"{case.facts.id} {VERBS[pooling.task]}: each request is one pass over its prompt, and no token is generated. "
-        "No pooling model is in the calibration sets, neither for memory nor for speed."
-    )
-    preset = case.request.load.prompt_tokens
-    if case.load.prompt_tokens < preset:
-        tokens = f"{case.load.prompt_tokens:,}"
-        yield f"Prompts are taken to be {tokens} tokens long, the model's own context: state --prompt-tokens."

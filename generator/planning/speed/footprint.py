@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.feed_forward import MoE
@@ -13,8 +14,6 @@ from generator.planning.weights.expansion import modules
 from generator.planning.weights.rank import rank_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from generator.models.architecture import Architecture, Layer
     from generator.models.parallelism import Layout
     from generator.models.quantization import Quantization

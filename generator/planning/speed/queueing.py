@@ -8,12 +8,11 @@ a prompt; the mean step, the rate and the wait follow from n without iteration. 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.speed import Scenario
     from generator.planning.speed.steps import StepModel
 

@@ -7,13 +7,12 @@ most where none does: by what the kernels of other regions were missed by when n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.planning.speed.rates import generation, running_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.hardware import GPU
     from generator.models.speed import Coefficients, Footprint, Scenario
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -12,8 +13,6 @@ from generator.planning.kinds.of import of
 from generator.planning.weights.feed_forwards import feed_forward_matrices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.models.architecture import Architecture, Layer, Tower
 
 Place = Literal["layer", "first", "last", "ends", "every"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.matrix import Matrix
     from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
@@ -10,8 +11,6 @@ from generator.sources.architectures.attention_latent import mla
 from generator.sources.architectures.attention_softmax import Traits, heads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from generator.models.attention import (
@@ -18,8 +19,6 @@ from generator.sources.architectures.attention_softmax import Traits, heads
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.catalogue.draft_heads import head_of
@@ -10,8 +11,6 @@ from generator.models.attention import ChunkedLocal, FullAttention, Mixer, Slidi
 from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,8 +21,6 @@ from generator.sources.architectures.heads import pooling_heads
 from generator.sources.architectures.rotary import Rotary, is_multi_axis, rotary_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from generator.models.attention import Mixer, Mixers
     from generator.models.feed_forward import FeedForward
     from generator.models.matrix import Matrix

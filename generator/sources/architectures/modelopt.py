@@ -6,6 +6,7 @@ Reads vLLM 0.32 layers/quantization/modelopt.py.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
@@ -13,8 +14,6 @@ from generator.models.quantization import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4,
 from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from generator.sources.architectures.fields import Config
 
 _FORMATS: dict[str, Format] = {

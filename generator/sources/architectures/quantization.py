@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from generator.catalogue.quantizations import all_quantizations
 from generator.errors import UnknownFactError
@@ -23,9 +23,6 @@ from generator.sources.architectures.fields import Config, text_config
 from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
 from generator.sources.architectures.patterns import ALL, EXPERT_PATTERNS, HEADS, module_patterns
 from generator.sources.architectures.unread import FROM_A_DUMP
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def read_quantization(config: Config, hf_quant_config: Config | None = None) -> Quantization | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
@@ -22,8 +23,6 @@ from generator.sources.architectures.table import FAMILIES
 from generator.sources.architectures.unread import FROM_A_DUMP, refuse_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Architecture
     from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config

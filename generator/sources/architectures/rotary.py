@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 from generator.sources.architectures.fields import Config, first, rope_kinds, rope_type, text_config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _STATED = ("rope_theta", "rope_parameters", "rope_scaling", "rotary_dim", "partial_rotary_factor", "rotary_pct")
 Rotary = Literal["stated", "never", "always", "asked", "unless_null", "mask"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.draft_heads import head_of
@@ -10,8 +11,6 @@ from generator.models.attention import FullAttention, SlidingWindow
 from generator.models.draft_heads import Taps, dense_layers, dflash_head, eagle3_head, eagle_head
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.architecture import Architecture
     from generator.sources.architectures.fields import Config
 

@@ -6,6 +6,7 @@ model_executor/models, and of Transformers' config classes where a field is left
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,6 @@ from generator.sources.architectures.dense import DenseTraits, dense_decoder, ne
 from generator.sources.architectures.moe import llama4_decoder, minimax_m3_decoder, moe_decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.attention import Mixers
     from generator.sources.architectures.decoder import Decoder
     from generator.sources.architectures.fields import Config

@@ -5,6 +5,7 @@ An encoder without a row is generic: standard fields alone are read (vLLM 0.32 m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.sources.architectures import (
@@ -20,8 +21,6 @@ from generator.sources.architectures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.architecture import Tower
     from generator.sources.architectures.fields import Config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
@@ -9,8 +10,6 @@ from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from generator.models.matrix import Matrix
 
 

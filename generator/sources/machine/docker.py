@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.sources.machine.facts import Container, Docker, Unseen
 from generator.sources.machine.programs import answered, said
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _TOOLS = ("nvidia-ctk", "nvidia-container-runtime-hook", "nvidia-container-runtime", "nvidia-container-cli")
 _CDI = (Path("/etc/cdi"), Path("/var/run/cdi"))

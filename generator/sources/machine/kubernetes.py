@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from generator.sources.machine.facts import Kubernetes, Node, Quota, Unseen
 from generator.sources.machine.programs import answered, said
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _BRIEFLY = "--request-timeout=5s"
 _PRODUCT = "nvidia.com/gpu.product"

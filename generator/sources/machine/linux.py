@@ -8,16 +8,13 @@ import shutil
 import socket
 import stat
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generator.models.value import Value
 from generator.sources.machine.facts import Disk, Linux, Unseen, UsedPath
 from generator.sources.machine.programs import said
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _KIB, _LONGEST_LINE = 1024, 1000
 _ASK_RELEASE = "from importlib.metadata import version; print(version('vllm'))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,8 +12,6 @@ from generator.errors import RequestError
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from generator.models.engine import Engine, Flag
 
 _SHORT = {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
 from generator.sources.running.shell import container_words, expanded, published
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _OURS = {
     "image": "the plan's release; VLLM_IMAGE in .env takes another",

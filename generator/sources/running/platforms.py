@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -10,9 +11,6 @@ from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
 from generator.sources.plain_yaml import LOADER
 from generator.sources.running.shell import container_words, script, split
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _PARALLEL = {
     "tensor": "tensor_parallel_size", "data": "data_parallel_size", "pipeline": "pipeline_parallel_size",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -16,10 +18,6 @@ from generator.sources.running.platforms import kserve, llmd, ray, sky
 from generator.sources.running.shell import container_words, environment_file, script
 from generator.sources.running.units import of_sections
 from generator.sources.running.values import is_stack, stack
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _NAMES = (
     "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml", "config.yml", "config.yaml",

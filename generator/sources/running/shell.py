@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 _MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.cli.main", "vllm.entrypoints.api_server")
 _ENDS = frozenset({"&&", "||", ";", "|", "&", ">", ">>", ">&", "<", "(", ")"})

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.sources.running.shell import docker_run, script, split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.running import Running
 
 _SECTION = re.compile(r"^\[(.+)\]\s*$")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from generator.errors import SourceError
 from generator.models.running import ImportNote, Running
 from generator.sources.running.manifests import product, secret_values
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _ENGINE = {
     "enablePrefixCaching": "enable_prefix_caching", "enableChunkedPrefill": "enable_chunked_prefill",
