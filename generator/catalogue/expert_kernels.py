@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.capability import CapabilitySet
 from generator.models.release import is_between
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class ExpertKernelRow(Row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
@@ -9,8 +10,6 @@ from generator.models.feed_forward import MoE
 from generator.planning.speed.kernels import kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from generator.models.capability import CapabilitySet
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
