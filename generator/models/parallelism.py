@@ -24,6 +24,11 @@ class Layout(Value):
         """Ranks that the experts are spread over: tp * dp with expert parallelism, else 1."""
         return self.tensor_parallel_size * self.data_parallel_size if self.enable_expert_parallel else 1
 
+    def of_engine(self, *, shares_experts: bool) -> tuple[int, ...]:
+        """What memory and weights of a rank depend on: not on replicas beside its own, unless they share experts."""
+        alone = (self.tensor_parallel_size, self.pipeline_parallel_size, self.decode_context_parallel_size)
+        return (*alone, self.data_parallel_size, self.enable_expert_parallel) if shares_experts else alone
+
 
 class Server(Value):
     """One of several equal servers on a node."""

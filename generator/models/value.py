@@ -51,6 +51,12 @@ class Made:
         """The record with other fields; nothing that was worked out of the old ones is kept."""
         return type(self)(**self.given() | fields)
 
+    def keeping(self, **fields: Any) -> Self:
+        """The record with other fields, on which nothing rests that was worked out of the old one: that is kept."""
+        made = self.changed(**fields)
+        made.__dict__.update({name: held for name, held in self.__dict__.items() if name not in self.fields})
+        return made
+
     def given(self) -> dict[str, Any]:
         """Every field by its name."""
         return {name: self.__dict__[name] for name in self.fields}

@@ -6,33 +6,26 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from generator.errors import UnknownFactError
-from generator.models.choices import nearest_choices
-from generator.models.speculation import Speculation, folded
-from generator.models.value import Made
+from generator.models.speculation import folded
+from generator.planning.as_given import AsGiven
+from generator.planning.common import Common
 from generator.planning.drafts.draft import Draft, draft_of, is_named, pinned_draft
 from generator.planning.equal_servers import share_of
-from generator.planning.graph_mode import graph_mode
-from generator.planning.kv_cache.backends import asked_backend
 from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
 from generator.planning.memory.pinned import offloaded
 from generator.planning.overridden import overridden
 from generator.planning.own_values import own_values
 from generator.planning.replica import Replica
 from generator.planning.serving.pooling import pooling_of
-from generator.planning.weights.online import online_quantization
 from generator.planning.weights.sharding import encoders_whole
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
     from generator.models.checkpoint import ModelFacts
-    from generator.models.estimate import Estimate
-    from generator.models.hardware import GPU, Cluster
+    from generator.models.hardware import Cluster
     from generator.models.model_class import ModelClass
     from generator.models.parallelism import Layout
-    from generator.models.quantization import Quantization
-    from generator.models.quantization_method import QuantizationMethod
-    from generator.models.release import Release
     from generator.models.request import Request
     from generator.models.serving import Pooling
     from generator.models.workload import Workload
@@ -40,17 +33,9 @@ if TYPE_CHECKING:
     from generator.planning.tables import Tables
 
 
-class Case(Made):
+class Case(AsGiven):
     """One request with its facts, GPUs and tables, and the user's engine values as the release reads them."""
 
-    request: Request
-    facts: ModelFacts
-    cluster: Cluster  # of one server
-    tables: Tables
-    fixed: dict[str, Any]
-    """The user's engine values, checked; those that are left to vLLM are not in it."""
-    left_to_vllm: frozenset[str]
-    """Arguments that the user wants vLLM to decide."""
     servers: int = 1
     """Equal servers on the node, of which this is one: those that are asked for, or that the planner chose."""
     in_flight: int = 0
@@ -73,6 +58,11 @@ class Case(Made):
             fixed=pinned_draft({name: value for name, value in folded(checked).items() if value is not None}, facts),
             left_to_vllm=frozenset(name for name, value in checked.items() if value is None),
         )
+
+    def __repr__(self) -> str:
+        """What is asked for and of which GPUs: the tables would fill pages."""
+        asked, gpus = self.request.model_dump(exclude_defaults=True), self.cluster.gpus_per_node
+        return f"Case({asked!r} on {self.cluster.nodes} x {gpus} x {self.gpu.name})"
 
     def on_servers(self, number: int) -> Self:
         """The case of one of so many equal servers on these GPUs."""
@@ -120,10 +110,6 @@ class Case(Made):
         stated = (asked.concurrency, asked.prompt_tokens, asked.gen_tokens, asked.requests_per_s)
         return any(stated) or self.asked_context is not None
 
-    def chooses(self, field: str) -> bool:
-        """Whether the planner chooses this value: the user neither sets it nor leaves it to vLLM."""
-        return field not in self.fixed and field not in self.left_to_vllm
-
     @property
     def dtype(self) -> str:
         """The dtype that weights are kept and computed in where they are not quantized."""
@@ -131,65 +117,10 @@ class Case(Made):
         return resolved_dtype(self.architecture.dtype, asked, self.gpu.capability, float16=kind.float16)
 
     @property
-    def language_model_only(self) -> bool:
-        """Whether the encoders beside the decoder are left out."""
-        return bool(self.fixed.get("language_model_only"))
-
-    @property
-    def eager(self) -> bool:
-        """Whether the user turns CUDA graphs off: --enforce-eager, `cudagraph_mode` NONE, or optimization level 0."""
-        return graph_mode(self.fixed, pools=False) == "none"
-
-    @property
     def chunked_prefill(self) -> bool:
         """Whether a step may hold a piece of a prompt."""
         own = self.pooling.chunked if self.pooling else True
         return bool(self.fixed.get("enable_chunked_prefill", own))
-
-    @property
-    def quantization(self) -> Quantization | None:
-        """The checkpoint's own quantization."""
-        return self.facts.checkpoint.quantization
-
-    @property
-    def on_gpu(self) -> Quantization | None:
-        """How the weights lie on the GPU: as the checkpoint stores them, or as vLLM quantizes them while loading."""
-        asked = self.fixed.get("quantization")
-        return online_quantization(asked) if asked and self.quantization is None else self.quantization
-
-    @property
-    def method_name(self) -> str | None:
-        """VLLM's name of the weights' quantization: the checkpoint's own, else the one asked for at load time."""
-        return self.quantization.method if self.quantization else self.fixed.get("quantization")
-
-    @property
-    def method(self) -> QuantizationMethod | None:
-        """What the weights' quantization asks of a GPU; None where they are not quantized.
-
-        Raises:
-            UnknownFactError: the tables lack the method.
-        """
-        name = self.method_name
-        found = self.tables.method(name)
-        if found is None and name is not None:
-            known = ", ".join(nearest_choices(name, [row.name for row in self.tables.methods]))
-            raise UnknownFactError(f"unknown quantization {name!r}{f'; nearest: {known}' if known else ''}")
-        return found
-
-    @property
-    def vllm(self) -> Release:
-        """The vLLM release, and how it behaves."""
-        return self.tables.engine.release
-
-    @property
-    def release(self) -> str:
-        """The vLLM release by its number."""
-        return self.tables.engine.version
-
-    @property
-    def gpu(self) -> GPU:
-        """The GPU of every rank."""
-        return self.cluster.gpu
 
     @cached_property
     def model_context(self) -> int:
@@ -199,18 +130,6 @@ class Case(Made):
             return own
         capped = min(own, sentence.tokenizer_max_length or own) if self.pooling else own
         return sentence.max_seq_length or capped
-
-    @property
-    def asked_context(self) -> int | None:
-        """The context that the user asks for; None, also for `auto`, where the planner decides."""
-        asked = self.fixed.get("max_model_len")
-        return asked if asked is not None and asked > 0 else None
-
-    @cached_property
-    def speculation(self) -> Speculation:
-        """How tokens are drafted, as the user asks for it; empty where nothing is asked for."""
-        given = self.fixed.get("speculative_config")
-        return Speculation.model_validate(given) if isinstance(given, dict) else Speculation()
 
     @property
     def drafts(self) -> int:
@@ -237,23 +156,27 @@ class Case(Made):
 
     def replica(self, layout: Layout, limits: BatchLimits) -> Replica:
         """One replica of the case under a layout and batch limits, the same one each time."""
-        if (layout, limits) not in self._replicas:
-            self._replicas[layout, limits] = self._replica(layout, limits)
-        return self._replicas[layout, limits]
+        key, known = (self.engine_of(layout), limits), self.common.replicas
+        found = known.get(key) or self._replica(layout, limits)
+        if found.layout != layout or found.cluster is not self.cluster:
+            found = found.keeping(layout=layout, cluster=self.cluster)
+        known[key] = found
+        return found
+
+    def engine_of(self, layout: Layout) -> tuple[int, ...]:
+        """What of a layout decides what a rank holds."""
+        return layout.of_engine(shares_experts=self.architecture.is_moe)
 
     @cached_property
-    def timed(self) -> dict[tuple[int, int], tuple[object, Estimate | None]]:
-        """Candidates with their estimates, by identity and requests in flight; each stays alive with its case."""
-        return {}
+    def common(self) -> Common:
+        """What cases share that `beside` makes of this one."""
+        return Common.nothing()
 
-    @cached_property
-    def attention_backend(self) -> str | None:
-        """The attention backend that the user names; None where vLLM chooses."""
-        return asked_backend(self.fixed, self.vllm)
-
-    @cached_property
-    def _replicas(self) -> dict[tuple[Layout, BatchLimits], Replica]:
-        return {}
+    def beside(self, **fields: Any) -> Self:
+        """The case with another load or number of GPUs of its node: what depends on neither is worked out once."""
+        made = self.changed(**fields)
+        made.__dict__["common"] = self.common
+        return made
 
     def _replica(self, layout: Layout, limits: BatchLimits) -> Replica:
         method = self.method

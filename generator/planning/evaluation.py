@@ -90,6 +90,14 @@ def _settled(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt)
 
 
 def _weights(case: Case, layout: Layout) -> RankWeights:
+    """Weights of every stage, worked out once for replicas that each hold the same."""
+    known, key = case.common.weights, case.engine_of(layout)
+    if key not in known:
+        known[key] = _loaded(case, layout)
+    return known[key]
+
+
+def _loaded(case: Case, layout: Layout) -> RankWeights:
     """Weights of every stage, corrected by the checkpoint's headers where they are known, and adapters."""
     weights = rank_weights(
         case.architecture,

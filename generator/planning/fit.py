@@ -95,11 +95,12 @@ def _offers(case: Case, gpu: GPU, sizes: Sequence[tuple[int, int]]) -> Iterator[
 
     More GPUs than do never serve the same requests for less; nor are fewer bytes worth what costs no less.
     """
+    case = _on(case, gpu, *sizes[0])
     own = [_offer(_on(case, gpu, *size)) for size in sizes]
     yield from own
     most = min((row.cost_per_hour for row in own if row.meets_targets and row.cost_per_hour), default=inf)
     worth = [size for size in sizes if not has_targets(case) or _least(case, gpu, size) < most]
-    for smaller in smaller_weights(_on(case, gpu, *sizes[0])):
+    for smaller in smaller_weights(case):
         rows = (_offer(_on(smaller.case, gpu, *size)) for size in worth)
         for row in rows:
             if row.meets_targets:
@@ -154,7 +155,7 @@ def _copies(found: Weighed) -> int:
 
 def _with_share(case: Case, number: int) -> Case:
     share = ceil_div(case.request.concurrency, number)
-    return case.changed(request=case.request.model_copy(update={"concurrency": share}))
+    return case.beside(request=case.request.model_copy(update={"concurrency": share}))
 
 
 def too_large(case: Case) -> bool:
@@ -238,4 +239,5 @@ def widest_layout(case: Case) -> Layout:
 
 def _on(case: Case, gpu: GPU, gpus: int, nodes: int) -> Case:
     cluster = case.cluster.model_copy(update={"gpu": gpu, "gpus_per_node": gpus, "nodes": nodes})
-    return case.changed(cluster=cluster)
+    alike = gpu == case.gpu and nodes == case.cluster.nodes
+    return case.beside(cluster=cluster) if alike else case.changed(cluster=cluster)

@@ -38,7 +38,15 @@ def layouts_of(case: Case) -> tuple[Layout, ...]:
         RequestError: there is none; the reason of the nearest refusal.
     """
     fixed = fixed_sizes(case.fixed, case.left_to_vllm)
-    return candidate_layouts(case.architecture, case.cluster, fixed, partial(check_layout, case))
+    return candidate_layouts(case.architecture, case.cluster, fixed, partial(_check, case))
+
+
+def _check(case: Case, layout: Layout) -> None:
+    """Return only where vLLM starts the layout; one that it starts on fewer GPUs it starts on more."""
+    known = case.common.accepted
+    if layout not in known or layout.ranks > case.cluster.total_gpus:
+        check_layout(case, layout)
+        known.add(layout)
 
 
 def candidate_layouts(

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.models.plan import RunnerUp
     from generator.models.request import Request
-    from generator.planning.candidate import Candidate
     from generator.planning.choosing.servers import Servers
     from generator.planning.tables import Tables
 
@@ -132,24 +131,24 @@ def options_of(case: Case) -> tuple[Scored, ...]:
         RequestError: it refuses the request, or each of them.
     """
     checks.check_request(case)
-    return scored(case, candidates(case))
-
-
-def candidates(case: Case) -> tuple[Candidate, ...]:
-    """Every layout that vLLM accepts for this case, worked out.
-
-    Raises:
-        RequestError: there is none; the reason of the first refusal.
-    """
     made, refusal = [], None
     for layout in layouts_of(case):
         try:
-            made.append(evaluate(case, layout))
+            made.append(_option(case, layout))
         except RequestError as error:
             refusal = refusal or error
     if refusal and not made:
         raise refusal
     return tuple(made)
+
+
+def _option(case: Case, layout: Layout) -> Scored:
+    """The layout worked out and timed; once for all numbers of GPUs that it is looked at on."""
+    known, key = case.common.options, (layout, case.load)
+    if key not in known:
+        known[key] = scored(case, (evaluate(case, layout),))[0]
+    found: Scored = known[key]
+    return found
 
 
 def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:

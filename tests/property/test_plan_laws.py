@@ -16,11 +16,10 @@ from generator.models.parallelism import Layout
 from generator.models.plan import Plan
 from generator.models.vllm import VLLMConfig
 from generator.planning.choosing.choice import best
-from generator.planning.choosing.scored import scored
 from generator.planning.choosing.variants import cache_variants, graph_variants, with_values
 from generator.planning.costs import gpus_needed
 from generator.planning.evaluation import evaluate
-from generator.planning.planner import candidates, planned
+from generator.planning.planner import options_of, planned
 from generator.planning.speed.estimates import meets_targets
 from generator.units import GIB
 
@@ -178,7 +177,7 @@ def test_no_layout_that_can_be_scored_dominates_the_chosen_one(triple, mode):
     """
     model, budget, target = triple
     case = case_of(model, *budget, batching_mode=mode, concurrency=16, **target)
-    options = scored(case, candidates(case))
+    options = options_of(case)
     chosen = best(case, options)
     assert chosen.estimate is not None
     for lossy, other in grid(case, options):
@@ -195,7 +194,7 @@ def grid(case, options):
     for variant in (*graph_variants(case), *cache_variants(case)):
         changed = with_values(case, variant.values)
         try:
-            made = scored(changed, candidates(changed))
+            made = options_of(changed)
         except RequestError:
             continue
         yield from (("kv_cache_dtype" in variant.values, one) for one in made)

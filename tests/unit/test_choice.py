@@ -10,16 +10,16 @@ from generator.cli.options import changes_of
 from generator.models.request import Request
 from generator.planning.choosing.alternatives import alternatives, front
 from generator.planning.choosing.choice import best
-from generator.planning.choosing.scored import scored
 from generator.planning.choosing.variants import DIVIDED
 from generator.planning.costs import gpus_needed
-from generator.planning.planner import candidates, planned
+from generator.planning.planner import options_of as every_option
+from generator.planning.planner import planned
 from generator.workflow import plan_for
 
 
 def options_of(*budget, **stated):
     case = case_of(*budget, **stated)
-    return case, scored(case, candidates(case))
+    return case, every_option(case)
 
 
 MODES = ("latency", "balanced", "throughput")
@@ -194,7 +194,7 @@ def test_a_rate_without_a_concurrency_takes_the_fewest_gpus_that_meet_the_target
 def test_without_a_known_speed_every_gpu_is_used_and_nothing_is_compared():
     case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 2)
     slow = case.changed(tables=case.tables.changed(speed=None))
-    options = scored(slow, candidates(slow))
+    options = every_option(slow)
     chosen = best(slow, options)
     assert chosen.candidate.layout.ranks == 2
     assert alternatives(case, options, chosen) == ()

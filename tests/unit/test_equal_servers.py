@@ -63,6 +63,18 @@ def test_a_small_mixture_on_a_large_node_is_cut_into_servers_of_one_gpu_and_the_
     assert any(one.layout.ranks == 8 and one.servers == 1 for one in made.alternatives)
 
 
+def test_stages_whose_mean_alone_is_better_hold_no_servers_up_and_lose_at_the_worse_end():
+    """Two stages give two tokens/s more in the mean, and far less where they are as slow as published ones were."""
+    asked = {"gpu": "A100-SXM-40GB", "gpus": 2, "prompt_tokens": 4000, "gen_tokens": 32}
+    made = plan_for(Request(model=MODEL, source="embedded", **asked), embedded_model(MODEL))
+    assert len(made.servers) == 2
+    again = Request(model=MODEL, source="embedded", **asked, servers=1, overrides={"pipeline_parallel_size": 2})
+    stages = plan_for(again.model_copy(update={"concurrency": 32}), embedded_model(MODEL)).estimate.output_tokens_per_s
+    several = made.estimate.output_tokens_per_s
+    assert stages.mean > several.mean
+    assert stages.low < several.low
+
+
 def test_requests_that_do_not_divide_are_spread_and_count_as_they_are():
     """Of 100 requests eight servers of a B200 have 13 each at most: their rate counts 100, not 104."""
     facts = embedded_model(MODEL)

@@ -54,9 +54,20 @@ def _of_each(case: Case, option: Scored) -> Iterator[Gain]:
 def _lost(whole: Case, option: Scored, several: Servers) -> str:
     """What an engine gives at the requests that servers are weighed at, beside what they do."""
     mine, other = several.option.estimate, one_engine(whole, option)
-    surely = bool(whole.request.concurrency)
-    told = f"{_figure(whole, mine, sure=surely)} from {several.number} servers against {_figure(whole, other)}"
-    return f"at {plural(several.in_flight, 'request')} over all {'surely ' if surely else ''}{told}"
+    surely, doubted = bool(whole.request.concurrency), other is not None and _is_better(whole, other, mine)
+    own = _figure(whole, mine, sure=surely or doubted)
+    told = f"{own} from {several.number} servers against {_figure(whole, other, sure=doubted)}"
+    ends = ", each at the worse end of its range" * doubted
+    return f"at {plural(several.in_flight, 'request')} over all {'surely ' * (surely and not doubted)}{told}{ends}"
+
+
+def _is_better(case: Case, engine: Estimate, servers: Estimate | None) -> bool:
+    """Whether an engine's mean is better, which then is in more doubt, or its servers would not be chosen."""
+    surely = bool(case.request.concurrency)
+    if servers is None or case.request.batching_mode == "latency":
+        return servers is not None and engine.e2e_ms.mean < servers.e2e_ms.high
+    own = servers.output_tokens_per_s
+    return engine.output_tokens_per_s.mean > (own.low if surely else own.mean)
 
 
 def _figure(case: Case, found: Estimate | None, *, sure: bool = False) -> str:

@@ -42,9 +42,10 @@ def grown(case: Case, options: Sequence[Scored], first: Scored) -> Scored:
 def timed(case: Case, candidate: Candidate, in_flight: int) -> Estimate | None:
     """The candidate's estimate at a load, worked out once: the best, the runner-up and its reason ask for the same."""
     key = (id(candidate), in_flight)
-    if key not in case.timed:
-        case.timed[key] = (candidate, speed(case, candidate, in_flight=in_flight))
-    return case.timed[key][1]
+    known = case.common.timed
+    if key not in known:
+        known[key] = (candidate, speed(case, candidate, in_flight=in_flight))
+    return known[key][1]
 
 
 def requests_weighed(case: Case) -> int:

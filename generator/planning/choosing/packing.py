@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from generator.planning.speed.estimates import meets_targets, speed
+from generator.planning.choosing.growth import timed
+from generator.planning.speed.estimates import meets_targets
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def packed(case: Case, options: Sequence[Scored]) -> Case:
         return case
     gpus, ranks, _, number, option = min(found, key=lambda one: one[:3])
     for fewer in _numbers(case, option):
-        estimate = speed(case, option.candidate, in_flight=fewer)
+        estimate = timed(case, option.candidate, fewer)
         if fewer < number and estimate is not None and _gpus(rate, ranks, estimate) == gpus:
             number = fewer
-    return case.changed(in_flight=number)
+    return case.beside(in_flight=number)
 
 
 def _gpus(rate: float, ranks: int, estimate: Estimate) -> int:
@@ -48,7 +49,7 @@ def _fullest(case: Case, option: Scored) -> tuple[int, Estimate | None]:
     if option.candidate.doubt or option.estimate is None:
         return 0, None
     for number in _numbers(case, option):
-        estimate = speed(case, option.candidate, in_flight=number)
+        estimate = timed(case, option.candidate, number)
         if estimate is not None and meets_targets(case, estimate):
             return number, estimate
     return 0, None

@@ -46,9 +46,9 @@ def preferred(case: Case, options: Sequence[Scored], chosen: Scored) -> Servers 
     """The servers that serve better than every engine over the same GPUs; None where none do, or one is stated.
 
     At a stated load by more than the range of the estimate: their figure at its pessimistic end is better than the mean
-    of any engine's. Where nobody stated a load, no engine's mean is better, so that small groups decide, as they do for
-    replicas that share nothing: these servers are of one GPU each, which exchange nothing and fail alone, with room for
-    more than they are weighed at. Between these and one engine over all GPUs published recipes cut no node
+    of the best engine's. Where nobody stated a load, its mean is not better, so that small groups decide, as they do
+    for replicas that share nothing: these servers are of one GPU each, which exchange nothing and fail alone, with room
+    for more than they are weighed at. Between these and one engine over all GPUs published recipes cut no node
     (vllm-project/recipes src/lib/command-synthesis.js, autoFitTp). They serve as long a context.
     """
     if not _may_choose(case) or chosen.candidate.doubt or chosen.estimate is None:
@@ -84,15 +84,19 @@ def _is_able(case: Case, one: Servers, chosen: Scored) -> bool:
 
 
 def _beats(case: Case, several: Servers, options: Sequence[Scored]) -> bool:
-    """Whether no engine is as good: surely where the load is stated, else by the means."""
+    """Whether the best engine is not as good: surely where the load is stated, else by the means.
+
+    The best by the pessimistic end of its range, as everywhere: the mean of one in doubt holds no servers up.
+    """
+    timed_at = [Scored(one.candidate, one_engine(case, one)) for one in options if one.candidate.verdict == "fits"]
+    rival = min(timed_at, key=lambda one: objective(case, one), default=several.option).estimate
     mine, surely = several.option.estimate, bool(case.request.concurrency)
-    found = [one_engine(case, one) for one in options if one.candidate.verdict == "fits"]
-    if mine is None:
+    if mine is None or rival is None:
         return False
     if case.request.batching_mode == "latency":
-        return all(mine.e2e_ms.high < one.e2e_ms.mean for one in found if one)
+        return mine.e2e_ms.high < rival.e2e_ms.mean
     own = mine.output_tokens_per_s.low if surely else mine.output_tokens_per_s.mean
-    return all(own > one.output_tokens_per_s.mean for one in found if one)
+    return own > rival.output_tokens_per_s.mean
 
 
 def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:

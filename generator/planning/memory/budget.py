@@ -78,6 +78,10 @@ def budget(
     )
 
 
+unmeasured = once_a_replica(budget)
+"""`budget` without a start that is known of the machine, drawn up once."""
+
+
 def needs_of(
     replica: Replica,
     weights_bytes: int | ByteInterval,

@@ -46,7 +46,8 @@ def _budget(
 ) -> MemoryBudget:
     """The budget of a stage, by its weights, the bytes that the user fixes its cache to, and which ends it holds."""
     held, cache_bytes, first, last = stage
-    return budgets.budget(
+    known = known_boot(case, replica)
+    return (budgets.budget if known else budgets.unmeasured)(
         replica,
         weights_bytes=held + _retained(replica),
         utilization=utilization,
@@ -55,7 +56,7 @@ def _budget(
         headroom_bytes=gib(case.request.headroom_gb),
         first_stage=first,
         last_stage=last,
-        known=known_boot(case, replica),
+        known=known,
     )
 
 

@@ -15,6 +15,7 @@ from generator.planning.speed.roofline import estimate
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate
+    from generator.models.speed import Footprint
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
@@ -66,14 +67,7 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     table = case.tables.speed
     if table is None:
         return None
-    narrow = chosen.cache.kv_cache_dtype.startswith(_BYTE_CACHES)
-    held = footprint(
-        case.architecture,
-        chosen.layout,
-        case.on_gpu,
-        kv_bytes=1.0 if narrow else 2.0,
-        weights=chosen.weights,
-    )
+    held = _footprint(case, chosen)
     scenario, limits = _scenario(case, chosen, in_flight), _limits(chosen)
     doubt = doubt_of(case, chosen.layout)
     found = (passes if case.pooling else estimate)(
@@ -87,6 +81,16 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
         return found.model_copy(update={"calibration": f"{found.calibration}; {_UNDRAFTED}"})
     return found
+
+
+def _footprint(case: Case, chosen: Candidate) -> Footprint:
+    """What a rank reads and computes, worked out once for all limits and loads."""
+    kv_bytes = 1.0 if chosen.cache.kv_cache_dtype.startswith(_BYTE_CACHES) else 2.0
+    known, key = case.common.footprints, (chosen.layout, id(chosen.weights), kv_bytes)
+    if key not in known:
+        made = footprint(case.architecture, chosen.layout, case.on_gpu, kv_bytes=kv_bytes, weights=chosen.weights)
+        known[key] = (chosen.weights, made)
+    return known[key][1]
 
 
 def meets_targets(case: Case, found: Estimate | None) -> bool:

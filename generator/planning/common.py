@@ -1,0 +1,35 @@
+"""Common: what cases share that differ in their load, or in how many GPUs a node has; each thing is worked out once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from generator.models.estimate import Estimate
+    from generator.models.parallelism import Layout
+    from generator.models.speed import Footprint
+    from generator.models.workload import Workload
+    from generator.planning.defaults import BatchLimits
+    from generator.planning.replica import Replica
+    from generator.planning.weights.rank import RankWeights
+
+
+class Common(NamedTuple):
+    """What was worked out already, by what it depends on; handed from one case to the next by `Case.beside` alone."""
+
+    replicas: dict[tuple[tuple[int, ...], BatchLimits], Replica]
+    """By `Layout.of_engine`."""
+    weights: dict[tuple[int, ...], RankWeights]
+    accepted: set[Layout]
+    """Layouts that vLLM starts where there are GPUs enough."""
+    options: dict[tuple[Layout, Workload], Any]
+    """A layout's candidate with its estimate, as the planner made them."""
+    timed: dict[tuple[int, int], tuple[object, Estimate | None]]
+    """Candidates with their estimates, by identity and requests in flight; each stays alive with its estimate."""
+    footprints: dict[tuple[Layout, int, float], tuple[RankWeights, Footprint]]
+    """By layout, identity of the weights (which stay alive) and bytes of a cached element."""
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Nothing worked out yet."""
+        return cls({}, {}, set(), {}, {}, {})
