@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from generator.workflow import Proof
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_CHECKOUT = Path(__file__).parents[2]
 
 
 class Generated(Value):
@@ -64,7 +63,7 @@ def generate(
     proof: Proof | None = None,
     progress: Callable[[int, int], None] | None = None,
     packaged: Path = store.PACKAGED,
-    checkout: Path = _CHECKOUT,
+    checkout: Path = store.CHECKOUT,
 ) -> Generated:
     """Plan `request` and render it into a new or empty `destination`; a failure leaves nothing behind.
 

@@ -53,7 +53,9 @@ class Question(Value):
         return _rendered(self.validator, {**answers, self.name: value}) if self.validator else ""
 
 
-def questions(template: str | None, *, packaged: Path, checkout: Path) -> tuple[Question, ...]:
+def questions(
+    template: str | None = None, *, packaged: Path = store.PACKAGED, checkout: Path = store.CHECKOUT
+) -> tuple[Question, ...]:
     """The questions that take an answer, in order, of a released template or of the checkout's.
 
     Raises:

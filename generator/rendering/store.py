@@ -17,6 +17,9 @@ from generator.rendering.git import fetching, git
 STORE = "~/.local/share/vllm-wizard/templates.bundle"
 """Recorded literally, so that a teammate's machine resolves it too; the shell's `~` and Copier's are one."""
 PACKAGED = Path(__file__).parents[1] / "_data" / "templates.bundle"
+CHECKOUT = Path(__file__).parents[2]
+"""Of the development checkout that this package runs from; of an installed one, no template lies there."""
+
 WORKTREE = "worktree"
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.py[co]", ".DS_Store", "*~", "*.swp")
 

@@ -21,8 +21,8 @@ from generator.cli.wizard.replies import meant
 from generator.cli.wizard.words import label
 from generator.errors import SourceError
 from generator.models.request import ASKED, Request
-from generator.operations.templates import questions
 from generator.presenting.board import board
+from generator.rendering.questions import questions
 
 DOWN = "\x1b[B"
 

@@ -14,9 +14,8 @@ from generator.cli.wizard.offers import offers, proven
 from generator.cli.wizard.replies import DIRECTORY
 from generator.errors import GeneratorError
 from generator.operations.generate import settled
-from generator.operations.templates import questions
 from generator.presenting.board import board
-from generator.rendering.questions import Question
+from generator.rendering.questions import Question, questions
 
 if TYPE_CHECKING:
     from generator.cli.knowing import Known
