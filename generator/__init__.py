@@ -1,7 +1,5 @@
 """Prove a vLLM configuration on paper, generate its deployment repository, update it in place."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

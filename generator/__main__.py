@@ -1,7 +1,5 @@
 """`python -m generator`: the same as `vllm-wizard`."""
 
-from __future__ import annotations
-
 import gc
 
 

@@ -14,8 +14,6 @@ GeneratorError                  1   unexpected: a bug
 └── FindingsError               8   check, verify or doctor found something
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 INTERRUPTED = 130

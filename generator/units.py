@@ -1,7 +1,5 @@
 """Binary units: the only powers of 1024 in this package."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 KIB = 1024

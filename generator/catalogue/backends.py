@@ -1,7 +1,5 @@
 """Attention backends by release: `backends.toml`, and `backends_rocm.toml` for AMD."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated
 

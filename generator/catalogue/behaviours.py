@@ -1,7 +1,5 @@
 """How releases of vLLM behave where they differ: `behaviours.toml`."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated
 

@@ -1,14 +1,12 @@
 """What vLLM logs at start, and why starts end: `boot_lines.toml` and `boot_failures.toml`."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from generator.catalogue.behaviours import AnyRelease  # noqa: TC001 - pydantic reads it
+from generator.catalogue.behaviours import AnyRelease
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.release import is_between, release_key
 

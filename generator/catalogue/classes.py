@@ -1,7 +1,5 @@
 """vLLM's model classes and model types by release: classes, class_notes, model_types and config_types .toml."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Set as AbstractSet
 from functools import cache

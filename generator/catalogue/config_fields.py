@@ -1,7 +1,5 @@
 """What the fields of a config.json hold, and the context where it names none: `config_fields.toml` and its like."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType

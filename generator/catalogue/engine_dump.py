@@ -1,7 +1,5 @@
 """A release's own parser, as `dump_engine.py` printed it, read into flags."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from generator.models.engine import Flag, FlagType

@@ -1,7 +1,5 @@
 """Kernels of experts by release: `expert_kernels.toml`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from generator.catalogue.loader import Row, Source, packaged_rows

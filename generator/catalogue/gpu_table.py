@@ -1,7 +1,5 @@
 """The table of GPUs, `gpus.toml`: its rows as values, and its spellings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 from typing import Annotated

@@ -1,7 +1,5 @@
 """What a person writes with a GPU's name, or in its place: how many there are, how much memory one has."""
 
-from __future__ import annotations
-
 import re
 
 BY_HAND = "or describe it: --gpu custom --vram-gb N --capability X.Y"

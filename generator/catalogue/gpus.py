@@ -1,7 +1,5 @@
 """GPUs by name, alias or NVML product name: cards of the table, slices and vGPUs of them, one described by hand."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

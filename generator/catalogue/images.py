@@ -1,12 +1,10 @@
 """What vLLM's image asks of the host: `images.toml`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field
 
-from generator.catalogue.behaviours import AnyRelease  # noqa: TC001 - a row reads it
+from generator.catalogue.behaviours import AnyRelease
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.release import is_between
 

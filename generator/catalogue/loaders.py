@@ -1,7 +1,5 @@
 """Ways to read weights by release (loaders.toml)."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, packaged_rows

@@ -1,7 +1,5 @@
 """What became of arguments and words that a vLLM release no longer has: `migrations.toml`, `successors.toml`."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated
 

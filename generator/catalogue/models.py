@@ -1,7 +1,5 @@
 """Embedded models, for planning without the Hub, and which of them are the same weights in a smaller format."""
 
-from __future__ import annotations
-
 import re
 from difflib import get_close_matches
 from functools import cache

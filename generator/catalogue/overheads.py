@@ -1,7 +1,5 @@
 """The coefficients of a budget; the figures are `overheads.toml`'s, which a committed script fits."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated
 

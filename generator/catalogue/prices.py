@@ -1,7 +1,5 @@
 """On-demand prices of cloud GPUs; each is dated, and a GPU without a public price has none."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Any
 

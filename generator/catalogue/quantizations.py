@@ -1,7 +1,5 @@
 """Quantization methods; what they ask of a GPU is `quantizations.toml`'s to say."""
 
-from __future__ import annotations
-
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.quantization_method import QuantizationMethod
 

@@ -1,7 +1,5 @@
 """Parts of a GPU by name: MIG slices, by the shares of `slices.toml`, and vGPUs, of the gibibytes in their name."""
 
-from __future__ import annotations
-
 import re
 from fractions import Fraction
 from functools import cache

@@ -1,7 +1,5 @@
 """The coefficients of the speed estimates; the figures are `speed.toml`'s, which a committed script fits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any

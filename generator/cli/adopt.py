@@ -1,7 +1,5 @@
 """`vllm-wizard adopt`: an edit of serve.yaml becomes part of the plan."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

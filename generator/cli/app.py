@@ -1,7 +1,5 @@
 """The command line's frame: commands, one error boundary, exit statuses."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

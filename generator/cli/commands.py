@@ -1,7 +1,5 @@
 """The command line's commands by name; a command's module is imported when it runs, so that help comes at once."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """`vllm-wizard detect`: the GPUs of this machine, as NVML reports them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -3,8 +3,6 @@
 What is more than that (tables, other alphabets, streams that the environment speaks of) is rich's.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

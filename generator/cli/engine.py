@@ -1,7 +1,5 @@
 """`vllm-wizard engine`: the vLLM releases that plans can be made for."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`vllm-wizard mcp`: the planner as tools of an assistant."""
 
-from __future__ import annotations
-
 import gc
 
 from generator.errors import SourceError

@@ -1,7 +1,5 @@
 """What a command line meant that cannot be read: words of other tools, with what says the same here."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Collection

@@ -1,6 +1,4 @@
 """Options of the commands that ask a running server."""
 
-from __future__ import annotations
-
 URL = "vLLM's own address, asked from this host; else it is asked in its container, or at the port of the scripts."
 COMPOSE = "Docker Compose, where the server runs in it."

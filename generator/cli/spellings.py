@@ -1,7 +1,5 @@
 """Two spellings of one engine argument, an option and a `--set`: they say one value, or are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`vllm-wizard template`: the released templates of this machine, and those of a team."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`vllm-wizard trace`: what recorded requests come to as a workload."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Figures as people type them: sizes with a unit, shares in percent, durations, thousands."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from math import isfinite

@@ -1,7 +1,5 @@
 """Architecture: the shapes of a model, independent of how a checkpoint stores them."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Self
 

@@ -4,8 +4,6 @@ A kind states shapes only. What it costs on one rank is `generator.planning.kv_c
 `generator.planning.weights`'s (parameters) to say.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

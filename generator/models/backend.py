@@ -1,7 +1,5 @@
 """Attention backends of a release: what each takes, and in which order they are tried."""
 
-from __future__ import annotations
-
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.value import Made
 

@@ -1,7 +1,5 @@
 """What is said of a word that is none of an argument's choices: all of a few of them, the nearest of many."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches

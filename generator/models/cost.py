@@ -1,7 +1,5 @@
 """What cloud GPUs cost, cost and energy of a deployment's answers, and the replicas that a request rate takes."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Number formats, by their safetensors names."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from generator.units import ceil_div

@@ -1,7 +1,5 @@
 """Estimate: what a deployment will deliver, each figure with its range."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.value import Value

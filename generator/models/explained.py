@@ -1,7 +1,5 @@
 """One argument of vLLM, explained: what it does in a release, and what a plan made of it."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from generator.models.value import Value

@@ -1,7 +1,5 @@
 """Kinds of feed-forward block, before sharding."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Rows of comparisons: one checkpoint on one kind and number of GPUs, and one embedded model on the GPUs at hand."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.parallelism import Layout

@@ -1,7 +1,5 @@
 """GPUs and how they are connected."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.capability import AMPERE, Capability

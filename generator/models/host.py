@@ -1,7 +1,5 @@
 """What a node gives beside its GPUs, what starting a container asks of it, and the figures that monitoring compares."""
 
-from __future__ import annotations
-
 from generator.models.value import Value
 
 

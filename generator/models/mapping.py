@@ -1,7 +1,5 @@
 """Mappings among a release's arguments: the keys that vLLM's configuration classes take, and no other."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """Matrix: one kind of parameter tensor, unsharded, and the rule by which vLLM splits it over ranks."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.dtype import DType

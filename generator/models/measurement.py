@@ -1,7 +1,5 @@
 """What was measured of a running server, beside what the plan expects."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.value import Value

@@ -1,7 +1,5 @@
 """Migrations: what became of an argument or a value between two vLLM releases, and what to write in its place."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, Literal

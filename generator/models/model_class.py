@@ -1,7 +1,5 @@
 """One of vLLM's model classes, as a release builds it: what it can do beyond its shapes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Literal
 

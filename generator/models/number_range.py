@@ -1,7 +1,5 @@
 """Numbers among a release's arguments: what vLLM's configuration classes take of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any

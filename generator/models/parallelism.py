@@ -1,7 +1,5 @@
 """How one replica is laid out over ranks, by vLLM's argument names, and where it is one of several servers."""
 
-from __future__ import annotations
-
 from generator.models.value import Value
 
 

@@ -1,7 +1,5 @@
 """Plan: what the planner proves, and PlanRecord: the part of it that templates print."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

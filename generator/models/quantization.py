@@ -1,7 +1,5 @@
 """Quantization of a checkpoint: which number formats it stores its matrices in, and those of vLLM's own methods."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

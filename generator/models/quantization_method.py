@@ -1,7 +1,5 @@
 """What vLLM asks of a GPU and of a checkpoint for each quantization method."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

@@ -4,8 +4,6 @@ What a field says of itself is all that the option, the profile's key and the do
 question in copier.yml, and .github/scripts/write_reference.py, which writes what follows from both.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 from unicodedata import category
 

@@ -1,7 +1,5 @@
 """Running: a deployment that exists, as its own files describe it, before anything is planned."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

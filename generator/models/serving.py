@@ -1,7 +1,5 @@
 """What follows from a model for serving it: parsers, chat template, speculative heads, and what it is for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

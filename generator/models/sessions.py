@@ -1,7 +1,5 @@
 """Sessions: conversations and agents that come back, what of them stays cached, and what bounds how many."""
 
-from __future__ import annotations
-
 from math import ceil
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Several deployments on one host: what is asked of each, what is proven of all, and each one's place there."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import Field

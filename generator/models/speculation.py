@@ -1,7 +1,5 @@
 """Speculation: the user's `speculative_config`, as far as a plan depends on it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Trace: requests that were recorded, summarised by what a plan counts with."""
 
-from __future__ import annotations
-
 from math import ceil
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Tuning: the values that are searched, and what each step of the search came to."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

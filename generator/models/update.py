@@ -1,7 +1,5 @@
 """What an update did to a deployment, for reports; nothing here is read from a file system."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from generator.models.migration import Mention, MigrationNote

@@ -1,7 +1,5 @@
 """The bases of every value: frozen, closed to unknown fields, compared by content."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from inspect import get_annotations
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """The verdict on a plan: its word, its risk, and its three answers."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.value import Value

@@ -1,7 +1,5 @@
 """Verified: a start beside the plan that it was made from, item by item."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from generator.models.boot import Boot

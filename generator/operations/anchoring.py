@@ -1,7 +1,5 @@
 """anchored(): a model's directory as it is recorded, by its absolute path; it means the same from anywhere."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """import_engine(): a vLLM release that this package does not know, from a dump of its own parser."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 

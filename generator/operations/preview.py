@@ -1,7 +1,5 @@
 """preview(): an update in a copy of the repository, for its report; the deployment stays as it is."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

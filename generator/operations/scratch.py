@@ -1,7 +1,5 @@
 """A linked working tree beside the deployment's own: work is done there, and only its result is brought back."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator

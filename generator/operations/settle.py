@@ -1,7 +1,5 @@
 """settle(): a conflict whose two sides mean the same ends with the new plan's lines."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Released templates, one append-only history, a commit and a tag each: make one, list them, put them in place."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Mapping

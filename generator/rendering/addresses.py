@@ -1,7 +1,5 @@
 """Addresses of templates: without a password, whoever writes them down and whoever prints them."""
 
-from __future__ import annotations
-
 import re
 
 from generator.errors import RequestError

@@ -1,7 +1,5 @@
 """`.copier-answers.yml`: the one truth of a deployment, read back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 A loop in a file, or a number with a million digits, is the end of that process and one line to the user.
 """
 
-from __future__ import annotations
-
 import json
 import resource
 import signal

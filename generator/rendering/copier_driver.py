@@ -3,8 +3,6 @@
 Copier is imported on the first call: it costs half a second that `plan` and `detect` need not pay.
 """
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence

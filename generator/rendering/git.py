@@ -1,7 +1,5 @@
 """git(): one git process at a time, in an environment that the caller's own git cannot bend."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """merged_lines(): hunks of a conflict that end without hands: each line was changed by one side, or only got words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher

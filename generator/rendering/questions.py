@@ -1,7 +1,5 @@
 """The template's own questions, for whoever asks them instead of Copier."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

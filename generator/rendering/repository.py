@@ -1,7 +1,5 @@
 """The deployment repository as git sees it: what is refused, what an update changed, how it is restored."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The bundle of released templates: from the installed package to the place that every machine knows."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """opened(): a template's history as it is now, copied once: what is checked is what Copier renders."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a template may make Copier do: render, and call this package's planner; nothing else."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ Copier and git merge lines: a comment behind a value that the plan changed, or a
 Here it is none: only a value that both sides changed differently is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

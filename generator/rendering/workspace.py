@@ -1,7 +1,5 @@
 """workspace(): a directory for what a command makes on the way; one that a process no longer alive left is cleared."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

@@ -1,7 +1,5 @@
 """A YAML mapping as text: where each value stands, and how one is replaced, inserted or removed; nothing else moves."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import yaml

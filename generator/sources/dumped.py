@@ -1,7 +1,5 @@
 """Facts from a dump of vLLM's own: what it built of a model that no reader knows (`preflight.py --facts FILE`)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

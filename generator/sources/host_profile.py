@@ -1,7 +1,5 @@
 """A host's profile: the GPUs that it has, and the models that share them, in the order in which they start."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

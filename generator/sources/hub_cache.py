@@ -1,7 +1,5 @@
 """The cache of the Hub's client: small files put where the client itself looks for them."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from pathlib import Path

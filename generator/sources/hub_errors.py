@@ -1,7 +1,5 @@
 """What each refusal of the Hub's client means to the user, and the next step."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from huggingface_hub.errors import (  # type: ignore[attr-defined] # HTTPError is httpx's or httpx2's

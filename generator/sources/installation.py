@@ -1,7 +1,5 @@
 """tool_requirement(): where this installation of vllm-wizard came from, as pip writes it down (PEP 610)."""
 
-from __future__ import annotations
-
 import json
 from importlib import metadata
 from typing import Any

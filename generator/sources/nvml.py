@@ -1,7 +1,5 @@
 """The GPUs of this machine, as NVIDIA's driver reports them through NVML; `nvidia-smi` is not needed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module

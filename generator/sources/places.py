@@ -1,7 +1,5 @@
 """Whether a model's name is a place on this machine, which is asked before anything is read."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """YAML of which only what JSON has is taken: no bombs, no dates, no sixty minutes to the hour, no key twice."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Profiles: a deployment's answers as a YAML file for people, the ancestor's format included."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A JSON file that `scripts/preflight.py` wrote, as the value that it holds."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TypeVar

@@ -4,8 +4,6 @@ The format: 8 bytes of header length (little endian), then a JSON object of tens
 data offsets (https://github.com/huggingface/safetensors#format).
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """What an assistant's tools are asked with: the options of the commands, as one closed object each."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model

@@ -1,7 +1,5 @@
 """The tools as a server of the Model Context Protocol: the one module that imports its SDK."""
 
-from __future__ import annotations
-
 import anyio
 import anyio.to_thread
 import mcp_types as types

@@ -1,7 +1,5 @@
 """The tools that an assistant is given: what each says, takes and gives, and how it is answered."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a conversation ends with: the command that gives the same repository without one."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """What `doctor` asks of the cluster, where kubectl answers."""
 
-from __future__ import annotations
-
 from generator.operations.doctor.examination import (
     MachineCase,
     Said,

@@ -1,7 +1,5 @@
 """read_env(): `.env` as Compose, the scripts and kubectl agree to read it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -1,7 +1,5 @@
 """Examination: one thing that `doctor` looks at, what it says, and the census entry that it answers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 

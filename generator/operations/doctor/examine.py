@@ -1,7 +1,5 @@
 """doctor(): facts of the machine gathered once, then every examination that concerns this plan."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from generator.models.value import Value

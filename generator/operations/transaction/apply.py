@@ -1,7 +1,5 @@
 """apply(): bring what a scratch tree holds into the user's, file by file, and only over what was there at the start."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path

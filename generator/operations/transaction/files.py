@@ -1,7 +1,5 @@
 """What lies at a path, and how one file takes the place of another without losing what was saved in between."""
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import hashlib

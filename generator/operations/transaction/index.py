@@ -1,7 +1,5 @@
 """Index entries of some files: read, written in one step, and made a conflict."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """git's own lock of the index, taken by us in a way that a dead process's is known: the next command removes it."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator

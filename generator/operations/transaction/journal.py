@@ -1,7 +1,5 @@
 """The note of one update inside git's own directory, with both contents of every file: written before all else."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

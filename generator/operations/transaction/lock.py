@@ -1,7 +1,5 @@
 """locked(): one update a working tree at a time; linked working trees have each their own."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

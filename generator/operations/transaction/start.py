@@ -1,7 +1,5 @@
 """Start: what the user's tree holds when an update begins, beside what git thinks that it holds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The branch of a search: each step a commit, what loses reverted; the user's own branch never moves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count

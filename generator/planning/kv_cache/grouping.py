@@ -4,8 +4,6 @@ Every group draws blocks of one size in bytes from one pool, so pages are made e
 where they divide, padding where they do not (vLLM 0.32 v1/core/kv_cache_utils.py:1292, 1362, 1860, 2196).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Engine arguments that are no override: secrets, inputs of the plan by another name, and what the launchers set."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from generator.errors import RequestError

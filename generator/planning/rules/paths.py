@@ -1,7 +1,5 @@
 """Files and directories that engine values name: what the launchers mount, and what no launcher could."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Tensors of a feed-forward block, by vLLM's split: outputs of the first projections, inputs of the last."""
 
-from __future__ import annotations
-
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward, MoE
 from generator.models.matrix import Matrix, Part

@@ -1,7 +1,5 @@
 """Quantization that vLLM applies while it loads an unquantized checkpoint: what stays on the GPU afterwards."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Feed-forward blocks by field names: dense networks, mixtures of experts, and which layers have which."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from generator.models.dtype import DType

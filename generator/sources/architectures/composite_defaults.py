@@ -1,7 +1,5 @@
 """Fields that Transformers' config classes fill in where a nested config leaves them out (Transformers 5.19)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 _QWEN_VL_TEXT = {

@@ -1,7 +1,5 @@
 """Reading config.json: nested text config, names that mean the same, dtype and the context that vLLM derives."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

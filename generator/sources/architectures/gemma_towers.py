@@ -1,7 +1,5 @@
 """Towers of Gemma 3n and Gemma 4 that hear: a conformer, and Gemma 3n's convolutional eye (vLLM 0.32 gemma3n_mm.py)."""
 
-from __future__ import annotations
-
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix

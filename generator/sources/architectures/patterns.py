@@ -1,7 +1,5 @@
 """Names of modules in quantization lists, made short and independent of tower prefixes."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable

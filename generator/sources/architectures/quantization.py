@@ -1,7 +1,5 @@
 """quantization_config -> Quantization: which modules a checkpoint stores in which format."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from generator.catalogue.quantizations import all_quantizations

@@ -1,7 +1,5 @@
 """Tables of positions that vLLM builds beside the weights on each rank: rotary ones, and a mask of one family."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal
 

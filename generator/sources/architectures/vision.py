@@ -1,7 +1,5 @@
 """Vision towers by family, with the projector that leads to the decoder (vLLM 0.32 model_executor/models)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from generator.models.architecture import Tower

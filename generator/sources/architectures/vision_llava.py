@@ -1,7 +1,5 @@
 """Towers of families that put a projector behind a shared encoder (vLLM 0.32 model_executor/models)."""
 
-from __future__ import annotations
-
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import Config, integer

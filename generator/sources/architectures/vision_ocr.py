@@ -1,7 +1,5 @@
 """Vision towers that follow Qwen's with changes of their own: GLM-OCR, EXAONE 4.5, dots.ocr (vLLM 0.32)."""
 
-from __future__ import annotations
-
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, linear, plain

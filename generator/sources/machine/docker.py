@@ -1,7 +1,5 @@
 """docker(): Docker Engine, its Compose plugin, NVIDIA's toolkit, the image, and what else runs on this host."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """driver(): NVIDIA's driver, its GPUs, who holds their memory, and what connects them."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The facts of one machine, as values; each part that could not be asked says why."""
 
-from __future__ import annotations
-
 from generator.models.value import Value
 from generator.sources.nvml import DetectedSystem
 

@@ -1,7 +1,5 @@
 """kubernetes(): nodes, quotas, API groups and storage of the cluster that kubectl talks to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

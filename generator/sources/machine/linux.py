@@ -1,7 +1,5 @@
 """linux(): memory, disk, limits, clock, ports and files of this host, as its kernel tells them."""
 
-from __future__ import annotations
-
 import os
 import resource
 import shutil

@@ -1,7 +1,5 @@
 """What a program of this machine prints, where it is there and answers in time."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

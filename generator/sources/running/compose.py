@@ -1,7 +1,5 @@
 """A Compose file: the service that runs vLLM, and everything beside it."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from typing import Any

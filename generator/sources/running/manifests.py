@@ -1,7 +1,5 @@
 """Kubernetes manifests: the workload that runs vLLM, the Service in front, and what the chart has a value for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Servers that a platform starts from words of its own: KServe, llm-d, Ray Serve, SkyPilot."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A file of a deployment that exists, read as the server that it starts: `read_running(path)`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

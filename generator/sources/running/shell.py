@@ -1,7 +1,5 @@
 """Command lines: a script with `vllm serve`, its older module form, or `docker run`, and the variables that it sets."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

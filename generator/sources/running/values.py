@@ -1,7 +1,5 @@
 """Helm values of vLLM's production-stack (chart vllm-stack 0.1.12): one entry of `servingEngineSpec.modelSpec`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
