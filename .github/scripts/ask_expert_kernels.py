@@ -45,9 +45,9 @@ def question(release: str, capability: str, directory: Path, argv: list[str]) ->
     }  # fmt: skip
 
 
-def answers(judge: Judge, release: str, home: Path) -> dict[str, dict[str, list[str]]]:
-    """Names that a release takes for each way to store experts, by capability; none where it starts none of them."""
-    found: dict[str, dict[str, list[str]]] = {}
+def answers(judge: Judge, release: str, home: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """What a release says to each way to store experts: {way: {capability: what `_kept` keeps}}."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     known = json.loads(STORED.read_text(encoding="utf-8"))
     judge.ask(question(release, "9.0", _written(home, "unquantized", known), []))  # imports what the rest asks for
     for way, stated in known["ways"].items():
@@ -56,9 +56,18 @@ def answers(judge: Judge, release: str, home: Path) -> dict[str, dict[str, list[
             told = judge.ask(question(release, capability, directory, stated.get("argv", [])))
             if told["verdict"] == "unanswered":
                 raise SystemExit(f"{release}, {way} on {capability}: {told['error']['text']}")
-            said = told.get("experts", {})
-            found.setdefault(way, {})[capability] = sorted(name for name, reason in said.items() if reason is None)
+            found.setdefault(way, {})[capability] = _kept(told.get("experts", {}))
     return found
+
+
+def _kept(said: dict[str, Any]) -> dict[str, Any]:
+    """Names that vLLM takes, and which it takes by itself; none where it starts no such checkpoint on the card."""
+    names = said.get("names", {})
+    return {
+        "runs": sorted(name for name, reason in names.items() if reason is None),
+        "chosen": said.get("chosen"),
+        "chosen_whole": said.get("chosen_expert_parallel"),
+    }
 
 
 def _written(home: Path, way: str, known: dict[str, Any]) -> Path:

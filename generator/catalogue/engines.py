@@ -11,6 +11,7 @@ from pydantic import Field
 
 from generator.catalogue.argument_values import mappings_of, ranges
 from generator.catalogue.behaviours import release_of
+from generator.catalogue.companions import companions
 from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
@@ -138,6 +139,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=dump.kv_cache_dtypes,
         quantization_methods=dump.quantization_methods,
+        companions=Later(companions),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(flag.name for flag in flags))),
         successors=Later(_successors),
@@ -185,6 +187,7 @@ def _engine(version: str) -> Engine:
         load_formats=partial(load_formats, version),
         mappings=Later(lambda: mappings_of(version)),
         expert_kernels=Later(lambda: expert_kernels(version)),
+        companions=Later(companions),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),
         successors=Later(_successors),

@@ -36,6 +36,7 @@ def show_plan(plan: Plan, *, explain: bool) -> None:
     if explain:
         console.show("")
         _show_decisions(plan)
+        _show_kernels(plan)
         _show_speed(plan)
         _show_alternatives(plan)
     _show_remarks(plan)
@@ -181,6 +182,16 @@ def _show_decisions(plan: Plan) -> None:
         console.show(_hanging(f"{decision.field} {decision.value}", decision.reason, "  "))
         if decision.change:
             console.show(f"[dim]{_hanging('', f'change it: {decision.change}', '    ')}[/dim]")
+
+
+def _show_kernels(plan: Plan) -> None:
+    """Print what attention and experts run in."""
+    found = plan.kernels
+    rows = (("attention", ", ".join(found.attention)), ("experts", found.experts))
+    console.show("\n[bold]Which kernels run[/bold]")
+    for name, text in rows:
+        if text:
+            console.show(_hanging(name, text, "  "))
 
 
 def _show_speed(plan: Plan) -> None:

@@ -17,7 +17,8 @@ from generator.models.release import Release, release_key
 from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
-    from generator.models.capability import CapabilitySet
+    from generator.models.companion import Companion
+    from generator.models.expert_kernels import ExpertKernels
     from generator.models.migration import Successor
 
 FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
@@ -104,8 +105,10 @@ class Engine(Made):
     """Values of `load_format`, which vLLM checks after parsing; none where nobody knows them."""
     mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
-    expert_kernels: Mapping[str, Mapping[str, CapabilitySet]] = NONE
-    """Where each `moe_backend` runs, by the way that experts are stored; none where nobody asked."""
+    expert_kernels: Mapping[str, ExpertKernels] = NONE
+    """Kernels of experts by the way that they are stored; none where nobody asked."""
+    companions: Mapping[str, Companion] = NONE
+    """What arguments ask for beside themselves, by their names."""
     ranges: Mapping[str, NumberRange] = NONE
     """Numbers that an argument takes, or a mapping's key, by its name; vLLM checks them after parsing."""
     elsewhere: Mapping[str, str] = NONE

@@ -176,6 +176,15 @@ class DraftSummary(Value):
     """Bytes that one token of context takes in its cache, on the same rank."""
 
 
+class Kernels(Value):
+    """What the layers run in, by vLLM's names."""
+
+    attention: tuple[str, ...] = ()
+    """Attention backends, in the order of the layers."""
+    experts: str = ""
+    """The kernel of the routed experts (`moe_backend`); empty without any, and where it was not asked of vLLM."""
+
+
 class Plan(Value):
     """The whole proof; `plan --json` prints this object."""
 
@@ -195,6 +204,7 @@ class Plan(Value):
     launcher: Launcher = Launcher()
     memory: MemoryBudget
     kv_cache: KVCacheReport | None
+    kernels: Kernels = Kernels()
     estimate: Estimate | None = None
     estimate_missing: str = ""
     """Why there is no estimate; empty where there is one."""

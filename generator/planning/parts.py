@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.parallelism import Server
-from generator.models.plan import CacheGroup, KVCacheReport, MemoryBudget, ModelSummary, Runtime
+from generator.models.plan import CacheGroup, Kernels, KVCacheReport, MemoryBudget, ModelSummary, Runtime
 from generator.models.verdict import Feasibility
 from generator.planning import answers
 from generator.planning.decisions import DRAIN_S
 from generator.planning.host import host_of, watch_of
 from generator.planning.limits import longest_common_context
 from generator.planning.memory.pinned import cache_on_host, host_bytes
+from generator.planning.rules.experts import expert_kernel
 from generator.planning.rules.paths import mounts_of
 from generator.planning.weights.totals import model_totals
 from generator.units import GIB, MIB, ceil_div
@@ -62,6 +63,11 @@ def memory(chosen: Candidate) -> MemoryBudget:
     left = budget.kv_cache_available_bytes
     floor = ByteInterval(expected=max(0, left.expected), low=max(0, left.low), high=max(0, left.high))
     return budget.model_copy(update={"kv_cache_available_bytes": floor, "draft_weights_bytes": chosen.drafted_bytes})
+
+
+def kernels(case: Case, chosen: Candidate) -> Kernels:
+    """What attention and experts run in."""
+    return Kernels(attention=chosen.cache.backends, experts=expert_kernel(case, chosen.layout))
 
 
 def kv_cache(chosen: Candidate) -> KVCacheReport | None:

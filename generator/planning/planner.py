@@ -172,6 +172,7 @@ def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:
         launcher=ROCM if case.gpu.capability.is_rocm else Launcher(),
         memory=parts.memory(chosen),
         kv_cache=parts.kv_cache(chosen),
+        kernels=parts.kernels(case, chosen),
         estimate=speed,
         estimate_missing="" if speed or case.pooling else missing(case, chosen),
         runner="pooling" if case.pooling else "generate",

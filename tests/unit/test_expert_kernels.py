@@ -10,8 +10,9 @@ import pytest
 
 from generator.cluster import cluster_for
 from generator.errors import RequestError
+from generator.models.parallelism import Layout
 from generator.models.request import Request
-from generator.planning.rules.experts import check_expert_kernel, way_of
+from generator.planning.rules.experts import check_expert_kernel, expert_kernel, way_of
 from generator.workflow import case_for, facts_for, plan_for
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ CARDS = {
     "7.5": "T4-16GB", "8.0": "A100-SXM-80GB", "8.9": "L40S-48GB", "9.0": "H100-SXM-80GB", "10.0": "B200-180GB",
     "12.0": "RTX-5090-32GB",
 }  # fmt: skip
+ONE, WHOLE = Layout(), Layout(tensor_parallel_size=2, enable_expert_parallel=True)
 
 
 def asked(place: Path, way: str, **values: Any) -> Request:
@@ -51,13 +53,16 @@ def test_names_are_taken_as_the_release_takes_them(release, way, tmp_path):
     request = asked(tmp_path, way, gpu="H100-SXM-80GB", vllm=release, overrides={})
     first = case_for(request, facts_for(request))
     assert way_of(first) == way
-    for capability, names in ANSWERS[release][way].items():
-        if not names:
+    for capability, told in ANSWERS[release][way].items():
+        if not told["runs"]:
             continue  # vLLM starts no such checkpoint there, whatever is named
         cluster = cluster_for(request.model_copy(update={"gpu": CARDS[capability]}))
         for name in first.tables.engine.choices("moe_backend"):
             case = first.changed(cluster=cluster, fixed=first.fixed | {"moe_backend": name})
-            assert taken(case) == (name in names), (capability, name)
+            assert taken(case) == (name in told["runs"]), (capability, name)
+        unasked = first.changed(cluster=cluster)
+        assert expert_kernel(unasked, ONE) == (told["chosen"] or "")
+        assert expert_kernel(unasked, WHOLE) == (told["chosen_whole"] or "")
 
 
 def test_a_refusal_names_what_runs(tmp_path):

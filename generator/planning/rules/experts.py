@@ -10,7 +10,7 @@ from generator.models.feed_forward import MoE
 from generator.planning.speed.kernels import kernels
 
 if TYPE_CHECKING:
-    from generator.models.capability import CapabilitySet
+    from generator.models.expert_kernels import ExpertKernels
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
@@ -31,7 +31,7 @@ def check_expert_kernel(case: Case) -> None:
     name, held = named_kernel(case), _runs(case)
     if name is None or held is None or _own_kernels(case, name):
         return
-    able = [one for one, on in held.items() if on.has(case.gpu.capability) and one != "auto"]
+    able = held.able(case.gpu.capability)
     if name not in able:
         raise RequestError(
             f"moe_backend {name} does not run experts stored as {way_of(case)} on {case.gpu.name} in vLLM {case.vllm}: "
@@ -50,8 +50,7 @@ def unasked(case: Case, layout: Layout) -> tuple[str, ...]:
 
 def _unsure(case: Case, name: str) -> bool:
     """Whether the kernel was not put to vLLM's choice for such layers."""
-    plain = {block.activation for block in _blocks(case)} <= _SAME_FOR and not case.fixed.get("enable_lora")
-    return _runs(case) is None or not plain or _own_kernels(case, name)
+    return _runs(case) is None or not _is_plain(case) or _own_kernels(case, name)
 
 
 def named_kernel(case: Case) -> str | None:
@@ -71,8 +70,22 @@ def way_of(case: Case) -> str:
     return f"{method.name} online" if case.quantization is None else f"{method.name} {form}"
 
 
-def _runs(case: Case) -> Mapping[str, CapabilitySet] | None:
-    """Where each kernel runs the case's experts; None where vLLM was not asked."""
+def expert_kernel(case: Case, layout: Layout) -> str:
+    """The kernel that the experts run in; empty for a model without, and where vLLM was not asked about such layers."""
+    held, named = _runs(case), named_kernel(case)
+    if named is not None or held is None or not _is_plain(case):
+        return named or ""
+    return held.unasked(case.gpu.capability, whole=layout.enable_expert_parallel)
+
+
+def _is_plain(case: Case) -> bool:
+    """Whether the case has experts, and such as vLLM was asked about."""
+    activations = {block.activation for block in _blocks(case)}
+    return bool(activations) and activations <= _SAME_FOR and not case.fixed.get("enable_lora")
+
+
+def _runs(case: Case) -> ExpertKernels | None:
+    """Kernels of experts that are stored like the case's; None where vLLM was not asked."""
     if case.gpu.capability.is_rocm:
         return None
     return case.tables.engine.expert_kernels.get(way_of(case))

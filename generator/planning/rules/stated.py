@@ -42,6 +42,31 @@ def check_balance(case: Case, layout: Layout) -> None:
         raise RequestError("enable_eplb moves experts between ranks: add --enable-expert-parallel, or leave it out")
 
 
+def check_sampling(case: Case, layout: Layout) -> None:
+    """Requests that a step samples are dealt to the ranks that share a layer (config/vllm.py: batch-sharded sampling).
+
+    Raises:
+        RequestError: they are to be, and there is one rank.
+    """
+    if case.fixed.get("enable_batch_sharded_sampling") and layout.tensor_parallel_size == 1:
+        raise RequestError("enable_batch_sharded_sampling deals requests to ranks: use --tp 2 or more, or leave it out")
+
+
+def _stands_beside_what_it_needs(case: Case) -> None:
+    """Arguments that need another one, or experts to be about (companions.toml)."""
+    for name, value in case.fixed.items():
+        companion = case.tables.engine.companions.get(name)
+        if companion is None or not companion.is_asked(value):
+            continue
+        if not companion.is_met(case.fixed):
+            wanted = " or ".join(companion.needs)
+            raise RequestError(
+                f"{name} needs {wanted} beside it: add it (--set {companion.needs[0]}...), or leave it out"
+            )
+        if companion.experts and not case.architecture.is_moe:
+            raise RequestError(f"{name} is for models with routed experts, which this one is not: leave it out")
+
+
 def _said_once(case: Case) -> None:
     for name, config in _TWICE.items():
         if name in case.fixed and name in _mapping(case, config):
@@ -163,7 +188,8 @@ def _mapping(case: Case, name: str) -> Mapping[str, Any]:
 
 
 _CHECKS: tuple[Callable[[Case], None], ...] = (
-    _said_once, _prefills_within_the_context, _connectors_have_roles, _looks_up_rising_lengths,
-    _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known, _no_prefill_context,
-    _answers_keep_their_form, _largest_graph_is_one, _spares_experts_that_move, _drafts_share_words,
+    _said_once, _stands_beside_what_it_needs, _prefills_within_the_context, _connectors_have_roles,
+    _looks_up_rising_lengths, _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
+    _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _spares_experts_that_move,
+    _drafts_share_words,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import get_args
 
 from vllm.config import set_current_vllm_config
@@ -14,11 +15,39 @@ _ORACLE = "vllm.model_executor.layers.fused_moe.oracle."
 
 
 def by_name(config, answer):
-    """What the first layer of experts says to each name of a release: None where it takes it, else vLLM's reason."""
+    """What the first layer of experts says to each name of a release, and which one it takes unasked.
+
+    {"names": {name: None where it takes it, else vLLM's reason}, "chosen": name, "chosen_expert_parallel": name}.
+    """
     with _watched() as calls:
         building.model_of(config, 0, answer)
+    if not calls:
+        return {}
     with set_current_vllm_config(config):
-        return {name: _reason(*calls[0], name) for name in get_args(MoEBackend)} if calls else {}
+        names = {name: _told(calls[0], name) for name in get_args(MoEBackend)}
+        found = {"names": {name: told if isinstance(told, str) else None for name, told in names.items()}}
+        found["chosen"] = _like(names)
+        with _expert_parallel(_layer(calls[0])):
+            found["chosen_expert_parallel"] = _like({name: _told(calls[0], name) for name in get_args(MoEBackend)})
+    return found
+
+
+def _like(names):
+    """The name that brings what vLLM takes by itself; None where none does."""
+    auto = names["auto"]
+    same = (name for name, told in names.items() if name != "auto" and not isinstance(told, str) and told == auto)
+    return next(same, None)
+
+
+@contextmanager
+def _expert_parallel(layer):
+    """The layer as one of two ranks with whole experts has it."""
+    before = layer.moe_parallel_config
+    layer.moe_parallel_config = replace(before, use_ep=True, ep_size=2, tp_size=1)
+    try:
+        yield
+    finally:
+        layer.moe_parallel_config = before
 
 
 @contextmanager
@@ -53,14 +82,21 @@ def _watching(function, calls):
     return chosen
 
 
-def _reason(function, arguments, named, name):
-    config = arguments[0] if arguments else next(named[key] for key in ("config", "moe_config") if key in named)
-    before = config.moe_backend
-    config.moe_backend = name
+def _layer(call):
+    """The layer's configuration, which the choice is asked with."""
+    _, arguments, named = call
+    return arguments[0] if arguments else next(named[key] for key in ("config", "moe_config") if key in named)
+
+
+def _told(call, name):
+    """What the choice brings under a name, or vLLM's reason."""
+    function, arguments, named = call
+    layer = _layer(call)
+    before = layer.moe_backend
+    layer.moe_backend = name
     try:
-        function(*arguments, **named)
+        return function(*arguments, **named)
     except Exception as error:  # noqa: BLE001 - whatever vLLM raises is its answer
         return str(error)[:300] or type(error).__name__
     finally:
-        config.moe_backend = before
-    return None
+        layer.moe_backend = before

@@ -1,0 +1,59 @@
+"""Arguments that vLLM takes only beside others are refused alone, and planned with what they need."""
+
+from __future__ import annotations
+
+import pytest
+
+from generator.catalogue.companions import companions
+from generator.catalogue.models import embedded_model
+from generator.errors import RequestError
+from generator.models.request import Request
+from generator.workflow import plan_for
+
+ROWS = companions()
+VALUES = {
+    "collect_detailed_traces": ["all"], "mamba_ssu_algorithm": "simple", "per_request_spec_decode_metrics": "summary",
+}  # fmt: skip
+BESIDE = {
+    "collect_detailed_traces": {"otlp_traces_endpoint": "http://127.0.0.1:4317"},
+    "enable_log_outputs": {"enable_log_requests": True},
+    "enable_elastic_ep": {"enable_eplb": True, "enable_expert_parallel": True},
+    "data_parallel_hybrid_lb": {"data_parallel_size_local": 1},
+    "mamba_ssu_algorithm": {"mamba_backend": "flashinfer"},
+    "per_request_spec_decode_metrics": {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3}},
+    "return_sampling_mask": {"logprobs_mode": "processed_logprobs"},
+    "ray_workers_use_nsight": {"distributed_executor_backend": "ray"},
+    "enable_return_routed_experts": {},
+}
+"""What makes vLLM 0.33 take each, where one engine on this host does."""
+
+
+def planned(own, model):
+    asked = Request(model=model, gpu="H100", gpus=2, source="embedded", vllm="0.33.0", overrides=own)
+    return plan_for(asked, embedded_model(model))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_alone_it_is_refused(name):
+    """The message names the argument, and what it needs."""
+    needs = ROWS[name].needs
+    model = "Qwen/Qwen3-30B-A3B" if needs else "Qwen/Qwen3-8B"
+    with pytest.raises(RequestError, match=f"{name} (needs {needs[0]}|is for models with)" if needs else name):
+        planned({name: VALUES.get(name, True)}, model)
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_beside_what_it_needs_it_is_planned(name):
+    """A companion that is stated lets it pass."""
+    assert planned({name: VALUES.get(name, True)} | BESIDE[name], "Qwen/Qwen3-30B-A3B").feasibility.fits
+
+
+@pytest.mark.parametrize("name", ["per_request_spec_decode_metrics"])
+def test_a_value_that_switches_it_off_needs_nothing(name):
+    """`none` measures nothing, so it asks for no draft."""
+    assert planned({name: "none"}, "Qwen/Qwen3-8B").feasibility.fits
+
+
+def test_requests_are_dealt_to_ranks_where_there_are_several():
+    """Batch-sharded sampling wants tensor parallelism, which the planner then chooses."""
+    assert planned({"enable_batch_sharded_sampling": True}, "Qwen/Qwen3-8B").layout.tensor_parallel_size == 2
