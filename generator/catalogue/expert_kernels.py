@@ -7,7 +7,6 @@ from generator.models.capability import CapabilitySet
 from generator.models.expert_kernels import ExpertKernels
 from generator.models.release import is_between
 
-
 _COLUMNS = ("runs", "chosen", "chosen_whole")
 
 
