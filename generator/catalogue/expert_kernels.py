@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.capability import CapabilitySet
-from generator.models.expert_kernels import ExpertKernels
+from generator.models.kernels import ExpertKernels
 from generator.models.release import is_between
 
 _COLUMNS = ("runs", "chosen", "chosen_whole")

@@ -18,7 +18,7 @@ from generator.models.value import NONE, Made
 
 if TYPE_CHECKING:
     from generator.models.companion import Companion
-    from generator.models.expert_kernels import ExpertKernels
+    from generator.models.kernels import ExpertKernels
     from generator.models.migration import Successor
 
 FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]

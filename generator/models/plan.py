@@ -13,6 +13,7 @@ from generator.models.estimate import Estimate, PassEstimate
 from generator.models.hardware import Cluster
 from generator.models.host import Host, Launcher, Mount, Watch
 from generator.models.interval import ByteInterval
+from generator.models.kernels import Kernels
 from generator.models.parallelism import Layout, Server
 from generator.models.request import Request
 from generator.models.serving import PoolingApi
@@ -174,15 +175,6 @@ class DraftSummary(Value):
     """Bytes of its weights on one rank of the last pipeline stage."""
     cache_bytes_per_token: int
     """Bytes that one token of context takes in its cache, on the same rank."""
-
-
-class Kernels(Value):
-    """What the layers run in, by vLLM's names."""
-
-    attention: tuple[str, ...] = ()
-    """Attention backends, in the order of the layers."""
-    experts: str = ""
-    """The kernel of the routed experts (`moe_backend`); empty without any, and where it was not asked of vLLM."""
 
 
 class Plan(Value):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
+from generator.models.kernels import Kernels
 from generator.models.parallelism import Server
-from generator.models.plan import CacheGroup, Kernels, KVCacheReport, MemoryBudget, ModelSummary, Runtime
+from generator.models.plan import CacheGroup, KVCacheReport, MemoryBudget, ModelSummary, Runtime
 from generator.models.verdict import Feasibility
 from generator.planning import answers
 from generator.planning.decisions import DRAIN_S

@@ -9,7 +9,7 @@ from generator.models.feed_forward import MoE
 from generator.planning.speed.kernels import kernels
 
 if TYPE_CHECKING:
-    from generator.models.expert_kernels import ExpertKernels
+    from generator.models.kernels import ExpertKernels
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
 

@@ -1,10 +1,10 @@
-"""Kernels that run experts which are stored in one way, by vLLM's names (`moe_backend`)."""
+"""Kernels by vLLM's names: what a plan's layers run in, and which of them run experts (`moe_backend`)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.value import NONE, Made
+from generator.models.value import NONE, Made, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,3 +30,12 @@ class ExpertKernels(Made):
         chosen = self.chosen_whole if whole else self.chosen
         found = [name for name, on in chosen.items() if on.has(capability)]
         return found[0] if len(found) == 1 else ""
+
+
+class Kernels(Value):
+    """What the layers run in, by vLLM's names."""
+
+    attention: tuple[str, ...] = ()
+    """Attention backends, in the order of the layers."""
+    experts: str = ""
+    """The kernel of the routed experts (`moe_backend`); empty without any, and where it was not asked of vLLM."""
