@@ -29,6 +29,8 @@ shapes = st.fixed_dictionaries(
     {"prompt_tokens": st.sampled_from((128, 1024, 4000)), "gen_tokens": st.sampled_from((32, 256, 1000))}
 )
 modes = st.sampled_from(("latency", "balanced", "throughput"))
+APART = 1.127
+"""Times by which the estimates of two layouts of experts are told apart: eighteen of twenty pairs of public servers."""
 _TOLD = 0.02
 """Share by which a figure that was told may differ from the plan of its own options: batch limits are chosen anew."""
 
@@ -120,17 +122,17 @@ def test_the_best_way_to_cut_a_node_into_servers_is_the_first(case):
 
 
 def as_good(several, engine, *, mode, stated):
-    """How many times better servers surely are than an engine; without a stated load, how many times on average."""
+    """How many times better servers surely are than an engine; without a stated load, within what is told apart."""
     if mode == "latency":
         return engine.e2e_ms.mean / several.e2e_ms.high
-    own = several.output_tokens_per_s.low if stated else several.output_tokens_per_s.mean
-    return own / engine.output_tokens_per_s.mean
+    own, other = several.output_tokens_per_s, engine.output_tokens_per_s
+    return own.low / other.mean if stated else own.mean * APART / other.mean
 
 
 @settings(laws, max_examples=laws.max_examples // 2)
 @given(nodes(), modes)
-def test_servers_are_chosen_where_they_serve_better_than_every_engine_and_nowhere_else(case, mode):
-    """Each cut and the best engine are planned anew, by their own options, at the requests that both are weighed at."""
+def test_servers_are_chosen_where_no_engine_serves_better_and_nowhere_else(case, mode):
+    """Surely better at a stated load, else not told apart; each cut and the best engine are planned anew for it."""
     aimed, stated, gpus = asked(case, batching_mode=mode), bool(case.request.concurrency), case.cluster.gpus_per_node
     found = accepted(aimed, weighed)
     load = case.request.concurrency or case.load.concurrency * gpus

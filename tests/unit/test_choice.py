@@ -56,6 +56,17 @@ def test_stages_inside_an_nvlink_node_need_more_than_a_close_estimate():
     assert "stages inside an NVLink node" in fastest.estimate.calibration
 
 
+def test_stages_inside_a_node_carry_a_load_where_they_surely_have_room():
+    """A 70B in BF16 on two H100: stages hold 35 of 32 requests, 23 at the low end; slices 30, and answer sooner."""
+    made = plan_for(
+        Request(model="meta-llama/Llama-3.1-70B-Instruct", gpu="H100", gpus=2, concurrency=32, source="embedded"),
+        embedded_model("meta-llama/Llama-3.1-70B-Instruct"),
+    )
+    assert (made.layout.tensor_parallel_size, made.feasibility.carries.answer) == (2, "no")
+    assert made.runner_up.layout.pipeline_parallel_size == 2
+    assert made.runner_up.estimate.tpot_ms.mean > made.estimate.tpot_ms.mean
+
+
 def test_stages_inside_an_nvlink_node_do_not_win_a_missed_target_by_less_than_they_were_slower():
     """Two stages on eight H100 miss 500 ms by 45 %, eight slices by 58 %: published stages were slower by 43 %."""
     load = {"concurrency": 200, "prompt_tokens": 3500, "gen_tokens": 500}

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.plan import Alternative, RunnerUp
-from generator.planning.choosing.choice import best, gpus_that_count, key, merits, objective, surely_missed_by
+from generator.planning.choosing.choice import (
+    best,
+    carries,
+    gpus_that_count,
+    key,
+    merits,
+    objective,
+    room,
+    surely_missed_by,
+)
 from generator.planning.choosing.growth import grown, requests_weighed, weighs_growth
 from generator.planning.choosing.others import WORTH, others
 from generator.planning.choosing.servers import servers
@@ -103,10 +112,10 @@ def layout_gains(case: Case, options: Sequence[Scored], chosen: Scored, beside: 
     `beside` is given where `chosen` is one of several servers and `options` are engines over the GPUs of all.
     """
     whose = beside.case if beside else case
-    carries = chosen.candidate.carries_load
+    own_room = carries(case, chosen)
     able = [one for one in front(case, options) if one is not chosen and one.candidate.verdict == "fits"]
     found: dict[int, list[tuple[float, str, str]]] = {}
-    timed = [one for one in able if one.estimate and one.candidate.carries_load >= carries]
+    timed = [one for one in able if one.estimate and carries(case, one) >= own_room]
     for kind in KINDS:
         first = _first(case, timed, kind)
         own = kind.figure(whose, chosen)
@@ -157,7 +166,7 @@ def front(case: Case, options: Sequence[Scored]) -> tuple[Scored, ...]:
 
 def _weight(case: Case, option: Scored) -> tuple[float, ...]:
     candidate = option.candidate
-    return (candidate.doubt, not candidate.carries_load, objective(case, option), *merits(option))
+    return (candidate.doubt, not carries(case, option), objective(case, option), *merits(option))
 
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
@@ -196,8 +205,9 @@ def layout_flags(layout: Layout, options: Sequence[Scored]) -> tuple[str, ...]:
 def _lost(case: Case, option: Scored, chosen: Scored) -> str:
     """What decided against an option: the first thing that options are compared by and that it is worse in."""
     candidate, own = option.candidate, chosen.candidate
-    if candidate.carries_load < own.carries_load:
-        return f"room for {candidate.concurrency:,} of {case.load.concurrency:,} requests"
+    if carries(case, option) < carries(case, chosen):
+        sure = " at the low end" * candidate.carries_load
+        return f"room for {room(case, candidate):,} of {case.load.concurrency:,} requests{sure}"
     if meets_targets(case, option.estimate) < meets_targets(case, chosen.estimate):
         return f"misses the target: {_missed(case, option)}"
     if missed_by(case, option.estimate) > missed_by(case, chosen.estimate):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import exp
 from typing import TYPE_CHECKING
 
 from generator.models.plan import Alternative, RunnerUp
 from generator.planning.choosing.alternatives import Beside, Gain, greatest, layout_flags, layout_gains, made
 from generator.planning.choosing.others import others
 from generator.planning.choosing.servers import Servers, one_engine
+from generator.planning.speed.evidence import EXPERTS
 from generator.presenting.text import duration_text, plural
 
 if TYPE_CHECKING:
@@ -54,20 +56,25 @@ def _of_each(case: Case, option: Scored) -> Iterator[Gain]:
 def _lost(whole: Case, option: Scored, several: Servers) -> str:
     """What an engine gives at the requests that servers are weighed at, beside what they do."""
     mine, other = several.option.estimate, one_engine(whole, option)
-    surely, doubted = bool(whole.request.concurrency), other is not None and _is_better(whole, other, mine)
+    surely, better = bool(whole.request.concurrency), _times_better(whole, other, mine)
+    doubted = better > (1.0 if surely else exp(EXPERTS))
     own = _figure(whole, mine, sure=surely or doubted)
     told = f"{own} from {several.number} servers against {_figure(whole, other, sure=doubted)}"
-    ends = ", each at the worse end of its range" * doubted
-    return f"at {plural(several.in_flight, 'request')} over all {'surely ' * (surely and not doubted)}{told}{ends}"
+    if doubted:
+        told += ", each at the worse end of its range"
+    elif better > 1 and not surely:
+        told += ", which estimates of two layouts of experts do not tell apart"
+    return f"at {plural(several.in_flight, 'request')} over all {'surely ' * (surely and not doubted)}{told}"
 
 
-def _is_better(case: Case, engine: Estimate, servers: Estimate | None) -> bool:
-    """Whether an engine's mean is better, which then is in more doubt, or its servers would not be chosen."""
-    surely = bool(case.request.concurrency)
-    if servers is None or case.request.batching_mode == "latency":
-        return servers is not None and engine.e2e_ms.mean < servers.e2e_ms.high
+def _times_better(case: Case, engine: Estimate | None, servers: Estimate | None) -> float:
+    """How many times better an engine's mean is than the servers' figure that they were chosen by."""
+    if engine is None or servers is None:
+        return 0.0
+    if case.request.batching_mode == "latency":
+        return servers.e2e_ms.high / engine.e2e_ms.mean
     own = servers.output_tokens_per_s
-    return engine.output_tokens_per_s.mean > (own.low if surely else own.mean)
+    return engine.output_tokens_per_s.mean / (own.low if case.request.concurrency else own.mean)
 
 
 def _figure(case: Case, found: Estimate | None, *, sure: bool = False) -> str:

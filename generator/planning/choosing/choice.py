@@ -12,6 +12,7 @@ from generator.planning.speed.estimates import missed_by
 from generator.planning.speed.evidence import stages_doubt
 
 if TYPE_CHECKING:
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
 
@@ -36,13 +37,25 @@ def key(case: Case, option: Scored) -> tuple[object, ...]:
     return (
         candidate.doubt,
         -candidate.headroom_bytes if short else 0,
-        not candidate.carries_load,
+        not carries(case, option),
         surely_missed_by(case, option),
         gpus_that_count(case, option),
         objective(case, option),
         *merits(option),
         *_simplicity(option),
     )
+
+
+def carries(case: Case, option: Scored) -> bool:
+    """Whether an option carries the load, with the room that counts."""
+    candidate = option.candidate
+    each = room(case, candidate) // candidate.layout.data_parallel_size
+    return candidate.carries_load and each >= candidate.load.concurrency
+
+
+def room(case: Case, candidate: Candidate) -> int:
+    """Requests that all replicas hold; those that surely have room in stages that no border of nodes asks for."""
+    return candidate.sure_concurrency if stages_doubt(case, candidate.layout) else candidate.concurrency
 
 
 def surely_missed_by(case: Case, option: Scored) -> float:

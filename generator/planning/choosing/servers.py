@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.planning.choosing.choice import has_targets, objective
+from generator.planning.choosing.choice import has_targets, objective, room
 from generator.planning.choosing.growth import requests_weighed, timed
 from generator.planning.choosing.scored import Scored
 from generator.planning.layouts import fixed_sizes
 from generator.planning.speed.estimates import meets_targets, of_all, speed
+from generator.planning.speed.evidence import EXPERTS
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
@@ -46,10 +48,11 @@ def preferred(case: Case, options: Sequence[Scored], chosen: Scored) -> Servers 
     """The servers that serve better than every engine over the same GPUs; None where none do, or one is stated.
 
     At a stated load by more than the range of the estimate: their figure at its pessimistic end is better than the mean
-    of the best engine's. Where nobody stated a load, its mean is not better, so that small groups decide, as they do
-    for replicas that share nothing: these servers are of one GPU each, which exchange nothing and fail alone, with room
-    for more than they are weighed at. Between these and one engine over all GPUs published recipes cut no node
-    (vllm-project/recipes src/lib/command-synthesis.js, autoFitTp). They serve as long a context.
+    of the best engine's. Where nobody stated a load, the best engine's mean is no better than estimates of two layouts
+    of experts tell apart, so that small groups decide, as they do for replicas that share nothing: these servers are of
+    one GPU each, which exchange nothing and fail alone, with room for more than they are weighed at. Between these and
+    one engine over all GPUs published recipes cut no node (vllm-project/recipes src/lib/command-synthesis.js,
+    autoFitTp). They serve as long a context.
     """
     if not _may_choose(case) or chosen.candidate.doubt or chosen.estimate is None:
         return None
@@ -84,19 +87,19 @@ def _is_able(case: Case, one: Servers, chosen: Scored) -> bool:
 
 
 def _beats(case: Case, several: Servers, options: Sequence[Scored]) -> bool:
-    """Whether the best engine is not as good: surely where the load is stated, else by the means.
+    """Whether servers surely beat the best engine where the load is stated, else whether the two are not told apart.
 
     The best by the pessimistic end of its range, as everywhere: the mean of one in doubt holds no servers up.
     """
     timed_at = [Scored(one.candidate, one_engine(case, one)) for one in options if one.candidate.verdict == "fits"]
     rival = min(timed_at, key=lambda one: objective(case, one), default=several.option).estimate
-    mine, surely = several.option.estimate, bool(case.request.concurrency)
+    mine = several.option.estimate
     if mine is None or rival is None:
         return False
     if case.request.batching_mode == "latency":
         return mine.e2e_ms.high < rival.e2e_ms.mean
-    own = mine.output_tokens_per_s.low if surely else mine.output_tokens_per_s.mean
-    return own > rival.output_tokens_per_s.mean
+    own, other = mine.output_tokens_per_s, rival.output_tokens_per_s
+    return own.low > other.mean if case.request.concurrency else own.mean * exp(EXPERTS) > other.mean
 
 
 def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:
@@ -125,7 +128,7 @@ def copies(case: Case, options: Sequence[Scored]) -> int:
 def _does(case: Case, options: Sequence[Scored], number: int) -> bool:
     """Whether a layout carries the share of each of so many copies, and meets the targets with it."""
     share = ceil_div(case.load.concurrency, number)
-    able = (one.candidate for one in options if not one.candidate.doubt and one.candidate.concurrency >= share)
+    able = (one.candidate for one in options if not one.candidate.doubt and room(case, one.candidate) >= share)
     return any(meets_targets(case, speed(case, candidate, in_flight=share)) for candidate in able)
 
 

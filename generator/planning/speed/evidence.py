@@ -18,7 +18,7 @@ _STAGES_PCIE = 0.16
 _DIVIDED = 0.1
 """Ranks that share each sequence's cache: the one published pair (Kimi-K2-Thinking on eight H200, vLLM recipes
 moonshotai/Kimi-K2-Thinking.yaml) went from 486 to 695 tokens/s where 518 and 631 are estimated: ln(695 / 631)."""
-_EXPERTS = 0.12
+EXPERTS = 0.12
 """Whole experts against sliced ones: twenty servers were measured with both (rows of bench.csv that are alike but for
 `ep`), and the estimate's errors for the two differed by at most this in eighteen (natural logarithm, time a token)."""
 
@@ -64,7 +64,7 @@ def _experts(case: Case, layout: Layout) -> Doubt | None:
         return None
     if layout.enable_expert_parallel is published:
         return None
-    return Doubt(_EXPERTS, f"{family.name if family else ''}'s recipe has its experts {_HOW[published]}")
+    return Doubt(EXPERTS, f"{family.name if family else ''}'s recipe has its experts {_HOW[published]}")
 
 
 def _slice(case: Case) -> Doubt | None:
