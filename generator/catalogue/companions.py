@@ -13,6 +13,7 @@ class CompanionRow(Row):
     values: Words = ()
     needs: Words = ()
     experts: bool = False
+    rocm: bool = False
     source: Source
 
 

@@ -20,6 +20,8 @@ class Companion(Made):
     """What has to be stated beside it, any one of them: "name", or "name=value"; none where nothing has to."""
     experts: bool = False
     """True where it is for models with routed experts alone."""
+    rocm: bool = False
+    """True where it is for AMD's GPUs alone."""
 
     def is_asked(self, value: Any) -> bool:
         """Whether a value of the argument needs its companions."""

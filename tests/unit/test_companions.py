@@ -12,6 +12,7 @@ from generator.workflow import plan_for
 
 ROWS = companions()
 VALUES = {
+    "offload_backend": "prefetch", "kda_prefill_backend": "fused",
     "collect_detailed_traces": ["all"], "mamba_ssu_algorithm": "simple", "per_request_spec_decode_metrics": "summary",
 }  # fmt: skip
 BESIDE = {
@@ -23,6 +24,7 @@ BESIDE = {
     "per_request_spec_decode_metrics": {"speculative_config": {"method": "ngram", "num_speculative_tokens": 3}},
     "return_sampling_mask": {"logprobs_mode": "processed_logprobs"},
     "ray_workers_use_nsight": {"distributed_executor_backend": "ray"},
+    "offload_backend": {"offload_group_size": 4},
     "enable_return_routed_experts": {},
 }
 """What makes vLLM 0.33 take each, where one engine on this host does."""
@@ -48,10 +50,12 @@ def test_beside_what_it_needs_it_is_planned(name):
     assert planned({name: VALUES.get(name, True)} | BESIDE[name], "Qwen/Qwen3-30B-A3B").feasibility.fits
 
 
-@pytest.mark.parametrize("name", ["per_request_spec_decode_metrics"])
-def test_a_value_that_switches_it_off_needs_nothing(name):
-    """`none` measures nothing, so it asks for no draft."""
-    assert planned({name: "none"}, "Qwen/Qwen3-8B").feasibility.fits
+@pytest.mark.parametrize(
+    "own", [{"per_request_spec_decode_metrics": "none"}, {"offload_backend": "auto"}, {"kda_prefill_backend": "triton"}]
+)
+def test_a_value_that_switches_it_off_needs_nothing(own):
+    """What measures, offloads or chooses nothing asks for nothing."""
+    assert planned(own, "Qwen/Qwen3-8B").feasibility.fits
 
 
 def test_requests_are_dealt_to_ranks_where_there_are_several():

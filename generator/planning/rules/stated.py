@@ -65,6 +65,8 @@ def _stands_beside_what_it_needs(case: Case) -> None:
             )
         if companion.experts and not case.architecture.is_moe:
             raise RequestError(f"{name} is for models with routed experts, which this one is not: leave it out")
+        if companion.rocm and not case.gpu.capability.is_rocm:
+            raise RequestError(f"{name} {value} is for AMD's GPUs, which {case.gpu.name} is not: leave it out")
 
 
 def _said_once(case: Case) -> None:
