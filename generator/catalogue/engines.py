@@ -12,6 +12,7 @@ from pydantic import Field
 from generator.catalogue.argument_values import mappings_of, ranges
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.companions import companions
+from generator.catalogue.connectors import connectors
 from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
@@ -186,6 +187,7 @@ def _engine(version: str) -> Engine:
         quantization_methods=_inherited(version, "quantization_methods"),
         load_formats=partial(load_formats, version),
         mappings=Later(lambda: mappings_of(version)),
+        connectors=Later(lambda: connectors(version)),
         expert_kernels=Later(lambda: expert_kernels(version)),
         companions=Later(companions),
         ranges=Later(ranges),

@@ -105,6 +105,8 @@ class Engine(Made):
     """Values of `load_format`, which vLLM checks after parsing; none where nobody knows them."""
     mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
+    connectors: Mapping[str, bool] = NONE
+    """KV connectors, and whether each keeps caches in groups of layers; none where nobody read them."""
     expert_kernels: Mapping[str, ExpertKernels] = NONE
     """Kernels of experts by the way that they are stored; none where nobody asked."""
     companions: Mapping[str, Companion] = NONE

@@ -11,6 +11,7 @@ from generator.models.speculation import Speculation
 from generator.models.value import Made
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kv_cache.backends import asked_backend
+from generator.planning.kv_cache.connectors import manager_is_off
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ class AsGiven(Made):
         """How tokens are drafted, as the user asks for it; empty where nothing is asked for."""
         given = self.fixed.get("speculative_config")
         return Speculation.model_validate(given) if isinstance(given, dict) else Speculation()
+
+    @cached_property
+    def manager_is_off(self) -> bool | None:
+        """Whether vLLM switches the hybrid KV cache manager off; None where nothing is stated that decides it."""
+        return manager_is_off(self.fixed, self.tables.engine)
 
     @cached_property
     def attention_backend(self) -> str | None:

@@ -216,6 +216,7 @@ class Case(AsGiven):
             "enforce_eager": self.eager,
             "samples": self.pooling is None,
             "cpu_offload_bytes": offloaded(self.fixed),
+            "disable_hybrid_kv_cache_manager": self.manager_is_off,
         }
         if quantization is not None:
             given |= {"quantization": quantization.method, "checkpoint_kv_cache_dtype": quantization.kv_cache_dtype}

@@ -51,7 +51,8 @@ def group_layers(
         layers = _promote_local(layers)
         if not _one_group(layers):
             raise RequestError(
-                "these layers' caches cannot be kept as one group; leave out --disable-hybrid-kv-cache-manager"
+                "these layers' caches cannot be kept as one group: leave out --disable-hybrid-kv-cache-manager, and "
+                "a KV connector that does not work with that manager"
             )
     if _one_key(layers):
         return (LayerGroup(tuple(layers), uniform=False),)
