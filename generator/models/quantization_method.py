@@ -48,6 +48,8 @@ class QuantizationMethod(Value):
     """True where it loads no zero points."""
     widths_since: str = "0.0.0"
     """First release of which both are true."""
+    detects: Literal["", "all", "gpt_oss_mxfp4"] = ""
+    """Checkpoints that vLLM loads so whatever the user names: all of the method, those of one kernel, or none."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     rocm: bool = False

@@ -50,6 +50,9 @@ def planned(own, model="Qwen/Qwen3-8B"):
             "fly needs num_speculative_tokens of at least 2",
         ),
         ({"hf_overrides": [1]}, "hf_overrides must be a mapping"),
+        ({"runner": "pooling", "convert": "none"}, "needs a conversion: leave convert out"),
+        ({"runner": "generate", "convert": "embed"}, "makes a pooling model"),
+        ({"distributed_executor_backend": "uni", "tensor_parallel_size": 2}, "uni drives one rank"),
     ],
 )  # fmt: skip
 def test_what_vllm_033_refuses_is_refused(own, says):
@@ -96,3 +99,32 @@ def test_a_value_that_nobody_counts_leaves_the_start_in_doubt():
     assert made.feasibility.starts.answer == "doubtful"
     assert "hf_overrides is yours, and not counted here: make preflight" in made.feasibility.starts.why
     assert planned({"hf_overrides": {"max_position_embeddings": 8192}}).feasibility.starts.answer == "yes"
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("nvidia/Gemma-4-31B-IT-NVFP4", "modelopt"),
+        ("nvidia/Gemma-4-31B-IT-NVFP4", "fp8"),
+        ("openai/gpt-oss-120b", "fp8"),
+        ("deepseek-ai/DeepSeek-V4-Flash", "fp8"),
+    ],
+)
+def test_a_checkpoint_that_vllm_detects_wins_over_what_is_named(model, named):
+    """Its own start-up code accepts each: an override replaces the user's word (config/model.py)."""
+    asked = Request(
+        model=model, gpu="B200", gpus=4, source="embedded", vllm="0.33.0", overrides={"quantization": named}
+    )
+    assert plan_for(asked, embedded_model(model)).feasibility.fits
+
+
+@pytest.mark.parametrize(
+    ("model", "named"), [("Qwen/Qwen3-32B-FP8", "awq"), ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", "fp8")]
+)
+def test_a_checkpoint_that_vllm_does_not_detect_refuses_another_name(model, named):
+    """The word and the file have to agree."""
+    asked = Request(
+        model=model, gpu="H100", gpus=1, source="embedded", vllm="0.33.0", overrides={"quantization": named}
+    )
+    with pytest.raises(RequestError, match="already: drop --quantization"):
+        plan_for(asked, embedded_model(model))

@@ -16,12 +16,14 @@ from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
-from generator.planning.rules.stated import check_balance, check_sampling, check_stated
+from generator.planning.rules.stated import check_balance, check_executor, check_sampling, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
+    from generator.models.quantization import Quantization
+    from generator.models.quantization_method import QuantizationMethod
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
@@ -62,6 +64,7 @@ def check_layout(case: Case, layout: Layout) -> None:
     check_draft_layout(case, layout)
     check_balance(case, layout)
     check_sampling(case, layout)
+    check_executor(case, layout)
     check_start(case.replica(layout, default_limits(case)))
 
 
@@ -175,11 +178,17 @@ def _check_stored(case: Case) -> None:
         )
 
 
+def _is_detected(own: Quantization, method: QuantizationMethod) -> bool:
+    """Whether vLLM takes the checkpoint's method in place of any that is named (config/model.py: the overrides)."""
+    kernels = {rule.format.kernel for rule in own.rules if rule.format is not None}
+    return method.detects == "all" or method.detects in kernels - {""}
+
+
 def _check_asked(case: Case, asked: str) -> None:
     """The checkpoint has no scheme, and vLLM can apply this one while loading."""
     own, method = case.quantization, case.method
     if own is not None:
-        if method is not None and method == case.tables.method(asked):
+        if method is not None and (method == case.tables.method(asked) or _is_detected(own, method)):
             return
         raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
     if case.facts.checkpoint.nameless:

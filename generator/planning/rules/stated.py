@@ -52,6 +52,17 @@ def check_sampling(case: Case, layout: Layout) -> None:
         raise RequestError("enable_batch_sharded_sampling deals requests to ranks: use --tp 2 or more, or leave it out")
 
 
+def check_executor(case: Case, layout: Layout) -> None:
+    """An executor without workers drives one rank (v1/executor/uniproc_executor.py).
+
+    Raises:
+        RequestError: the layout has several, the others of which nobody would start.
+    """
+    ranks = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    if case.fixed.get("distributed_executor_backend") == "uni" and ranks > 1:
+        raise RequestError(f"distributed_executor_backend uni drives one rank, the layout has {ranks}: use mp or ray")
+
+
 def _stands_beside_what_it_needs(case: Case) -> None:
     """Arguments that need another one, or experts to be about (companions.toml)."""
     for name, value in case.fixed.items():
