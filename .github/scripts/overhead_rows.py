@@ -18,7 +18,7 @@ from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.interval import ByteInterval  # noqa: E402
 from generator.models.overheads import OverheadTable, Term  # noqa: E402
 from generator.models.release import release_key  # noqa: E402
-from generator.planning.memory import experts, graphs, overhead  # noqa: E402
+from generator.planning.memory import encoder, experts, graphs, overhead  # noqa: E402
 from generator.planning.memory.budget import with_load_extras  # noqa: E402
 from generator.planning.weights.rank import rank_weights  # noqa: E402
 from generator.units import GIB, MIB  # noqa: E402
@@ -130,7 +130,7 @@ def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
     """Units of each phase of the profile, and its bytes that are known."""
     replica, architecture = start.replica, start.architecture
     encodes = overhead.profiles_encoder(replica)
-    kept = overhead.encoder_output(replica) if encodes else 0
+    kept = encoder.output(replica) if encodes else 0
     none = table.changed(terms=())
     first = overhead.model_runner(architecture, replica.release) == "v1"
     stays = kept + table.term("activation_fixed_mib", start.release).expected * MIB * first
@@ -145,7 +145,7 @@ def _phases(start: Case, table: OverheadTable) -> dict[str, Phase]:
         copied = overhead.compilation(replica, _ones(none))
         units["compilation_factor"] = Phase(copied.expected, stays)
     if encodes:
-        units[overhead.encoder_term(architecture)] = Phase(overhead.encoder_bytes(replica), 0)
+        units[encoder.term(architecture)] = Phase(encoder.block_bytes(replica), 0)
     return units
 
 

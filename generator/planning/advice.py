@@ -223,8 +223,8 @@ def _uncalibrated(case: Case, chosen: Candidate) -> Figures | None:
 
 @_says(
     "warning",
-    "The profile's peak, up to {most}, is its encoder's, by one law for all encoders at any parallel size: the cache "
-    "may come out smaller. --set language_model_only=true leaves the encoder out.",
+    "The profile's peak, up to {most}, is its encoder's, by one law for encoders of every width: the cache may "
+    "come out smaller. --set language_model_only=true leaves the encoder out.",
 )
 def _little_known_encoder(case: Case, chosen: Candidate) -> Figures | None:
     if not encoder_doubt(chosen.replica, case.tables.overheads):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.planning.memory.overhead import encoder_tokens
+from generator.planning.memory import encoder
 from generator.units import GIB
 from tests.accuracy.requantized import is_requantized
 
@@ -45,7 +45,7 @@ def _sequences(one: Scored) -> str:
 
 
 def _encoder(one: Scored) -> str:
-    case, tokens = one.case, encoder_tokens(one.case.replica)
+    case, tokens = one.case, encoder.tokens(one.case.replica)
     if not tokens or not case.architecture.towers:
         return ""
     logged = "" if case.row["encoder_cache_budget_tokens"] else ", budget not logged"

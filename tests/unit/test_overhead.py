@@ -12,7 +12,7 @@ from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
 from generator.models.release import release_key
-from generator.planning.memory import experts, graphs, overhead
+from generator.planning.memory import encoder, experts, graphs, overhead
 from generator.units import GIB
 from tests.replicas import card, replica_of
 
@@ -269,10 +269,10 @@ def test_an_encoder_is_profiled_with_its_largest_input():
     """Qwen3-VL joins 4 patches a token and logs a budget of 16,384 tokens (startup_logs.csv T079)."""
     qwen = shape(2048, Dense(intermediate_size=6144), 151936, 28, vit(1152, 4304, 4))
     clip = shape(4096, Dense(intermediate_size=11008), 32064, 32, vit(1024, 4096, 1))
-    assert overhead.encoder_tokens(replica_of(qwen)) == 16384
-    assert overhead.encoder_tokens(replica_of(clip, max_num_batched_tokens=2048)) == 2048
-    assert overhead.encoder_tokens(replica_of(QWEN3_4B)) == 0
-    assert overhead.encoder_tokens(replica_of(clip, language_model_only=True)) == 0
+    assert encoder.tokens(replica_of(qwen)) == 16384
+    assert encoder.tokens(replica_of(clip, max_num_batched_tokens=2048)) == 2048
+    assert encoder.tokens(replica_of(QWEN3_4B)) == 0
+    assert encoder.tokens(replica_of(clip, language_model_only=True)) == 0
     small, large = (replica_of(qwen, release=OLD, encoder_tokens=n, max_num_seqs=1) for n in (0, 16384))
     peaks = [overhead.activation_peak(one, TABLE) for one in (small, large)]
     assert peaks[0].expected < peaks[1].expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.planning.memory import overhead
+from generator.planning.memory import encoder, overhead
 from generator.planning.replica import once_a_replica
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from generator.planning.replica import Replica
 
 _WIDE = 4
-"""A range wider than this part of its figure: one coefficient for towers of every width, at any parallel size."""
+"""A range wider than this part of its figure: one coefficient for towers of every width."""
 
 
 @once_a_replica
@@ -23,8 +23,8 @@ def encoder_doubt(replica: Replica, table: OverheadTable) -> int:
     """
     if not overhead.profiles_encoder(replica):
         return 0
-    factor = table.term(overhead.encoder_term(replica.architecture), replica.release.version)
-    encoder = factor.times(overhead.encoder_bytes(replica))
+    factor = table.term(encoder.term(replica.architecture), replica.release.version)
+    block = factor.times(encoder.block_bytes(replica))
     peak = overhead.activation_peak(replica, table)
-    decides = peak.expected == encoder.expected and (encoder.high - encoder.low) * _WIDE > encoder.expected
-    return encoder.high - encoder.expected if decides else 0
+    decides = peak.expected == block.expected and (block.high - block.low) * _WIDE > block.expected
+    return block.high - block.expected if decides else 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
 from generator.planning.kinds.of import is_hybrid
-from generator.planning.memory import experts
+from generator.planning.memory import encoder, experts
 from generator.planning.memory.workspace import indexer_logits
 from generator.planning.replica import once_a_replica
 from generator.units import MIB, ceil_div
@@ -29,7 +29,6 @@ Runner = Literal["v1", "v2"]
 _LONGER_AXES = 4
 _TRITON_PROGRAMS = 128
 """Rows of the scratch of the masking kernel: one for each multiprocessor, 108 to 188 of a large GPU."""
-_LARGEST_INPUT_TOKENS = 16384
 _RESERVE_SPREAD, _OLDER_DRIVERS = 48 * MIB, 192 * MIB
 """Drivers differ on the same product (RTX PRO 6000: 94.97 and 95.01 GiB); older ones kept less for themselves (Tesla
 T4: 14.56 and 14.74 GiB, RTX 3090: 23.53 and 23.70 GiB in torch's messages)."""
@@ -131,9 +130,9 @@ def activation_peak(
     stays += table.term("activation_fixed_mib", release).times(first * MIB)
     phases = [phase + stays for phase in phases]
     if first_stage and profiles_encoder(replica):
-        kept = ByteInterval.exact(encoder_output(replica))
-        encoder = table.term(encoder_term(architecture), release).times(encoder_bytes(replica))
-        phases = [encoder, *(phase + kept for phase in phases)]
+        kept = ByteInterval.exact(encoder.output(replica))
+        block = table.term(encoder.term(architecture), release).times(encoder.block_bytes(replica))
+        phases = [block, *(phase + kept for phase in phases)]
     return ByteInterval(
         expected=max(phase.expected for phase in phases),
         low=max(phase.low for phase in phases),
@@ -149,7 +148,7 @@ def expert_workspaces(replica: Replica) -> ByteInterval:
 
 def profiles_encoder(replica: Replica) -> bool:
     """Whether the profiling pass runs an encoder."""
-    if not replica.architecture.towers or not encoder_tokens(replica):
+    if not replica.architecture.towers or not encoder.tokens(replica):
         return False
     first = model_runner(replica.architecture, replica.release) == "v1"
     return first or replica.release.has("model_runner_v2_profiles_encoders")
@@ -213,65 +212,6 @@ def _layer_elements(replica: Replica, layer: Layer) -> int:
         kept = replica.release.has("keeps_expert_workspaces")
         return hidden + shared + (0 if kept else experts.token_elements(width, block, replica.layout))
     return hidden
-
-
-def encoder_tokens(replica: Replica) -> int:
-    """Tokens of the multimodal input that vLLM profiles the encoder with; 0 for a model without one.
-
-    The encoder budget is `max_num_batched_tokens`, or the largest single input where that is more (vLLM 0.32
-    multimodal/encoder_budget.py): 16,384 tokens for encoders of any resolution (startup_logs.csv,
-    encoder_cache_budget_tokens).
-    """
-    settings, towers = replica.settings, replica.architecture.towers
-    if settings.encoder_tokens is not None:
-        return settings.encoder_tokens
-    if not towers or settings.language_model_only:
-        return 0
-    any_resolution = any(tower.any_resolution for tower in towers)
-    return max(settings.max_num_batched_tokens, _LARGEST_INPUT_TOKENS if any_resolution else 0)
-
-
-def encoder_output(replica: Replica) -> int:
-    """Bytes that the encoder put out for its whole budget, early outputs beside the last block's."""
-    architecture = replica.architecture
-    outputs = 1 + max((tower.early_outputs for tower in architecture.towers), default=0)
-    return encoder_tokens(replica) * outputs * architecture.hidden_size * replica.dtype_bytes
-
-
-def encoded_tokens(replica: Replica) -> int:
-    """Tokens that one pass of the encoder computes.
-
-    Of a budget beyond the batch it is one input, which Qwen3-VL's processor scales to 25,165,824 pixels at most, a
-    whole video too; vLLM 0.11 repeats its output to the budget (v1/worker/gpu_model_runner.py: profile_run).
-    """
-    tokens = encoder_tokens(replica)
-    scaled = any(tower.early_outputs for tower in replica.architecture.towers)
-    one = max(replica.settings.max_num_batched_tokens, _LARGEST_INPUT_TOKENS)
-    return min(tokens, one) if scaled else tokens
-
-
-def encoder_term(architecture: Architecture) -> str:
-    """The coefficient of the encoder's phase.
-
-    Inputs of any resolution fill the budget; inputs of fixed size leave a rest, and text between their frames.
-    """
-    any_resolution = any(tower.any_resolution for tower in architecture.towers)
-    return "encoder_factor" if any_resolution else "encoder_fixed_factor"
-
-
-def encoder_bytes(replica: Replica) -> int:
-    """Bytes of one encoder block over the patches of the largest input, of the widest tower.
-
-    Attention and feed-forward follow one another. In attention a patch holds fourteen times the block's width: its
-    pixels, residual, norm, the joint projection, contiguous queries, keys and values, queries and keys before and
-    after rotation, the output (vLLM 0.23 models/qwen2_5_vl.py: Qwen2_5_VisionAttention.forward); in the feed-forward
-    three times the width and the inner width before and after its activation.
-    """
-    patches = (
-        tower.patches_per_token * max(14 * tower.hidden_size, 3 * tower.hidden_size + 2 * tower.intermediate_size)
-        for tower in replica.architecture.towers
-    )
-    return encoded_tokens(replica) * max(patches, default=0) * replica.dtype_bytes
 
 
 def persistent_buffers(replica: Replica, *, last_stage: bool = True) -> ByteInterval:
