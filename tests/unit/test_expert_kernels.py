@@ -86,3 +86,11 @@ def test_an_exchange_of_tokens_is_left_to_vllm(tmp_path):
     starts = plan_for(request, facts_for(request)).feasibility.starts
     assert starts.answer == "doubtful"
     assert "all2all_backend" in starts.why
+
+
+def test_broken_blocks_run_in_the_kernel_that_takes_them(tmp_path):
+    """768 channels in blocks of 128 over four ranks: only Triton multiplies finer blocks."""
+    request = asked(tmp_path, "fp8 fp8_block", gpu="B200-180GB", overrides={})
+    case = case_for(request, facts_for(request))
+    assert expert_kernel(case, ONE) == "flashinfer_trtllm"
+    assert expert_kernel(case, Layout(tensor_parallel_size=4)) == "triton"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _EXCHANGES = ("allgather_reducescatter", "naive", "pplx")
 """What needs no library beside vLLM; the last two are the first since 0.19 (config/parallel.py: __post_init__)."""
+_FINE, _BLOCK = "triton", 128
+"""The kernel that takes blocks of any size, and the side of those that the others take."""
 _SAME_FOR = frozenset({"silu", "swigluoai"})
 """Activations of the experts that vLLM was asked about; kernels refuse others one by one."""
 
@@ -74,7 +76,19 @@ def expert_kernel(case: Case, layout: Layout) -> str:
     held, named = _runs(case), named_kernel(case)
     if named is not None or held is None or not _is_plain(case):
         return named or ""
+    if _cuts_blocks(case, layout):
+        return _FINE if _FINE in held.able(case.gpu.capability) else ""
     return held.unasked(case.gpu.capability, whole=layout.enable_expert_parallel)
+
+
+def _cuts_blocks(case: Case, layout: Layout) -> bool:
+    """Whether a rank's slice of an expert holds broken blocks of FP8, whose scales are then made finer.
+
+    vLLM 0.33 fused_moe/oracle/fp8.py: refine_fp8_moe_block_shape.
+    """
+    shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
+    cut = any(block.moe_intermediate_size // shards % _BLOCK for block in _blocks(case))
+    return cut and way_of(case).endswith("fp8_block")
 
 
 def _is_plain(case: Case) -> bool:
