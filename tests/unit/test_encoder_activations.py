@@ -23,7 +23,7 @@ def test_ranks_share_the_heads_and_each_holds_the_rest(ranks, held):
 
 @pytest.mark.parametrize("known", [{"encoders_whole": True}, {"release": "0.19.1"}])
 def test_a_rank_holds_all_where_encoders_are_whole_or_gathered(known):
-    """`mm_encoder_tp_mode: data` keeps an input on one rank; releases before 0.20 gather the joint projection."""
+    """`mm_encoder_tp_mode: data` keeps an input on one rank; a release before 0.20 may gather the heads."""
     replica = replica_of(HYBRID, Layout(tensor_parallel_size=2), **known)
     assert encoder.block_bytes(replica) == 14 * WIDTH
 
