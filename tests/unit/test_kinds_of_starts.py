@@ -92,3 +92,28 @@ def test_what_vllm_refused_of_random_plans_is_refused_in_words(model, gpu, gpus,
 def test_turboquant_stands_where_every_backend_takes_its_layout(model, gpu):
     asked = Request(model=model, gpu=gpu, source="embedded", overrides={"kv_cache_dtype": "turboquant_4bit_nc"})
     assert plan_for(asked, embedded_model(model)).feasibility.fits
+
+
+@pytest.mark.parametrize(
+    ("model", "release", "said"),
+    [
+        ("Qwen/Qwen3.5-27B", "0.20.2", "supports no TurboQuant cache for hybrid"),
+        ("Qwen/Qwen3.5-27B", "0.23.0", ""),
+        ("Qwen/Qwen3.5-27B", "0.25.1", "'auto' in Model Runner V1"),
+        ("Qwen/Qwen3.5-27B", "0.26.0", "'auto' in Model Runner V1"),
+        ("Qwen/Qwen3-30B-A3B", "0.24.0", ""),
+        ("Qwen/Qwen3-30B-A3B", "0.26.0", "'auto' in Model Runner V1"),
+        ("Qwen/Qwen3-30B-A3B", "0.27.1", ""),
+        ("Qwen/Qwen3-8B", "0.20.2", ""),
+        ("Qwen/Qwen3-8B", "0.26.0", ""),
+    ],
+)
+def test_a_packed_cache_is_refused_of_the_models_that_a_release_forgets(model, release, said):
+    """Hybrids of 0.20 (judge: NotImplementedError); 0.25 and 0.26 (vllm#50709) read it with Model Runner V2 alone."""
+    own = {"kv_cache_dtype": "turboquant_4bit_nc"}
+    asked = Request(model=model, gpu="H100-SXM-80GB", source="embedded", vllm=release, overrides=own)
+    if not said:
+        assert plan_for(asked, embedded_model(model)).feasibility.starts.answer != "no"
+        return
+    with pytest.raises(RequestError, match=said):
+        plan_for(asked, embedded_model(model))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.capability import ADA, AMPERE, TURING
 from generator.models.quantization_method import HALVES
+from generator.planning.kinds.of import is_hybrid
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
+from generator.planning.memory.overhead import model_runner
 
 if TYPE_CHECKING:
     from generator.planning.replica import Replica
@@ -71,6 +73,24 @@ def cache_dtype_runs(start: Replica) -> None:
                     f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
                     f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
                 )
+
+
+def packed_cache_is_kept(start: Replica) -> None:
+    """The release packs a TurboQuant cache for such a model (behaviours.toml: turboquant_leaves_out_hybrids, ...)."""
+    asked, release, architecture = start.settings.kv_cache_dtype, start.release, start.architecture
+    if not asked.startswith("turboquant_"):
+        return
+    if is_hybrid(architecture) and release.has("turboquant_leaves_out_hybrids"):
+        raise RequestError(
+            f"vLLM {release} supports no TurboQuant cache for hybrid models, whose other layers keep states: pin a "
+            f"newer release, or set --kv-cache-dtype {_own_cache_dtype(start)}"
+        )
+    packed, name = len(start.context.skipped) < architecture.num_hidden_layers, "runner_v1_forgets_turboquant"
+    if packed and model_runner(architecture, release) == "v1" and release.has(name):
+        raise RequestError(
+            f"vLLM {release} ends on an unknown TurboQuant cache dtype 'auto' in Model Runner V1, which serves this "
+            f"model: pin one after vLLM {release.until[name]}, or set --kv-cache-dtype {_own_cache_dtype(start)}"
+        )
 
 
 def cache_dtype_is_the_models(start: Replica) -> None:

@@ -17,6 +17,7 @@ from generator.planning.rules.dtypes import (
     cache_dtype_is_the_models,
     cache_dtype_runs,
     dtype_runs,
+    packed_cache_is_kept,
     quantization_runs,
     quantization_takes_dtype,
 )
@@ -247,7 +248,7 @@ RULES: tuple[Callable[[Replica], None], ...] = (
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, quantization_takes_dtype, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, scales_divide, towers_divide,
-    cache_dtype_is_the_models, cache_dtype_runs,
+    cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 
