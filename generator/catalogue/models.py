@@ -1,5 +1,6 @@
 """Embedded models, for planning without the Hub, and which of them are the same weights in a smaller format."""
 
+import json
 import re
 from difflib import get_close_matches
 from functools import cache
@@ -144,18 +145,11 @@ def _with_context(architecture: Architecture, context: int | None) -> Architectu
 
 
 def _read(name: str, row: dict[str, Any]) -> ModelFacts:
-    scheme = row.get("quantization")
-    return ModelFacts(
-        id=name,
-        revision=row.get("revision"),
-        source="embedded",
-        architecture=Architecture.model_validate_json(row["architecture"]),
-        checkpoint=Checkpoint(
-            quantization=Quantization.model_validate_json(scheme) if scheme else None,
-            total_bytes=row.get("total_bytes"),
-        ),
-        license=row.get("license"),
-    )
+    """The facts of a row, whose architecture and quantization are JSON; validated at once, which builds one schema."""
+    held = {column: json.loads(row[column]) for column in ("architecture", "quantization") if column in row}
+    checkpoint = {"quantization": held.pop("quantization", None), "total_bytes": row.get("total_bytes")}
+    own = {column: row.get(column) for column in ("revision", "license")}
+    return ModelFacts.model_validate({"id": name, "source": "embedded", "checkpoint": checkpoint} | held | own)
 
 
 class SiblingRow(Row):

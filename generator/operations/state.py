@@ -110,8 +110,8 @@ class State:
     def tags(self) -> dict[str, str]:
         """Commit of every template version that this machine can reach; of a remote only when online."""
         if self.answers.source != store.STORE:
-            return {} if self.offline else _held(self.answers.source)
-        return _held(store.STORE) | _held(str(self.packaged))
+            return {} if self.offline else store.held(self.answers.source)
+        return store.known(self.packaged)
 
     @cached_property
     def moved(self) -> str:
@@ -189,10 +189,3 @@ class State:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             raise RequestError(f"{name} line {line} is not valid YAML: correct it") from error
         return content if isinstance(content, dict) else None
-
-
-def _held(bundle: str) -> dict[str, str]:
-    try:
-        return store.tags(bundle)
-    except RenderError:
-        return {}

@@ -30,13 +30,13 @@ def ensure(packaged: Path = PACKAGED) -> str:
     """
     shipped = tags(str(packaged))
     place = Path(STORE).expanduser()
-    held = _held(place)
-    moved = sorted(tag for tag in shipped.keys() & held.keys() if shipped[tag] != held[tag])
+    own = held(STORE)
+    moved = sorted(tag for tag in shipped.keys() & own.keys() if shipped[tag] != own[tag])
     if moved:
         raise RenderError(
             f"template {moved[0]} in {STORE} is not the released one: move that file away and run this again"
         )
-    if held.keys() <= shipped.keys() and not _is_same(packaged, place):
+    if own.keys() <= shipped.keys() and not _is_same(packaged, place):
         _place(packaged, place)
     return STORE
 
@@ -98,6 +98,20 @@ def tags(source: str) -> dict[str, str]:
     return {name: sha for name, sha in pairs if not name.endswith("^{}")} | peeled
 
 
+def held(source: str) -> dict[str, str]:
+    """Releases of a template source; none where it cannot be read."""
+    try:
+        return tags(source)
+    except RenderError:
+        return {}
+
+
+def known(packaged: Path = PACKAGED) -> dict[str, str]:
+    """Releases that this machine's store or the package has; of equal files one is asked."""
+    same = _is_same(packaged, Path(STORE).expanduser())
+    return held(str(packaged)) if same else held(STORE) | held(str(packaged))
+
+
 def moved(version: str, source: str, before: str, after: str) -> str:
     """What is wrong with a version that names another commit than it did."""
     return f"{version} of {source} was moved from commit {before[:12]} to {after[:12]}"
@@ -138,14 +152,6 @@ def copy_template(checkout: Path, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     shutil.copy2(config, place / trust.CONFIG)
     shutil.copytree(checkout / "templates", place / "templates", ignore=_IGNORED)
-
-
-def _held(place: Path) -> dict[str, str]:
-    """Tags of the store; none where it is absent or unreadable."""
-    try:
-        return tags(str(place))
-    except RenderError:
-        return {}
 
 
 def _is_same(packaged: Path, place: Path) -> bool:
