@@ -24,7 +24,7 @@ from generator.models.speculation import asked_draft
 from generator.models.value import Value, problem
 from generator.planning.serving.pooling_api import pooling_api
 from generator.presenting.record import plan_record
-from generator.presenting.shortfall import infeasible
+from generator.presenting.verdict import infeasible
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -63,8 +63,7 @@ def facts_for(
         SourceError: no source delivers the model.
         UnsupportedArchitectureError: its config.json is of a class that no reader knows.
     """
-    from generator.sources.facts import model_facts  # noqa: PLC0415 - start-up time of `check`
-    from generator.sources.whole import refuse_partial  # noqa: PLC0415 - likewise
+    from generator.sources.facts import model_facts, refuse_partial  # noqa: PLC0415 - start-up time of `check`
 
     found = model_facts(
         request.model,

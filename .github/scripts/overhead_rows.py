@@ -18,7 +18,7 @@ from generator.models.architecture import Architecture  # noqa: E402
 from generator.models.interval import ByteInterval  # noqa: E402
 from generator.models.overheads import OverheadTable, Term  # noqa: E402
 from generator.models.release import release_key  # noqa: E402
-from generator.planning.memory import encoder, experts, graphs, overhead  # noqa: E402
+from generator.planning.memory import encoder, graphs, overhead, workspace  # noqa: E402
 from generator.planning.memory.budget import with_load_extras  # noqa: E402
 from generator.planning.weights.rank import rank_weights  # noqa: E402
 from generator.units import GIB, MIB  # noqa: E402
@@ -190,7 +190,7 @@ def _left_over(start: Case, table: OverheadTable, need: float) -> Iterator[Seen]
 
 def _kept(start: Case) -> int:
     """Workspaces of the experts, which count as consumed and no longer as peak."""
-    return experts.workspace(start.replica).expected
+    return workspace.expert_workspace(start.replica).expected
 
 
 def _of_phase(start: Case, table: OverheadTable, phase: str, value: float) -> Iterator[Seen]:

@@ -1,4 +1,6 @@
-"""How releases of vLLM behave where they differ: `behaviours.toml`."""
+"""How releases of vLLM behave where they differ, and what their images hold: `behaviours.toml`, `images.toml`."""
+
+from __future__ import annotations
 
 from functools import cache
 from typing import Annotated
@@ -49,3 +51,22 @@ def release_of(version: str) -> Release:
         backends=backends_of(version),
         orders=orders_of(version),
     )
+
+
+class ImageRow(Row):
+    """One row of `images.toml`, whose head says what the columns are."""
+
+    since: AnyRelease | None = None
+    until: AnyRelease | None = None
+    cuda: AnyRelease
+    driver: Annotated[int, Field(gt=0)]
+    compatible: Annotated[int, Field(gt=0)]
+    unpacked_gib: Annotated[int, Field(gt=0)]
+    source: Source
+
+
+def image_of(version: str) -> ImageRow:
+    """What the image of release `version` asks of the host; the newest row for one that is newer than all."""
+    listed = packaged_rows("images.toml", "image", ImageRow)
+    found: ImageRow = next((one for one in listed if is_between(version, one.since, one.until)), listed[-1])
+    return found

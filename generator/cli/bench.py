@@ -13,7 +13,7 @@ from generator.cli.running import COMPOSE, URL
 from generator.errors import FindingsError
 
 if TYPE_CHECKING:
-    from generator.models.measurement import RunCompared
+    from generator.models.measured import RunCompared
     from generator.operations.running.bench import Bench
 
 _AT_ONCE = "Requests at once, instead of one, a quarter of the planned load and the planned load; may be repeated."

@@ -14,7 +14,7 @@ from generator.cli.options import MODEL_HELP, Stated, named_too, with_request_op
 from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
 from generator.errors import RequestError
 from generator.models.request import Artefact
-from generator.presenting.shortfall import infeasible
+from generator.presenting.verdict import infeasible
 
 if TYPE_CHECKING:
     from generator.models.plan import Plan

@@ -11,7 +11,7 @@ from generator.cli import console, report
 from generator.cli.options import Stated, with_request_options
 from generator.cli.proposal import proposal
 from generator.models.request import Artefact
-from generator.presenting.shortfall import infeasible
+from generator.presenting.verdict import infeasible
 
 if TYPE_CHECKING:
     from generator.models.running import ImportedDeployment

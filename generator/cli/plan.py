@@ -11,7 +11,7 @@ from generator.cli import console, report
 from generator.cli.options import MODEL_HELP, Stated, named_too, with_request_options
 from generator.cli.proposal import APPLY_HELP, CHEAPEST_HELP, FACTS_HELP, facts_from, proposal
 from generator.errors import FindingsError
-from generator.presenting.shortfall import infeasible
+from generator.presenting.verdict import infeasible
 
 _STRICT = "Status 8 also where the plan does not carry the workload or misses a target."
 

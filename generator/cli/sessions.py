@@ -72,7 +72,7 @@ def _asked(load: dict[str, Any]) -> Sessions:
 
 
 def _refuse_unfit(found: SessionPlan) -> None:
-    from generator.presenting.shortfall import infeasible  # noqa: PLC0415 - start-up time
+    from generator.presenting.verdict import infeasible  # noqa: PLC0415 - start-up time
 
     if found.plan.feasibility.verdict == "does_not_fit":
         raise infeasible(found.plan)

@@ -12,8 +12,7 @@ from generator.planning.candidate import ASSUMED, whose_context
 from generator.planning.choosing.choice import has_targets
 from generator.planning.hardware_advice import HARDWARE
 from generator.planning.memory import overhead
-from generator.planning.memory.doubt import encoder_doubt
-from generator.planning.memory.evidence import uncalibrated
+from generator.planning.memory.evidence import encoder_doubt, uncalibrated
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
-from generator.planning.memory.doubt import encoder_doubt
+from generator.planning.memory.evidence import encoder_doubt
 from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.rules.experts import unasked

@@ -11,7 +11,7 @@ from generator.planning.attempts import Attempt, own, replica_load
 from generator.planning.defaults import BatchLimits
 from generator.planning.limits import Limit
 from generator.planning.memory import budget as budgets
-from generator.planning.memory.doubt import encoder_doubt
+from generator.planning.memory.evidence import encoder_doubt
 from generator.planning.memory.shares import (
     budget_share,
     chosen_utilization,

@@ -13,7 +13,7 @@ from generator.planning.fit import too_large, widest_layout
 from generator.planning.parts import stored_bytes
 from generator.planning.planner import weighed
 from generator.planning.rules.checks import check_request
-from generator.planning.weights.totals import model_totals
+from generator.planning.weights.rank import model_totals
 
 if TYPE_CHECKING:
     from generator.planning.case import Case

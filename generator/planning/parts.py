@@ -16,7 +16,7 @@ from generator.planning.limits import longest_common_context
 from generator.planning.memory.pinned import cache_on_host, host_bytes
 from generator.planning.rules.experts import expert_kernel
 from generator.planning.rules.paths import mounts_of
-from generator.planning.weights.totals import model_totals
+from generator.planning.weights.rank import model_totals
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:

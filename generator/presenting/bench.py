@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generator.models.measurement import Comparison, RunCompared
+    from generator.models.measured import Comparison, RunCompared
 
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 720, 44, 150, 110, 40
 _HEAD = "| at once | figure | measured | estimated | target | |\n|---|---|---|---|---|---|"

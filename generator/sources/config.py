@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.models.checkpoint import Checkpoint, ModelFacts
 from generator.sources.architectures import names_no_method, read_architecture, read_quantization
-from generator.sources.architectures.composite_defaults import SHIP_HEADS
+from generator.sources.architectures.composite import SHIP_HEADS
 from generator.sources.architectures.fields import text_config
 from generator.sources.bounds import check_config
 from generator.sources.safetensors_headers import aggregate, total_bytes

@@ -1,4 +1,4 @@
-"""model_facts(): the one way from a model's name to what the planner is told about it."""
+"""model_facts(): the one way from a model's name to what the planner is told about it, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
+from generator.planning.weights.rank import model_totals
+from generator.presenting.text import gib_text
 from generator.sources.given import given_facts
 from generator.sources.places import is_directory
 
@@ -133,3 +135,24 @@ def _find_embedded(model: str) -> ModelFacts | None:
 def _clause(error: Exception) -> str:
     """An error's first clause: what happened, without its next step."""
     return str(error).partition(": ")[0]
+
+
+_LEAST = 0.75
+"""Share of the shapes' bytes that tied heads, shared layers and other honest differences leave."""
+
+
+def refuse_partial(facts: ModelFacts) -> None:
+    """Return only where the tensors' bytes are about what the shapes take; many more are no harm.
+
+    Raises:
+        SourceError: most likely a download that did not end.
+    """
+    stored = facts.checkpoint.total_bytes
+    if stored is None:
+        return
+    described = model_totals(facts.architecture, facts.checkpoint.quantization).stored_bytes
+    if stored < _LEAST * described:
+        raise SourceError(
+            f"the safetensors files of {facts.id} hold {gib_text(stored)} of tensors, the model that its config.json "
+            f"describes takes {gib_text(described)}: finish the download, or take both files from one revision."
+        )

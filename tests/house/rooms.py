@@ -20,7 +20,7 @@ _RETAINED = '''
 """Retention: a square state a head."""
 
 from generator.planning.kinds.kind import StateKind, divide
-from generator.planning.kinds.tensors import projection
+from generator.planning.kinds.kind import projection
 
 
 class Retained(StateKind):

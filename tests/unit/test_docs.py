@@ -15,7 +15,7 @@ from generator.catalogue.models import embedded_ids
 from generator.errors import RequestError
 from generator.models.explained import ChosenValue, FlagExplained, OtherDefault
 from generator.models.fit import FitRow
-from generator.models.measurement import BenchRun, Comparison, RunCompared
+from generator.models.measured import BenchRun, Comparison, RunCompared
 from generator.models.plan import Plan
 from generator.operations.check import CheckReport
 from generator.operations.doctor.examine import Examined, Observation

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fixtures.nvml_library import H100, L4, NVML
 
+from generator.catalogue.behaviours import image_of
 from generator.catalogue.engines import known_versions
-from generator.catalogue.images import image_of
 from generator.cli.app import run
 from generator.errors import RequestError
 from generator.models.request import Request

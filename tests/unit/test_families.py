@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.planning.weights.totals import model_totals
+from generator.planning.weights.rank import model_totals
 from generator.sources.architectures import read_architecture
 from generator.sources.architectures.table import FAMILIES
 

@@ -8,8 +8,8 @@ from fixtures.checkpoints import TINY_LLAMA, TINY_LLAMA_BYTES, TINY_LLAMA_TENSOR
 from fixtures.hub_server import safetensors_files
 
 from generator.errors import SourceError
+from generator.sources.facts import refuse_partial
 from generator.sources.local import local_facts
-from generator.sources.whole import refuse_partial
 
 
 def write_model(directory, *, config=TINY_LLAMA, tensors=TINY_LLAMA_TENSORS, shards=1):

@@ -19,7 +19,7 @@ from generator.errors import RequestError, UnknownFactError
 from generator.models.request import Request
 from generator.planning.case import Case
 from generator.planning.held import held
-from generator.planning.weights.totals import model_totals
+from generator.planning.weights.rank import model_totals
 from generator.workflow import case_for, models_for, plan_for, tables_for
 
 GPUS = (

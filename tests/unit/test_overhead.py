@@ -12,7 +12,7 @@ from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
 from generator.models.release import release_key
-from generator.planning.memory import encoder, experts, graphs, overhead
+from generator.planning.memory import encoder, graphs, overhead, workspace
 from generator.units import GIB
 from tests.replicas import card, replica_of
 
@@ -247,8 +247,8 @@ def test_experts_in_four_bit_floats_may_hold_buffers_or_none():
     """VLLM 0.20.2 flashinfer_cutlass_moe.py:235 asks for next to none, the Triton kernels for all of it."""
     form = Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16)
     stored = Quantization(method="modelopt_fp4", bits=4, rules=(QuantRule(targets=("*",), format=form),))
-    own = experts.workspace(replica_of(QWEN3_30B, stored=stored))
-    full = experts.workspace(replica_of(QWEN3_30B))
+    own = workspace.expert_workspace(replica_of(QWEN3_30B, stored=stored))
+    full = workspace.expert_workspace(replica_of(QWEN3_30B))
     assert (own.expected, own.high) == (0, full.expected)
 
 

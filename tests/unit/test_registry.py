@@ -19,8 +19,7 @@ from generator.models.capability import HOPPER
 from generator.models.parallelism import Layout
 from generator.planning.kv_cache.layout import cache_layout
 from generator.planning.kv_cache.settings import CacheSettings
-from generator.planning.weights.rank import rank_weights
-from generator.planning.weights.totals import model_totals
+from generator.planning.weights.rank import model_totals, rank_weights
 from generator.sources.architectures import read_architecture, read_quantization
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "registry" / "text_generation.json"

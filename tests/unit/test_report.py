@@ -10,7 +10,7 @@ import pytest
 from generator.catalogue.models import embedded_model
 from generator.cli import console, report
 from generator.models.request import Request
-from generator.presenting.shortfall import shortfall_line
+from generator.presenting.verdict import shortfall_line
 from generator.sources.nvml import DetectedGPU, DetectedSystem
 from generator.workflow import plan_for
 

@@ -5,7 +5,7 @@ import pytest
 from generator import recording
 from generator.catalogue.engines import engine
 from generator.errors import RequestError, SourceError
-from generator.models.measurement import BenchRun
+from generator.models.measured import BenchRun
 from generator.models.request import Request
 from generator.models.tuning import HeldOut
 from generator.models.workload import Targets

@@ -11,10 +11,9 @@ from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
 from generator.planning.weights.online import online_quantization
-from generator.planning.weights.rank import StageWeights, rank_weights
+from generator.planning.weights.rank import StageWeights, model_totals, rank_weights
 from generator.planning.weights.sharding import stage_layers
 from generator.planning.weights.tensors import measured_weights
-from generator.planning.weights.totals import model_totals
 from generator.units import GIB
 
 RECORDS = [

@@ -61,7 +61,7 @@ def told(question: Question, answers: Mapping[str, Any], known: Known) -> str:
 def model_line(facts: ModelFacts) -> str:
     """Size, context, licence, gate, quantized siblings of a model, and where its facts are from."""
     from generator.catalogue.models import siblings_of  # noqa: PLC0415 - start-up time
-    from generator.planning.weights.totals import model_totals  # noqa: PLC0415
+    from generator.planning.weights.rank import model_totals  # noqa: PLC0415
 
     totals = model_totals(facts.architecture, facts.checkpoint.quantization)
     stored = facts.checkpoint.total_bytes or totals.stored_bytes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.catalogue.behaviours import ImageRow, image_of
 from generator.catalogue.gpus import find_gpu
-from generator.catalogue.images import ImageRow, image_of
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability
 from generator.models.hardware import GPU, Cluster

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator import recording
 from generator.errors import RequestError
-from generator.models.measurement import RunCompared
+from generator.models.measured import RunCompared
 from generator.models.value import Value
 from generator.operations.loads import under_load
 from generator.operations.running.compare import compared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.measurement import BenchRun, Comparison, Outcome, RunCompared
+from generator.models.measured import BenchRun, Comparison, Outcome, RunCompared
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate, Latency, Throughput

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from generator.errors import SourceError
-from generator.models.measurement import BenchRun
+from generator.models.measured import BenchRun
 from generator.models.value import Value, problem
 from generator.operations.running.reach import why_not
 

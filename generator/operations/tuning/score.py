@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generator.models.tuning import HeldOut
 
 if TYPE_CHECKING:
-    from generator.models.measurement import BenchRun
+    from generator.models.measured import BenchRun
     from generator.models.workload import BatchingMode, Targets
 
 _LEAST_GAIN = 0.01

@@ -13,8 +13,7 @@ from generator.models.backend import Backend
 from generator.models.dtype import DType
 from generator.models.speed import KVRead
 from generator.planning.kinds.indexer import gathered_keys, indexer_key_bytes, indexer_reads
-from generator.planning.kinds.kind import Attention
-from generator.planning.kinds.tensors import plain, projection, vector
+from generator.planning.kinds.kind import Attention, plain, projection, vector
 from generator.planning.kv_cache.attention_query import AttentionQuery
 from generator.planning.kv_cache.specs import MLAAttentionSpec, SlidingWindowMLASpec
 from generator.units import ceil_div, round_up

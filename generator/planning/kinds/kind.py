@@ -1,4 +1,4 @@
-"""What the planner asks of a kind of mixer; whoever adds a kind is asked for each of these by the type checker."""
+"""What the planner asks of a kind of mixer, the tensors that kinds are made of, and the end of every ladder of kinds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Iterable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generator.errors import RequestError
+from generator.errors import RequestError, UnsupportedArchitectureError
+from generator.models.matrix import Matrix
 from generator.planning.kv_cache.backend_rules import narrowed
 from generator.planning.kv_cache.backends import attention_backend
 from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
 
 if TYPE_CHECKING:
+    from typing import Never
+
     from generator.models.attention import Indexer
     from generator.models.backend import Backend
-    from generator.models.matrix import Matrix
+    from generator.models.dtype import DType
+    from generator.models.matrix import Shard
     from generator.models.speed import KVRead
     from generator.planning.kv_cache.attention_query import AttentionQuery
     from generator.planning.kv_cache.context import Blocks, Context
@@ -227,3 +231,37 @@ def divide(size: int, parts: int, what: str) -> int:
             f"{size} {what} do not divide over tensor parallel size {parts}; choose a size that divides {size}"
         )
     return size // parts
+
+
+def unknown_kind(kind: Never, what: str) -> UnsupportedArchitectureError:
+    """The error to raise for a kind that no rule is about; `what` is what the rule would say."""
+    name = getattr(kind, "kind", type(kind).__name__)
+    return UnsupportedArchitectureError(f"no rule says {what} for layers of kind {name!r}: they cannot be planned yet")
+
+
+def projection(
+    name: str, rows: int, columns: int, shard: Shard = "replicated", units: int | None = None, *, bias: bool = False
+) -> Matrix:
+    """A projection; `units` heads or groups are split whole."""
+    return Matrix(name=name, rows=rows, columns=columns, shard=shard, units=units, bias=bias, part="attention")
+
+
+def plain(name: str, rows: int, columns: int) -> Matrix:
+    """A projection that vLLM builds without the quantization config, on every rank."""
+    return unquantized(name, rows, columns, "replicated")
+
+
+def vector(name: str, rows: int, shard: Shard = "replicated", dtype: DType | None = None) -> Matrix:
+    """A norm, a bias or a state of the mixer: `rows` numbers that stay unquantized."""
+    return unquantized(name, rows, shard=shard, dtype=dtype)
+
+
+def unquantized(
+    name: str, rows: int, columns: int = 1, shard: Shard = "column", dtype: DType | None = None, *,
+    units: int | None = None, bias: bool = False,
+) -> Matrix:  # fmt: skip
+    """Numbers that no quantization touches: a convolution, a decay, a norm."""
+    return Matrix(
+        name=name, rows=rows, columns=columns, shard=shard, dtype=dtype, units=units, bias=bias,
+        part="attention", linear=False,
+    )  # fmt: skip

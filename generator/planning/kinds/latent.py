@@ -16,8 +16,7 @@ from generator.planning.kinds.indexer import (
     indexer_reads,
     indexer_spec,
 )
-from generator.planning.kinds.kind import Attention
-from generator.planning.kinds.tensors import plain, projection, vector
+from generator.planning.kinds.kind import Attention, plain, projection, vector
 from generator.planning.kv_cache import packing
 from generator.planning.kv_cache.attention_query import AttentionQuery
 from generator.planning.kv_cache.backend_rules import narrowed

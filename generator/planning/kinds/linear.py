@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, LinearAttention
 from generator.models.capability import BLACKWELL, BLACKWELL_RTX, HOPPER
 from generator.models.dtype import DType
-from generator.planning.kinds.kind import StateKind, divide
-from generator.planning.kinds.tensors import projection, unquantized
-from generator.planning.kinds.unknown import unknown_kind
+from generator.planning.kinds.kind import StateKind, divide, projection, unknown_kind, unquantized
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix

@@ -24,12 +24,12 @@ from generator.models.attention import (
     SlidingWindow,
 )
 from generator.planning.kinds.compressed import Compressed
+from generator.planning.kinds.kind import unknown_kind
 from generator.planning.kinds.latent import latent_kind
 from generator.planning.kinds.linear import linear_attention_kind
 from generator.planning.kinds.parallel import SelfThenCross, SideBySide
 from generator.planning.kinds.softmax import softmax_kind
 from generator.planning.kinds.states import state_space_kind
-from generator.planning.kinds.unknown import unknown_kind
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture

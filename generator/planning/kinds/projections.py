@@ -13,8 +13,8 @@ from generator.models.attention import (
     LowRank,
     SlidingWindow,
 )
+from generator.planning.kinds.kind import projection, vector
 from generator.planning.kinds.latent import latent_matrices
-from generator.planning.kinds.tensors import projection, vector
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix

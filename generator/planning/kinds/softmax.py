@@ -14,9 +14,8 @@ from generator.models.attention import (
 )
 from generator.models.backend import Backend
 from generator.models.speed import KVRead
-from generator.planning.kinds.kind import Attention
+from generator.planning.kinds.kind import Attention, unknown_kind
 from generator.planning.kinds.projections import Softmax, projections
-from generator.planning.kinds.unknown import unknown_kind
 from generator.planning.kv_cache import packing
 from generator.planning.kv_cache.attention_query import AttentionQuery
 from generator.planning.kv_cache.backend_rules import narrowed

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import Mamba1, Mamba2, ShortConv
 from generator.models.dtype import DType
-from generator.planning.kinds.kind import StateKind, divide
-from generator.planning.kinds.tensors import projection, unquantized
-from generator.planning.kinds.unknown import unknown_kind
+from generator.planning.kinds.kind import StateKind, divide, projection, unknown_kind, unquantized
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix

@@ -1,4 +1,4 @@
-"""What of a replica public starts show, and how much wider a budget's range is where few do."""
+"""What of a replica public starts show, how much wider a budget's range is where few do, and what stays in doubt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.release import release_key
 from generator.planning.kinds.of import attentions_of
+from generator.planning.memory import encoder, overhead
 from generator.planning.replica import once_a_replica
 
 if TYPE_CHECKING:
@@ -71,3 +72,22 @@ def _thin(replica: Replica, table: OverheadTable) -> list[str]:
 
 def _sources(count: int) -> str:
     return {0: "no public start shows it", 1: "one public source"}.get(count, f"{count} public sources")
+
+
+_WIDE = 4
+"""A range wider than this part of its figure: one coefficient for towers of every width."""
+
+
+@once_a_replica
+def encoder_doubt(replica: Replica, table: OverheadTable) -> int:
+    """Bytes that the first stage's peak may take beyond its range, as many as the range reaches above its figure.
+
+    0 where the peak is not its encoder's, or more than a wide range is known of it.
+    """
+    if not overhead.profiles_encoder(replica):
+        return 0
+    factor = table.term(encoder.term(replica.architecture), replica.release.version)
+    block = factor.times(encoder.block_bytes(replica))
+    peak = overhead.activation_peak(replica, table)
+    decides = peak.expected == block.expected and (block.high - block.low) * _WIDE > block.expected
+    return block.high - block.expected if decides else 0

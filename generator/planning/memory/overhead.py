@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from generator.models.feed_forward import Dense, MoE
 from generator.models.interval import ByteInterval
 from generator.planning.kinds.of import is_hybrid
-from generator.planning.memory import encoder, experts
+from generator.planning.memory import encoder, workspace
 from generator.planning.memory.workspace import indexer_logits
 from generator.planning.replica import once_a_replica
 from generator.units import MIB, ceil_div
@@ -143,7 +143,7 @@ def activation_peak(
 def expert_workspaces(replica: Replica) -> ByteInterval:
     """Bytes of the routed experts' workspaces where they stay; 0 where the forward pass makes them anew."""
     kept = replica.release.has("keeps_expert_workspaces")
-    return experts.workspace(replica) if kept else ByteInterval.exact(0)
+    return workspace.expert_workspace(replica) if kept else ByteInterval.exact(0)
 
 
 def profiles_encoder(replica: Replica) -> bool:
@@ -210,7 +210,7 @@ def _layer_elements(replica: Replica, layer: Layer) -> int:
     if isinstance(block, MoE):
         shared = ceil_div(3 * block.shared_expert_intermediate_size, tensor)
         kept = replica.release.has("keeps_expert_workspaces")
-        return hidden + shared + (0 if kept else experts.token_elements(width, block, replica.layout))
+        return hidden + shared + (0 if kept else workspace.token_elements(width, block, replica.layout))
     return hidden
 
 

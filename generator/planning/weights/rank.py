@@ -1,4 +1,4 @@
-"""Weights of one rank: bytes of the worst rank of each pipeline stage, by part and by number format."""
+"""Weights: bytes of the worst rank of each pipeline stage, by part and by number format, and of the whole model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from generator.models.parallelism import Layout
 from generator.models.value import Made
 from generator.planning.weights.expansion import WeightModule, modules
 from generator.planning.weights.formats import Stored, stored_formats
-from generator.planning.weights.padding import padded_shape, refined_block
-from generator.planning.weights.sharding import rank_shape, stage_layers
-from generator.planning.weights.storage import stored_bytes
+from generator.planning.weights.sharding import padded_shape, rank_shape, refined_block, stage_layers, stored_bytes
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -173,3 +171,23 @@ def _stages(module: WeightModule, stored: Stored, bounds: tuple[tuple[int, int],
     if module.place == "ends":
         return [(stage, module.count) for stage in {0, last}]
     return [(0 if module.place == "first" else last, module.count)]
+
+
+class ModelTotals(Made):
+    """Figures of the unsharded model, draft layers left out."""
+
+    parameters: int
+    active_parameters: int
+    """Parameters that one token uses: of routed experts the chosen ones only."""
+    stored_bytes: int
+    """Bytes of every tensor in its stored format, derived from shapes."""
+
+
+def model_totals(architecture: Architecture, quantization: Quantization | None = None) -> ModelTotals:
+    """Parameters and bytes of the model as one rank would hold it all."""
+    held = [(one.matrix, len(one.layers) if one.place == "layer" else one.count) for one in modules(architecture)]
+    return ModelTotals(
+        parameters=sum(matrix.parameters * count for matrix, count in held),
+        active_parameters=sum(matrix.active_parameters * count for matrix, count in held),
+        stored_bytes=rank_weights(architecture, quantization, Layout()).worst.total_bytes,
+    )

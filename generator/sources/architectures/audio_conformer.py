@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import linear, plain
-from generator.sources.architectures.vision_encoders import siglip_encoder
+from generator.sources.architectures.towers import linear, plain, siglip_encoder
 from generator.units import ceil_div
 
 if TYPE_CHECKING:

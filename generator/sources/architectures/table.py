@@ -16,9 +16,8 @@ from generator.sources.architectures import (
     bailing,
     encoders,
     ernie_vl,
-    gemma_layered,
+    gemma,
     hybrid,
-    latent,
     projected,
     state_space,
 )
@@ -38,7 +37,7 @@ from generator.sources.architectures.attention_softmax import Traits, softmax_mi
 from generator.sources.architectures.blocks import MixtureTraits
 from generator.sources.architectures.decoder import Family, Ways
 from generator.sources.architectures.dense import DenseTraits, dense_decoder, nemotron_nas_decoder
-from generator.sources.architectures.moe import llama4_decoder, minimax_m3_decoder, moe_decoder
+from generator.sources.architectures.moe import deepseek_v4_decoder, llama4_decoder, minimax_m3_decoder, moe_decoder
 
 if TYPE_CHECKING:
     from generator.models.attention import Mixers
@@ -95,11 +94,11 @@ FAMILIES: dict[str, Family] = {
     "cwm": Family(softmax(output_bias="attention_bias", pattern=-4, default_window=8192), dense()),
     "dbrx": Family(mixed.dbrx_mixers, projected.dbrx_decoder, Ways(head_every_stage=True)),
     "deepseek": Family(softmax(), mixture(shared_whole=True, normalised=False), Ways(own_head=True)),
-    "deepseek_ref": Family(mla.compressed_mixers, latent.deepseek_v4_decoder),
+    "deepseek_ref": Family(mla.compressed_mixers, deepseek_v4_decoder),
     "deepseek_v2": Family(mla.latent_mixers, mixture(shared_whole=True, normalised=False), Ways(own_head=True)),
     "deepseek_v3": Family(mla.latent_mixers, mixture(shared_whole=True), Ways(own_head=True)),
     "deepseek_v32": Family(mla.latent_mixers, mixture(shared_whole=True)),
-    "deepseek_v4": Family(mla.compressed_mixers, latent.deepseek_v4_decoder),
+    "deepseek_v4": Family(mla.compressed_mixers, deepseek_v4_decoder),
     "dots1": Family(softmax(qk_norm=True), mixture(correction_bias=True)),
     "ernie4_5": Family(softmax(qkv_bias=False, defaults={"head_dim": 128}), dense(tied=True)),
     "ernie4_5_moe": Family(
@@ -124,9 +123,9 @@ FAMILIES: dict[str, Family] = {
         softmax(output_bias="attention_bias", qk_norm=True, pattern=6, default_window=4096,
                 defaults={"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256}),
         dense(norms=4, tied=True), Ways(embed_every_stage=True)),
-    "gemma3n_text": Family(mixed.gemma3n_mixers, gemma_layered.gemma3n_decoder, Ways(embed_every_stage=True)),
-    "gemma4": Family(mixed.gemma4_mixers, gemma_layered.layered_gemma4_decoder, Ways(embed_every_stage=True)),
-    "gemma4_text": Family(mixed.gemma4_mixers, gemma_layered.layered_gemma4_decoder, Ways(embed_every_stage=True)),
+    "gemma3n_text": Family(mixed.gemma3n_mixers, gemma.gemma3n_decoder, Ways(embed_every_stage=True)),
+    "gemma4": Family(mixed.gemma4_mixers, gemma.layered_gemma4_decoder, Ways(embed_every_stage=True)),
+    "gemma4_text": Family(mixed.gemma4_mixers, gemma.layered_gemma4_decoder, Ways(embed_every_stage=True)),
     "glm": Family(softmax(), dense()),
     "glm4": Family(softmax(), dense(norms=4)),
     "glm4_moe": Family(

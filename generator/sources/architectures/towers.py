@@ -1,10 +1,13 @@
-"""Parts that towers share: transformer blocks and single tensors, split as vLLM's `mm-encoder-tp-mode` weights does."""
+"""Parts that towers share: blocks, single tensors and whole encoders, split as vLLM's `mm-encoder-tp-mode` weights."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
+from generator.errors import UnsupportedArchitectureError
 from generator.models.matrix import Matrix, Shard
+from generator.sources.architectures.fields import Config, integer
 
 if TYPE_CHECKING:
     from generator.models.architecture import Tower
@@ -56,3 +59,93 @@ def headed(tower: Tower, part: Config) -> Tower:
     names = ("num_heads", "num_attention_heads", "encoder_attention_heads")
     heads = next((part[name] for name in names if isinstance(part.get(name), int)), 0)
     return tower.model_copy(update={"num_heads": heads})
+
+
+class Encoder(NamedTuple):
+    """Equal blocks and what lies around them."""
+
+    blocks: int
+    width: int
+    block: tuple[Matrix, ...]
+    outer: tuple[Matrix, ...]
+
+
+def patches(vision: Config) -> int:
+    """Patches of the image that the table of positions is made for."""
+    return (integer(vision, "image_size") // integer(vision, "patch_size")) ** 2
+
+
+def _plain_blocks(vision: Config) -> tuple[Matrix, ...]:
+    name = "encoder.layers.0"
+    names = (
+        f"{name}.self_attn.qkv_proj", f"{name}.self_attn.out_proj", (f"{name}.mlp.fc1",), f"{name}.mlp.fc2",
+    )  # fmt: skip
+    return block(names, integer(vision, "hidden_size"), integer(vision, "intermediate_size"))
+
+
+def clip_encoder(vision: Config, layers: int | None = None, *, post_norm: bool = True) -> Encoder:
+    """CLIP: a class token, a norm before the blocks, one behind them where all run (vLLM 0.32 clip.py)."""
+    hidden = integer(vision, "hidden_size")
+    return Encoder(
+        blocks=layers or integer(vision, "num_hidden_layers"),
+        width=hidden,
+        block=_plain_blocks(vision),
+        outer=(
+            plain("embeddings.patch_embedding", hidden, 3 * integer(vision, "patch_size") ** 2),
+            plain("embeddings.position_embedding", patches(vision) + 2, hidden),
+            plain("layernorms", hidden, bias=True, copies=1 + post_norm),
+        ),
+    )
+
+
+def siglip_encoder(vision: Config, layers: int | None = None, *, post_norm: bool = True) -> Encoder:
+    """SigLIP and the Idefics encoders made after it (vLLM 0.32 siglip.py, idefics2_vision_model.py)."""
+    hidden = integer(vision, "hidden_size")
+    return Encoder(
+        blocks=layers or integer(vision, "num_hidden_layers"),
+        width=hidden,
+        block=_plain_blocks(vision),
+        outer=(
+            plain("embeddings.patch_embedding", hidden, 3 * integer(vision, "patch_size") ** 2, bias=True),
+            plain("embeddings.position_embedding", patches(vision), hidden),
+            *((plain("post_layernorm", hidden, bias=True),) if post_norm else ()),
+        ),
+    )
+
+
+def pixtral_encoder(vision: Config, layers: int | None = None, *, post_norm: bool = False) -> Encoder:  # noqa: ARG001
+    """Pixtral: RMS norms and gated networks without biases (vLLM 0.32 pixtral.py)."""
+    hidden, name = integer(vision, "hidden_size", default=1024), "transformer.layers.0"
+    names = (
+        f"{name}.attention.qkv_proj", f"{name}.attention.o_proj",
+        (f"{name}.feed_forward.gate_proj", f"{name}.feed_forward.up_proj"), f"{name}.feed_forward.down_proj",
+    )  # fmt: skip
+    inner = integer(vision, "intermediate_size", default=4096)
+    return Encoder(
+        blocks=layers or integer(vision, "num_hidden_layers", default=24),
+        width=hidden,
+        block=block(names, hidden, inner, bias=False, norm_bias=False),
+        outer=(
+            plain("patch_conv", hidden, 3 * integer(vision, "patch_size", default=16) ** 2),
+            plain("ln_pre", hidden),
+        ),
+    )
+
+
+ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "clip_vision_model": clip_encoder, "siglip_vision_model": siglip_encoder, "pixtral": pixtral_encoder,
+}  # fmt: skip
+
+
+def encoder_of(vision: Config, layers: int | None = None, *, post_norm: bool = True) -> Encoder:
+    """The encoder that `vision_config` names.
+
+    Raises:
+        UnsupportedArchitectureError: vLLM's class takes no such encoder.
+    """
+    reader = ENCODERS.get(str(vision.get("model_type")))
+    if reader is None:
+        raise UnsupportedArchitectureError(
+            f"vision_config names the encoder {vision.get('model_type')!r}; known are {', '.join(ENCODERS)}"
+        )
+    return reader(vision, layers, post_norm=post_norm)

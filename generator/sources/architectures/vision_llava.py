@@ -3,8 +3,7 @@
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import linear, plain
-from generator.sources.architectures.vision_encoders import Encoder, clip_encoder, encoder_of, siglip_encoder
+from generator.sources.architectures.towers import Encoder, clip_encoder, encoder_of, linear, plain, siglip_encoder
 
 _CLIP_L = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "image_size": 336, "patch_size": 14}
 """CLIP ViT-L/14 at 336 pixels, which Molmo's and Phi-3-vision's classes fix."""

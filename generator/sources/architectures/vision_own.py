@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import block, linear, plain
-from generator.sources.architectures.vision_encoders import clip_encoder, patches, siglip_encoder
+from generator.sources.architectures.towers import block, clip_encoder, linear, patches, plain, siglip_encoder
 
 if TYPE_CHECKING:
     from generator.models.matrix import Matrix
