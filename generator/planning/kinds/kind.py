@@ -1,4 +1,4 @@
-"""What the planner asks of a kind of mixer, the tensors that kinds are made of, and the end of every ladder of kinds."""
+"""What the planner asks of a kind of mixer, the tensors that kinds are made of, and where a ladder of kinds ends."""
 
 from __future__ import annotations
 
