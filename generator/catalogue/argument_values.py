@@ -1,5 +1,7 @@
 """Values that vLLM's arguments take beyond their type: numbers, keys of mappings by release, and which are paths."""
 
+from __future__ import annotations
+
 from functools import cache
 from typing import Annotated, Literal
 
@@ -8,7 +10,7 @@ from pydantic import Field
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.mapping import MappingKeys
 from generator.models.number_range import NumberRange
-from generator.models.release import release_key
+from generator.models.release import is_between, release_key
 
 
 class RangeRow(Row):
@@ -86,3 +88,18 @@ class PathRow(Row):
 def path_kinds() -> dict[str, PathKind]:
     """How each argument of `paths.toml` names a path; any other does where it begins with a slash."""
     return {row.name: row.kind for row in packaged_rows("paths.toml", "argument", PathRow)}
+
+
+class LoaderRow(Row):
+    """One row of `loaders.toml`, whose head says what the columns are."""
+
+    name: str = Field(min_length=1)
+    since: str | None = None
+    until: str | None = None
+    source: Source
+
+
+def load_formats(version: str) -> tuple[str, ...]:
+    """Values of `load_format` that release `version` ("0.33.0") reads weights by."""
+    rows = packaged_rows("loaders.toml", "loader", LoaderRow)
+    return tuple(row.name for row in rows if is_between(version, row.since, row.until))

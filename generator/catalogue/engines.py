@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from generator.catalogue.argument_values import mappings_of, ranges
+from generator.catalogue.argument_values import load_formats, mappings_of, ranges
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.companions import companions
 from generator.catalogue.connectors import connectors
 from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
-from generator.catalogue.loaders import load_formats
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import block, headed, linear, plain
+from generator.sources.architectures.towers import block, headed, linear, plain, tower_of
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Tower
     from generator.models.matrix import Matrix
 
 
@@ -32,17 +32,15 @@ def _whisper(name: str, audio: Config, *projector: Matrix, split: bool = True, p
             plain("layers.0.norms", hidden, bias=True, copies=2),
         )
     length = integer(audio, "max_source_positions", default=1500)
-    return Tower(
-        name=name,
-        count=integer(audio, "encoder_layers", "num_hidden_layers"),
-        block=blocks,
-        outer=(
-            plain("conv1", hidden, kernel * integer(audio, "num_mel_bins", default=128), bias=True),
-            plain("conv2", hidden, kernel * hidden, bias=True),
-            *((plain("embed_positions", length, hidden),) if positions else ()),
-            plain("layer_norm", hidden, bias=True),
-            *projector,
-        ),
+    return tower_of(
+        name,
+        integer(audio, "encoder_layers", "num_hidden_layers"),
+        blocks,
+        plain("conv1", hidden, kernel * integer(audio, "num_mel_bins", default=128), bias=True),
+        plain("conv2", hidden, kernel * hidden, bias=True),
+        *((plain("embed_positions", length, hidden),) if positions else ()),
+        plain("layer_norm", hidden, bias=True),
+        *projector,
     )
 
 
@@ -143,18 +141,16 @@ def qwen3_audio_tower(_config: Config, audio: Config, text: Config) -> Tower:
         bands = (bands + 1) // 2
     names = ("layers.0.self_attn.qkv_proj", "layers.0.self_attn.out_proj", ("layers.0.fc1",), "layers.0.fc2")
     out = integer(audio, "output_dim", default=integer(text, "hidden_size"))
-    return Tower(
-        name="audio_tower",
-        count=integer(audio, "encoder_layers"),
-        block=block(names, hidden, inner, heads=integer(audio, "encoder_attention_heads")),
-        outer=(
-            plain("conv2d1", channels, 9, bias=True),
-            plain("conv2d", channels, 9 * channels, bias=True, copies=2),
-            plain("conv_out", hidden, channels * bands),
-            plain("ln_post", hidden, bias=True),
-            plain("proj1", hidden, hidden, bias=True),
-            plain("proj2", out, hidden, bias=True),
-        ),
+    return tower_of(
+        "audio_tower",
+        integer(audio, "encoder_layers"),
+        block(names, hidden, inner, heads=integer(audio, "encoder_attention_heads")),
+        plain("conv2d1", channels, 9, bias=True),
+        plain("conv2d", channels, 9 * channels, bias=True, copies=2),
+        plain("conv_out", hidden, channels * bands),
+        plain("ln_post", hidden, bias=True),
+        plain("proj1", hidden, hidden, bias=True),
+        plain("proj2", out, hidden, bias=True),
     )
 
 
@@ -162,13 +158,13 @@ def generic_audio_tower(_config: Config, audio: Config, text: Config) -> Tower:
     """A speech encoder by standard field names, whole on every rank, with one matrix behind it."""
     hidden = integer(audio, "d_model", "hidden_size", "encoder_dim", "output_size")
     inner = integer(audio, "encoder_ffn_dim", "intermediate_size", default=4 * hidden)
-    return Tower(
-        name="audio_tower",
-        count=integer(audio, "encoder_layers", "num_hidden_layers", "n_layers", "num_layers", "depth"),
-        block=(
+    return tower_of(
+        "audio_tower",
+        integer(audio, "encoder_layers", "num_hidden_layers", "n_layers", "num_layers", "depth"),
+        (
             plain("layers.0.self_attn", 4 * hidden, hidden, bias=True),
             plain("layers.0.fc1", inner, hidden, bias=True),
             plain("layers.0.fc2", hidden, inner, bias=True),
         ),
-        outer=(plain("projector", integer(text, "hidden_size"), hidden, bias=True),),
+        plain("projector", integer(text, "hidden_size"), hidden, bias=True),
     )

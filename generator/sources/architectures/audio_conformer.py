@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import linear, plain, siglip_encoder
+from generator.sources.architectures.towers import linear, plain, siglip_encoder, tower_of
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Tower
     from generator.models.matrix import Matrix
 
 
@@ -21,12 +21,7 @@ _SIGLIP_448 = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layer
 def granite_towers(config: Config, text: Config) -> tuple[Tower, ...]:
     """Granite Speech: a conformer whose networks are split, and queries that attend to it (granite_speech.py)."""
     audio, query = config["encoder_config"], config["projector_config"]
-    encoder = Tower(
-        name="encoder",
-        count=integer(audio, "num_layers"),
-        block=_granite_block(audio),
-        outer=_granite_outer(audio),
-    )
+    encoder = tower_of("encoder", integer(audio, "num_layers"), _granite_block(audio), *_granite_outer(audio))
     return encoder, _query_tower(query, integer(text, "hidden_size"))
 
 
@@ -61,22 +56,20 @@ def _query_tower(query: Config, out: int) -> Tower:
     hidden, inner = integer(query, "hidden_size"), integer(query, "intermediate_size")
     count, step = integer(query, "num_hidden_layers"), integer(query, "cross_attention_frequency")
     crossed = ceil_div(count, step)
-    return Tower(
-        name="projector",
-        count=count,
-        block=(
+    return tower_of(
+        "projector",
+        count,
+        (
             plain("attention", 4 * hidden, hidden, bias=True),
             plain("intermediate_query", inner, hidden, bias=True),
             plain("output_query", hidden, inner, bias=True),
             plain("norms", hidden, bias=True, copies=2),
         ),
-        outer=(
-            plain("crossattention.query", 2 * hidden, hidden, bias=True, copies=crossed),
-            plain("crossattention.key", 2 * hidden, integer(query, "encoder_hidden_size"), bias=True, copies=crossed),
-            plain("crossattention.norm", hidden, bias=True, copies=crossed),
-            plain("layernorm", hidden, bias=True),
-            plain("linear", out, hidden, bias=True),
-        ),
+        plain("crossattention.query", 2 * hidden, hidden, bias=True, copies=crossed),
+        plain("crossattention.key", 2 * hidden, integer(query, "encoder_hidden_size"), bias=True, copies=crossed),
+        plain("crossattention.norm", hidden, bias=True, copies=crossed),
+        plain("layernorm", hidden, bias=True),
+        plain("linear", out, hidden, bias=True),
     )
 
 
@@ -84,16 +77,11 @@ def phi4_towers(config: Config, text: Config) -> tuple[Tower, ...]:
     """Phi-4-multimodal: SigLIP and a conformer with a projector for speech and one for video (phi4mm.py)."""
     out = integer(text, "hidden_size")
     encoder = siglip_encoder(_SIGLIP_448, 26, post_norm=False)
-    vision = Tower(
-        name="vision_encoder",
-        count=encoder.blocks,
-        block=encoder.block,
-        outer=(
-            *encoder.outer,
-            plain("separators", encoder.width, copies=2),
-            plain("img_projection.0", out, encoder.width, bias=True),
-            plain("img_projection.2", out, out, bias=True),
-        ),
+    vision = encoder.tower(
+        "vision_encoder",
+        plain("separators", encoder.width, copies=2),
+        plain("img_projection.0", out, encoder.width, bias=True),
+        plain("img_projection.2", out, out, bias=True),
     )
     return vision, _phi4_speech(config["audio_processor"]["config"], out)
 
@@ -101,10 +89,10 @@ def phi4_towers(config: Config, text: Config) -> tuple[Tower, ...]:
 def _phi4_speech(audio: Config, out: int) -> Tower:
     hidden, inner = integer(audio, "attention_dim"), integer(audio, "linear_units")
     reduced = hidden * integer(audio, "input_size") // integer(audio, "time_reduction")
-    return Tower(
-        name="embed_tokens_extend",
-        count=integer(audio, "num_blocks"),
-        block=(
+    return tower_of(
+        "embed_tokens_extend",
+        integer(audio, "num_blocks"),
+        (
             plain("feed_forward.up", 2 * inner, hidden, bias=True, copies=2),
             plain("feed_forward.down", hidden, inner, bias=True, copies=2),
             plain("self_attn", 4 * hidden, hidden, bias=True),
@@ -113,14 +101,12 @@ def _phi4_speech(audio: Config, out: int) -> Tower:
             plain("conv.depthwise", hidden, integer(audio, "kernel_size"), bias=True),
             plain("norms", hidden, bias=True, copies=5),
         ),
-        outer=(
-            plain("embed.out", hidden, reduced, bias=True),
-            plain("embed.conv.depthwise", hidden, 9, bias=True, copies=3),
-            plain("embed.conv.pointwise", hidden, hidden, bias=True, copies=2),
-            plain("relative_attention_bias", 2 * _distance(audio), integer(audio, "attention_heads")),
-            plain("audio_projection.0", out, hidden, bias=True, copies=2),
-            plain("audio_projection.2", out, out, bias=True, copies=2),
-        ),
+        plain("embed.out", hidden, reduced, bias=True),
+        plain("embed.conv.depthwise", hidden, 9, bias=True, copies=3),
+        plain("embed.conv.pointwise", hidden, hidden, bias=True, copies=2),
+        plain("relative_attention_bias", 2 * _distance(audio), integer(audio, "attention_heads")),
+        plain("audio_projection.0", out, hidden, bias=True, copies=2),
+        plain("audio_projection.2", out, out, bias=True, copies=2),
     )
 
 

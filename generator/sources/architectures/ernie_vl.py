@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from generator.models.architecture import Tower
 from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.towers import block, linear, plain, tower_of
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Tower
     from generator.models.attention import Mixers
 
 
@@ -62,11 +62,11 @@ def ernie_vl_towers(config: Config, vision: Config, text: Config) -> tuple[Tower
         linear("resampler_model.temporal_linear2", merged, merged, "column"),
         plain("resampler_model.temporal_norm", merged, bias=True),
     )
-    tower = Tower(
-        name="vision_model",
-        count=integer(vision, "depth"),
-        block=block(names, hidden, inner),
-        outer=(
+    return (
+        tower_of(
+            "vision_model",
+            integer(vision, "depth"),
+            block(names, hidden, inner),
             plain("patch_embed.proj", hidden, 3 * integer(vision, "patch_size") ** 2),
             plain("ln", hidden, bias=True),
             linear("resampler_model.spatial_linear1", merged, merged, "column"),
@@ -77,4 +77,3 @@ def ernie_vl_towers(config: Config, vision: Config, text: Config) -> tuple[Tower
             plain("resampler_model.after_norm", out),
         ),
     )
-    return (tower,)

@@ -11,7 +11,7 @@ from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.moe import gemma4_decoder
-from generator.sources.architectures.towers import linear, plain
+from generator.sources.architectures.towers import linear, plain, tower_of
 
 if TYPE_CHECKING:
     from generator.models.architecture import Layer
@@ -90,22 +90,20 @@ def _conformer(audio: Config, layers: int, kernel: int, heads: int, *outer: Matr
     hidden = integer(audio, "hidden_size")
     first, second = (int(size) for size in audio.get("subsampling_conv_channels") or _channels(audio))
     bands = integer(audio, "input_feat_size", default=128) // 4
-    return Tower(
-        name="audio_tower",
-        count=layers,
-        block=(
+    return tower_of(
+        "audio_tower",
+        layers,
+        (
             plain("feed_forward", 16 * hidden, hidden),
             plain("self_attn", 5 * hidden, hidden),
             plain("lconv1d", 3 * hidden, hidden),
             plain("lconv1d.depthwise_conv1d", hidden, kernel),
             plain("norms", 9 * hidden + hidden // heads),
         ),
-        outer=(
-            plain("subsample_conv_projection.conv_0", first, 10),
-            plain("subsample_conv_projection.conv_1", second, 9 * first + 1),
-            plain("subsample_conv_projection.input_proj_linear", hidden, second * bands),
-            *outer,
-        ),
+        plain("subsample_conv_projection.conv_0", first, 10),
+        plain("subsample_conv_projection.conv_1", second, 9 * first + 1),
+        plain("subsample_conv_projection.input_proj_linear", hidden, second * bands),
+        *outer,
     )
 
 

@@ -1,17 +1,12 @@
 """Parts that towers share: blocks, single tensors and whole encoders, split as vLLM's `mm-encoder-tp-mode` weights."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
+from generator.models.architecture import Tower
 from generator.models.matrix import Matrix, Shard
 from generator.sources.architectures.fields import Config, integer
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-    from generator.sources.architectures.fields import Config
 
 
 def linear(
@@ -51,6 +46,11 @@ def block(
     )
 
 
+def tower_of(name: str, count: int, blocks: tuple[Matrix, ...], *outer: Matrix) -> Tower:
+    """A tower of `count` equal blocks, and what stands outside them."""
+    return Tower(name=name, count=count, block=blocks, outer=outer)
+
+
 def headed(tower: Tower, part: Config) -> Tower:
     """The tower with the heads that its ranks share, where its attention is split whatever they are."""
     first = tower.block[0] if tower.block else None
@@ -68,6 +68,10 @@ class Encoder(NamedTuple):
     width: int
     block: tuple[Matrix, ...]
     outer: tuple[Matrix, ...]
+
+    def tower(self, name: str, *projector: Matrix) -> Tower:
+        """The encoder with the projector that leads from it to the decoder."""
+        return tower_of(name, self.blocks, self.block, *self.outer, *projector)
 
 
 def patches(vision: Config) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.towers import block, linear, plain, tower_of
 
 
 def siglip_tower(vision: Config, text: Config) -> Tower:
@@ -15,16 +15,14 @@ def siglip_tower(vision: Config, text: Config) -> Tower:
         "encoder.layers.0.self_attn.qkv_proj", "encoder.layers.0.self_attn.out_proj",
         ("encoder.layers.0.mlp.fc1",), "encoder.layers.0.mlp.fc2",
     )  # fmt: skip
-    return Tower(
-        name="vision_tower.vision_model",
-        count=int(vision["num_hidden_layers"]),
-        block=block(names, hidden, int(vision["intermediate_size"])),
-        outer=(
-            plain("embeddings.patch_embedding", hidden, 3 * patch**2, bias=True),
-            plain("embeddings.position_embedding", positions, hidden),
-            plain("post_layernorm", hidden, bias=True),
-            plain("multi_modal_projector", hidden, int(text["hidden_size"]) + 1),
-        ),
+    return tower_of(
+        "vision_tower.vision_model",
+        int(vision["num_hidden_layers"]),
+        block(names, hidden, int(vision["intermediate_size"])),
+        plain("embeddings.patch_embedding", hidden, 3 * patch**2, bias=True),
+        plain("embeddings.position_embedding", positions, hidden),
+        plain("post_layernorm", hidden, bias=True),
+        plain("multi_modal_projector", hidden, int(text["hidden_size"]) + 1),
     )
 
 
@@ -34,19 +32,17 @@ def gemma4_tower(vision: Config, text: Config) -> Tower:
     heads = int(vision["num_attention_heads"])
     width = heads * int(vision.get("head_dim") or hidden // heads)
     table = int(vision.get("position_embedding_size") or 10240)
-    return Tower(
-        name="vision_tower",
-        count=int(vision["num_hidden_layers"]),
-        block=(
+    return tower_of(
+        "vision_tower",
+        int(vision["num_hidden_layers"]),
+        (
             plain("encoder.layers.0.self_attn", 4 * width, hidden),
             plain("encoder.layers.0.mlp", 3 * inner, hidden),
             plain("norms", 4 * hidden + 2 * width // heads),
         ),
-        outer=(
-            plain("patch_embedder.position_embedding_table", 2 * table, hidden),
-            plain("patch_embedder.input_proj", hidden, 3 * int(vision["patch_size"]) ** 2),
-            plain("embed_vision.embedding_projection", int(text["hidden_size"]), hidden),
-        ),
+        plain("patch_embedder.position_embedding_table", 2 * table, hidden),
+        plain("patch_embedder.input_proj", hidden, 3 * int(vision["patch_size"]) ** 2),
+        plain("embed_vision.embedding_projection", int(text["hidden_size"]), hidden),
     )
 
 
@@ -60,18 +56,16 @@ def llama4_tower(vision: Config, text: Config) -> Tower:
         "model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.o_proj",
         ("model.layers.0.mlp.fc1",), "model.layers.0.mlp.fc2",
     )  # fmt: skip
-    return Tower(
-        name="vision_model",
-        count=int(vision.get("num_hidden_layers") or 34),
-        block=block(names, hidden, inner),
-        outer=(
-            plain("embeddings", (image // patch) ** 2 + 2, hidden),
-            plain("layernorms", hidden, bias=True, copies=2),
-            linear("patch_embedding.linear", hidden, 3 * patch**2, "column", bias=False),
-            linear("vision_adapter.mlp.fc1", middle, inner, "column", bias=False),
-            linear("vision_adapter.mlp.fc2", out, middle, "row", bias=False),
-            linear("multi_modal_projector.linear_1", int(text["hidden_size"]), final, "column", bias=False),
-        ),
+    return tower_of(
+        "vision_model",
+        int(vision.get("num_hidden_layers") or 34),
+        block(names, hidden, inner),
+        plain("embeddings", (image // patch) ** 2 + 2, hidden),
+        plain("layernorms", hidden, bias=True, copies=2),
+        linear("patch_embedding.linear", hidden, 3 * patch**2, "column", bias=False),
+        linear("vision_adapter.mlp.fc1", middle, inner, "column", bias=False),
+        linear("vision_adapter.mlp.fc2", out, middle, "row", bias=False),
+        linear("multi_modal_projector.linear_1", int(text["hidden_size"]), final, "column", bias=False),
     )
 
 
@@ -89,21 +83,25 @@ def kimi_tower(vision: Config, text: Config) -> Tower:
     side_bias = bool(vision.get("linear_bias", True))
     height, width = int(vision["init_pos_emb_height"]), int(vision["init_pos_emb_width"])
     out = int(vision.get("text_hidden_size") or text["hidden_size"])
-    return Tower(
-        name="vision_tower",
-        count=int(vision["vt_num_hidden_layers"]),
-        block=block(
-            names, hidden, inner, heads=heads, width=vision.get("qkv_hidden_size"), bias=bias, mlp_bias=side_bias,
+    return tower_of(
+        "vision_tower",
+        int(vision["vt_num_hidden_layers"]),
+        block(
+            names,
+            hidden,
+            inner,
+            heads=heads,
+            width=vision.get("qkv_hidden_size"),
+            bias=bias,
+            mlp_bias=side_bias,
             norm_bias=norm_bias,
         ),
-        outer=(
-            plain("patch_embed", hidden, 3 * int(vision["patch_size"]) ** 2, bias=patch_bias),
-            plain("pos_emb", height * width, hidden),
-            plain("norms", hidden, bias=norm_bias, copies=2),
-            linear("mm_projector.linear_1", merged, merged, bias=side_bias),
-            linear("mm_projector.linear_2", out, merged, bias=side_bias),
-        ),
-    )  # fmt: skip
+        plain("patch_embed", hidden, 3 * int(vision["patch_size"]) ** 2, bias=patch_bias),
+        plain("pos_emb", height * width, hidden),
+        plain("norms", hidden, bias=norm_bias, copies=2),
+        linear("mm_projector.linear_1", merged, merged, bias=side_bias),
+        linear("mm_projector.linear_2", out, merged, bias=side_bias),
+    )
 
 
 def kimi_vl_tower(vision: Config, text: Config) -> Tower:
@@ -132,23 +130,21 @@ def intern_tower(vision: Config, text: Config) -> Tower:
     bias = bool(vision.get("qkv_bias", True))
     norm_bias = vision.get("norm_type", "layer_norm") != "rms_norm"
     blocks = block(names, hidden, inner, heads=heads, norm_bias=norm_bias)
-    return Tower(
-        name="vision_model",
-        count=int(vision["num_hidden_layers"]),
-        block=(
+    return tower_of(
+        "vision_model",
+        int(vision["num_hidden_layers"]),
+        (
             blocks[0].model_copy(update={"bias": bias}),
             blocks[1],
             *(matrix.model_copy(update={"undivided": 0}) for matrix in blocks[2:]),
             plain("layer_scale", hidden, copies=2),
             *((plain("attn.norms", hidden, copies=2),) if vision.get("qk_normalization") else ()),
         ),
-        outer=(
-            plain("patch_embedding", hidden, 3 * patch**2, bias=True),
-            plain("position_embedding", (image // patch) ** 2 + 2, hidden),
-            plain("mlp1.norm", 4 * hidden, bias=True),
-            plain("mlp1.1", out, 4 * hidden, bias=True),
-            plain("mlp1.3", out, out, bias=True),
-        ),
+        plain("patch_embedding", hidden, 3 * patch**2, bias=True),
+        plain("position_embedding", (image // patch) ** 2 + 2, hidden),
+        plain("mlp1.norm", 4 * hidden, bias=True),
+        plain("mlp1.1", out, 4 * hidden, bias=True),
+        plain("mlp1.3", out, out, bias=True),
     )
 
 
@@ -178,10 +174,10 @@ def intern_hf_tower(vision: Config, text: Config) -> Tower:
     hidden, inner, out = int(vision["hidden_size"]), int(vision["intermediate_size"]), int(text["hidden_size"])
     patch, image = _first_of(vision["patch_size"]), _first_of(vision["image_size"])
     name = "encoder.layer.0"
-    return Tower(
-        name="vision_tower",
-        count=int(vision["num_hidden_layers"]),
-        block=(
+    return tower_of(
+        "vision_tower",
+        int(vision["num_hidden_layers"]),
+        (
             plain(f"{name}.attention.qkv", 3 * hidden, hidden, bias=bool(vision.get("attention_bias"))),
             plain(f"{name}.attention.projection_layer", hidden, hidden, bias=True),
             linear(f"{name}.mlp.fc1", inner, hidden, "column"),
@@ -189,13 +185,11 @@ def intern_hf_tower(vision: Config, text: Config) -> Tower:
             plain(f"{name}.norms", hidden, bias=True, copies=2),
             plain(f"{name}.lambda", hidden, copies=2),
         ),
-        outer=(
-            plain("patch_embeddings", hidden, 3 * patch**2, bias=True),
-            plain("position_embeddings", (image // patch) ** 2 + 2, hidden),
-            plain("multi_modal_projector.layer_norm", 4 * hidden, bias=True),
-            plain("multi_modal_projector.linear_1", out, 4 * hidden, bias=True),
-            plain("multi_modal_projector.linear_2", out, out, bias=True),
-        ),
+        plain("patch_embeddings", hidden, 3 * patch**2, bias=True),
+        plain("position_embeddings", (image // patch) ** 2 + 2, hidden),
+        plain("multi_modal_projector.layer_norm", 4 * hidden, bias=True),
+        plain("multi_modal_projector.linear_1", out, 4 * hidden, bias=True),
+        plain("multi_modal_projector.linear_2", out, out, bias=True),
     )
 
 
@@ -210,13 +204,11 @@ def generic_tower(vision: Config, text: Config) -> Tower:
     patch = _first_of(vision.get("patch_size") or 14)
     names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.fc1",), "blocks.0.mlp.fc2")
     out = integer(text, "hidden_size")
-    return Tower(
-        name="vision_tower",
-        count=integer(vision, "num_hidden_layers", "depth", "layers"),
-        block=block(names, hidden, inner),
-        outer=(
-            plain("patch_embedding", hidden, 3 * patch**2, bias=True),
-            linear("projector.0", out, hidden, "column"),
-            linear("projector.2", out, out, "row"),
-        ),
+    return tower_of(
+        "vision_tower",
+        integer(vision, "num_hidden_layers", "depth", "layers"),
+        block(names, hidden, inner),
+        plain("patch_embedding", hidden, 3 * patch**2, bias=True),
+        linear("projector.0", out, hidden, "column"),
+        linear("projector.2", out, out, "row"),
     )

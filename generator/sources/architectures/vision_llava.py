@@ -3,14 +3,10 @@
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import Encoder, clip_encoder, encoder_of, linear, plain, siglip_encoder
+from generator.sources.architectures.towers import clip_encoder, encoder_of, linear, plain, siglip_encoder
 
 _CLIP_L = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "image_size": 336, "patch_size": 14}
 """CLIP ViT-L/14 at 336 pixels, which Molmo's and Phi-3-vision's classes fix."""
-
-
-def _tower(name: str, encoder: Encoder, *projector: Matrix) -> Tower:
-    return Tower(name=name, count=encoder.blocks, block=encoder.block, outer=(*encoder.outer, *projector))
 
 
 def _feature_layers(config: Config, default: int) -> tuple[int, ...]:
@@ -31,8 +27,8 @@ def llava_tower(config: Config, vision: Config, text: Config) -> Tower:
     encoder = encoder_of(vision, _depth(config, vision, -2), post_norm=False)
     out, bias = integer(text, "hidden_size"), bool(config.get("multimodal_projector_bias", True))
     width = encoder.width * len(_feature_layers(config, -2))
-    return _tower(
-        "vision_tower", encoder,
+    return encoder.tower(
+        "vision_tower",
         linear("multi_modal_projector.linear_1", out, width, "column", bias=bias),
         linear("multi_modal_projector.linear_2", out, out, "row", bias=bias),
     )  # fmt: skip
@@ -43,8 +39,8 @@ def llava_video_tower(config: Config, vision: Config, text: Config) -> Tower:
     last = -1 if config.get("model_type") == "llava_onevision" else -2
     encoder = encoder_of(vision, _depth(config, vision, last), post_norm=False)
     out, bias = integer(text, "hidden_size"), bool(config.get("multimodal_projector_bias", True))
-    return _tower(
-        "vision_tower", encoder,
+    return encoder.tower(
+        "vision_tower",
         plain("multi_modal_projector.linear_1", out, encoder.width, bias=bias),
         plain("multi_modal_projector.linear_2", out, out, bias=bias),
     )  # fmt: skip
@@ -53,8 +49,8 @@ def llava_video_tower(config: Config, vision: Config, text: Config) -> Tower:
 def bee_tower(config: Config, vision: Config, text: Config) -> Tower:
     """Bee: LLaVA-OneVision with a norm and a wider projector (bee.py)."""
     encoder, out = encoder_of(vision, _depth(config, vision, -1), post_norm=False), integer(text, "hidden_size")
-    return _tower(
-        "vision_tower", encoder,
+    return encoder.tower(
+        "vision_tower",
         plain("multi_modal_projector.pre_norm", encoder.width, bias=True),
         plain("multi_modal_projector.linear_1", 4 * out, encoder.width, bias=True),
         plain("multi_modal_projector.linear_2", out, 4 * out, bias=True),
@@ -66,8 +62,8 @@ def mistral3_tower(config: Config, vision: Config, text: Config) -> Tower:
     encoder = encoder_of({"model_type": "pixtral", **vision})
     out, bias = integer(text, "hidden_size"), bool(config.get("multimodal_projector_bias", False))
     merge = integer({**vision, **config}, "spatial_merge_size", default=2) ** 2
-    return _tower(
-        "vision_tower", encoder,
+    return encoder.tower(
+        "vision_tower",
         plain("multi_modal_projector.norm", encoder.width),
         plain("multi_modal_projector.patch_merger", encoder.width, merge * encoder.width),
         linear("multi_modal_projector.linear_1", out, encoder.width, "column", bias=bias),
@@ -79,7 +75,7 @@ def idefics3_tower(config: Config, vision: Config, text: Config) -> Tower:
     """Idefics 3 and SmolVLM: shuffled patches through one whole matrix (idefics3.py)."""
     encoder, factor = siglip_encoder(vision), integer(config, "scale_factor", default=2)
     projection = plain("connector.modality_projection", integer(text, "hidden_size"), encoder.width * factor**2)
-    return _tower("model.vision_model", encoder, projection)
+    return encoder.tower("model.vision_model", projection)
 
 
 def paligemma_tower(config: Config, vision: Config, text: Config) -> Tower:
@@ -87,7 +83,7 @@ def paligemma_tower(config: Config, vision: Config, text: Config) -> Tower:
     encoder = siglip_encoder(vision)
     out = integer({**text, **vision}, "projection_dim", "hidden_size", default=integer(text, "hidden_size"))
     out = integer(config, "projection_dim", default=out)
-    return _tower("vision_tower", encoder, plain("multi_modal_projector.linear", out, encoder.width, bias=True))
+    return encoder.tower("vision_tower", plain("multi_modal_projector.linear", out, encoder.width, bias=True))
 
 
 def cohere2_tower(config: Config, vision: Config, text: Config) -> Tower:
@@ -95,8 +91,8 @@ def cohere2_tower(config: Config, vision: Config, text: Config) -> Tower:
     encoder, out = siglip_encoder(vision), integer(text, "hidden_size")
     inner = integer(config, "alignment_intermediate_size", default=36864)
     merged = encoder.width * integer(config, "downsample_factor", default=2) ** 2
-    return _tower(
-        "vision_tower", encoder,
+    return encoder.tower(
+        "vision_tower",
         linear("multi_modal_projector.linear_1", inner, merged, "column"),
         linear("multi_modal_projector.linear_2", out, inner // 2, "row"),
     )  # fmt: skip
@@ -106,8 +102,8 @@ def minicpm_tower(config: Config, vision: Config, text: Config) -> Tower:
     """MiniCPM-V and -o: a resampler whose queries attend to the patches (minicpmv.py)."""
     dropped = int(bool(config.get("drop_vision_last_layer", True)))
     encoder, out = siglip_encoder(vision, integer(vision, "num_hidden_layers") - dropped), integer(text, "hidden_size")
-    return _tower(
-        "vpm", encoder,
+    return encoder.tower(
+        "vpm",
         plain("resampler.query", integer(config, "query_num", default=64), out),
         plain("resampler.proj", out, out),
         plain("resampler.kv_proj", out, encoder.width),
@@ -122,8 +118,8 @@ def minicpm4_tower(_config: Config, vision: Config, text: Config) -> Tower:
     encoder, out = siglip_encoder(vision), integer(text, "hidden_size")
     hidden = encoder.width
     merged = 4 * hidden
-    return _tower(
-        "vpm", encoder,
+    return encoder.tower(
+        "vpm",
         linear("vit_merger.self_attn.qkv_proj", 3 * hidden, hidden, "column"),
         linear("vit_merger.self_attn.out_proj", hidden, hidden, "row"),
         plain("vit_merger.layer_norm1", hidden, bias=True),
@@ -141,8 +137,8 @@ def keye_tower(config: Config, vision: Config, text: Config) -> Tower:
     encoder, out = siglip_encoder(vision), integer(text, "hidden_size")
     merged = encoder.width * integer(vision, "spatial_merge_size", default=2) ** 2
     packed = (plain("embeddings.packing_position_embedding", 32768, encoder.width),) if keye else ()
-    return _tower(
-        "visual.vision_model", encoder, *packed,
+    return encoder.tower(
+        "visual.vision_model", *packed,
         plain("mlp_AR.pre_norm", encoder.width, bias=True),
         linear("mlp_AR.linear_1", merged, merged, "column" if keye else "replicated"),
         linear("mlp_AR.linear_2", out, merged, "row" if keye else "replicated"),
@@ -156,8 +152,8 @@ def phi3_tower(_config: Config, _vision: Config, text: Config) -> Tower:
     table = Matrix(
         name="embed_tokens", rows=integer(text, "vocab_size"), columns=out, shard="vocab", part="vision", linear=False
     )
-    return _tower(
-        "vision_embed_tokens", encoder, table,
+    return encoder.tower(
+        "vision_embed_tokens", table,
         plain("separators", merged, copies=2),
         plain("img_projection.0", out, merged, bias=True),
         plain("img_projection.2", out, out, bias=True),
@@ -168,8 +164,8 @@ def molmo_tower(_config: Config, _vision: Config, text: Config) -> Tower:
     """Molmo: CLIP, two layers' outputs pooled by attention, a gated projector (molmo.py)."""
     encoder, out = clip_encoder(_CLIP_L, 23, post_norm=False), integer(text, "hidden_size")
     hidden, inner = encoder.width, integer(text, "intermediate_size")
-    return _tower(
-        "vision_backbone", encoder,
+    return encoder.tower(
+        "vision_backbone",
         plain("pad_embed", 2, 2 * hidden),
         linear("image_pooling_2d.wqkv", 3 * hidden, 2 * hidden, "column"),
         linear("image_pooling_2d.wo", hidden, hidden, "row"),
@@ -190,8 +186,8 @@ def molmo2_tower(config: Config, vision: Config, text: Config) -> Tower:
     }
     encoder, out = siglip_encoder(shape, max(kept), post_norm=False), integer(text, "hidden_size")
     hidden, inner = encoder.width, integer(adapter, "intermediate_size", default=18944)
-    return _tower(
-        "vision_backbone", encoder,
+    return encoder.tower(
+        "vision_backbone",
         linear("image_pooling_2d.qkv", 3 * hidden, len(kept) * hidden, "column"),
         linear("image_pooling_2d.o_proj", hidden, hidden, "row"),
         linear("image_projector.gate_up", 2 * inner, hidden, "column", bias=False),

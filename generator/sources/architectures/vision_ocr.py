@@ -2,7 +2,7 @@
 
 from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.towers import block, linear, plain, tower_of
 
 
 def glm_ocr_tower(vision: Config, text: Config) -> Tower:
@@ -13,22 +13,20 @@ def glm_ocr_tower(vision: Config, text: Config) -> Tower:
     firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
     names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
     head = hidden // integer(vision, "num_heads")
-    return Tower(
-        name="visual",
-        count=integer(vision, "depth"),
-        block=(
+    return tower_of(
+        "visual",
+        integer(vision, "depth"),
+        (
             *block(names, hidden, inner, bias=bool(vision.get("attention_bias")), norm_bias=False),
             plain("attn.norms", head, copies=2),
         ),
-        outer=(
-            plain("patch_embed.proj", hidden, patch, bias=True),
-            linear("merger.proj", out, out, "column", bias=False),
-            plain("merger.post_projection_norm", out, bias=True),
-            linear("merger.gate_up_proj", 2 * inner, out, "column", bias=False),
-            linear("merger.down_proj", out, inner, "row", bias=False),
-            plain("downsample", out, hidden * integer(vision, "spatial_merge_size", default=2) ** 2, bias=True),
-            plain("post_layernorm", hidden),
-        ),
+        plain("patch_embed.proj", hidden, patch, bias=True),
+        linear("merger.proj", out, out, "column", bias=False),
+        plain("merger.post_projection_norm", out, bias=True),
+        linear("merger.gate_up_proj", 2 * inner, out, "column", bias=False),
+        linear("merger.down_proj", out, inner, "row", bias=False),
+        plain("downsample", out, hidden * integer(vision, "spatial_merge_size", default=2) ** 2, bias=True),
+        plain("post_layernorm", hidden),
     )
 
 
@@ -40,22 +38,20 @@ def exaone_tower(vision: Config, text: Config) -> Tower:
     merged = hidden * integer(vision, "spatial_merge_size", default=2) ** 2
     patch = 3 * integer(vision, "temporal_patch_size", default=2) * integer(vision, "patch_size") ** 2
     out = integer(vision, "out_hidden_size", default=integer(text, "hidden_size"))
-    return Tower(
-        name="visual",
-        count=integer(vision, "depth"),
-        block=(
+    return tower_of(
+        "visual",
+        integer(vision, "depth"),
+        (
             linear("blocks.0.attn.qkv", hidden + 2 * groups * (hidden // heads), hidden, "column"),
             linear("blocks.0.attn.proj", hidden, hidden, "row"),
             linear("blocks.0.mlp.gate_up_proj", 2 * inner, hidden, "column"),
             linear("blocks.0.mlp.down_proj", hidden, inner, "row"),
             plain("norms", hidden, copies=2),
         ),
-        outer=(
-            plain("patch_embed.proj", hidden, patch),
-            plain("merger.ln_q", hidden),
-            linear("merger.mlp.0", merged, merged, "column"),
-            linear("merger.mlp.2", out, merged, "row"),
-        ),
+        plain("patch_embed.proj", hidden, patch),
+        plain("merger.ln_q", hidden),
+        linear("merger.mlp.0", merged, merged, "column"),
+        linear("merger.mlp.2", out, merged, "row"),
     )
 
 
@@ -66,15 +62,13 @@ def dots_tower(vision: Config, text: Config) -> Tower:
     patch = 3 * integer(vision, "temporal_patch_size", default=1) * integer(vision, "patch_size") ** 2
     names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", ("blocks.0.mlp.fc1", "blocks.0.mlp.fc3"), "blocks.0.mlp.fc2")
     out = integer(vision, "hidden_size", default=integer(text, "hidden_size"))
-    return Tower(
-        name="vision_tower",
-        count=integer(vision, "num_hidden_layers"),
-        block=block(names, hidden, inner, bias=bool(vision.get("use_bias")), norm_bias=False),
-        outer=(
-            plain("patch_embed.patchifier.proj", hidden, patch, bias=True),
-            plain("norms", hidden, copies=2 if vision.get("post_norm", True) else 1),
-            plain("merger.ln_q", hidden, bias=True),
-            linear("merger.mlp.0", merged, merged, "column"),
-            linear("merger.mlp.2", out, merged, "row"),
-        ),
+    return tower_of(
+        "vision_tower",
+        integer(vision, "num_hidden_layers"),
+        block(names, hidden, inner, bias=bool(vision.get("use_bias")), norm_bias=False),
+        plain("patch_embed.patchifier.proj", hidden, patch, bias=True),
+        plain("norms", hidden, copies=2 if vision.get("post_norm", True) else 1),
+        plain("merger.ln_q", hidden, bias=True),
+        linear("merger.mlp.0", merged, merged, "column"),
+        linear("merger.mlp.2", out, merged, "row"),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
-from generator.models.architecture import Tower
 from generator.sources.architectures.fields import Config, integer
-from generator.sources.architectures.towers import block, clip_encoder, linear, patches, plain, siglip_encoder
+from generator.sources.architectures.towers import block, clip_encoder, linear, patches, plain, siglip_encoder, tower_of
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Tower
     from generator.models.matrix import Matrix
 
 _RADIO = {"vit_base": (768, 12, 3072), "vit_large": (1024, 24, 4096), "vit_huge": (1280, 32, 5120)}
@@ -40,54 +40,48 @@ def _timm_tower(vision: Config, projector: Config, out: int) -> Tower:
     side = integer(vision, "image_size", default=384) // patch
     split = (linear("blocks.0.mlp.fc1", inner, hidden, "column"), linear("blocks.0.mlp.fc2", hidden, inner, "row"))
     shuffled = hidden * integer(projector, "downsample_ratio", default=2) ** 2
-    return Tower(
-        name="vision",
-        count=integer(vision, "layers", default=27),
-        block=(
+    return tower_of(
+        "vision",
+        integer(vision, "layers", default=27),
+        (
             plain("blocks.0.attn", 4 * hidden, hidden, bias=True),
             *split,
             plain("norms", hidden, bias=True, copies=2),
         ),
-        outer=(
-            plain("patch_embed", hidden, 3 * patch**2, bias=True),
-            plain("pos_embed", side**2 + 1, hidden),
-            plain("norms", hidden, bias=True, copies=2),
-            plain("attn_pool", 4 * hidden, hidden, bias=True),
-            *split,
-            plain("separators", out, copies=2),
-            *_projection("projector.layers", out, shuffled),
-        ),
+        plain("patch_embed", hidden, 3 * patch**2, bias=True),
+        plain("pos_embed", side**2 + 1, hidden),
+        plain("norms", hidden, bias=True, copies=2),
+        plain("attn_pool", 4 * hidden, hidden, bias=True),
+        *split,
+        plain("separators", out, copies=2),
+        *_projection("projector.layers", out, shuffled),
     )
 
 
 def _ocr_towers(projector: Config, out: int) -> tuple[Tower, ...]:
     """SAM's base encoder, whole on every rank, and CLIP-L behind it, both fixed by the class (deepseek_ocr.py)."""
     hidden, inner, head = 768, 3072, 64
-    sam = Tower(
-        name="sam_model",
-        count=12,
-        block=(
+    sam = tower_of(
+        "sam_model",
+        12,
+        (
             plain("attn", 4 * hidden, hidden, bias=True),
             plain("mlp.lin1", inner, hidden, bias=True),
             plain("mlp.lin2", hidden, inner, bias=True),
             plain("norms", hidden, bias=True, copies=2),
         ),
-        outer=(
-            plain("pos_embed", 64 * 64 + 3 * 16**2, hidden, bias=False),
-            plain("rel_pos", 2 * (8 * 27 + 4 * 127), head),
-            plain("neck", 256, hidden + 9 * 256 + 4),
-            plain("net_2", 512, 9 * 256),
-            plain("net_3", 1024, 9 * 512),
-        ),
+        plain("pos_embed", 64 * 64 + 3 * 16**2, hidden, bias=False),
+        plain("rel_pos", 2 * (8 * 27 + 4 * 127), head),
+        plain("neck", 256, hidden + 9 * 256 + 4),
+        plain("net_2", 512, 9 * 256),
+        plain("net_3", 1024, 9 * 512),
     )
     shape = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "image_size": 224,
              "patch_size": 14}  # fmt: skip
     encoder = clip_encoder(shape, post_norm=False)
     last = plain("projector.layers", out, integer(projector, "input_dim", default=2048), bias=True)
     separators = plain("separators", out, copies=2)
-    clip = Tower(
-        name="vision_model", count=encoder.blocks, block=encoder.block, outer=(*encoder.outer, last, separators)
-    )
+    clip = encoder.tower("vision_model", last, separators)
     return sam, clip
 
 
@@ -107,11 +101,11 @@ def radio_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, .
     patch = integer({**vision, **config}, "patch_size", default=16)
     side = integer(vision, "max_resolution", default=2048) // patch
     merged, middle = 4 * hidden, integer(config, "projector_hidden_size")
-    tower = Tower(
-        name="vision_model",
-        count=count,
-        block=(*block(_names("encoder.layers.0"), hidden, inner), plain("layer_scale", hidden, copies=2)),
-        outer=(
+    return (
+        tower_of(
+            "vision_model",
+            count,
+            (*block(_names("encoder.layers.0"), hidden, inner), plain("layer_scale", hidden, copies=2)),
             plain("patch_generator.pos_embed", side**2 + 8, hidden),
             plain("patch_generator.embedder", hidden, 3 * patch**2),
             plain("mlp1.norm", merged),
@@ -119,26 +113,21 @@ def radio_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, .
             plain("mlp1.3", integer(text, "hidden_size"), middle),
         ),
     )
-    return (tower,)
 
 
 def step3_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
     """Step3: CLIP-like blocks, two strided convolutions, one matrix (step3_vl.py)."""
     encoder = clip_encoder(vision, post_norm=False)
     hidden, middle = encoder.width, integer(vision, "output_hidden_size", default=4096)
-    tower = Tower(
-        name="vision_model",
-        count=encoder.blocks,
-        block=encoder.block,
-        outer=(
-            plain("embeddings.patch_embedding", hidden, 3 * integer(vision, "patch_size") ** 2, bias=True),
-            plain("embeddings.position_embedding", patches(vision) + 2, hidden),
-            plain("vit_downsampler", middle, 4 * hidden, bias=True),
-            plain("vit_downsampler2", 2 * middle, 9 * middle, bias=True),
-            plain(
-                "vit_large_projector", integer(text, "hidden_size"), 2 * middle, bias=bool(config.get("projector_bias"))
-            ),
-        ),
+    tower = tower_of(
+        "vision_model",
+        encoder.blocks,
+        encoder.block,
+        plain("embeddings.patch_embedding", hidden, 3 * integer(vision, "patch_size") ** 2, bias=True),
+        plain("embeddings.position_embedding", patches(vision) + 2, hidden),
+        plain("vit_downsampler", middle, 4 * hidden, bias=True),
+        plain("vit_downsampler2", 2 * middle, 9 * middle, bias=True),
+        plain("vit_large_projector", integer(text, "hidden_size"), 2 * middle, bias=bool(config.get("projector_bias"))),
     )
     return (tower,)
 
@@ -150,19 +139,15 @@ def lfm2_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ..
     merged = encoder.width * integer(config, "downsample_factor", default=2) ** 2
     middle, bias = integer(config, "projector_hidden_size", default=2560), bool(config.get("projector_bias", True))
     normed = (plain("multi_modal_projector.layer_norm", merged, bias=True),)
-    tower = Tower(
-        name="vision_tower",
-        count=encoder.blocks,
-        block=encoder.block,
-        outer=(
-            *encoder.outer,
+    return (
+        encoder.tower(
+            "vision_tower",
             plain("embeddings.position_embedding", integer(vision, "num_patches", default=256) - 1, encoder.width),
             *(normed if config.get("projector_use_layernorm", True) else ()),
             plain("multi_modal_projector.linear_1", middle, merged, bias=bias),
             plain("multi_modal_projector.linear_2", integer(text, "hidden_size"), middle, bias=bias),
         ),
     )
-    return (tower,)
 
 
 def eagle_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
@@ -170,7 +155,7 @@ def eagle_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, .
     encoder, out = siglip_encoder(vision), integer(text, "hidden_size")
     merged = encoder.width * round(1 / float(config.get("downsample_ratio") or 0.5)) ** 2
     outer = (*encoder.outer, plain("mlp1.norm", merged, bias=True), *_projection("mlp1", out, merged))
-    return (Tower(name="vision_model", count=encoder.blocks, block=encoder.block, outer=outer),)
+    return (tower_of("vision_model", encoder.blocks, encoder.block, *outer),)
 
 
 def ovis_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ...]:
@@ -182,7 +167,7 @@ def ovis_towers(config: Config, vision: Config, text: Config) -> tuple[Tower, ..
         plain("head.1", words - 4, bias=True),
         plain("vte", words, integer(text, "hidden_size")),
     )
-    return (Tower(name="visual_tokenizer", count=encoder.blocks, block=encoder.block, outer=(*encoder.outer, *head)),)
+    return (encoder.tower("visual_tokenizer", *head),)
 
 
 def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[Tower, ...]:
@@ -200,11 +185,11 @@ def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[T
     name = "backbone.trunk.blocks.0"
     names = (f"{name}.attn.qkv", f"{name}.attn.proj", (f"{name}.mlp.fc1", f"{name}.mlp.fc3"), f"{name}.mlp.fc2")
     merged = hidden * integer(tokenizer, "hidden_stride", default=2) ** 2
-    tower = Tower(
-        name="visual_tokenizer",
-        count=integer(vision, "num_hidden_layers"),
-        block=block(names, hidden, inner, bias=bool(vision.get("use_bias")), norm_bias=False),
-        outer=(
+    return (
+        tower_of(
+            "visual_tokenizer",
+            integer(vision, "num_hidden_layers"),
+            block(names, hidden, inner, bias=bool(vision.get("use_bias")), norm_bias=False),
             plain("backbone.pos_embed", patches(vision) + 1, hidden),
             plain("backbone.patchifier", hidden, 3 * integer(vision, "patch_size") ** 2, bias=True),
             linear("head.0", words - 5, merged, bias=False),
@@ -212,7 +197,6 @@ def old_ovis_towers(_config: Config, tokenizer: Config, text: Config) -> tuple[T
             plain("vte", words, integer(text, "hidden_size")),
         ),
     )
-    return (tower,)
 
 
 def muse_tower(vision: Config, text: Config) -> Tower:
@@ -223,22 +207,20 @@ def muse_tower(vision: Config, text: Config) -> Tower:
     merged = hidden * integer(vision, "merge_kernel_size", default=2) ** 2
     adapter = integer(vision, "adapter_dim", default=4096)
     name = "transformer.0"
-    return Tower(
-        name="vision_encoder",
-        count=integer(vision, "num_hidden_layers"),
-        block=(
+    return tower_of(
+        "vision_encoder",
+        integer(vision, "num_hidden_layers"),
+        (
             linear(f"{name}.attn.qkv_proj", 3 * hidden, hidden, "column"),
             linear(f"{name}.attn.o_proj", hidden, hidden, "row"),
             plain(f"{name}.mlp.c_fc", inner, hidden, bias=True),
             plain(f"{name}.mlp.c_proj", hidden, inner, bias=True),
             plain("norms", hidden, bias=True, copies=2),
         ),
-        outer=(
-            plain("positional_embedding", positions, hidden),
-            plain("conv1_linear", hidden, patch),
-            plain("norms", hidden, bias=True, copies=2),
-            plain("vision_adapter.c_fc", adapter, merged),
-            plain("vision_adapter.c_proj", adapter, adapter),
-            plain("vision_projection", integer(text, "hidden_size"), adapter),
-        ),
+        plain("positional_embedding", positions, hidden),
+        plain("conv1_linear", hidden, patch),
+        plain("norms", hidden, bias=True, copies=2),
+        plain("vision_adapter.c_fc", adapter, merged),
+        plain("vision_adapter.c_proj", adapter, adapter),
+        plain("vision_projection", integer(text, "hidden_size"), adapter),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.models.architecture import Tower
-from generator.sources.architectures.towers import block, linear, plain
+from generator.sources.architectures.towers import block, linear, plain, tower_of
 
 if TYPE_CHECKING:
     from generator.sources.architectures.fields import Config
@@ -68,16 +68,14 @@ def qwen2_5_tower(vision: Config, text: Config) -> Tower:
 def _qwen_merged(vision: Config, hidden: int, out: int, blocks: tuple[Any, ...], *, norm_bias: bool) -> Tower:
     merged = hidden * int(vision.get("spatial_merge_size") or 2) ** 2
     patch = 3 * int(vision.get("temporal_patch_size") or 2) * int(vision.get("patch_size") or 14) ** 2
-    return Tower(
-        name="visual",
-        count=int(vision.get("depth") or 32),
-        block=blocks,
-        outer=(
-            plain("patch_embed.proj", hidden, patch),
-            plain("merger.ln_q", hidden, bias=norm_bias),
-            linear("merger.mlp.0", merged, merged, "column"),
-            linear("merger.mlp.2", out, merged, "row"),
-        ),
+    return tower_of(
+        "visual",
+        int(vision.get("depth") or 32),
+        blocks,
+        plain("patch_embed.proj", hidden, patch),
+        plain("merger.ln_q", hidden, bias=norm_bias),
+        linear("merger.mlp.0", merged, merged, "column"),
+        linear("merger.mlp.2", out, merged, "row"),
     )
 
 
@@ -88,19 +86,17 @@ def glm4v_tower(vision: Config, text: Config) -> Tower:
     side = int(vision.get("spatial_merge_size") or 2)
     firsts = ("blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj")
     names = ("blocks.0.attn.qkv", "blocks.0.attn.proj", firsts, "blocks.0.mlp.down_proj")
-    return Tower(
-        name="visual",
-        count=int(vision["depth"]),
-        block=block(names, hidden, out, bias=False, norm_bias=False),
-        outer=(
-            plain("patch_embed.proj", hidden, 3 * int(vision.get("temporal_patch_size") or 2) * patch**2, bias=True),
-            plain("position_embedding", (int(vision["image_size"]) // patch) ** 2, hidden),
-            plain("norms", hidden, copies=2),
-            plain("downsample", out, hidden * side**2, bias=True),
-            linear("merger.proj", out, out, "column", bias=False),
-            plain("merger.post_projection_norm", out, bias=True),
-            linear("merger.gate_proj", merger, out, "column", bias=False),
-            linear("merger.up_proj", merger, out, "column", bias=False),
-            linear("merger.down_proj", out, merger, "row", bias=False),
-        ),
+    return tower_of(
+        "visual",
+        int(vision["depth"]),
+        block(names, hidden, out, bias=False, norm_bias=False),
+        plain("patch_embed.proj", hidden, 3 * int(vision.get("temporal_patch_size") or 2) * patch**2, bias=True),
+        plain("position_embedding", (int(vision["image_size"]) // patch) ** 2, hidden),
+        plain("norms", hidden, copies=2),
+        plain("downsample", out, hidden * side**2, bias=True),
+        linear("merger.proj", out, out, "column", bias=False),
+        plain("merger.post_projection_norm", out, bias=True),
+        linear("merger.gate_proj", merger, out, "column", bias=False),
+        linear("merger.up_proj", merger, out, "column", bias=False),
+        linear("merger.down_proj", out, merger, "row", bias=False),
     )
