@@ -15,13 +15,12 @@ from generator.models.value import Value
 from generator.operations.loads import under_load
 from generator.operations.running.compare import compared
 from generator.operations.running.load import checked, round_of
-from generator.operations.running.reach import Reach, reach_of
+from generator.operations.running.reach import reach_of
 from generator.presenting.bench import bench_picture, bench_text
 from generator.rendering.answers import Answers, read
 
 if TYPE_CHECKING:
     from generator.models.estimate import Estimate
-    from generator.models.workload import Workload
 
 FOLDER = "measurements"
 _ROUNDS, _SHORT_ROUNDS = 4, 1
@@ -75,7 +74,12 @@ def bench(
     reach = reach_of(place, answers, url=url, docker=docker)
     load = request.load
     chosen = tuple(concurrencies) or _sweep(load.concurrency, short=short)
-    made = [_one(reach, answers, load, count, vllm, short=short, told=told) for count in chosen]
+    made = []
+    for count in chosen:
+        requests = max(2, count * (_SHORT_ROUNDS if short else _ROUNDS))
+        told(f"{requests} requests of {load.prompt_tokens:,} + {load.gen_tokens:,} tokens, {count} at once")
+        asked = load.model_copy(update={"concurrency": count})
+        made.append(round_of(reach, answers, asked, requests=requests, vllm=vllm, seed=count))
     runs = tuple(compared(checked(one).run(count), _estimate(answers, count), request.targets)
                  for count, one in zip(chosen, made, strict=True))  # fmt: skip
     if learn is not None:
@@ -90,21 +94,6 @@ def bench(
 def _sweep(planned: int, *, short: bool) -> tuple[int, ...]:
     """One request, a quarter of the planned load, and the planned load; shortly, the planned load alone."""
     return (planned,) if short else tuple(sorted({1, max(1, planned // 4), planned}))
-
-
-def _one(
-    reach: Reach,
-    answers: Answers,
-    load: Workload,
-    concurrency: int,
-    vllm: Sequence[str],
-    *,
-    short: bool,
-    told: Callable[[str], None],
-) -> dict[str, Any]:
-    requests = max(2, concurrency * (_SHORT_ROUNDS if short else _ROUNDS))
-    told(f"{requests} requests of {load.prompt_tokens:,} + {load.gen_tokens:,} tokens, {concurrency} at once")
-    return round_of(reach, answers, load, concurrency=concurrency, requests=requests, vllm=vllm, seed=concurrency)
 
 
 def _estimate(answers: Answers, concurrency: int) -> Estimate | None:

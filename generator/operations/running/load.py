@@ -61,16 +61,11 @@ class Result(Value):
 
 
 def round_of(
-    reach: Reach,
-    answers: Answers,
-    load: Workload,
-    *,
-    concurrency: int,
-    requests: int,
-    vllm: Sequence[str],
-    seed: int,
+    reach: Reach, answers: Answers, load: Workload, *, requests: int, vllm: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """The result of `requests` requests of the load's lengths, as vLLM wrote it; the seed says which prompts they are.
+    """The result of so many requests of one load, as vLLM wrote it: the load's at once, each of its lengths.
+
+    The seed says which prompts they are.
 
     Raises:
         SourceError: as `measure`.
@@ -82,38 +77,16 @@ def round_of(
         "input_len": str(load.prompt_tokens),
         "output_len": str(load.gen_tokens),
     }
-    words = arguments(
-        reach,
-        prompt_tokens=load.prompt_tokens,
-        gen_tokens=load.gen_tokens,
-        concurrency=concurrency,
-        requests=requests,
-        seed=seed,
-        facts=facts,
-    )
-    return measure(reach, words, vllm, limit_s=_SLOWEST_S)
-
-
-def arguments(
-    reach: Reach,
-    *,
-    prompt_tokens: int,
-    gen_tokens: int,
-    concurrency: int,
-    requests: int,
-    seed: int,
-    facts: Mapping[str, str],
-) -> list[str]:
-    """Words behind `vllm` for one closed load: so many requests at once, each of the same length."""
-    return [
+    words = [
         "bench", "serve", "--backend", "openai", "--endpoint", "/v1/completions", "--base-url", reach.url,
-        "--model", reach.model, "--served-model-name", reach.served,
-        "--dataset-name", "random", "--random-input-len", str(prompt_tokens), "--random-output-len", str(gen_tokens),
-        "--num-prompts", str(requests), "--max-concurrency", str(concurrency), "--num-warmups", "1", "--ignore-eos",
-        "--seed", str(seed), "--disable-tqdm", "--percentile-metrics", "ttft,tpot,itl,e2el",
+        "--model", reach.model, "--served-model-name", reach.served, "--dataset-name", "random",
+        "--random-input-len", str(load.prompt_tokens), "--random-output-len", str(load.gen_tokens),
+        "--num-prompts", str(requests), "--max-concurrency", str(load.concurrency), "--num-warmups", "1",
+        "--ignore-eos", "--seed", str(seed), "--disable-tqdm", "--percentile-metrics", "ttft,tpot,itl,e2el",
         "--metric-percentiles", "50,95,99", "--save-result", "--metadata",
         *(f"{name}={value}" for name, value in facts.items()),
     ]  # fmt: skip
+    return measure(reach, words, vllm, limit_s=_SLOWEST_S)
 
 
 def measure(reach: Reach, words: Sequence[str], vllm: Sequence[str], *, limit_s: float) -> dict[str, Any]:
