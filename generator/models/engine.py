@@ -170,9 +170,9 @@ class Engine(Made):
             return gone.advice(value) + pinned
         if name in self.elsewhere:
             return f"vLLM {self.elsewhere[name]} has it: remove it or pin that release (--vllm)"
-        opposite = _opposite(name)
-        if opposite in self.by_name:
-            return f"set {opposite} instead"
+        other = opposite(name)
+        if other in self.by_name:
+            return f"set {other} instead"
         close = get_close_matches(name, self.by_name, n=3)
         return f"nearest: {', '.join(close)}" if close else "remove it: `vllm serve --help=all` lists what there is"
 
@@ -196,7 +196,8 @@ def human_readable_int(text: str) -> int:
     return int(whole) * _BINARY.get(unit, 1)
 
 
-def _opposite(name: str) -> str:
+def opposite(name: str) -> str:
+    """The argument that says the other way what this one says; empty for a name that has none."""
     for prefix, other in (("no_", ""), ("disable_", "enable_"), ("enable_", "disable_")):
         if name.startswith(prefix):
             return other + name.removeprefix(prefix)

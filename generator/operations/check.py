@@ -1,5 +1,7 @@
 """check(): what a deployment is pinned to, what is newer, and what drifted; nothing in its tree is touched."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,11 +11,30 @@ from generator.catalogue.engines import all_versions
 from generator.errors import RequestError
 from generator.models.value import Value
 from generator.operations import scratch
-from generator.operations.findings import Finding, findings
+from generator.operations.look import Severity
+from generator.operations.looks import CHECKS, DECIDES
 from generator.operations.state import State
 from generator.rendering import store
 from generator.rendering.answers import is_deployment, read
 from generator.rendering.git import isolated
+
+
+class Finding(Value):
+    """One thing that somebody should look at."""
+
+    check: str
+    severity: Severity
+    message: str
+
+
+def findings(state: State) -> tuple[Finding, ...]:
+    """Everything found in one deployment; a conflict in the answers hides what follows from it."""
+    return tuple(
+        Finding(check=look.name, severity=severity, message=look.message.replace("{}", detail))
+        for severity, look in CHECKS
+        if look in DECIDES or not state.unmerged
+        for detail in look.find(state)
+    )
 
 
 class CheckReport(Value):

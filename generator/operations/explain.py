@@ -14,16 +14,13 @@ from generator.models.explained import ChosenBy, ChosenValue, FlagExplained
 from generator.models.request import Request
 from generator.presenting.text import plural, some
 from generator.rendering import answers as answers_file
+from generator.sources.running.arguments import SHORT
 
 if TYPE_CHECKING:
     from generator.models.engine import Engine, Flag
     from generator.models.plan import Decision, ExplainedDecision, Plan
 
-_SHORT = {
-    "tp": "tensor_parallel_size", "pp": "pipeline_parallel_size", "dp": "data_parallel_size", "q": "quantization",
-    "dcp": "decode_context_parallel_size", "asc": "api_server_count", "o": "optimization_level",
-    "cc": "compilation_config", "sc": "speculative_config",
-}  # fmt: skip
+_SHORT = {short.lower(): name for short, name in SHORT.items()} | {"asc": "api_server_count"}
 """Short spellings of vLLM's command line and of ours."""
 _LONGEST = 100
 _TELLING = 3

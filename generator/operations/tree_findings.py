@@ -14,7 +14,7 @@ from generator.errors import GeneratorError
 from generator.operations import transaction
 from generator.operations.look import Look, Severity, says
 from generator.presenting.text import some
-from generator.rendering import addresses, pristine, repository
+from generator.rendering import pristine, repository, store
 from generator.rendering.answers import ANSWERS_FILE, of
 from generator.sources import plain_yaml
 from generator.sources.plain_yaml import LOADER
@@ -34,8 +34,8 @@ def _interrupted_update(state: State) -> Iterator[str]:
 
 @says("The template's address holds a password, {}: change it, and `vllm-wizard template use` the address without")
 def _secret_address(state: State) -> Iterator[str]:
-    if addresses.has_secret(state.answers.source):
-        yield addresses.shown(state.answers.source)
+    if store.has_secret(state.answers.source):
+        yield store.shown(state.answers.source)
 
 
 @says("Edits that the last commit has are gone from {}: `git diff` shows them, `git restore` brings them back")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import (
     Callable,
     Iterator,
@@ -187,27 +188,24 @@ def whole_prompt_context(length: int, longest: int) -> Limit:
 
 def longest_context(load: Workload, model_context: int, cache: CacheLayout, pool: Pools, companions: int) -> int:
     """Longest request, in steps of 1,024 tokens, beside `companions` mean requests; 0 where none fits."""
-    low, high, blocks = 0, ceil_div(model_context, _CONTEXT_STEP), cache.num_blocks(pool)
-    while low < high:
-        middle = (low + high + 1) // 2
-        length = min(middle * _CONTEXT_STEP, model_context)
-        if fits(cache, blocks, length, companions, min(load.request_tokens, length)):
-            low = middle
-        else:
-            high = middle - 1
-    return min(low * _CONTEXT_STEP, model_context)
+    blocks = cache.num_blocks(pool)
+
+    def is_too_long(steps: int) -> bool:
+        length = min(steps * _CONTEXT_STEP, model_context)
+        return not fits(cache, blocks, length, companions, min(load.request_tokens, length))
+
+    steps = bisect_left(range(1, ceil_div(model_context, _CONTEXT_STEP) + 1), x=True, key=is_too_long)
+    return min(steps * _CONTEXT_STEP, model_context)
 
 
 def longest_common_context(requests: int, model_context: int, cache: CacheLayout, pool: Pools) -> int:
     """Longest length, up to the model's, that `requests` requests can all have at once; 0 where none."""
-    low, high = 0, model_context
-    while low < high:
-        middle = (low + high + 1) // 2
-        if cache.starts(pool, middle) and requests * cache.blocks_per_request(middle) <= cache.num_blocks(pool):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    blocks = cache.num_blocks(pool)
+
+    def is_too_long(length: int) -> bool:
+        return not cache.starts(pool, length) or requests * cache.blocks_per_request(length) > blocks
+
+    return bisect_left(range(1, model_context + 1), x=True, key=is_too_long)
 
 
 def fits(cache: CacheLayout, blocks: int, length: int, companions: int, mean_length: int) -> bool:

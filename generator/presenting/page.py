@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.presenting.curve import curve
-from generator.presenting.drawing import Box, memory_bar, title_of
+from generator.presenting.drawing import Box, curve, memory_bar, title_of
 from generator.presenting.memory import SIGNS, with_missing
 from generator.presenting.record import display
 from generator.presenting.text import count_text, duration_text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.errors import RenderError, RequestError
-from generator.rendering import addresses, store, trust
+from generator.rendering import store, trust
 from generator.rendering.git import fetching, git
 from generator.rendering.workspace import workspace
 
@@ -59,10 +59,10 @@ class Template:
                     f"template {ref} is not among {', '.join(sorted(self.tags, key=store.order))}: run"
                     " `vllm-wizard template sync`, or install the vllm-wizard that brought it"
                 )
-            raise RenderError(f"{addresses.shown(self.source)} has no template {ref}: publish it there first")
+            raise RenderError(f"{store.shown(self.source)} has no template {ref}: publish it there first")
         for ref in sorted(refs):
             if not self.is_ours(ref):
-                trust.refuse_foreign(self.place, self.tags[ref], f"template {ref} of {addresses.shown(self.source)}")
+                trust.refuse_foreign(self.place, self.tags[ref], f"template {ref} of {store.shown(self.source)}")
 
     def config(self, ref: str) -> str:
         """The text of copier.yml at `ref`.
@@ -81,7 +81,7 @@ def opened(source: str, packaged: Path = store.PACKAGED) -> Iterator[Template]:
         RequestError: the address holds a password.
         RenderError: it cannot be read.
     """
-    addresses.refuse_secret(source)
+    store.refuse_secret(source)
     if source == store.STORE:
         store.ensure(packaged)
     shipped = store.tags(str(packaged)) if packaged.is_file() else {}

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.local import below, directory_tensors, read_object, read_value
-from generator.sources.repository_code import brings_tokenizer
+from generator.sources.repository_files import brings_tokenizer, sentence_facts
 from generator.sources.safetensors_headers import INDEX_FILE, shard_names
-from generator.sources.sentence import sentence_facts
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,4 +1,4 @@
-"""Requests to the Hub through `huggingface_hub`; imported only when one is made."""
+"""Requests to the Hub through `huggingface_hub`, and files that its cache holds; imported only when one is made."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -19,7 +20,6 @@ from huggingface_hub.hf_api import ModelInfo
 from huggingface_hub.utils import disable_progress_bars, validate_repo_id  # type: ignore[attr-defined] # its own names
 
 from generator.errors import SourceError
-from generator.sources import hub_cache
 from generator.sources.hub_errors import CLIENT_ERRORS, HubQuestion, unusable_answer, why
 from generator.sources.hub_stream import Budget, read
 from generator.sources.safetensors_headers import INDEX_FILE, MAX_HEADER_BYTES, PREFIX_BYTES, header_bytes, parse_header
@@ -106,12 +106,12 @@ class HubClient:
         """One small file of `commit`, from the client's cache where it is there, and kept in it."""
         cache = self.cache or Path(constants.HF_HUB_CACHE)
         with self._asking():
-            found = hub_cache.held(cache, self.model, commit, name)
+            found = held(cache, self.model, commit, name)
             if found is None:
                 url = hf_hub_url(self.model, name, revision=commit, endpoint=self.endpoint)
                 most = MAX_HEADER_BYTES if name == INDEX_FILE else _JSON_BYTES
                 found = read(url, self.budget.reader(name, most), timeout_s=self.timeout_s)
-            hub_cache.keep(cache, self.model, self.revision, commit, {name: found})
+            keep(cache, self.model, self.revision, commit, {name: found})
             return found
 
     def cached(self, name: str) -> Path:
@@ -223,3 +223,45 @@ def _license(info: ModelInfo) -> str | None:
         return declared
     tags = (tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:"))
     return next(tags, None)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+"""Names below a directory, and never out of it."""
+_REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,200}")
+
+
+def folder_of(cache: Path, model: str) -> Path:
+    """The model's directory of the cache (huggingface_hub's repo_folder_name)."""
+    return cache / "--".join(["models", *model.split("/")])
+
+
+def held(cache: Path, model: str, commit: str, name: str) -> bytes | None:
+    """A file of a commit that the cache has; None where it lacks it."""
+    if not _NAME.fullmatch(name):
+        return None
+    with suppress(OSError):
+        return (folder_of(cache, model) / "snapshots" / commit / name).read_bytes()
+    return None
+
+
+def keep(cache: Path, model: str, revision: str | None, commit: str, files: dict[str, bytes]) -> None:
+    """Keep files of a commit, and which commit the revision stands for.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    folder = folder_of(cache, model)
+    for name, content in files.items():
+        if _NAME.fullmatch(name):
+            _write(folder / "snapshots" / commit / name, content)
+    stated = revision or "main"
+    if stated != commit and _REVISION.fullmatch(stated):
+        _write(folder / "refs" / stated, commit.encode())
+
+
+def _write(place: Path, content: bytes) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=place.parent, prefix=".vllm-wizard-", delete=False) as new:
+        new.write(content)
+    Path(new.name).chmod(0o644)
+    Path(new.name).replace(place)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from generator.errors import SourceError
 from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.places import absolute
-from generator.sources.repository_code import brings_tokenizer
+from generator.sources.repository_files import brings_tokenizer, sentence_facts
 from generator.sources.safetensors_headers import (
     INDEX_FILE,
     MAX_HEADER_BYTES,
@@ -21,7 +21,6 @@ from generator.sources.safetensors_headers import (
     parse_header,
     shard_names,
 )
-from generator.sources.sentence import sentence_facts
 
 if TYPE_CHECKING:
     from typing import Any

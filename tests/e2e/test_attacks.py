@@ -16,7 +16,7 @@ from generator.errors import GeneratorError, RenderError, RequestError
 from generator.operations import templates
 from generator.operations.team import publish, use
 from generator.operations.update import update
-from generator.rendering import addresses, trust
+from generator.rendering import store, trust
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import isolated
 from generator.rendering.template import opened
@@ -174,7 +174,7 @@ def test_an_address_runs_nothing(address):
 @pytest.mark.parametrize("address", SECRETS)
 def test_an_address_with_a_password_is_refused_and_not_shown(address):
     with refused(RequestError):
-        addresses.refuse_secret(address)
+        store.refuse_secret(address)
     with isolated(), refused(RequestError), opened(address):
         pass
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from generator.cli.console import clean
 from generator.cli.options import request_from
 from generator.errors import GeneratorError
-from generator.rendering import addresses
+from generator.rendering import store
 from generator.rendering.answers import read
 from generator.sources import plain_yaml
 from generator.sources.config import parse_json
@@ -114,5 +114,5 @@ def test_what_is_printed_moves_no_cursor(text):
 )
 def test_no_address_shows_its_password(scheme, user, host):
     address = f"{scheme}://{user}:s3cr3t@{host}/t.git"
-    assert addresses.has_secret(address) or "/" in user
-    assert "s3cr3t" not in addresses.shown(address) or "/" in user
+    assert store.has_secret(address) or "/" in user
+    assert "s3cr3t" not in store.shown(address) or "/" in user

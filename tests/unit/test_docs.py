@@ -17,9 +17,8 @@ from generator.models.explained import ChosenValue, FlagExplained, OtherDefault
 from generator.models.fit import FitRow
 from generator.models.measured import BenchRun, Comparison, RunCompared
 from generator.models.plan import Plan
-from generator.operations.check import CheckReport
+from generator.operations.check import CheckReport, Finding
 from generator.operations.doctor.examine import Examined, Observation
-from generator.operations.findings import Finding
 from generator.operations.running.bench import Bench
 from generator.operations.running.status import Gauge, Status
 from generator.sources.nvml import DetectedGPU, DetectedSystem

@@ -12,7 +12,7 @@ from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.request import Request
 from generator.sources.local import local_facts
-from generator.sources.repository_code import brings_tokenizer
+from generator.sources.repository_files import brings_tokenizer
 from generator.workflow import plan_for
 
 KIMI = {

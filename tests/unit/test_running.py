@@ -16,8 +16,7 @@ from generator.errors import RequestError, SourceError
 from generator.models.estimate import Latency
 from generator.models.request import Request
 from generator.operations.generate import generate
-from generator.operations.running.bench import bench
-from generator.operations.running.compare import _outcome
+from generator.operations.running.bench import _outcome, bench
 from generator.operations.running.status import _rates, status, watched
 from generator.sources.metrics import parse
 

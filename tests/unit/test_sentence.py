@@ -12,7 +12,7 @@ from generator.models.request import Request
 from generator.recording import facts_answer, facts_of
 from generator.sources.hub import hub_facts
 from generator.sources.local import local_facts
-from generator.sources.sentence import sentence_facts
+from generator.sources.repository_files import sentence_facts
 
 MODEL = "org/tiny"
 MODULES = [

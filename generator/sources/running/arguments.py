@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from generator.errors import RequestError
+from generator.models.engine import opposite
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
     from generator.models.engine import Engine, Flag
 
-_SHORT = {
+SHORT = {
     "tp": "tensor_parallel_size", "pp": "pipeline_parallel_size", "dp": "data_parallel_size",
     "dcp": "decode_context_parallel_size", "pcp": "prefill_context_parallel_size", "ep": "enable_expert_parallel",
     "dpl": "data_parallel_size_local", "dpn": "data_parallel_rank", "dpr": "data_parallel_start_rank",
@@ -59,21 +60,13 @@ def checked(arguments: dict[str, Any], engine: Engine) -> tuple[dict[str, Any], 
         plain = name.replace("-", "_")
         if plain.startswith("no_") and plain not in engine.by_name and plain.removeprefix("no_") in engine.by_name:
             plain, value = plain.removeprefix("no_"), value is not True  # noqa: PLW2901 - the same argument, said the other way
-        if plain not in engine.by_name and (opposite := _opposite(plain)) in engine.by_name:
-            plain, value = opposite, value is not True  # noqa: PLW2901 - the same argument, said the other way
+        if plain not in engine.by_name and (other := opposite(plain)) in engine.by_name:
+            plain, value = other, value is not True  # noqa: PLW2901 - the same argument, said the other way
         try:
             good[plain] = engine.check(plain, value)
         except RequestError as error:
             bad[plain] = str(error)
     return good, bad
-
-
-def _opposite(name: str) -> str:
-    """The argument that a renamed switch is the negation of: `disable_log_requests` became `enable_log_requests`."""
-    for before, after in (("disable_", "enable_"), ("enable_", "disable_")):
-        if name.startswith(before):
-            return after + name.removeprefix(before)
-    return ""
 
 
 def _is_option(word: str) -> bool:
@@ -85,9 +78,9 @@ def _split(word: str) -> tuple[str, str, str | None]:
     key, equals, value = word.partition("=")
     plain = key.lstrip("-")
     if not key.startswith("--") and plain[:1] == "O" and plain[1:].isdecimal():
-        return _SHORT["O"], "", plain[1:]
+        return SHORT["O"], "", plain[1:]
     name, _, inner = plain.partition(".")
-    name = _SHORT.get(name, name) if not key.startswith("--") else name
+    name = SHORT.get(name, name) if not key.startswith("--") else name
     return name.replace("-", "_"), inner, value if equals else None
 
 
