@@ -1,18 +1,13 @@
 """The GPUs of a request: rows of the table, figures of its own, or what this machine's driver says."""
 
-from __future__ import annotations
-
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.catalogue.gpus import custom_gpu, find_gpu, gpu_by_nvml, without_speed
 from generator.errors import HardwareDetectionError, RequestError, UnknownFactError
-from generator.models.hardware import Cluster
+from generator.models.hardware import GPU, Cluster
+from generator.models.request import Request
 from generator.units import GIB, gib
-
-if TYPE_CHECKING:
-    from generator.models.hardware import GPU
-    from generator.models.request import Request
 
 
 def cluster_for(request: Request) -> Cluster:

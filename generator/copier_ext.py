@@ -15,13 +15,13 @@ from jinja2.ext import Extension
 from generator import __version__, recording, workflow
 from generator.cluster import detected_gpu
 from generator.errors import GeneratorError, RequestError
+from generator.models.plan import Plan
 from generator.models.request import Request
 from generator.sources.installation import tool_requirement
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from generator.models.plan import Plan
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

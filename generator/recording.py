@@ -18,8 +18,9 @@ from pydantic_core import to_jsonable_python
 from generator import workflow
 from generator.errors import RequestError
 from generator.models.checkpoint import ModelFacts
-from generator.models.plan import digest_of
+from generator.models.plan import Plan, PlanRecord, digest_of
 from generator.models.request import Request
+from generator.models.serving import PoolingApi
 from generator.models.speculation import asked_draft
 from generator.models.value import Value, problem
 from generator.planning.serving.pooling_api import pooling_api
@@ -29,8 +30,6 @@ from generator.presenting.verdict import infeasible
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from generator.models.plan import Plan, PlanRecord
-    from generator.models.serving import PoolingApi
     from generator.workflow import Proof
 
 FACTS = "model_facts"

@@ -19,7 +19,11 @@ from generator.catalogue.serving import serving_of
 from generator.catalogue.speed import speed
 from generator.cluster import cluster_for, detected_hardware
 from generator.errors import RequestError
-from generator.models.hardware import Cluster
+from generator.models.checkpoint import ModelFacts
+from generator.models.fit import FitRow, ModelRow, Purpose
+from generator.models.hardware import GPU, Cluster
+from generator.models.plan import Plan
+from generator.models.request import Request
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case
 from generator.planning.planner import make_plan
@@ -27,11 +31,6 @@ from generator.planning.tables import Tables
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.fit import FitRow, ModelRow, Purpose
-    from generator.models.hardware import GPU
-    from generator.models.plan import Plan
-    from generator.models.request import Request
     from generator.planning.held import Order
 
 

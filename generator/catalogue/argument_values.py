@@ -1,7 +1,5 @@
 """Values that vLLM's arguments take beyond their type: numbers, keys of mappings by release, and which are paths."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated, Literal
 

@@ -1,10 +1,8 @@
 """What each argument of `vllm serve` does, and how it came to be as it is: `arguments.toml` and the release tables."""
 
-from __future__ import annotations
-
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,10 +10,8 @@ from generator.catalogue.engines import compare, engine, known_versions
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.catalogue.migrations import migrations
 from generator.models.explained import OtherDefault
+from generator.models.migration import MigrationRow
 from generator.models.release import release_key
-
-if TYPE_CHECKING:
-    from generator.models.migration import MigrationRow
 
 Sentence = Annotated[str, Field(pattern=r"^[A-Z].*\.$", max_length=220)]
 

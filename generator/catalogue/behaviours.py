@@ -1,7 +1,5 @@
 """How releases of vLLM behave where they differ, and what their images hold: `behaviours.toml`, `images.toml`."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated
 

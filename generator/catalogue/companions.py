@@ -1,7 +1,5 @@
 """Arguments that vLLM takes only beside others: `companions.toml`."""
 
-from __future__ import annotations
-
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.companion import Companion
 

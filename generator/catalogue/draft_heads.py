@@ -1,14 +1,8 @@
 """Draft heads: classes that vLLM builds to draft from their target's states, and heads published for a model."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.draft_heads import DraftHead, PublishedDraft
-
-if TYPE_CHECKING:
-    from generator.models.model_class import ModelClasses
+from generator.models.model_class import ModelClasses
 
 
 class DraftHeadRow(Row, DraftHead):

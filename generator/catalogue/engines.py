@@ -18,12 +18,12 @@ from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
+from generator.models.migration import Successor
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from generator.catalogue.engine_dump import EngineDump
-    from generator.models.migration import Successor
 
 _IMAGE = "vllm/vllm-openai:v{version}"
 _ROCM_IMAGE = "vllm/vllm-openai-rocm:v{version}"

@@ -1,10 +1,8 @@
 """What is said of a name that is no row of the table: what it is (`accelerators.toml`), or rows spelt alike."""
 
-from __future__ import annotations
-
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,10 +15,8 @@ from generator.catalogue.gpu_table import (
 )
 from generator.catalogue.gpu_words import BY_HAND, counted, dashed, key_of, product_of, size_of, words_of
 from generator.catalogue.loader import Row, Source, packaged_rows
+from generator.models.hardware import GPU
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.models.hardware import GPU
 
 _MAKERS = re.compile(r"^(?:(?:amd|instinct|radeon|intel|habana)-)+(?=.)")
 

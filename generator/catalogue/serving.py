@@ -1,20 +1,16 @@
 """Serving families, parser names and purposes of models; what to do with them is the planner's to say."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from generator.catalogue.loader import Row, Source, packaged_rows
-from generator.models.fit import Purpose  # noqa: TC001 - a row reads it
+from generator.models.checkpoint import ModelFacts
+from generator.models.fit import Purpose
 from generator.models.release import release_key
 from generator.models.serving import ParserKind, Parsers, Serving, ServingFamily
-
-if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
 
 _STORED = re.compile(
     r"(?:[-_.](?:AWQ|GPTQ|FP8|NVFP4|MXFP[48]|FP4|INT[48]|BF16|bnb|quantized|w\d+a\d+|qat)(?:[-_.][\w-]+)*)*",

@@ -1,16 +1,15 @@
 """adopt(): an edit of serve.yaml becomes an override, so that the next plan reckons with it."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from generator.catalogue.engines import engine
 from generator.errors import RenderError, RequestError
+from generator.models.engine import Engine
 from generator.operations.scratch import save, worktree
 from generator.operations.settle import settle
 from generator.operations.transaction import begin, started
@@ -19,9 +18,6 @@ from generator.rendering import repository, store
 from generator.rendering.answers import read
 from generator.rendering.git import git, isolated
 from generator.rendering.workspace import workspace
-
-if TYPE_CHECKING:
-    from generator.models.engine import Engine
 
 SERVE = "serve.yaml"
 

@@ -11,7 +11,10 @@ from pydantic import ConfigDict, Field
 from generator import __version__, recording, workflow
 from generator.cluster import cluster_for
 from generator.errors import RequestError
+from generator.models.boot import Boot
 from generator.models.measured import Measurement, kept, layout_key
+from generator.models.parallelism import Layout
+from generator.models.request import Request
 from generator.models.value import Value
 from generator.operations.loads import under_load
 from generator.planning.memory.budget import requested_bytes
@@ -23,9 +26,6 @@ from generator.rendering.answers import Answers, read
 from generator.sources.report_file import read_written
 
 if TYPE_CHECKING:
-    from generator.models.boot import Boot
-    from generator.models.parallelism import Layout
-    from generator.models.request import Request
     from generator.operations.update import UpdateReport
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case

@@ -1,7 +1,5 @@
 """check(): what a deployment is pinned to, what is newer, and what drifted; nothing in its tree is touched."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path

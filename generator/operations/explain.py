@@ -1,24 +1,20 @@
 """`explain`: what an argument of vLLM does, and what a plan made of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator import recording
 from generator.catalogue import arguments
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.engines import known_versions
 from generator.errors import GeneratorError, RequestError
+from generator.models.engine import Engine, Flag
 from generator.models.explained import ChosenBy, ChosenValue, FlagExplained
+from generator.models.plan import Decision, ExplainedDecision, Plan
 from generator.models.request import Request
 from generator.presenting.text import plural, some
 from generator.rendering import answers as answers_file
 from generator.sources.running.arguments import SHORT
-
-if TYPE_CHECKING:
-    from generator.models.engine import Engine, Flag
-    from generator.models.plan import Decision, ExplainedDecision, Plan
 
 _SHORT = {short.lower(): name for short, name in SHORT.items()} | {"asc": "api_server_count"}
 """Short spellings of vLLM's command line and of ours."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from generator import recording, workflow
 from generator.errors import RequestError, SourceError
+from generator.models.checkpoint import ModelFacts
 from generator.models.plan import Plan
-from generator.models.request import ONE_NODE
+from generator.models.request import ONE_NODE, Artefact, Request
+from generator.models.shared_host import Place
 from generator.models.value import Value
 from generator.operations.anchoring import anchored
 from generator.rendering import copier_driver, driving, repository, store
@@ -24,9 +26,6 @@ from generator.rendering.workspace import workspace
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.request import Artefact, Request
-    from generator.models.shared_host import Place
     from generator.workflow import Proof
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from generator.errors import RequestError
+from generator.models.running import ImportedDeployment
 from generator.operations.generate import Generated, generate
 from generator.rendering import repository
 from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from generator.models.running import ImportedDeployment
     from generator.workflow import Proof
 
 _OWN_MODE = 0o600

@@ -1,23 +1,18 @@
 """imported(): a deployment that exists as answers, and as overlays for what answers have no place for."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.catalogue.engines import all_versions
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpus import find_gpu
 from generator.errors import GeneratorError, RequestError
-from generator.models.running import ImportedDeployment, ImportNote
+from generator.models.engine import Engine
+from generator.models.running import ImportedDeployment, ImportKind, ImportNote, Running
 from generator.planning.rules.owned import check_owners
 from generator.rendering.answers import SERVICE
 from generator.sources.running.arguments import arguments_of, checked
-
-if TYPE_CHECKING:
-    from generator.models.engine import Engine
-    from generator.models.running import ImportKind, Running
 
 _RELEASE = re.compile(r":v?(\d+\.\d+(?:\.\d+)?)(?:[-@+].*)?$")
 _OFFICIAL = re.compile(r"^(docker\.io/)?vllm/vllm-openai:v[0-9.]+$")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from generator import recording
 from generator.models.estimate import LoadPoint
+from generator.models.request import Request
 from generator.workflow import plan_for
 
 if TYPE_CHECKING:
-    from generator.models.request import Request
     from generator.rendering.answers import Answers
     from generator.workflow import Proof
 

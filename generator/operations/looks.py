@@ -14,6 +14,7 @@ from generator.catalogue.engines import all_versions
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.prices import all_prices
 from generator.errors import GeneratorError, SourceError, UnknownFactError
+from generator.models.plan import PlanRecord
 from generator.operations import tree_findings
 from generator.operations.hosting import findings as hosting
 from generator.operations.look import Look, Severity, says
@@ -22,7 +23,6 @@ from generator.rendering import repository, store
 from generator.sources.profile import load_profile
 
 if TYPE_CHECKING:
-    from generator.models.plan import PlanRecord
     from generator.operations.state import State
 
 _PROFILE, _SERVE = "profile.yaml", "serve.yaml"

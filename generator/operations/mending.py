@@ -1,22 +1,17 @@
 """Changes that may mend a refused or failed start, each proven by the planner before it is shown."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from generator import recording
 from generator.errors import GeneratorError
-from generator.models.plan import Repair
+from generator.models.boot import Failure
+from generator.models.checkpoint import ModelFacts
+from generator.models.plan import Plan, Repair
+from generator.models.request import Request
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.models.boot import Failure
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.plan import Plan
-    from generator.models.request import Request
 
 DROPPED = "<dropped>"
 """In a repair's overrides: the user's value is given back."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from generator.catalogue.engines import engine
 from generator.catalogue.migrations import migrations
 from generator.errors import GeneratorError, RequestError
-from generator.models.migration import MigrationNote
+from generator.models.migration import Mention, MigrationNote
 from generator.models.value import Value
 from generator.planning.migration import migrate
 from generator.presenting import overlays
@@ -18,7 +18,6 @@ from generator.rendering.answers import ANSWERS_FILE
 from generator.rendering.git import git
 
 if TYPE_CHECKING:
-    from generator.models.migration import Mention
     from generator.rendering.answers import Answers
 
 _IGNORED = (".env", "*.override.yaml", "*.local.*", "Makefile.local")

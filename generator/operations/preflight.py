@@ -1,24 +1,19 @@
 """preflight(): what the pinned vLLM's own start-up code said of a deployment, and what mends a refusal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 
 from generator import recording
 from generator.errors import GeneratorError
 from generator.models.plan import Repair
+from generator.models.request import Request
 from generator.models.value import Value
 from generator.operations.mending import own_value_back, stands
 from generator.rendering.answers import read
 from generator.sources.report_file import read_written
-
-if TYPE_CHECKING:
-    from generator.models.request import Request
 
 _SCRIPT = "scripts/preflight.py of the deployment writes it: make preflight"
 _UNEQUAL = 0.02

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from generator import workflow
 from generator.errors import RequestError
-from generator.models.sessions import SessionPlan, Where
+from generator.models.checkpoint import ModelFacts
+from generator.models.request import Request
+from generator.models.sessions import Offload, SessionPlan, Sessions, Where
 from generator.operations.loads import loads_for
 from generator.planning import sessions
 from generator.planning.memory import offload
@@ -14,9 +16,6 @@ from generator.planning.planner import choose
 from generator.units import round_up
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.request import Request
-    from generator.models.sessions import Offload, Sessions
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.workflow import Proof

@@ -12,14 +12,13 @@ import yaml
 
 from generator import recording
 from generator.errors import GeneratorError, RenderError, RequestError, SourceError
-from generator.models.plan import digest_of
+from generator.models.plan import PlanRecord, digest_of
 from generator.rendering import pristine, store
 from generator.rendering.answers import ANSWERS_FILE, Answers
 from generator.rendering.git import git
 from generator.sources.plain_yaml import LOADER
 
 if TYPE_CHECKING:
-    from generator.models.plan import PlanRecord
     from generator.workflow import Proof
 
 _MARKERS = "^(<<<<<<< |>>>>>>> )"

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from generator import recording, workflow
 from generator.errors import GeneratorError
+from generator.models.boot import Boot
+from generator.models.checkpoint import ModelFacts
+from generator.models.interval import ByteInterval
+from generator.models.plan import Plan, PlanRecord, Repair
+from generator.models.request import Request
 from generator.models.verified import ItemCompared, Verified
 from generator.planning.planner import choose
 from generator.presenting.text import gib_text, some
@@ -15,11 +20,6 @@ from generator.rendering.answers import read
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from generator.models.boot import Boot
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.interval import ByteInterval
-    from generator.models.plan import Plan, PlanRecord, Repair
-    from generator.models.request import Request
     from generator.planning.candidate import Candidate
 
 _DIGIT = GIB // 100

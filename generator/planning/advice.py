@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.estimate import Estimate
 from generator.planning.candidate import ASSUMED, whose_context
 from generator.planning.choosing.choice import has_targets
 from generator.planning.hardware_advice import HARDWARE
@@ -22,7 +23,6 @@ from generator.planning.serving.features import serving_advisories
 from generator.presenting.text import duration_text, gib_text
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

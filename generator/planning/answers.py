@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.estimate import Estimate
 from generator.models.verdict import Answer
 from generator.planning.choosing.choice import has_targets
 from generator.planning.memory.evidence import encoder_doubt
@@ -13,7 +14,6 @@ from generator.planning.rules.experts import unasked
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

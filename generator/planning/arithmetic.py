@@ -1,18 +1,13 @@
 """How a GPU computes with quantized weights: in their own format, in 16 bits, or not at all; from its capability."""
 
-from __future__ import annotations
+from typing import Literal
 
-from typing import TYPE_CHECKING, Literal
-
-from generator.models.capability import ADA, BLACKWELL, TURING
+from generator.models.capability import ADA, BLACKWELL, TURING, Capability
 from generator.models.dtype import DType
+from generator.models.hardware import GPU
+from generator.models.quantization import Format, Quantization
+from generator.models.quantization_method import QuantizationMethod
 from generator.models.value import Made
-
-if TYPE_CHECKING:
-    from generator.models.capability import Capability
-    from generator.models.hardware import GPU
-    from generator.models.quantization import Format, Quantization
-    from generator.models.quantization_method import QuantizationMethod
 
 _NATIVE = {"fp8": ADA, "mxfp8": BLACKWELL, "nvfp4": BLACKWELL, "mxfp4": BLACKWELL, "int8": TURING}
 """Oldest compute capability that multiplies in a format (vLLM 0.32 quantization/compressed_tensors/schemes)."""

@@ -6,7 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
+from generator.models.checkpoint import ModelFacts
 from generator.models.choices import nearest_choices
+from generator.models.hardware import GPU, Cluster
+from generator.models.quantization import Quantization
+from generator.models.quantization_method import QuantizationMethod
+from generator.models.release import Release
+from generator.models.request import Request
 from generator.models.speculation import Speculation
 from generator.models.value import Made
 from generator.planning.graph_mode import graph_mode
@@ -15,12 +21,6 @@ from generator.planning.kv_cache.connectors import manager_is_off
 from generator.planning.weights.online import online_quantization
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.hardware import GPU, Cluster
-    from generator.models.quantization import Quantization
-    from generator.models.quantization_method import QuantizationMethod
-    from generator.models.release import Release
-    from generator.models.request import Request
     from generator.planning.tables import Tables
 
 

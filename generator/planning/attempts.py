@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.parallelism import Layout
+from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.limits import Limit
 from generator.planning.rules import checks
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
-    from generator.models.workload import Workload
     from generator.planning.case import Case
 
 _LEAN_TOKENS = 2048

@@ -5,7 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from generator.models.parallelism import Layout
+from generator.models.plan import MemoryBudget
 from generator.models.value import Made
+from generator.models.verdict import OOMRisk, Verdict
+from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.attempts import Attempt, own, replica_load
 from generator.planning.defaults import BatchLimits
@@ -23,10 +27,6 @@ from generator.planning.memory.stages import stage_budgets
 from generator.planning.rules.states import state_blocks
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
-    from generator.models.plan import MemoryBudget
-    from generator.models.verdict import OOMRisk, Verdict
-    from generator.models.workload import Workload
     from generator.planning.case import Case
     from generator.planning.kv_cache.layout import CacheLayout
     from generator.planning.replica import Replica

@@ -6,7 +6,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from generator.errors import UnknownFactError
+from generator.models.architecture import Architecture
+from generator.models.checkpoint import ModelFacts
+from generator.models.hardware import Cluster
+from generator.models.model_class import ModelClass
+from generator.models.parallelism import Layout
+from generator.models.request import Request
+from generator.models.serving import Pooling
 from generator.models.speculation import folded
+from generator.models.workload import Workload
 from generator.planning.as_given import AsGiven
 from generator.planning.common import Common
 from generator.planning.drafts.draft import Draft, draft_of, is_named, pinned_draft
@@ -21,14 +29,6 @@ from generator.planning.weights.sharding import encoders_whole
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.hardware import Cluster
-    from generator.models.model_class import ModelClass
-    from generator.models.parallelism import Layout
-    from generator.models.request import Request
-    from generator.models.serving import Pooling
-    from generator.models.workload import Workload
     from generator.planning.defaults import BatchLimits
     from generator.planning.tables import Tables
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from generator.models.estimate import Estimate
+from generator.models.parallelism import Layout
+from generator.models.speed import Footprint
+from generator.models.workload import Workload
+
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.parallelism import Layout
-    from generator.models.speed import Footprint
-    from generator.models.workload import Workload
     from generator.planning.defaults import BatchLimits
     from generator.planning.replica import Replica
     from generator.planning.weights.rank import RankWeights

@@ -5,12 +5,11 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.cost import Cost, Energy, Scaling
+from generator.models.cost import Cost, Energy, GPUPrice, Scaling
+from generator.models.estimate import Estimate
 from generator.planning.speed.roofline import HEAD_ROOM, cost_per_million_output_tokens, replicas_for
 
 if TYPE_CHECKING:
-    from generator.models.cost import GPUPrice
-    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
-from generator.models.plan import Decision, ExplainedDecision
+from generator.models.estimate import Estimate
+from generator.models.plan import Decision, ExplainedDecision, RunnerUp
 from generator.planning.arithmetic import arithmetic, cache_arithmetic
 from generator.planning.choosing.words import layout_words
 from generator.planning.drafts.report import draft_reason
@@ -19,8 +20,6 @@ from generator.planning.speed.measured import known_bench
 from generator.presenting.text import gib_text, plural
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.plan import RunnerUp
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

@@ -3,18 +3,14 @@
 vLLM 0.32 engine/arg_utils.py:2894 (get_batch_defaults) and :3097, for the API server.
 """
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from generator.models.architecture import Architecture
 from generator.models.capability import AMPERE
+from generator.models.hardware import GPU
+from generator.models.model_class import ModelType
+from generator.models.release import Release
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.hardware import GPU
-    from generator.models.model_class import ModelType
-    from generator.models.release import Release
 
 _LARGE_BYTES, _MEDIUM_BYTES = 160 * GIB, 70 * GIB
 

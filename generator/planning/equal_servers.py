@@ -1,15 +1,9 @@
 """Equal servers: what one of several equal servers on a node has of its GPUs."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.errors import RequestError
+from generator.models.hardware import Cluster
+from generator.models.request import Request
 from generator.presenting.text import plural
-
-if TYPE_CHECKING:
-    from generator.models.hardware import Cluster
-    from generator.models.request import Request
 
 
 def share_of(node: Cluster, request: Request) -> Cluster:

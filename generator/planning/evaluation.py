@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.parallelism import Layout
 from generator.planning import limits
 from generator.planning.attempts import attempts, fewer_sequences
 from generator.planning.candidate import worked_out
@@ -16,7 +17,6 @@ from generator.planning.weights.sharding import encoders_whole
 from generator.planning.weights.tensors import measured_weights
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.attempts import Attempt
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.fit import FitRow
+from generator.models.hardware import GPU
 from generator.models.parallelism import Layout
 from generator.planning.choosing.choice import has_targets
 from generator.planning.choosing.servers import copies
@@ -22,7 +23,6 @@ from generator.planning.speed.estimates import meets_targets
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.hardware import GPU
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.estimate import Estimate
 from generator.models.host import Host, Watch
+from generator.models.parallelism import Layout
 from generator.units import GIB, MIB, ceil_div, gib, round_up
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.architecture import Architecture
+from generator.models.hardware import Cluster
 from generator.models.parallelism import Layout
 from generator.planning.rules.checks import check_layout
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.hardware import Cluster
     from generator.planning.case import Case
 
 _SIZES: dict[str, object] = {

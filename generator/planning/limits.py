@@ -10,13 +10,13 @@ from collections.abc import (
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.models.hardware import Cluster
 from generator.models.plan import Decision
+from generator.models.workload import Workload
 from generator.presenting.text import gib_text, plural
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.models.hardware import Cluster
-    from generator.models.workload import Workload
     from generator.planning.kv_cache.layout import CacheLayout
 
     Pools = tuple[int, ...]

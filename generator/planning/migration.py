@@ -1,16 +1,12 @@
 """migrate(): a user's engine arguments, carried from one vLLM release to another, up or down."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.errors import RequestError
+from generator.models.engine import Engine, Flag
 from generator.models.migration import Migration, MigrationNote, MigrationRow
-
-if TYPE_CHECKING:
-    from generator.models.engine import Engine, Flag
 
 _OFF = "left out: vLLM {version} does not have it, and it was off"
 

@@ -1,16 +1,12 @@
 """The model as `hf_overrides` has vLLM read it: its context, by the release's own law of scaled RoPE."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.errors import RequestError
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.release import Release
+from generator.models.architecture import Architecture
+from generator.models.release import Release
 
 _LENGTHS = ("max_position_embeddings", "model_max_length", "max_seq_len", "n_positions")
 _ROPES = ("rope_parameters", "rope_scaling")

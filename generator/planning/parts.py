@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture
+from generator.models.checkpoint import Checkpoint
+from generator.models.estimate import Estimate
+from generator.models.hardware import Cluster
 from generator.models.interval import ByteInterval
 from generator.models.kernels import Kernels
 from generator.models.parallelism import Server
@@ -20,10 +24,6 @@ from generator.planning.weights.rank import model_totals
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.checkpoint import Checkpoint
-    from generator.models.estimate import Estimate
-    from generator.models.hardware import Cluster
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
+from generator.models.checkpoint import ModelFacts
+from generator.models.hardware import Cluster
 from generator.models.host import ROCM, Launcher
-from generator.models.plan import Plan
+from generator.models.parallelism import Layout
+from generator.models.plan import Plan, RunnerUp
+from generator.models.request import Request
 from generator.models.vllm import VLLMConfig
 from generator.planning import advice, parts
 from generator.planning.case import Case
@@ -28,11 +32,6 @@ from generator.planning.speed.estimates import missing
 from generator.planning.speed.passes import pass_estimate
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.hardware import Cluster
-    from generator.models.parallelism import Layout
-    from generator.models.plan import RunnerUp
-    from generator.models.request import Request
     from generator.planning.choosing.servers import Servers
     from generator.planning.tables import Tables
 

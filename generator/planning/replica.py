@@ -6,7 +6,13 @@ from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
+from generator.models.architecture import Architecture
+from generator.models.hardware import GPU, Cluster
 from generator.models.model_class import ModelClass
+from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
+from generator.models.release import Release
+from generator.models.speed import WeightKernel
 from generator.models.value import Made
 from generator.planning.kv_cache.layout import CacheLayout, cache_of
 from generator.planning.kv_cache.selection import context
@@ -15,12 +21,6 @@ from generator.planning.speed.kernels import kernels
 from generator.planning.weights.rank import DTYPES
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.hardware import GPU, Cluster
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Quantization
-    from generator.models.release import Release
-    from generator.models.speed import WeightKernel
     from generator.planning.kv_cache.context import Context
 
 _Others = ParamSpec("_Others")

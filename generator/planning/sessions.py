@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.sessions import Ceiling, KeptSessions
+from generator.models.estimate import LoadPoint
+from generator.models.hardware import GPU
+from generator.models.sessions import Bound, Ceiling, KeptSessions, Offload, Sessions
 from generator.planning.memory.offload import stored_blocks
 from generator.planning.speed.rates import link_bytes_per_s
 
 if TYPE_CHECKING:
-    from generator.models.estimate import LoadPoint
-    from generator.models.hardware import GPU
-    from generator.models.sessions import Bound, Offload, Sessions
     from generator.planning.candidate import Candidate
 
 _MS = 1000

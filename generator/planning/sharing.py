@@ -7,17 +7,16 @@ from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.hardware import GPU
 from generator.models.interval import ByteInterval
-from generator.models.shared_host import Filled, HostPlan
+from generator.models.overheads import OverheadTable
+from generator.models.shared_host import Filled, HostPlan, Member, SharedHost
 from generator.planning.memory import overhead
 from generator.planning.memory.unbudgeted import outside_bytes
 from generator.presenting.text import gib_text
 from generator.units import GIB
 
 if TYPE_CHECKING:
-    from generator.models.hardware import GPU
-    from generator.models.overheads import OverheadTable
-    from generator.models.shared_host import Member, SharedHost
     from generator.planning.candidate import Candidate
 
     Places = Mapping[str, range]

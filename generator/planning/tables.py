@@ -1,23 +1,18 @@
 """Tables: what a plan is proven against; the planner looks nothing up."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from generator.models.checkpoint import ModelFacts
+from generator.models.cost import GPUPrice
+from generator.models.draft_heads import DraftHead, PublishedDraft
+from generator.models.engine import Engine
+from generator.models.hardware import GPU
 from generator.models.model_class import ModelClasses, ModelType
+from generator.models.overheads import OverheadTable
+from generator.models.quantization_method import QuantizationMethod
 from generator.models.serving import Serving
+from generator.models.speed import Coefficients
 from generator.models.value import NONE, Made
-
-if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.cost import GPUPrice
-    from generator.models.draft_heads import DraftHead, PublishedDraft
-    from generator.models.engine import Engine
-    from generator.models.hardware import GPU
-    from generator.models.overheads import OverheadTable
-    from generator.models.quantization_method import QuantizationMethod
-    from generator.models.speed import Coefficients
 
 
 class Tables(Made):

@@ -1,12 +1,8 @@
 """A benchmark beside the plan: a Markdown table, and a picture of each further token's time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from generator.models.measured import Comparison, RunCompared
+from generator.models.measured import Comparison, RunCompared
 
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 720, 44, 150, 110, 40
 _HEAD = "| at once | figure | measured | estimated | target | |\n|---|---|---|---|---|---|"

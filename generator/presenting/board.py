@@ -1,14 +1,9 @@
 """Different answers to one request side by side, a row each, in the width of a narrow terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from generator.models.plan import Plan
 from generator.presenting.text import duration_text, short_tokens_text
-
-if TYPE_CHECKING:
-    from generator.models.plan import Plan
 
 HEADINGS = ("GPUs", "layout", "weights", "tokens", "room", "first", "each", "$/h", "risk")
 _RIGHT = frozenset({"tokens", "room", "first", "each", "$/h"})

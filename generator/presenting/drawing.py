@@ -1,18 +1,14 @@
 """Pictures for light and dark, with words for those who do not see them: a plan, and its speed under more requests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from html import escape
 from textwrap import wrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from generator.models.estimate import LoadPoint
+from generator.models.plan import Plan
 from generator.presenting.memory import SIGNS, memory_runs, with_missing
 from generator.presenting.record import display
-
-if TYPE_CHECKING:
-    from generator.models.estimate import LoadPoint
-    from generator.models.plan import Plan
 
 _FILLS = {
     "W": "#9ecae1", "D": "#6baed6", "O": "#d9d9d9", "A": "#fdd870", "G": "#e6b3e0", "K": "#a1d99b", "k": "#d5efcf",

@@ -1,14 +1,8 @@
 """Rows of `models` as text."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from generator.models.fit import ModelRow
 from generator.presenting.text import count_text, duration_text, short_tokens_text
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.models.fit import ModelRow
 
 CELLS = ("model", "params", "GiB", "context", "at once", "ms a\ntoken")
 """Headings of the columns."""

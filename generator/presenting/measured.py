@@ -1,16 +1,11 @@
 """Measurements as lines for people, and as anonymous rows in the formats of the accuracy data."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from generator.models.measured import Measurement
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.models.measured import Measurement
 
 _TERMS = {
     "weights": "weights",

@@ -1,15 +1,10 @@
 """One rank's memory as rows and as the cells of a bar."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
+from generator.models.plan import MemoryBudget, Plan
 from generator.presenting.text import gib_text, interval_text
-
-if TYPE_CHECKING:
-    from generator.models.plan import MemoryBudget, Plan
 
 _ITEMS = (
     ("Weights", "weights_bytes"),

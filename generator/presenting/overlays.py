@@ -1,17 +1,11 @@
 """What a migration means for the user's own files: they are never rewritten, this is the patch to apply by hand."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from difflib import unified_diff
 from functools import partial
-from typing import TYPE_CHECKING
 
-from generator.models.migration import Mention
-
-if TYPE_CHECKING:
-    from generator.models.migration import MigrationNote
+from generator.models.migration import Mention, MigrationNote
 
 _CONTEXT = 1
 

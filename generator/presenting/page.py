@@ -1,20 +1,16 @@
 """A plan as a document: Markdown, or one HTML file with its memory as a picture and nothing from elsewhere."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from generator.models.estimate import LoadPoint
+from generator.models.plan import Plan
 from generator.presenting.drawing import Box, curve, memory_bar, title_of
 from generator.presenting.memory import SIGNS, with_missing
 from generator.presenting.record import display
 from generator.presenting.text import count_text, duration_text
-
-if TYPE_CHECKING:
-    from generator.models.estimate import LoadPoint
-    from generator.models.plan import Plan
 
 _BAR = Box(left=0, top=0, width=1000, height=56, letter=24)
 _STYLE = """

@@ -1,22 +1,17 @@
 """plan_record(): what templates print of a plan, and no more."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from generator.models.plan import Card, Decision, Display, Figures, PlanRecord
+from generator.models.checkpoint import ModelFacts
+from generator.models.engine import Engine
+from generator.models.plan import Card, Decision, Display, Figures, Plan, PlanRecord
+from generator.models.serving import PoolingApi
 from generator.models.vllm import VLLMConfig
 from generator.presenting.memory import caches_nothing, memory_rows
 from generator.presenting.speed import pass_text, speed_text
 from generator.presenting.text import plural, times_text, tokens_text
 from generator.presenting.verdict import verdict_text
-
-if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.engine import Engine
-    from generator.models.plan import Plan
-    from generator.models.serving import PoolingApi
 
 
 def plan_record(

@@ -1,14 +1,9 @@
 """A plan of sessions as text: lines of at most 80 letters for figures of usual size."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from generator.models.sessions import SessionPlan
 from generator.presenting.text import gib_text, plural
-
-if TYPE_CHECKING:
-    from generator.models.sessions import SessionPlan
 
 
 def lines_of(found: SessionPlan) -> tuple[str, ...]:

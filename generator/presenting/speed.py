@@ -1,15 +1,9 @@
 """Estimates as one line."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from generator.models.cost import Cost, Energy, Scaling
+from generator.models.estimate import Estimate, Latency, PassEstimate
+from generator.models.plan import RunnerUp
 from generator.presenting.text import plural
-
-if TYPE_CHECKING:
-    from generator.models.cost import Cost, Energy, Scaling
-    from generator.models.estimate import Estimate, Latency, PassEstimate
-    from generator.models.plan import RunnerUp
 
 _BOUNDS = {
     "memory_bandwidth": "memory bandwidth",

@@ -1,11 +1,6 @@
 """A trace's summary as text."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from generator.models.trace import Spread, Trace
+from generator.models.trace import Spread, Trace
 
 
 def lines_of(found: Trace) -> tuple[str, ...]:

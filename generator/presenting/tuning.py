@@ -1,14 +1,10 @@
 """A search by measuring: a Markdown table, the winner, and what to do with it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from generator.models.tuning import Tried, Tuned
+from generator.models.tuning import Tried, Tuned
 
 _HEAD = "| step | values | seen prompts | unseen prompts | |\n|---|---|---|---|---|"
 

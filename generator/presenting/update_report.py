@@ -1,16 +1,13 @@
 """update_markdown(): an update as the body of a pull request."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from generator.models.migration import MigrationNote
-    from generator.models.plan import PlanRecord
-    from generator.models.update import DecidedValue, UpdateSummary
+from generator.models.migration import MigrationNote
+from generator.models.plan import PlanRecord
+from generator.models.update import DecidedValue, UpdateSummary
 
 _UNSET = "unset"
 _ABSENT = "—"

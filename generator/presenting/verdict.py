@@ -1,15 +1,11 @@
 """The verdict in words, alike on a screen, on a page and in a repository, and what is said where nothing fits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from generator.errors import InfeasiblePlanError
+from generator.models.plan import Plan, Repair
 from generator.presenting.text import gib_text, plural
-
-if TYPE_CHECKING:
-    from generator.models.plan import Plan, Repair
 
 
 class Headline(NamedTuple):

@@ -1,7 +1,5 @@
 """Where released templates come from: the package, the place that every machine knows, and addresses of remotes."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from generator.catalogue.boot_lines import boot_lines
 from generator.errors import SourceError
+from generator.models.boot import Boot
 from generator.sources.boot_state import BootState
 
 if TYPE_CHECKING:
     from generator.catalogue.boot_lines import LineRow
-    from generator.models.boot import Boot
 
 _PIECE = 1 << 20
 """Bytes that are read at once: they stay in the processor's cache while each anchor is searched for."""

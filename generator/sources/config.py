@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
-from generator.models.checkpoint import Checkpoint, ModelFacts
+from generator.models.architecture import Architecture
+from generator.models.checkpoint import Checkpoint, FactsSource, ModelFacts, SentenceFacts
+from generator.models.quantization import Quantization
 from generator.sources.architectures import names_no_method, read_architecture, read_quantization
 from generator.sources.architectures.composite import SHIP_HEADS
 from generator.sources.architectures.fields import text_config
@@ -18,9 +20,6 @@ from generator.sources.safetensors_headers import aggregate, total_bytes
 if TYPE_CHECKING:
     from typing import Any
 
-    from generator.models.architecture import Architecture
-    from generator.models.checkpoint import FactsSource, SentenceFacts
-    from generator.models.quantization import Quantization
 from generator.sources.safetensors_headers import Tensor
 
 MAX_JSON_BYTES = 8000

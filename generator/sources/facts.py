@@ -1,21 +1,16 @@
 """model_facts(): the one way from a model's name to what the planner is told about it, whole or not at all."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
+from generator.models.checkpoint import ModelFacts
+from generator.models.request import SourceChoice
 from generator.planning.weights.rank import model_totals
 from generator.presenting.text import gib_text
 from generator.sources.given import given_facts
 from generator.sources.places import is_directory
-
-if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.request import SourceChoice
 
 _PATH = re.compile(r"^(~|\.{0,2}[/\\])|^\.{1,2}$")
 

@@ -1,15 +1,11 @@
 """Facts that a file gives to the model that is asked for: a dump of vLLM's own (`preflight.py --facts FILE`)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
+from generator.models.checkpoint import ModelFacts
 
 _GIVEN: ContextVar[ModelFacts | None] = ContextVar("given", default=None)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
+from generator.models.checkpoint import ModelFacts
 from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.local import below, directory_tensors, read_object, read_value
 from generator.sources.repository_files import brings_tokenizer, sentence_facts
@@ -18,7 +19,6 @@ from generator.sources.safetensors_headers import INDEX_FILE, shard_names
 if TYPE_CHECKING:
     from typing import Any
 
-    from generator.models.checkpoint import ModelFacts
     from generator.sources.hub_client import HubClient
     from generator.sources.safetensors_headers import Tensor
 

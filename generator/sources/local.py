@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.errors import SourceError
+from generator.models.checkpoint import ModelFacts
 from generator.sources.config import assemble, parse_json, parse_object
 from generator.sources.places import absolute
 from generator.sources.repository_files import brings_tokenizer, sentence_facts
@@ -24,8 +25,6 @@ from generator.sources.safetensors_headers import (
 
 if TYPE_CHECKING:
     from typing import Any
-
-    from generator.models.checkpoint import ModelFacts
 
 
 _JSON_BYTES = 16 * 1024**2

@@ -1,7 +1,5 @@
 """A file of recorded requests as a `Trace`; whatever is in it, it is read or refused in one line."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
@@ -9,14 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from math import ceil, isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from generator.errors import SourceError
-from generator.models.trace import ArrivalRates, Spread, Trace
+from generator.models.trace import ArrivalRates, Spread, Trace, TraceFormat
 from generator.sources.trace_rows import KNOWN, Arrival, csv_rows, jsonl_rows
-
-if TYPE_CHECKING:
-    from generator.models.trace import TraceFormat
 
 _MOST_BYTES = 2 * 1024**3
 _MOST_SPAN_S = 10 * 366 * 86400

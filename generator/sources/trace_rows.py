@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import SourceError
+from generator.models.trace import TraceFormat
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from generator.models.trace import TraceFormat
 
 _MOST_TOKENS = 100_000_000
 """Beyond any request: the longest context of 2026 is ten million tokens."""

@@ -10,12 +10,12 @@ from generator.catalogue.gpus import find_gpu
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability
 from generator.models.hardware import GPU, Cluster
+from generator.models.plan import PlanRecord
 from generator.models.value import Value
 from generator.operations.doctor.env import read_env
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from generator.models.plan import PlanRecord
     from generator.rendering.answers import Answers
 
 _CONTAINERS = ("compose",)

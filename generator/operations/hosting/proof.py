@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator import workflow
 from generator.cluster import cluster_for
 from generator.errors import RequestError
-from generator.models.shared_host import FIRST_PORT, HostPlan, Member
+from generator.models.checkpoint import ModelFacts
+from generator.models.interval import ByteInterval
+from generator.models.request import Request
+from generator.models.shared_host import FIRST_PORT, AskedModel, HostPlan, Member, SharedHost
 from generator.operations.generate import settled
 from generator.operations.templates import service_of
 from generator.planning import sharing
@@ -17,10 +20,6 @@ from generator.planning.planner import choose, weighed
 from generator.rendering.answers import checked_naming
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.interval import ByteInterval
-    from generator.models.request import Request
-    from generator.models.shared_host import AskedModel, SharedHost
     from generator.workflow import Proof
 
     Facts = Callable[[Request], ModelFacts]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator import recording
 from generator.errors import InfeasiblePlanError
-from generator.models.shared_host import Neighbour, Place
+from generator.models.shared_host import Member, Neighbour, Place
 from generator.models.value import Value
 from generator.operations.generate import Generated, generate, vacant
 from generator.operations.hosting import BESIDE
@@ -16,7 +16,6 @@ from generator.rendering import repository
 from generator.rendering.workspace import workspace
 
 if TYPE_CHECKING:
-    from generator.models.shared_host import Member
     from generator.operations.hosting.proof import Proven
     from generator.workflow import Proof
 

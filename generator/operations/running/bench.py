@@ -1,26 +1,22 @@
 """bench(): the planned load measured on the running server, kept in the repository, beside estimate and targets."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator import recording
 from generator.errors import RequestError
+from generator.models.estimate import Estimate, Latency, Throughput
 from generator.models.measured import BenchRun, Comparison, Outcome, RunCompared
 from generator.models.value import Value
+from generator.models.workload import Targets
 from generator.operations.loads import under_load
 from generator.operations.running.load import checked, round_of
 from generator.operations.running.reach import reach_of
 from generator.presenting.bench import bench_picture, bench_text
 from generator.rendering.answers import Answers, read
-
-if TYPE_CHECKING:
-    from generator.models.estimate import Estimate, Latency, Throughput
-    from generator.models.workload import Targets
 
 FOLDER = "measurements"
 _ROUNDS, _SHORT_ROUNDS = 4, 1

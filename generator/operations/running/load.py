@@ -16,10 +16,10 @@ from pydantic import ConfigDict, Field, ValidationError
 from generator.errors import SourceError
 from generator.models.measured import BenchRun
 from generator.models.value import Value, problem
+from generator.models.workload import Workload
 from generator.operations.running.reach import why_not
 
 if TYPE_CHECKING:
-    from generator.models.workload import Workload
     from generator.operations.running.reach import Reach
     from generator.rendering.answers import Answers
 

@@ -1,15 +1,13 @@
 """status(): one reading of the running server beside its plan."""
 
-from __future__ import annotations
-
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from generator import recording
 from generator.errors import SourceError
 from generator.models.host import Watch
+from generator.models.plan import PlanRecord
 from generator.models.value import Value
 from generator.operations.running.reach import Reach, reach_of, why_not
 from generator.presenting.text import duration_text
@@ -17,10 +15,6 @@ from generator.rendering.answers import read
 from generator.sources.machine.facts import Unseen
 from generator.sources.machine.programs import said
 from generator.sources.metrics import Metrics, parse
-
-if TYPE_CHECKING:
-    from generator.models.plan import PlanRecord
-
 
 _MS = 1000
 _WAITS_S = 10

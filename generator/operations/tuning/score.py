@@ -1,15 +1,10 @@
 """One figure for a measured load, and when one is better than another."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from generator.models.measured import BenchRun
 from generator.models.tuning import HeldOut
-
-if TYPE_CHECKING:
-    from generator.models.measured import BenchRun
-    from generator.models.workload import BatchingMode, Targets
+from generator.models.workload import BatchingMode, Targets
 
 _LEAST_GAIN = 0.01
 """Gains below are not worth another value, however steady the figures are."""

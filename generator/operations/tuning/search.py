@@ -1,7 +1,5 @@
 """The search itself: Optuna's study in git's own directory, so that a search that was killed goes on."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil
@@ -9,14 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.errors import SourceError
-from generator.models.tuning import STARTED, Tried
+from generator.models.tuning import STARTED, Knob, Tried
 from generator.operations.transaction import journal
-
-if TYPE_CHECKING:
-    from generator.models.tuning import Knob
 
 _FILE = "trials.jsonl"
 _TRIED = "tried"

@@ -1,18 +1,14 @@
 """The values that are searched: around the plan, and nothing that the user decided."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generator.errors import RequestError
+from generator.models.engine import Engine
 from generator.models.measured import layout_key
+from generator.models.plan import Plan
 from generator.models.tuning import Knob, Option
-
-if TYPE_CHECKING:
-    from generator.models.engine import Engine
-    from generator.models.plan import Plan
 
 _SEQUENCES = (0.5, 2, 0.25)
 """Shares of the planned sequences: a step with fewer is shorter, one with more admits what would wait."""

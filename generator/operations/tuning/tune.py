@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from generator import recording
 from generator.errors import ConflictError, GeneratorError, RequestError, SourceError
-from generator.models.tuning import Tried, Tuned
+from generator.models.checkpoint import ModelFacts
+from generator.models.request import Request
+from generator.models.tuning import Knob, Tried, Tuned
 from generator.operations.running.bench import FOLDER
 from generator.operations.running.load import checked, round_of
 from generator.operations.running.reach import reach_of
@@ -26,9 +28,6 @@ from generator.rendering.git import isolated
 from generator.workflow import tables_for
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.request import Request
-    from generator.models.tuning import Knob
     from generator.operations.running.reach import Reach
     from generator.operations.tuning.server import TunedServer
 

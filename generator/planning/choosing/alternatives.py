@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.parallelism import Layout
 from generator.models.plan import Alternative, RunnerUp
 from generator.planning.choosing.choice import (
     best,
@@ -25,7 +26,6 @@ from generator.planning.speed.estimates import meets_targets, missed_by, speed
 from generator.presenting.text import duration_text, plural
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
     from generator.planning.choosing.servers import Servers

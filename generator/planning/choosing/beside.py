@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import exp
 from typing import TYPE_CHECKING
 
+from generator.models.estimate import Estimate
 from generator.models.plan import Alternative, RunnerUp
 from generator.planning.choosing.alternatives import Beside, Gain, greatest, layout_flags, layout_gains, made
 from generator.planning.choosing.others import others
@@ -14,7 +15,6 @@ from generator.planning.speed.evidence import EXPERTS
 from generator.presenting.text import duration_text, plural
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.models.hardware import Cluster
+from generator.models.parallelism import Layout
+
 if TYPE_CHECKING:
-    from generator.models.hardware import Cluster
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 ACCURACY = "which costs accuracy"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from generator.models.hardware import by_memory
+from generator.models.hardware import GPU, by_memory
+from generator.models.parallelism import Layout
 from generator.planning.choosing.change import ACCURACY, Change, moved, unset, without
 from generator.planning.choosing.smaller import online_quantization, siblings
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, graph_variants, with_values
@@ -16,8 +17,6 @@ from generator.presenting.text import plural, tokens_text
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.models.hardware import GPU
-    from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.parallelism import Layout
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.variants import DIVIDED, divides_caches
 from generator.planning.evaluation import evaluate
 from generator.planning.rules.checks import check_layout
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

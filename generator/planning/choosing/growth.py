@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from generator.models.estimate import Estimate
 from generator.planning.speed.estimates import speed
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored

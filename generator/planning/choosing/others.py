@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.attention import MLA
+from generator.models.estimate import Estimate
+from generator.models.parallelism import Layout
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.smaller import sibling_cases
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
@@ -20,8 +22,6 @@ from generator.planning.speed.estimates import speed
 from generator.presenting.text import gib_text, tokens_text
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.parallelism import Layout
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
     from generator.planning.choosing.variants import Variant

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from generator.models.estimate import Estimate
 from generator.planning.choosing.growth import timed
 from generator.planning.speed.estimates import meets_targets
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
 

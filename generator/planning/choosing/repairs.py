@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from generator.errors import GeneratorError, RequestError
+from generator.models.parallelism import Layout
 from generator.models.plan import Repair
+from generator.models.request import Request
 from generator.planning.choosing.changes import changes
 from generator.planning.choosing.servers import copies
 from generator.planning.speed.estimates import meets_targets
 from generator.presenting.text import duration_text, plural, tokens_text
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
-    from generator.models.request import Request
     from generator.planning.case import Case
     from generator.planning.choosing.change import Change
     from generator.planning.choosing.scored import Scored

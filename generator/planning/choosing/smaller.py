@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.checkpoint import ModelFacts
 from generator.planning.arithmetic import Arithmetic, arithmetic
 from generator.planning.choosing.change import ACCURACY, Change, unset, without
 from generator.planning.choosing.variants import with_values
 
 if TYPE_CHECKING:
-    from generator.models.checkpoint import ModelFacts
     from generator.planning.case import Case
 
 _OF_CHECKPOINT = ("quantization", "revision", "code_revision")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from generator.models.parallelism import Layout
 from generator.planning.arithmetic import cache_arithmetic
 from generator.planning.kinds.of import attentions_of
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 _GRAPH_ARGUMENTS = frozenset({"enforce_eager", "compilation_config", "optimization_level"})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.estimate import Estimate
+from generator.models.parallelism import Layout
 from generator.planning.choosing.choice import NO_SPEED
 from generator.planning.costs import cost
 from generator.presenting.text import duration_text, plural, tokens_text
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
     from generator.planning.choosing.scored import Scored
 

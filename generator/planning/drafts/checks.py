@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from generator.errors import RequestError
+from generator.models.model_class import ModelClass
+from generator.models.parallelism import Layout
 from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
 from generator.planning.kinds.of import attentions_of
@@ -14,8 +16,6 @@ from generator.planning.kv_cache.settings import ONE_AT_A_TIME
 from generator.planning.memory.overhead import model_runner
 
 if TYPE_CHECKING:
-    from generator.models.model_class import ModelClass
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
     from generator.planning.drafts.draft import Draft
     from generator.planning.kinds.kind import Attention

@@ -1,25 +1,21 @@
 """The draft model of a case: where it lies, how it drafts, what vLLM builds of it, and its weights on a rank."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 from generator.errors import RequestError
+from generator.models.architecture import Architecture
+from generator.models.capability import Capability
+from generator.models.checkpoint import ModelFacts
 from generator.models.draft_heads import HEAD_MAP, DraftHead, eagle3_head, eagle_head
 from generator.models.matrix import Matrix
+from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
 from generator.models.speculation import Method, Speculation
 from generator.models.value import Made
 from generator.planning.weights.online import online_quantization
 from generator.planning.weights.rank import rank_weights
 from generator.planning.weights.tensors import measured_weights
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.capability import Capability
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Quantization
 
 _NAMED: tuple[tuple[str, str], ...] = (
     ("eagle-", "eagle"),

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
+from generator.models.attention import CompressedMLA, Indexer
 from generator.models.backend import Backend
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
 from generator.models.speed import KVRead
 from generator.planning.kinds.indexer import gathered_keys, indexer_key_bytes, indexer_reads
 from generator.planning.kinds.kind import Attention, plain, projection, vector
@@ -19,8 +21,6 @@ from generator.planning.kv_cache.specs import MLAAttentionSpec, SlidingWindowMLA
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.models.attention import CompressedMLA, Indexer
-    from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.attention import Indexer
 from generator.models.backend import Backend
 from generator.models.speed import KVRead
 from generator.planning.kv_cache.packing import packed
 from generator.planning.kv_cache.specs import MLAAttentionSpec
 
 if TYPE_CHECKING:
-    from generator.models.attention import Indexer
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
 

@@ -8,7 +8,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.errors import RequestError, UnsupportedArchitectureError
-from generator.models.matrix import Matrix
+from generator.models.attention import Indexer
+from generator.models.backend import Backend
+from generator.models.dtype import DType
+from generator.models.matrix import Matrix, Shard
+from generator.models.speed import KVRead
 from generator.planning.kv_cache.backend_rules import narrowed
 from generator.planning.kv_cache.backends import attention_backend
 from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
@@ -16,11 +20,6 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, MambaSpec
 if TYPE_CHECKING:
     from typing import Never
 
-    from generator.models.attention import Indexer
-    from generator.models.backend import Backend
-    from generator.models.dtype import DType
-    from generator.models.matrix import Shard
-    from generator.models.speed import KVRead
     from generator.planning.kv_cache.attention_query import AttentionQuery
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from generator.models.attention import SparseMLA
+from generator.models.attention import MLA, Indexer, SparseMLA
+from generator.models.backend import Backend
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
 from generator.models.speed import KVRead
 from generator.planning.kinds.indexer import (
     INDEXER,
@@ -25,9 +27,6 @@ from generator.planning.kv_cache.specs import MLAAttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.models.attention import MLA, Indexer
-    from generator.models.backend import Backend
-    from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
 

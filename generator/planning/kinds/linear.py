@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, LinearAttention
 from generator.models.capability import BLACKWELL, BLACKWELL_RTX, HOPPER
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
 from generator.planning.kinds.kind import StateKind, divide, projection, unknown_kind, unquantized
 
 if TYPE_CHECKING:
-    from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.settings import CacheSettings
 

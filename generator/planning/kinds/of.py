@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture
 from generator.models.attention import (
     MLA,
     ChunkedLocal,
@@ -18,6 +19,7 @@ from generator.models.attention import (
     LinearAttention,
     Mamba1,
     Mamba2,
+    Mixer,
     Parallel,
     SelfAndCross,
     ShortConv,
@@ -32,8 +34,6 @@ from generator.planning.kinds.softmax import softmax_kind
 from generator.planning.kinds.states import state_space_kind
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.attention import Mixer
     from generator.planning.kinds.kind import Attention, Kind, StateKind
 
 

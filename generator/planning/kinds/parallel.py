@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from generator.models.attention import Parallel, SelfAndCross
+from generator.models.matrix import Matrix
 from generator.planning.kinds.kind import Kind
 from generator.planning.kinds.softmax import Cross, Full
 from generator.planning.kinds.states import StateSpace
 
 if TYPE_CHECKING:
-    from generator.models.attention import Parallel, SelfAndCross
-    from generator.models.matrix import Matrix
     from generator.planning.kinds.kind import Attention, StateKind
 
 

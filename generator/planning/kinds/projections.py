@@ -1,9 +1,5 @@
 """Projections of softmax attention: from the layer's width to heads and back, straight or by way of lower ranks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.models.attention import (
     MLA,
     ChunkedLocal,
@@ -13,11 +9,9 @@ from generator.models.attention import (
     LowRank,
     SlidingWindow,
 )
+from generator.models.matrix import Matrix
 from generator.planning.kinds.kind import projection, vector
 from generator.planning.kinds.latent import latent_matrices
-
-if TYPE_CHECKING:
-    from generator.models.matrix import Matrix
 
 Softmax = FullAttention | SlidingWindow | ChunkedLocal | EncoderOnly | CrossAttention
 

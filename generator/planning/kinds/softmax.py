@@ -13,6 +13,7 @@ from generator.models.attention import (
     SlidingWindow,
 )
 from generator.models.backend import Backend
+from generator.models.matrix import Matrix
 from generator.models.speed import KVRead
 from generator.planning.kinds.kind import Attention, unknown_kind
 from generator.planning.kinds.projections import Softmax, projections
@@ -29,7 +30,6 @@ from generator.planning.kv_cache.specs import (
 )
 
 if TYPE_CHECKING:
-    from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.specs import KVCacheSpec
 

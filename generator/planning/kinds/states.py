@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from generator.models.attention import Mamba1, Mamba2, ShortConv
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
 from generator.planning.kinds.kind import StateKind, divide, projection, unknown_kind, unquantized
 
 if TYPE_CHECKING:
-    from generator.models.matrix import Matrix
     from generator.planning.kv_cache.context import Context
 
 

@@ -1,14 +1,8 @@
 """AttentionQuery: what one kind of layer asks of an attention backend."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from generator.models.capability import Capability
+from generator.models.release import Release
 from generator.models.value import Made
-
-if TYPE_CHECKING:
-    from generator.models.capability import Capability
-    from generator.models.release import Release
 
 _FEW_HEADS, _ROPE_FREE = 16, 512
 _PLAIN = frozenset({"auto", "float16", "bfloat16", "float32"})

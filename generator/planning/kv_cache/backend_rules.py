@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from generator.models.backend import Backend
 from generator.models.capability import BLACKWELL, HOPPER
 
 if TYPE_CHECKING:
-    from generator.models.backend import Backend
     from generator.planning.kv_cache.attention_query import AttentionQuery
 
 _FA4_LATENT_HEADS = frozenset({8, 16, 32, 64, 128})

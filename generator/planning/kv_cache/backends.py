@@ -11,11 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
+from generator.models.backend import Backend
+from generator.models.release import Release
 from generator.planning.kv_cache.backend_rules import OWN_RULES, narrowed
 
 if TYPE_CHECKING:
-    from generator.models.backend import Backend
-    from generator.models.release import Release
     from generator.planning.kv_cache.attention_query import AttentionQuery
 
 DEFAULT_BLOCK_SIZE = 16

@@ -11,6 +11,7 @@ from math import lcm
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.backend import Backend
 from generator.planning.kinds.of import attentions_of, is_hybrid, states_of
 from generator.planning.kinds.softmax import rank_kv_heads
 from generator.planning.kv_cache import packing
@@ -20,7 +21,6 @@ from generator.planning.kv_cache.specs import DTYPE_BYTES, FullAttentionSpec
 from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
-    from generator.models.backend import Backend
     from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.selection import Served
 

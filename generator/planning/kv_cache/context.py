@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.architecture import Architecture
+from generator.models.parallelism import Layout
+
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.parallelism import Layout
     from generator.planning.kv_cache.settings import CacheSettings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.attention import Mixer
 from generator.planning.kinds.of import of
 from generator.planning.kv_cache.blocks import block_sizes
 from generator.planning.kv_cache.grouping import CacheLayer
@@ -11,7 +12,6 @@ from generator.planning.kv_cache.selection import serve
 from generator.planning.weights.sharding import stage_layers
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixer
     from generator.planning.kv_cache.context import Blocks, Context
     from generator.planning.kv_cache.selection import Served
     from generator.planning.kv_cache.specs import KVCacheSpec

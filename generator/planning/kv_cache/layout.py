@@ -9,6 +9,8 @@ from math import inf, lcm
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.architecture import Architecture
+from generator.models.parallelism import Layout
 from generator.models.value import Made
 from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.grouping import group_layers
@@ -19,8 +21,6 @@ from generator.planning.kv_cache.specs import KVCacheSpec, Reservation
 from generator.units import round_up
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.parallelism import Layout
     from generator.planning.kv_cache.context import Context
     from generator.planning.kv_cache.grouping import CacheLayer, LayerGroup
     from generator.planning.kv_cache.settings import CacheSettings

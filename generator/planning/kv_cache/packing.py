@@ -1,16 +1,9 @@
 """How a backend packs a cache: dtypes, scales beside the data, and how far apart blocks lie."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from generator.models.capability import BLACKWELL
+from generator.models.backend import Backend
+from generator.models.capability import BLACKWELL, Capability
 from generator.planning.kv_cache.specs import DTYPE_BYTES, AttentionSpec
 from generator.units import ceil_div, round_up
-
-if TYPE_CHECKING:
-    from generator.models.backend import Backend
-    from generator.models.capability import Capability
 
 DS_MLA_BYTES = {"fp8_ds_mla": 656, "nvfp4_ds_mla": 352}
 """Bytes of a token in DeepSeek's packed latent formats (vLLM 0.32 mla_attention.py:1365)."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.architecture import Architecture
+from generator.models.attention import Mixer
+from generator.models.backend import Backend
+from generator.models.parallelism import Layout
 from generator.planning.kinds.of import attentions_of, is_hybrid, kinds_of, of, states_of
 from generator.planning.kv_cache.context import Context
 from generator.planning.kv_cache.settings import model_dtype
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.attention import Mixer
-    from generator.models.backend import Backend
-    from generator.models.parallelism import Layout
     from generator.planning.kinds.kind import Attention
     from generator.planning.kv_cache.attention_query import AttentionQuery
     from generator.planning.kv_cache.settings import CacheSettings

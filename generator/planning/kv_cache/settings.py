@@ -1,17 +1,10 @@
 """Engine values that decide cache and memory, resolved to what vLLM itself would use."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from generator.models.architecture import Architecture
 from generator.models.capability import AMPERE, Capability
+from generator.models.parallelism import Layout
+from generator.models.release import Release
 from generator.models.value import Made
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.parallelism import Layout
-    from generator.models.release import Release
-
 
 ONE_AT_A_TIME = frozenset({"ngram", "suffix"})
 """Ways to draft that vLLM does not schedule asynchronously (vLLM 0.32 config/vllm.py:1598)."""

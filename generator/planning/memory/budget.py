@@ -6,8 +6,12 @@ from dataclasses import replace
 from math import ceil, isqrt
 from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture
 from generator.models.interval import ByteInterval
+from generator.models.overheads import OverheadTable
 from generator.models.plan import MemoryBudget
+from generator.models.release import Release
+from generator.models.verdict import OOMRisk, Verdict
 from generator.planning.memory import evidence, graphs, overhead
 from generator.planning.memory.measured import Needs, as_measured
 from generator.planning.memory.pinned import left_on_gpu, pinned
@@ -16,10 +20,6 @@ from generator.planning.replica import once_a_replica
 from generator.units import MIB
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.overheads import OverheadTable
-    from generator.models.release import Release
-    from generator.models.verdict import OOMRisk, Verdict
     from generator.planning.memory.measured import KnownStart
     from generator.planning.replica import Replica
 

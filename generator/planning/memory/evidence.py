@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.overheads import OverheadTable
 from generator.models.release import release_key
 from generator.planning.kinds.of import attentions_of
 from generator.planning.memory import encoder, overhead
 from generator.planning.replica import once_a_replica
 
 if TYPE_CHECKING:
-    from generator.models.overheads import OverheadTable
     from generator.planning.replica import Replica
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
+from generator.models.overheads import OverheadTable
 from generator.planning.memory.overhead import model_runner
 from generator.planning.replica import once_a_replica
 from generator.units import KIB, MIB
 
 if TYPE_CHECKING:
-    from generator.models.overheads import OverheadTable
     from generator.planning.replica import Replica
 
 

@@ -6,17 +6,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError, UnsupportedArchitectureError
+from generator.models.architecture import Architecture
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
+from generator.models.model_class import ModelClass
+from generator.models.parallelism import Layout
 from generator.planning.weights.expansion import WeightModule, modules
 from generator.planning.weights.rank import DTYPES, RankWeights
 from generator.planning.weights.sharding import rank_shape, stage_layers
 from generator.presenting.text import some
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.matrix import Matrix
-    from generator.models.model_class import ModelClass
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 MOST_VOCABULARY = 258_048

@@ -8,8 +8,13 @@ from __future__ import annotations
 from math import log2
 from typing import TYPE_CHECKING, Literal
 
+from generator.models.architecture import Architecture, Layer
 from generator.models.feed_forward import Dense, MoE
+from generator.models.hardware import GPU
 from generator.models.interval import ByteInterval
+from generator.models.overheads import OverheadTable
+from generator.models.parallelism import Layout
+from generator.models.release import Release
 from generator.planning.kinds.of import is_hybrid
 from generator.planning.memory import encoder, workspace
 from generator.planning.memory.workspace import indexer_logits
@@ -17,11 +22,6 @@ from generator.planning.replica import once_a_replica
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture, Layer
-    from generator.models.hardware import GPU
-    from generator.models.overheads import OverheadTable
-    from generator.models.parallelism import Layout
-    from generator.models.release import Release
     from generator.planning.replica import Replica
 
 Runner = Literal["v1", "v2"]

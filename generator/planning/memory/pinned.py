@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
+from generator.models.parallelism import Layout
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.kv_cache.layout import CacheLayout
     from generator.planning.replica import Replica
 

@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.interval import ByteInterval
+from generator.models.plan import MemoryBudget
+from generator.models.verdict import OOMRisk
 from generator.planning import limits
 from generator.planning.limits import Limit
 from generator.planning.memory import unbudgeted
 
 if TYPE_CHECKING:
-    from generator.models.interval import ByteInterval
-    from generator.models.plan import MemoryBudget
-    from generator.models.verdict import OOMRisk
     from generator.planning.case import Case
     from generator.planning.replica import Replica
 

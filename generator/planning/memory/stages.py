@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.interval import ByteInterval
+from generator.models.plan import MemoryBudget
 from generator.planning.memory import budget as budgets
 from generator.planning.memory.measured import known_boot
 from generator.planning.memory.overhead import device_total
@@ -13,8 +15,6 @@ from generator.planning.weights.retained import retained_bytes
 from generator.units import gib
 
 if TYPE_CHECKING:
-    from generator.models.interval import ByteInterval
-    from generator.models.plan import MemoryBudget
     from generator.planning.case import Case
     from generator.planning.memory.measured import Needs
     from generator.planning.replica import Replica

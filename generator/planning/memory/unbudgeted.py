@@ -5,16 +5,16 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
+from generator.models.hardware import GPU, Cluster
 from generator.models.interval import ByteInterval
+from generator.models.overheads import OverheadTable
+from generator.models.plan import MemoryBudget
 from generator.planning.memory import graphs, overhead
 from generator.planning.memory.budget import remainder, requested_bytes
 from generator.planning.replica import once_a_replica
 from generator.units import GIB, MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.hardware import GPU, Cluster
-    from generator.models.overheads import OverheadTable
-    from generator.models.plan import MemoryBudget
     from generator.planning.replica import Replica
 
 _BLOCK_TOKENS = 16

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture
 from generator.models.feed_forward import MoE
 from generator.models.interval import ByteInterval
+from generator.models.parallelism import Layout
 from generator.planning.kinds.of import attentions_of
 from generator.units import MIB, ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.parallelism import Layout
     from generator.planning.kinds.kind import Attention
     from generator.planning.replica import Replica
 

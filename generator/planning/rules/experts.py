@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.feed_forward import MoE
+from generator.models.kernels import ExpertKernels
+from generator.models.parallelism import Layout
 from generator.planning.speed.kernels import kernels
 
 if TYPE_CHECKING:
-    from generator.models.kernels import ExpertKernels
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 _EXCHANGES = ("allgather_reducescatter", "naive", "pplx")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
+from generator.models.parallelism import Layout
+from generator.models.quantization import Format
 from generator.planning.kinds.of import attentions_of
 from generator.planning.weights.rank import entries
 from generator.planning.weights.sharding import rank_shape
 
 if TYPE_CHECKING:
-    from generator.models.matrix import Matrix
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Format
     from generator.planning.replica import Replica
     from generator.planning.weights.sharding import Shape
 

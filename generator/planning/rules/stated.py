@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
+from generator.models.parallelism import Layout
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 _TWICE = {

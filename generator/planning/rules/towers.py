@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.architecture import Tower
+from generator.models.matrix import Matrix
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-    from generator.models.matrix import Matrix
     from generator.planning.replica import Replica
 
 

@@ -8,16 +8,16 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.parallelism import Layout
 from generator.models.plan import Decision
 from generator.models.release import release_key
+from generator.models.serving import Serving, ServingFamily
 from generator.planning.drafts.advice import draft_advice
 from generator.planning.drafts.checks import own_layers, parts_drafts
 from generator.planning.serving.pooling import VERBS
 from generator.presenting.text import plural
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
-    from generator.models.serving import Serving, ServingFamily
     from generator.planning.case import Case
 
 EXAMPLES = "/vllm-workspace/examples"

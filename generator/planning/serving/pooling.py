@@ -1,18 +1,13 @@
 """What a model answers with: text, or vectors, classes and scores of whole prompts (`--runner pooling`)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from generator.models.serving import Pooling
+from generator.models.architecture import Architecture
+from generator.models.checkpoint import ModelFacts
+from generator.models.model_class import ModelClass
+from generator.models.serving import Pooling, ServingFamily, Task
 from generator.planning.kinds.of import keeps_cache
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.checkpoint import ModelFacts
-    from generator.models.model_class import ModelClass
-    from generator.models.serving import ServingFamily, Task
 
 _SUFFIXES: tuple[tuple[str, Task], ...] = (
     ("ForCausalLM", "generate"), ("ForConditionalGeneration", "generate"), ("ChatModel", "generate"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
-from generator.models.estimate import Throughput
-from generator.models.speed import Limits, Scenario
+from generator.models.estimate import Estimate, Throughput
+from generator.models.speed import Footprint, Limits, Scenario
 from generator.planning.speed.evidence import doubt_of
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.measured import as_benchmarked
@@ -14,8 +14,6 @@ from generator.planning.speed.passes import passes
 from generator.planning.speed.roofline import estimate
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.speed import Footprint
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 

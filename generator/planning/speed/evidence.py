@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.parallelism import Layout
+
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 _STAGES = 0.36

@@ -6,7 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.architecture import Architecture, Layer
 from generator.models.feed_forward import MoE
+from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
 from generator.models.speed import Exchange, Footprint, KVRead
 from generator.planning.kinds.of import of
 from generator.planning.speed.kernels import kernels
@@ -14,9 +17,6 @@ from generator.planning.weights.expansion import modules
 from generator.planning.weights.rank import rank_weights
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture, Layer
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Quantization
     from generator.planning.kinds.kind import Attention
     from generator.planning.weights.rank import RankWeights
 

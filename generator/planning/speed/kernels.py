@@ -1,19 +1,14 @@
 """The kernel that most of a model's matrix products read their weights through."""
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture
 from generator.models.dtype import DType
+from generator.models.quantization import Format, Quantization
+from generator.models.speed import WeightKernel
 from generator.planning.weights.expansion import modules
 from generator.planning.weights.formats import stored_formats
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.quantization import Format, Quantization
-    from generator.models.speed import WeightKernel
 
 _OUTSIDE = ("vision", "embed", "lm_head")
 _HALF_BYTE = 4

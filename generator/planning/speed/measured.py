@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.measured import layout_key, measurement_key
+from generator.models.estimate import Estimate, Latency, Throughput
+from generator.models.measured import Measurement, layout_key, measurement_key
+from generator.models.parallelism import Layout
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate, Latency, Throughput
-    from generator.models.measured import Measurement
-    from generator.models.parallelism import Layout
     from generator.planning.case import Case
 
 _SAME = 1.08

@@ -5,15 +5,13 @@ from __future__ import annotations
 from math import ceil, exp
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.estimate import Estimate, Latency, PassEstimate, Throughput
-from generator.models.speed import release_range
+from generator.models.estimate import Bound, Estimate, Latency, PassEstimate, Throughput
+from generator.models.hardware import GPU
+from generator.models.speed import Coefficients, Footprint, Limits, Scenario, release_range
 from generator.planning.speed.rates import rates
 from generator.planning.speed.steps import StepModel
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Bound
-    from generator.models.hardware import GPU
-    from generator.models.speed import Coefficients, Footprint, Limits, Scenario
     from generator.planning.speed.rates import Link
 
 _MS = 1e3

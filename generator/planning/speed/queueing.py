@@ -12,8 +12,9 @@ from collections.abc import Callable
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.speed import Scenario
+
 if TYPE_CHECKING:
-    from generator.models.speed import Scenario
     from generator.planning.speed.steps import StepModel
 
 _ROUNDS = 24

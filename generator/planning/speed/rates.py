@@ -1,17 +1,12 @@
 """Rates of one rank: the GPU's datasheet figures times the fitted shares of its class."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from generator.errors import UnknownFactError
 from generator.models.capability import ADA, BLACKWELL
-from generator.models.speed import speed_class
+from generator.models.hardware import GPU
+from generator.models.speed import Coefficients, Footprint, ReleaseRange, WeightKernel, speed_class
 from generator.units import GIB
-
-if TYPE_CHECKING:
-    from generator.models.hardware import GPU
-    from generator.models.speed import Coefficients, Footprint, ReleaseRange, WeightKernel
 
 Link = Literal["nvlink", "pcie"]
 

@@ -5,16 +5,11 @@ the stated ranges hold with each source left out (`tests/accuracy/bench_ranges.p
 most where none does: by what the kernels of other regions were missed by when nothing like them was in the fit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from generator.models.hardware import GPU
+from generator.models.speed import Coefficients, Footprint, Scenario
 from generator.planning.speed.rates import generation, running_kernel
-
-if TYPE_CHECKING:
-    from generator.models.hardware import GPU
-    from generator.models.speed import Coefficients, Footprint, Scenario
 
 UNSEEN = "no source"
 """The entry of the table for kernels that no source shows."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from math import erfc, exp, log, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.estimate import Estimate, Latency, Throughput
+from generator.models.estimate import Bound, Estimate, Latency, Throughput
+from generator.models.speed import Coefficients, Scenario
 from generator.planning.speed.burst import follow
 from generator.planning.speed.summary import SpeedFigure, first_s, of_run, tpot_s, weighted_mean
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Bound
-    from generator.models.speed import Coefficients, Scenario
     from generator.planning.speed.burst import Run
     from generator.planning.speed.queueing import Load, QueueState
     from generator.planning.speed.steps import StepModel

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import TYPE_CHECKING
 
-from generator.models.speed import release_range
+from generator.models.estimate import Estimate
+from generator.models.hardware import GPU
+from generator.models.speed import Coefficients, Footprint, Limits, Scenario, release_range
 from generator.planning.speed.queueing import Load, closed, open_loop, uneven
 from generator.planning.speed.rates import rates
 from generator.planning.speed.regions import doubt, in_region
@@ -13,9 +15,6 @@ from generator.planning.speed.report import Outcome, finite, lasting, preemption
 from generator.planning.speed.steps import StepModel
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
-    from generator.models.hardware import GPU
-    from generator.models.speed import Coefficients, Footprint, Limits, Scenario
     from generator.planning.speed.rates import Link, Rates
 
 HEAD_ROOM = 0.8

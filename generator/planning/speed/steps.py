@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.estimate import Bound
+from generator.models.speed import Footprint
+
 if TYPE_CHECKING:
-    from generator.models.estimate import Bound
-    from generator.models.speed import Footprint
     from generator.planning.speed.rates import Rates
 
 _CAPTURED_TOKENS = 512

@@ -1,19 +1,15 @@
 """Every tensor of a model as values: `modules` lists what vLLM builds, unsharded."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from generator.models.architecture import Architecture, Layer, Tower
 from generator.models.matrix import Matrix, Shard
 from generator.models.value import Made
 from generator.planning.kinds.of import of
 from generator.planning.weights.feed_forwards import feed_forward_matrices
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture, Layer, Tower
 
 Place = Literal["layer", "first", "last", "ends", "every"]
 """Pipeline stages that hold a module: its layer's, the first, the last, both of them, or all."""

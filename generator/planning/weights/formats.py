@@ -8,8 +8,9 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.quantization import Format, Quantization
+
 if TYPE_CHECKING:
-    from generator.models.quantization import Format, Quantization
     from generator.planning.weights.expansion import WeightModule
 
 

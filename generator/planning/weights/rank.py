@@ -6,20 +6,18 @@ from bisect import bisect_left
 from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from generator.models.architecture import Architecture
+from generator.models.capability import Capability
 from generator.models.dtype import DType
+from generator.models.matrix import Part
 from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
 from generator.models.value import Made
 from generator.planning.weights.expansion import WeightModule, modules
 from generator.planning.weights.formats import Stored, stored_formats
 from generator.planning.weights.sharding import padded_shape, rank_shape, refined_block, stage_layers, stored_bytes
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.capability import Capability
-    from generator.models.matrix import Part
-    from generator.models.quantization import Quantization
 
 DTYPES = {
     "bfloat16": DType.BF16,

@@ -1,23 +1,17 @@
 """What a kernel keeps beside the weights that it was given: second copies that repacking leaves on the GPU."""
 
-from __future__ import annotations
-
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from generator.models.capability import HOPPER
+from generator.models.architecture import Architecture
+from generator.models.capability import HOPPER, Capability
 from generator.models.feed_forward import MoE
+from generator.models.matrix import Matrix
+from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
 from generator.planning.weights.expansion import modules
 from generator.planning.weights.formats import stored_formats
 from generator.planning.weights.sharding import rank_shape
 from generator.units import ceil_div, round_up
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.capability import Capability
-    from generator.models.matrix import Matrix
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Quantization
 
 _UNPACKED = 2
 """Bytes of one value of an unpacked copy."""

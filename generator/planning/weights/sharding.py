@@ -5,22 +5,17 @@ fused_moe/oracle/fp8.py:290; of 0.33 for ROCm: fused_moe/oracle/mxfp4.py:880. Fl
 is in vLLM's image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from math import gcd
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from generator.models.capability import BLACKWELL, HOPPER
+from generator.models.capability import BLACKWELL, HOPPER, Capability
 from generator.models.dtype import DType
+from generator.models.matrix import Matrix
+from generator.models.model_class import ModelClass
+from generator.models.parallelism import Layout
+from generator.models.quantization import Format
 from generator.units import ceil_div, round_up
-
-if TYPE_CHECKING:
-    from generator.models.capability import Capability
-    from generator.models.matrix import Matrix
-    from generator.models.model_class import ModelClass
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Format
 
 VOCAB_PADDING = 64
 """Rows that the vocabulary is padded to (vLLM 0.32 layers/vocab_parallel_embedding.py:36)."""

@@ -4,19 +4,15 @@ Shapes and the quantization config say how tensors are split; the headers say ho
 the two disagree about a part of the model, the headers are right, and the part is scaled.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from generator.models.architecture import Architecture
+from generator.models.checkpoint import Checkpoint, TensorGroup
 from generator.models.dtype import DType
+from generator.models.matrix import Part
 from generator.models.parallelism import Layout
 from generator.planning.weights.rank import DTYPES, RankWeights, rank_weights
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.checkpoint import Checkpoint, TensorGroup
-    from generator.models.matrix import Part
 
 _Bin = Literal["experts", "embed", "lm_head", "vision", "rest"]
 _TOWER_WORDS = ("visual", "vision", "audio", "image", "multi_modal_projector", "mm_projector", "mlp1")

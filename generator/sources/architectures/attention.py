@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import MLA, CompressedMLA, EncoderOnly, FullAttention, SlidingWindow
+from generator.models.attention import MLA, CompressedMLA, EncoderOnly, FullAttention, Mixer, Mixers, SlidingWindow
 from generator.sources.architectures.attention_latent import latent_drafts
 from generator.sources.architectures.attention_softmax import heads, softmax_mixers
 from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixer, Mixers
     from generator.sources.architectures.fields import Config
 
 

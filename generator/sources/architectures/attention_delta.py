@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, Mixer
+from generator.models.attention import GatedDeltaNet, KimiDeltaAttention, Mixer, Mixers
 from generator.sources.architectures.attention_latent import mla
 from generator.sources.architectures.attention_softmax import Traits, heads
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

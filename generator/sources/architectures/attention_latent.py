@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.attention import MLA, CompressedMLA, Indexer, SparseMLA
+from generator.models.attention import MLA, CompressedMLA, Indexer, Mixers, SparseMLA
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

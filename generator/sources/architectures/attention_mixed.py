@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.attention import CrossAttention, FullAttention, LowRank, Mixer, SelfAndCross, SlidingWindow
+from generator.models.attention import (
+    CrossAttention,
+    FullAttention,
+    LowRank,
+    Mixer,
+    Mixers,
+    SelfAndCross,
+    SlidingWindow,
+)
 from generator.sources.architectures.attention_softmax import (
     LLAMA_ATTENTION,
     Traits,
@@ -15,7 +23,6 @@ from generator.sources.architectures.attention_softmax import (
 )
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

@@ -10,6 +10,7 @@ from generator.models.attention import (
     Mamba1,
     Mamba2,
     Mixer,
+    Mixers,
     Parallel,
     ShortConv,
 )
@@ -19,7 +20,6 @@ from generator.sources.architectures.attention_softmax import Traits, heads
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.catalogue.draft_heads import head_of
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import ChunkedLocal, FullAttention, Mixer, SlidingWindow
+from generator.models.attention import ChunkedLocal, FullAttention, Mixer, Mixers, SlidingWindow
 from generator.sources.architectures.unread import FROM_A_DUMP
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

@@ -1,15 +1,9 @@
 """Audio encoders beside a decoder, each with the projector that leads to it (vLLM 0.32 model_executor/models)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from generator.models.architecture import Tower
+from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, headed, linear, plain, tower_of
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-    from generator.models.matrix import Matrix
 
 
 def whisper_towers(config: Config, _: Config) -> tuple[Tower, ...]:

@@ -1,17 +1,10 @@
 """Conformers beside a decoder: Granite Speech with its query transformer, Phi-4-multimodal's encoder."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from generator.models.architecture import Tower
+from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import linear, plain, siglip_encoder, tower_of
 from generator.units import ceil_div
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-    from generator.models.matrix import Matrix
-
 
 _SIGLIP_448 = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "image_size": 448,
                "patch_size": 14}  # fmt: skip

@@ -3,22 +3,15 @@
 vLLM 0.32 bailing_moe_linear.py, bailing_moe_v3.py.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import MLA, LinearAttention
+from generator.models.architecture import Layer
+from generator.models.attention import MLA, LinearAttention, Mixer, Mixers
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, class_name, stack
 from generator.sources.architectures.fields import Config, text_config
 from generator.sources.architectures.unread import FROM_A_DUMP
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Layer
-    from generator.models.attention import Mixer, Mixers
 
 
 def bailing_hybrid_decoder(text: Config, found: Mixers) -> Decoder:

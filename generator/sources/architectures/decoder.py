@@ -1,13 +1,14 @@
 """From layers to an Architecture: equal layers share a kind, and everything outside them is added."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Architecture, Layer, Tower
+from generator.models.attention import Mixer, Mixers
+from generator.models.feed_forward import FeedForward
+from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import (
     Config,
     dtype,
@@ -19,12 +20,6 @@ from generator.sources.architectures.fields import (
 )
 from generator.sources.architectures.heads import pooling_heads
 from generator.sources.architectures.rotary import Rotary, is_multi_axis, rotary_bytes
-
-if TYPE_CHECKING:
-    from generator.models.attention import Mixer, Mixers
-    from generator.models.feed_forward import FeedForward
-    from generator.models.matrix import Matrix
-
 
 HEADLESS = ("Model", "ForSequenceClassification", "ForTokenClassification", "RewardModel")
 """Ends of the names of classes that compute no logits: vLLM builds them without a head."""

@@ -1,18 +1,14 @@
 """Families of dense decoders: what each vLLM class fixes beside the fields of config.json."""
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from generator.models.attention import Mixers
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, first, integer
 from generator.units import round_up
-
-if TYPE_CHECKING:
-    from generator.models.attention import Mixers
 
 
 class DenseTraits(NamedTuple):

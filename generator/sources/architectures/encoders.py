@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.attention import Mixers
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

@@ -1,9 +1,9 @@
 """ERNIE 4.5 VL: experts for tokens of images, and the tower (vLLM 0.32 ernie45_vl_moe.py, ernie45_vl.py)."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+from generator.models.architecture import Tower
+from generator.models.attention import Mixers
 from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
@@ -11,11 +11,6 @@ from generator.sources.architectures.blocks import MixtureTraits, feed_forwards
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, linear, plain, tower_of
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-    from generator.models.attention import Mixers
-
 
 _TRAITS = MixtureTraits(correction_bias=True, router_dtype=DType.F32)
 

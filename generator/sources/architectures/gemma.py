@@ -1,21 +1,14 @@
 """Gemma 3n and Gemma 4: decoders with an input for each layer, towers that hear and see (vLLM 0.32 gemma3n_mm.py)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.errors import UnsupportedArchitectureError
-from generator.models.architecture import Tower
+from generator.models.architecture import Layer, Tower
+from generator.models.attention import Mixers
 from generator.models.matrix import Matrix
 from generator.sources.architectures.blocks import dense, layer_count
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.moe import gemma4_decoder
 from generator.sources.architectures.towers import linear, plain, tower_of
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Layer
-    from generator.models.attention import Mixers
 
 
 def layered_gemma4_decoder(text: Config, found: Mixers) -> Decoder:

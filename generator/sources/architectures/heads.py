@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.dtype import DType
-from generator.models.matrix import Matrix
+from generator.models.matrix import Matrix, Shard
 
 if TYPE_CHECKING:
-    from generator.models.matrix import Shard
     from generator.sources.architectures.fields import Config
 
 

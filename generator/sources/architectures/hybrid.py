@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Layer
-from generator.models.attention import FullAttention, Parallel
+from generator.models.attention import FullAttention, Mixers, Parallel
 from generator.models.feed_forward import Dense, FeedForward, MoE
-from generator.models.matrix import Matrix
+from generator.models.matrix import Matrix, Part, Shard
 from generator.sources.architectures.attention import draft_count
 from generator.sources.architectures.attention_recurrent import nemotron_h_pattern, pattern_letters
 from generator.sources.architectures.blocks import (
@@ -23,8 +23,6 @@ from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, integer
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
-    from generator.models.matrix import Part, Shard
     from generator.sources.architectures.fields import Config
 
 _QWEN_NEXT = MixtureTraits(shared_name="shared_expert", shared_gate=True, shared_whole=True)

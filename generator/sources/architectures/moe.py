@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
 from generator.models.architecture import Layer
+from generator.models.attention import Mixers
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense
 from generator.models.matrix import Matrix
@@ -23,7 +24,6 @@ from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, first
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 

@@ -1,10 +1,7 @@
 """Towers beside the decoder: which ones config.json declares, and the reader of each."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.errors import UnsupportedArchitectureError
+from generator.models.architecture import Tower
 from generator.sources.architectures.audio import generic_audio_tower
 from generator.sources.architectures.encoder_shape import encoder_shape
 from generator.sources.architectures.fields import Config, text_config
@@ -12,10 +9,6 @@ from generator.sources.architectures.tower_table import TOWERS, Towers
 from generator.sources.architectures.towers import headed
 from generator.sources.architectures.unread import FROM_A_DUMP
 from generator.sources.architectures.vision import generic_tower
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-
 
 _VISION = ("vision_config", "vit_config", "visual_config", "visual_tokenizer_config")
 _AUDIO = ("audio_config", "audio_encoder_config", "speech_config", "sound_config")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.models.attention import FullAttention, SlidingWindow
+from generator.models.attention import FullAttention, Mixer, Mixers, SlidingWindow
 from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.matrix import Matrix
@@ -12,7 +12,6 @@ from generator.sources.architectures.blocks import MixtureTraits, dense, feed_fo
 from generator.sources.architectures.decoder import Decoder, stack
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixer, Mixers
     from generator.sources.architectures.fields import Config
 
 _STEP3 = MixtureTraits(name="moe", shared_name="share_expert")

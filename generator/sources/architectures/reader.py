@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnsupportedArchitectureError
-from generator.models.attention import ChunkedLocal, FullAttention, SlidingWindow
+from generator.models.architecture import Architecture
+from generator.models.attention import ChunkedLocal, FullAttention, Mixers, SlidingWindow
 from generator.sources.architectures.attention import standard_mixers, turned_both_ways
 from generator.sources.architectures.bailing import bailing_family
 from generator.sources.architectures.blocks import has_experts
@@ -23,8 +24,6 @@ from generator.sources.architectures.table import FAMILIES
 from generator.sources.architectures.unread import FROM_A_DUMP, refuse_unread
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
-    from generator.models.attention import Mixers
     from generator.sources.architectures.fields import Config
 
 _PREFIX = re.compile(r"(.+?)(For[A-Z]\w*|Model|LMHead\w*)")

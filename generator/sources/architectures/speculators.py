@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from generator.catalogue.draft_heads import head_of
 from generator.errors import UnsupportedArchitectureError
+from generator.models.architecture import Architecture
 from generator.models.attention import FullAttention, SlidingWindow
 from generator.models.draft_heads import Taps, dense_layers, dflash_head, eagle3_head, eagle_head
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture
     from generator.sources.architectures.fields import Config
 
 

@@ -1,10 +1,7 @@
 """Mamba families and their hybrids with attention: Granite 4, Bamba, Falcon-H1, Jamba, LFM2, Mamba itself."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from generator.models.attention import FullAttention
+from generator.models.architecture import Layer
+from generator.models.attention import FullAttention, Mixers
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, FeedForward
 from generator.models.matrix import Matrix
@@ -19,11 +16,6 @@ from generator.sources.architectures.blocks import (
 from generator.sources.architectures.decoder import Decoder, stack
 from generator.sources.architectures.fields import Config, first
 from generator.units import round_up
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Layer
-    from generator.models.attention import Mixers
-
 
 _GRANITE = MixtureTraits(name="block_sparse_moe", router_name="router.layer", shared_name="shared_mlp")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from generator.models.attention import Mixers
 from generator.models.dtype import DType
 from generator.sources.architectures import (
     attention,
@@ -40,7 +41,6 @@ from generator.sources.architectures.dense import DenseTraits, dense_decoder, ne
 from generator.sources.architectures.moe import deepseek_v4_decoder, llama4_decoder, minimax_m3_decoder, moe_decoder
 
 if TYPE_CHECKING:
-    from generator.models.attention import Mixers
     from generator.sources.architectures.decoder import Decoder
     from generator.sources.architectures.fields import Config
 

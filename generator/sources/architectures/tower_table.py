@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.architecture import Tower
 from generator.sources.architectures import (
     audio,
     audio_conformer,
@@ -21,7 +22,6 @@ from generator.sources.architectures import (
 )
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Tower
     from generator.sources.architectures.fields import Config
 
     Seen = Callable[[Config, Config, Config], tuple[Tower, ...]]

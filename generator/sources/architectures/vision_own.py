@@ -1,16 +1,10 @@
 """Towers with encoders of their own: DeepSeek-VL2 and -OCR, RADIO, Step3, LFM2-VL, Eagle, Muse (vLLM 0.32)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from generator.errors import UnsupportedArchitectureError
+from generator.models.architecture import Tower
+from generator.models.matrix import Matrix
 from generator.sources.architectures.fields import Config, integer
 from generator.sources.architectures.towers import block, clip_encoder, linear, patches, plain, siglip_encoder, tower_of
-
-if TYPE_CHECKING:
-    from generator.models.architecture import Tower
-    from generator.models.matrix import Matrix
 
 _RADIO = {"vit_base": (768, 12, 3072), "vit_large": (1024, 24, 4096), "vit_huge": (1280, 32, 5120)}
 """Width, blocks and inner width of the vision transformers that RADIO is trained on (radio.py)."""

@@ -1,19 +1,14 @@
 """Words of a command line as engine arguments, read by a release's own table."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from generator.errors import RequestError
-from generator.models.engine import opposite
+from generator.models.engine import Engine, Flag, opposite
 from generator.sources.plain_yaml import LOADER
-
-if TYPE_CHECKING:
-    from generator.models.engine import Engine, Flag
 
 SHORT = {
     "tp": "tensor_parallel_size", "pp": "pipeline_parallel_size", "dp": "data_parallel_size",

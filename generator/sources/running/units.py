@@ -1,15 +1,10 @@
 """Files of sections that start a server: Podman's Quadlet units and supervisord's programs."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from generator.models.running import Running
 from generator.sources.running.shell import docker_run, script, split
-
-if TYPE_CHECKING:
-    from generator.models.running import Running
 
 _SECTION = re.compile(r"^\[(.+)\]\s*$")
 _OPTIONS = {
