@@ -138,7 +138,7 @@ def asked_servers() -> int:
     return 1 if held is None else len(held.plan.servers) or 1
 
 
-def prove(request: Request, facts: ModelFacts) -> Proof:
+def prove(request: Request, facts: ModelFacts, *, compared: bool = True) -> Proof:
     """The proof at hand where it is of this request and these facts, and a new one otherwise.
 
     Raises:
@@ -148,7 +148,7 @@ def prove(request: Request, facts: ModelFacts) -> Proof:
     held = _PROVEN.get()
     if held is not None and held.is_of(request) and held.facts == facts:
         return held
-    return workflow.prove(request, facts)
+    return workflow.prove(request, facts, compared=compared)
 
 
 def record(proof: Proof, inputs: Mapping[str, Any]) -> PlanRecord:

@@ -103,14 +103,17 @@ def with_draft(
     return facts.model_copy(update={"draft": draft})
 
 
-def plan_for(request: Request, facts: ModelFacts, tables: Tables | None = None) -> Plan:
+def plan_for(request: Request, facts: ModelFacts, tables: Tables | None = None, *, compared: bool = True) -> Plan:
     """The plan of a request, proven against the tables of this installation, which are built where none are given.
+
+    Unless `compared`, what else could be had is left out: nobody asks for it who reads the record alone.
 
     Raises:
         RequestError: vLLM would refuse what is asked for.
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
-    return make_plan(request, facts, cluster_for(request), tables or tables_for(request, facts))
+    held = tables or tables_for(request, facts)
+    return make_plan(request, facts, cluster_for(request), held, compared=compared)
 
 
 def case_for(request: Request, facts: ModelFacts) -> Case:
@@ -123,7 +126,7 @@ def case_for(request: Request, facts: ModelFacts) -> Case:
     return Case.of(request, facts, cluster_for(request), tables_for(request, facts))
 
 
-def prove(request: Request, facts: ModelFacts) -> Proof:
+def prove(request: Request, facts: ModelFacts, *, compared: bool = True) -> Proof:
     """The plan of a request with all that it was made from; the request states the servers that the plan chose.
 
     Raises:
@@ -131,7 +134,7 @@ def prove(request: Request, facts: ModelFacts) -> Proof:
         UnknownFactError: the GPU or the vLLM release is not in the tables.
     """
     tables = tables_for(request, facts)
-    plan = plan_for(request, facts, tables)
+    plan = plan_for(request, facts, tables, compared=compared)
     return Proof(request.model_copy(update={"servers": plan.inputs.servers}), facts, tables, plan)
 
 

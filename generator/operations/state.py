@@ -67,7 +67,7 @@ class State:
     def _proof(self) -> Proof | GeneratorError:
         try:
             facts = recording.facts_of(self.answers.values.get(recording.FACTS) or {})
-            proof = recording.prove(recording.request_of(self.answers.values), facts)
+            proof = recording.prove(recording.request_of(self.answers.values), facts, compared=False)
             recording.refuse_unfit(proof.plan)
         except GeneratorError as error:
             return error
@@ -135,7 +135,7 @@ class State:
     @cached_property
     def edited(self) -> tuple[str, ...] | None:
         """Managed files whose content is not the template's; None where nothing was compared."""
-        files = self._managed
+        files = self.rendered
         if files is None:
             return None
         present = {name: self.place / name for name in files if (self.place / name).is_file()}
@@ -144,7 +144,7 @@ class State:
     @cached_property
     def deleted(self) -> tuple[str, ...]:
         """Managed files that are not there."""
-        return tuple(name for name in self._managed or () if not (self.place / name).exists())
+        return tuple(name for name in self.rendered or () if not (self.place / name).exists())
 
     @cached_property
     def unrendered(self) -> str:
@@ -159,10 +159,6 @@ class State:
     @property
     def rendered(self) -> dict[str, str] | None:
         """Digests of the managed files as the template renders them; None where nothing is compared."""
-        return self._managed
-
-    @property
-    def _managed(self) -> dict[str, str] | None:
         return None if isinstance(self._rendered, GeneratorError) else self._rendered
 
     @cached_property

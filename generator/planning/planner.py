@@ -36,13 +36,15 @@ if TYPE_CHECKING:
     from generator.planning.tables import Tables
 
 
-def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Plan:
+def make_plan(request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables, *, compared: bool = True) -> Plan:
     """The plan of a request: the best layout of its GPUs, proven, with repairs where it does not do.
+
+    Unless `compared`, what else could be had is left out.
 
     Raises:
         RequestError: vLLM would refuse what the user fixed.
     """
-    return planned(Case.of(request, facts, cluster, tables), mended=True)
+    return planned(Case.of(request, facts, cluster, tables), mended=True, compared=compared)
 
 
 class Weighed(NamedTuple):
@@ -64,16 +66,17 @@ class Over(NamedTuple):
     several: Servers
 
 
-def planned(case: Case, *, mended: bool = False) -> Plan:
-    """The plan of a case; with `mended` the changes that would mend it are worked out too."""
+def planned(case: Case, *, mended: bool = False, compared: bool = True) -> Plan:
+    """The plan of a case; `mended` works out the changes that would mend it, `compared` what else could be had."""
     case, options, chosen, over = weighed(case)
     if over is not None:
         second = engine_second(*over.engine, over.several)
-        others = beside_servers(*over.engine[:2], (case, chosen), over.several)
+        others = beside_servers(*over.engine[:2], (case, chosen), over.several) if compared else ()
     elif case.pooling:
         second, others = None, ()
     else:
-        second, others = runner_up(case, options, chosen), alternatives(case, options, chosen)
+        second = runner_up(case, options, chosen)
+        others = alternatives(case, options, chosen) if compared else ()
     return _assembled(case, chosen, second).model_copy(
         update={
             "alternatives": others,

@@ -95,7 +95,7 @@ def _sweep(planned: int, *, short: bool) -> tuple[int, ...]:
 def _estimate(answers: Answers, concurrency: int) -> Estimate | None:
     """The estimate of the recorded configuration under another concurrency; None where speed is not modelled."""
     facts = recording.facts_of(answers.values.get(recording.FACTS) or {})
-    return recording.prove(under_load(answers, concurrency=concurrency), facts).plan.estimate
+    return recording.prove(under_load(answers, concurrency=concurrency), facts, compared=False).plan.estimate
 
 
 def _kept(

@@ -239,7 +239,7 @@ def _refused(session: _Session, words: Mapping[str, str]) -> str:
     """Why the planner refuses these values; empty where they are planned, and fit."""
     request = session.request.model_copy(update={"overrides": session.overrides(words)})
     try:
-        recording.refuse_unfit(recording.prove(request, session.facts).plan)
+        recording.refuse_unfit(recording.prove(request, session.facts, compared=False).plan)
     except GeneratorError as error:
         return str(error)
     return ""
