@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.models.estimate import Estimate
 from generator.planning.choosing.choice import has_targets, objective, room
 from generator.planning.choosing.growth import requests_weighed, timed
 from generator.planning.choosing.scored import Scored
@@ -16,7 +17,6 @@ from generator.planning.speed.evidence import EXPERTS
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.estimate import Estimate
     from generator.planning.case import Case
 
 _GROWTH = 2

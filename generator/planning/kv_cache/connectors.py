@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from generator.errors import RequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from generator.models.engine import Engine
+from generator.models.engine import Engine
 
 _MANAGER = "disable_hybrid_kv_cache_manager"
 _NATIVE, _OTHERS = "OffloadingConnector", "LMCacheMPConnector"

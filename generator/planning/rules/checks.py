@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.capability import BLACKWELL
+from generator.models.parallelism import Layout
+from generator.models.quantization import Quantization
+from generator.models.quantization_method import QuantizationMethod
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
@@ -21,9 +24,6 @@ from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
 
 if TYPE_CHECKING:
-    from generator.models.parallelism import Layout
-    from generator.models.quantization import Quantization
-    from generator.models.quantization_method import QuantizationMethod
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
