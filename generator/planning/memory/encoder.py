@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.architecture import Architecture, Tower
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
-    from generator.models.architecture import Architecture, Tower
     from generator.planning.replica import Replica
 
 _LARGEST_INPUT_TOKENS = 16384
