@@ -10,7 +10,7 @@ from generator.catalogue.classes import classes_of
 from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
-from generator.models.quantization import Quantization, QuantRule, fp8, packed_integers
+from generator.models.quantization import NVFP4, Quantization, QuantRule, fp8, packed_integers
 from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.start import check_start
 from generator.planning.weights.online import online_quantization
@@ -200,6 +200,27 @@ def test_classes_without_stages(name):
     check_start(start(whole))
 
 
+@pytest.mark.parametrize(
+    ("name", "release", "starts"),
+    [
+        ("Gemma4ForConditionalGeneration", "0.20.2", False),
+        ("Gemma4ForConditionalGeneration", "0.21.0", True),
+        ("FalconH1ForCausalLM", "0.28.0", True),
+        ("FalconH1ForCausalLM", "0.29.0", False),
+        ("FalconH1ForCausalLM", "0.30.0", True),
+        ("MiniCPMForCausalLM", "0.33.0", False),
+    ],
+)
+def test_stages_that_hand_on_what_is_not_there(name, release, starts):
+    """TypeError of vllm#42516, KeyError of vllm#55913: a tensor that the next stage reads is None or missing."""
+    two = start(model(LLAMA_70B, architecture=name), layout=Layout(pipeline_parallel_size=2), release=release)
+    if starts:
+        check_start(two)
+        return
+    with pytest.raises(RequestError, match=f"pipeline parallelism is not supported for {name}"):
+        check_start(two)
+
+
 def test_a_tied_head_that_its_class_cannot_part():
     """ERNIE 4.5's mixtures tie the head on each stage: "'PPMissingLayer' object has no attribute 'tie_weights'"."""
     tied = model(LLAMA_70B, architecture="Ernie4_5_MoeForCausalLM", tie_word_embeddings=True)
@@ -300,6 +321,37 @@ def test_the_advised_layout_uses_all_ranks():
     for tp, advised in ((8, r"size 4 --pipeline-parallel-size 2$"), (6, r"size 4$")):
         with pytest.raises(RequestError, match=rf"use --tensor-parallel-{advised}"):
             check_start(start(made, tp=tp, gpus=16, **stored(fp8([128, 128]))))
+
+
+def test_groups_of_16_are_not_cut_under_any_kernel():
+    """vllm#49949: 1,856 channels over 8 ranks cut a group of 16, whose scale no rank then has; over 4 they do not."""
+    experts = {"kind": "moe", "num_experts": 128, "num_experts_per_tok": 6, "moe_intermediate_size": 1856}
+    cut = model(heads(32, 8), hidden_size=2688, layer_kinds=[{"mixer": heads(32, 8), "feed_forward": experts}])
+    held = stored(NVFP4, "modelopt_fp4")
+    with pytest.raises(RequestError, match=r"232 of 1,856 channels of .*down_proj are not divisible by the 16"):
+        check_start(start(cut, tp=8, **held))
+    check_start(start(cut, tp=4, **held))
+    check_start(start(cut, layout=Layout(tensor_parallel_size=8, enable_expert_parallel=True), **held))
+
+
+@pytest.mark.parametrize(
+    ("form", "capability", "release", "starts"),
+    [
+        (NVFP4, 90, "0.23.0", False), (NVFP4, 90, "0.24.0", True), (NVFP4, 100, "0.23.0", True),
+        (fp8(), 80, "0.24.0", False), (fp8(), 80, "0.25.1", True), (fp8(), 89, "0.24.0", True),
+    ],
+)  # fmt: skip
+def test_experts_between_tiles_of_marlin(form, capability, release, starts):
+    """2,688 over 4 ranks leaves 672, no multiple of 64: "size_n is not divisible by tile_n_size" (vllm#36807)."""
+    experts = {"kind": "moe", "num_experts": 128, "num_experts_per_tok": 6, "moe_intermediate_size": 2688}
+    moe = model(None, hidden_size=1024, layer_kinds=[{"mixer": heads(32, 8), "feed_forward": experts}])
+    known = stored(form) | {"release": release, "capability": capability}
+    check_start(start(moe, layout=Layout(tensor_parallel_size=4, enable_expert_parallel=True), **known))
+    if starts:
+        check_start(start(moe, tp=4, **known))
+        return
+    with pytest.raises(RequestError, match=r"672 channels of .* not divisible by the 64 of a tile of Marlin's"):
+        check_start(start(moe, tp=4, **known))
 
 
 def test_shared_experts_are_cut_with_expert_parallelism_too():

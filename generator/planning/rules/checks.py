@@ -13,13 +13,14 @@ from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
 from generator.planning.memory.lora import check_lora
 from generator.planning.own_values import stored_so
+from generator.planning.rules.balance import check_balance
 from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.code import check_code
 from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import check_start
-from generator.planning.rules.stated import check_balance, check_executor, check_sampling, check_stated
+from generator.planning.rules.stated import check_executor, check_sampling, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
 

@@ -17,6 +17,8 @@ _EXCHANGES = ("allgather_reducescatter", "naive", "pplx")
 """What needs no library beside vLLM; the last two are the first since 0.19 (config/parallel.py: __post_init__)."""
 _FINE, _BLOCK = "triton", 128
 """The kernel that takes blocks of any size, and the side of those that the others take."""
+_MEGA = ("deep_gemm_mega_moe",)
+"""Mega kernels that a class calls itself (0.33 config/kernel.py: NATIVE_MEGA_MOE_BACKENDS)."""
 _SAME_FOR = frozenset({"silu", "swigluoai"})
 """Activations of the experts that vLLM was asked about; kernels refuse others one by one."""
 
@@ -60,7 +62,7 @@ def named_kernel(case: Case) -> str | None:
     inner = given.get("moe_backend") if isinstance(given, dict) else None
     flag = case.fixed.get("moe_backend")
     name = str(inner if flag in (None, "auto") and inner else flag or "auto").lower().replace("-", "_")
-    return None if name == "auto" or not _blocks(case) else name
+    return None if name == "auto" or not expert_blocks(case) else name
 
 
 def way_of(case: Case) -> str:
@@ -87,13 +89,13 @@ def _cuts_blocks(case: Case, layout: Layout) -> bool:
     vLLM 0.33 fused_moe/oracle/fp8.py: refine_fp8_moe_block_shape.
     """
     shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
-    cut = any(block.moe_intermediate_size // shards % _BLOCK for block in _blocks(case))
+    cut = any(block.moe_intermediate_size // shards % _BLOCK for block in expert_blocks(case))
     return cut and way_of(case).endswith("fp8_block")
 
 
 def _is_plain(case: Case) -> bool:
     """Whether the case has experts, and such as vLLM was asked about."""
-    activations = {block.activation for block in _blocks(case)}
+    activations = {block.activation for block in expert_blocks(case)}
     return bool(activations) and activations <= _SAME_FOR and not case.fixed.get("enable_lora")
 
 
@@ -110,6 +112,12 @@ def _own_kernels(case: Case, name: str) -> bool:
     return "mega" in name and case.vllm.has("runs_experts_itself", architecture=own)
 
 
-def _blocks(case: Case) -> list[MoE]:
+def runs_mega_kernel(case: Case) -> bool:
+    """Whether the user names a kernel of vLLM's own that the model's class runs on whole experts."""
+    return named_kernel(case) in _MEGA and _own_kernels(case, *_MEGA)
+
+
+def expert_blocks(case: Case) -> list[MoE]:
+    """The model's kinds of routed experts."""
     kinds = (kind.feed_forward for kind in case.architecture.layer_kinds)
     return [block for block in kinds if isinstance(block, MoE)]

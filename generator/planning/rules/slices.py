@@ -7,6 +7,7 @@ from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
+from generator.models.capability import ADA, BLACKWELL
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix
 from generator.models.parallelism import Layout
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from generator.planning.weights.sharding import Shape
 
 _LEAST_BLOCK = 32
+_SHORT_TILE, _LONG_TILE, _NVFP4_BITS = 64, 128, 4
 _COMPRESSED = "compressed-tensors"
 _APART = frozenset({"q_b_proj", "kv_b_proj"})
 """Projections that vLLM merges with no other, so that blocks of outputs must divide too."""
@@ -51,6 +53,37 @@ def scales_divide(start: Replica) -> None:
         f"a rank's {cut.part:,} of {cut.whole:,} channels of {cut.name} are not divisible by the {cut.group} that "
         f"share a quantization scale; {_instead(start, experts=cut.experts)}"
     )
+
+
+def experts_fill_tiles(start: Replica) -> None:
+    """A rank's experts are whole tiles of Marlin's kernels, or the release pads them.
+
+    Marlin multiplies what the GPU has no cores for; 64 by 128 or 128 by 64 (marlin_utils_fp4.py: padded_N).
+
+    Raises:
+        RequestError: they are not, and their weights cannot be repacked.
+    """
+    for module, stored in entries(start.architecture, start.stored, start.drafts):
+        matrix, form = module.matrix, stored.form
+        if form is None or form.kernel or not matrix.experts or matrix.shard != "row" or not _on_marlin(start, form):
+            continue
+        shape = rank_shape(matrix, start.layout)
+        tile = _SHORT_TILE if shape.rows % _LONG_TILE == 0 else _LONG_TILE
+        if shape.columns % tile:
+            raise RequestError(
+                f"a rank's {shape.columns:,} channels of {module.name.replace('{L}.', '')} are not divisible by the "
+                f"{tile} of a tile of Marlin's kernels, which vLLM {start.release} does not pad: pin a newer one, use "
+                "--enable-expert-parallel, or fewer tensor-parallel ranks"
+            )
+
+
+def _on_marlin(start: Replica, form: Format) -> bool:
+    """Whether experts stored so run in Marlin's kernels, unpadded."""
+    own, release = start.settings.capability, start.release
+    if form.weights == DType.F8_E4M3:
+        return own < ADA and not release.has("marlin_pads_fp8_experts")
+    nvfp4 = form.bits == _NVFP4_BITS and form.scales == DType.F8_E4M3
+    return nvfp4 and own < BLACKWELL and not release.has("marlin_pads_nvfp4_experts")
 
 
 def _instead(start: Replica, *, experts: bool) -> str:

@@ -32,16 +32,6 @@ def check_stated(case: Case) -> None:
         check(case)
 
 
-def check_balance(case: Case, layout: Layout) -> None:
-    """Experts move between ranks that hold some each (config/parallel.py: enable_expert_parallel must be True).
-
-    Raises:
-        RequestError: they are to move, and each rank of the layout holds a part of all.
-    """
-    if case.fixed.get("enable_eplb") and not layout.enable_expert_parallel:
-        raise RequestError("enable_eplb moves experts between ranks: add --enable-expert-parallel, or leave it out")
-
-
 def check_sampling(case: Case, layout: Layout) -> None:
     """Requests that a step samples are dealt to the ranks that share a layer (config/vllm.py: batch-sharded sampling).
 
@@ -179,13 +169,6 @@ def _largest_graph_is_one(case: Case) -> None:
         )
 
 
-def _spares_experts_that_move(case: Case) -> None:
-    """Spare experts are for balancing (config/parallel.py)."""
-    spare = _mapping(case, "eplb_config").get("num_redundant_experts")
-    if spare and not case.fixed.get("enable_eplb"):
-        raise RequestError(f"num_redundant_experts ({spare}) is for balancing: set enable_eplb=true, or leave it out")
-
-
 def _drafts_share_words(case: Case) -> None:
     """Two vocabularies are for a draft model, and a flying check for drafts of two tokens (config/speculative.py)."""
     given = _mapping(case, "speculative_config")
@@ -203,6 +186,5 @@ def _mapping(case: Case, name: str) -> Mapping[str, Any]:
 _CHECKS: tuple[Callable[[Case], None], ...] = (
     _said_once, _stands_beside_what_it_needs, _prefills_within_the_context, _connectors_have_roles,
     _looks_up_rising_lengths, _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
-    _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _spares_experts_that_move,
-    _drafts_share_words,
+    _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _drafts_share_words,
 )  # fmt: skip

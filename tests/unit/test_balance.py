@@ -1,0 +1,64 @@
+"""Experts that move between ranks, and mega kernels: what a release starts of them is planned, the rest refused."""
+
+import pytest
+
+from generator.catalogue.models import embedded_model
+from generator.errors import RequestError
+from generator.models.request import Request
+from generator.workflow import plan_for
+
+BALANCED = {"enable_eplb": True, "enable_expert_parallel": True, "tensor_parallel_size": 2}
+MEGA = {"moe_backend": "deep_gemm_mega_moe", "block_size": 256, "kv_cache_dtype": "fp8"}
+QWEN, MINIMAX, DEEPSEEK = "Qwen/Qwen3-30B-A3B", "MiniMaxAI/MiniMax-M2.5", "deepseek-ai/DeepSeek-V4-Flash"
+
+
+def planned(model, own, *, gpu="H200-SXM-141GB", gpus=2, vllm="0.33.0"):
+    asked = Request(model=model, gpu=gpu, gpus=gpus, source="embedded", vllm=vllm, overrides=own)
+    return plan_for(asked, embedded_model(model))
+
+
+@pytest.mark.parametrize(("release", "starts"), [("0.20.2", False), ("0.28.0", False), ("0.29.0", True)])
+def test_a_class_that_lists_no_experts_ends_in_runner_v1(release, starts):
+    """Asserted in 0.20.2 to 0.28 v1/worker/gpu_model_runner.py: eplb_step; Model Runner V2 goes on (vllm#40740)."""
+    if starts:
+        assert planned(MINIMAX, BALANCED, gpus=2, vllm=release).layout.enable_expert_parallel
+        return
+    with pytest.raises(RequestError, match="balances no experts of MiniMaxM2ForCausalLM"):
+        planned(MINIMAX, BALANCED, gpus=2, vllm=release)
+
+
+@pytest.mark.parametrize("release", ["0.20.2", "0.26.0", "0.33.0"])
+@pytest.mark.parametrize(("spares", "starts"), [(0, True), (1, False), (2, True)])
+def test_ranks_hold_as_many_experts(release, spares, starts):
+    """128 experts and the spare ones over 2 ranks: "EPLB currently only supports even distribution of experts"."""
+    own = BALANCED | {"eplb_config": {"num_redundant_experts": spares}}
+    if starts:
+        assert planned(QWEN, own, vllm=release).feasibility.starts.answer != "no"
+        return
+    with pytest.raises(RequestError, match="129 do not divide over 2 ranks"):
+        planned(QWEN, own, vllm=release)
+
+
+def test_one_rank_has_nothing_to_balance():
+    """EPLB asks for tensor or data parallelism (vLLM 0.33 config/parallel.py)."""
+    with pytest.raises(RequestError, match="moves experts between ranks, and there is one"):
+        planned(QWEN, BALANCED | {"tensor_parallel_size": 1}, gpus=1)
+
+
+@pytest.mark.parametrize("release", ["0.27.1", "0.33.0"])
+@pytest.mark.parametrize(
+    ("own", "gpus", "said"),
+    [
+        ({"data_parallel_size": 3, "enable_expert_parallel": True}, 3, "256 do not divide over 3 ranks"),
+        ({"pipeline_parallel_size": 3}, 3, "requires expert parallelism"),
+        ({"data_parallel_size": 4, "enable_expert_parallel": True}, 4, ""),
+    ],
+)
+def test_a_mega_kernel_has_whole_experts_on_every_rank(release, own, gpus, said):
+    """DeepSeek-V4-Flash of 256 experts (vllm#52435; judge: "MegaMoE currently requires expert parallel")."""
+    own = MEGA | {"tensor_parallel_size": 1} | own
+    if not said:
+        assert planned(DEEPSEEK, own, gpu="B200-180GB", gpus=gpus, vllm=release).layout.data_parallel_size == gpus
+        return
+    with pytest.raises(RequestError, match=said):
+        planned(DEEPSEEK, own, gpu="B200-180GB", gpus=gpus, vllm=release)
