@@ -384,7 +384,7 @@ def test_the_version_is_printed(vllm_wizard):
 
 
 def test_a_bug_is_one_line_and_its_traceback_on_request(vllm_wizard, monkeypatch):
-    monkeypatch.setattr("generator.workflow.plan_for", lambda *_: 1 // 0)
+    monkeypatch.setattr("generator.workflow.plan_for", lambda *_, **_named: 1 // 0)
     status, _, err = vllm_wizard("plan", *H100)
     assert status == 1
     assert re.fullmatch(r"error: unexpected ZeroDivisionError: .*VLLM_WIZARD_DEBUG=1 and report it\n", err)
@@ -394,7 +394,7 @@ def test_a_bug_is_one_line_and_its_traceback_on_request(vllm_wizard, monkeypatch
 
 
 def test_a_reader_that_hangs_up_is_no_error(vllm_wizard, monkeypatch):
-    def hang_up(*_):
+    def hang_up(*_, **_named):
         raise BrokenPipeError
 
     monkeypatch.setattr("generator.workflow.plan_for", hang_up)
@@ -404,7 +404,7 @@ def test_a_reader_that_hangs_up_is_no_error(vllm_wizard, monkeypatch):
 
 
 def test_an_interrupt_is_status_130(vllm_wizard, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **_named):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("generator.workflow.plan_for", interrupt)
