@@ -232,7 +232,7 @@ def test_ngram_drafts_are_not_scheduled_ahead():
     """As of vLLM 0.32: asynchronous scheduling is turned off, or refused where it is asked for."""
     ngram = {"method": "ngram", "num_speculative_tokens": 3}
     with pytest.raises(RequestError, match="leave async_scheduling out"):
-        planned(ngram, overrides={"async_scheduling": True})
+        planned(ngram, overrides={"async_scheduling": True}, vllm="0.32.0")
     settings = CacheSettings(
         release=release_of("0.32.0"),
         capability=HOPPER,

@@ -128,3 +128,17 @@ def test_a_checkpoint_that_vllm_does_not_detect_refuses_another_name(model, name
     )
     with pytest.raises(RequestError, match="already: drop --quantization"):
         plan_for(asked, embedded_model(model))
+
+
+@pytest.mark.parametrize(("method", "release", "taken"), [
+    ("ngram", "0.33.0", True), ("ngram", "0.32.0", False), ("ngram", "0.31.0", False), ("suffix", "0.33.0", False),
+])  # fmt: skip
+def test_drafts_are_scheduled_ahead_where_the_release_can(method, release, taken):
+    """Its own start-up code says so of 0.33, and its list of what the second model runner lacks of the others."""
+    own = {"async_scheduling": True, "speculative_config": {"method": method, "num_speculative_tokens": 4}}
+    asked = Request(model="Qwen/Qwen3-8B", gpu="H100", gpus=1, source="embedded", vllm=release, overrides=own)
+    if taken:
+        assert plan_for(asked, embedded_model("Qwen/Qwen3-8B")).feasibility.fits
+    else:
+        with pytest.raises(RequestError, match="leave async_scheduling out"):
+            plan_for(asked, embedded_model("Qwen/Qwen3-8B"))

@@ -12,7 +12,7 @@ from generator.models.parallelism import Layout
 from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
 from generator.planning.kinds.of import attentions_of
-from generator.planning.kv_cache.settings import ONE_AT_A_TIME
+from generator.planning.kv_cache.settings import drafts_one_at_a_time
 from generator.planning.memory.overhead import model_runner
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _check_method(case: Case, spoken: Speculation) -> None:
 def _check_scheduling(case: Case, spoken: Speculation) -> None:
     """What the engine does beside drafting goes with the method (config/vllm.py:1555, 1942)."""
     method = method_of(spoken)
-    if case.fixed.get("async_scheduling") and method in ONE_AT_A_TIME:
+    if case.fixed.get("async_scheduling") and drafts_one_at_a_time(method, case.vllm):
         raise RequestError(f"async scheduling is not supported with drafts by {method}: leave async_scheduling out")
     if case.fixed.get("kv_sharing_fast_prefill") and method in _READS_STATES:
         raise RequestError(

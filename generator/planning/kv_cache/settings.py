@@ -6,9 +6,6 @@ from generator.models.parallelism import Layout
 from generator.models.release import Release
 from generator.models.value import Made
 
-ONE_AT_A_TIME = frozenset({"ngram", "suffix"})
-"""Ways to draft that vLLM does not schedule asynchronously (vLLM 0.32 config/vllm.py:1598)."""
-
 
 class CacheSettings(Made):
     """Engine arguments by vLLM's names, with the GPU's capability; None leaves one to vLLM."""
@@ -71,6 +68,14 @@ def resolved_dtype(own: str, asked: str, capability: Capability, *, float16: boo
     return stored if stored in supported else supported[0]
 
 
+def drafts_one_at_a_time(method: str | None, release: Release) -> bool:
+    """Whether vLLM schedules no step before the last one's drafts are settled.
+
+    Look-ups need that where the second model runner does not make them (0.33 config/vllm.py: use_v2_model_runner).
+    """
+    return method == "suffix" or (method == "ngram" and not release.has("looks_up_drafts_ahead"))
+
+
 def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:
     """Tokens scheduled and not yet settled, for which a window keeps its blocks: a batch for each step in progress.
 
@@ -80,5 +85,7 @@ def max_in_flight_tokens(layout: Layout, settings: CacheSettings) -> int:
     if not settings.release.has("windows_keep_every_step_in_flight"):
         return settings.max_num_batched_tokens
     stages = layout.pipeline_parallel_size
-    overlapped = settings.async_scheduling is not False and settings.speculative_method not in ONE_AT_A_TIME
+    overlapped = settings.async_scheduling is not False and not drafts_one_at_a_time(
+        settings.speculative_method, settings.release
+    )
     return (stages + overlapped) * settings.max_num_batched_tokens
