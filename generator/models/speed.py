@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 from generator.errors import UnknownFactError
@@ -59,6 +60,7 @@ COEFFICIENTS: dict[str, tuple[str, ...]] = {
 """Every coefficient that an estimate may ask for, by group: each GPU class, kernel, layer kind and release range."""
 
 
+@lru_cache(maxsize=64)
 def speed_class(capability: Capability) -> str | None:
     """The generation whose coefficients time a GPU; None for one that no row knows."""
     return next((name for name, held in _CAPABILITIES.items() if held.has(capability)), None)

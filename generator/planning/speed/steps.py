@@ -92,7 +92,10 @@ class StepModel:
 
     def read_bytes(self, context: float) -> float:
         """Cache bytes that one sequence of `context` tokens makes one rank read in a step."""
-        return sum(min(context, window) * size for window, size, _ in self._reads) / self._sharing
+        held = 0.0
+        for window, size, _ in self._reads:
+            held += min(window, context) * size
+        return held / self._sharing
 
     def prompt_flops(self, prompt: float, cached: float = 0.0) -> float:
         """Attention FLOPs on one rank of a whole prompt whose first `cached` tokens are in the cache."""
