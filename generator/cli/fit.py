@@ -22,6 +22,7 @@ _MOST = 15
 _WIDE = 10_000
 _COLUMNS = (1, 2, 4, 8)
 """GPUs of a node that the table shows, where none is named; `--json` has them all."""
+_DOUBTFUL = "at the means of its estimates alone: at their worse ends a target is missed, or room lacks"
 
 
 @with_request_options
@@ -132,11 +133,11 @@ def _show_costs(model: str, rows: tuple[FitRow, ...]) -> None:
             f"{row.output_tokens_per_s:,.0f}",
             f"{row.ttft_ms:,.0f}",
             f"{row.tpot_ms:.1f}",
-            *([letters.get(row.flags, "")] if letters else []),
+            *([letters.get(_with(row), "")] if letters else []),
         )
     console.show_table(table)
-    for flags, letter in letters.items():
-        console.show(f"[dim]{letter}: {console.escaped(' '.join(flags))}, which costs accuracy[/dim]")
+    for known, letter in letters.items():
+        console.show(f"[dim]{letter}: {console.escaped('; '.join(known))}[/dim]")
     several = any(row.replicas > 1 for row in rows[:_MOST])
     whose = f"the first: {rows[0].price_source}" if rows[0].price_source else "no dated offer"
     told = f"{whose}; --price gives your own{'; 2 x (...): two replicas' * several}"
@@ -147,10 +148,16 @@ def _money(figure: float | None) -> str:
     return "-" if figure is None else f"{figure:.2f}"
 
 
+def _with(row: FitRow) -> tuple[str, ...]:
+    """What is to be known of a row: weights that are not those asked about, and what is not sure."""
+    weights = (f"{' '.join(row.flags)}, which costs accuracy",) * bool(row.flags)
+    return weights + (_DOUBTFUL,) * row.doubtful
+
+
 def _letters(rows: tuple[FitRow, ...]) -> dict[tuple[str, ...], str]:
-    """A letter for each form of the weights that is not the one asked about, in the order of the rows."""
-    found = dict.fromkeys(row.flags for row in rows if row.flags)
-    return {flags: chr(ord("a") + number) for number, flags in enumerate(found)}
+    """A letter for each thing that is to be known of rows, in their order."""
+    found = dict.fromkeys(told for row in rows if (told := _with(row)))
+    return {told: chr(ord("a") + number) for number, told in enumerate(found)}
 
 
 def _cell(row: FitRow) -> str:

@@ -51,6 +51,8 @@ class FitRow(Value):
     """Copies of the deployment for the target request rate; 1 without one."""
     meets_targets: bool = False
     """Whether the workload fits at once and every stated target is met at its mean."""
+    doubtful: bool = False
+    """Whether that holds at the means alone: a target is missed, or room lacks, at the worse end of a range."""
 
 
 Purpose = Literal["chat", "code", "embed", "reasoning", "tools", "vision"]

@@ -11,6 +11,7 @@ from generator.errors import RequestError
 from generator.models.fit import FitRow
 from generator.models.hardware import GPU
 from generator.models.parallelism import Layout
+from generator.planning import answers
 from generator.planning.choosing.choice import has_targets
 from generator.planning.choosing.servers import copies
 from generator.planning.choosing.smaller import smaller_weights
@@ -213,6 +214,7 @@ def _speed(case: Case, option: Scored) -> dict[str, object]:
         **({"price_source": price.price_source} if price else {}),
         "replicas": (price.replicas if price else None) or 1,
         "meets_targets": chosen.verdict == "fits" and chosen.carries_load and meets_targets(case, found),
+        "doubtful": "doubtful" in (answers.carries(case, chosen).answer, answers.meets(case, found).answer),
     }
 
 

@@ -83,6 +83,19 @@ def test_what_is_cheapest_meets_every_target_and_has_a_price():
     assert hours == sorted(hours)
 
 
+def test_a_row_is_doubtful_where_the_plan_of_it_is():
+    """A first token of 500 ms: some offers miss it at the worse end of their range, others do not even there."""
+    found = cheapest(offers(ttft_ms=500.0, concurrency=32), by_hour=True)
+    assert {row.doubtful for row in found} == {True, False}
+    for doubtful in (True, False):
+        row = next(
+            one for one in found if one.doubtful is doubtful and not one.flags and one.replicas == one.nodes == 1
+        )
+        request = Request(model="Qwen/Qwen3-32B", gpu=row.gpu, gpus=row.gpus, ttft_ms=500.0, concurrency=32)
+        sure = plan_for(request.model_copy(update={"source": "embedded"}), embedded_model(request.model)).feasibility
+        assert ("doubtful" in (sure.meets.answer, sure.carries.answer)) is doubtful
+
+
 def test_without_a_target_the_cheapest_tokens_come_first():
     costs = [row.cost_per_million_output_tokens for row in cheapest(offers())]
     assert costs == sorted(costs)
