@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from generator.models.parallelism import Layout
 from generator.models.plan import MemoryBudget
@@ -164,10 +164,7 @@ def worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attemp
     sizes = BatchLimits(int(attempt.sequences.value), int(attempt.tokens.value))
     replica = case.replica(layout, sizes)
     cache = replica.cache
-    utilization = chosen_utilization(case, replica, _own_utilization(case), attempt.share)
-    start = start_risk(case, replica, float(utilization.value))
-    stages = stage_budgets(case, replica, weights, budget_share(case, replica, utilization))
-    refuse_taken_memory(case, stages[0], _own_utilization(case))
+    utilization, start, stages = _shared_out(case, replica, weights, attempt.share)
     context = attempt.context or _context(case, load, cache, stages, sizes)
     blocks = state_blocks(case, cache, sizes.max_num_seqs)
     length = int(context.value)
@@ -191,6 +188,30 @@ def worked_out(case: Case, layout: Layout, weights: RankWeights, attempt: Attemp
         oom_risk=risk,
         overdrawn_bytes=0 if utilization.value else overdrawn(case, replica),
     )
+
+
+class _SharedOut(NamedTuple):
+    """A share of the GPU as it is asked for, the risk of it, and every stage's budget."""
+
+    utilization: Limit
+    start_risk: OOMRisk
+    stages: tuple[MemoryBudget, ...]
+
+
+def _shared_out(case: Case, replica: Replica, weights: RankWeights, share: float) -> _SharedOut:
+    """What becomes of a share of the GPU; worked out once a replica, for all loads.
+
+    Raises:
+        RequestError: others hold too much of the GPU for the user's share.
+    """
+    key = ("shared out", id(weights), share)
+    if key not in replica.kept or case.request.measured:
+        utilization = chosen_utilization(case, replica, _own_utilization(case), share)
+        start = start_risk(case, replica, float(utilization.value))
+        stages = stage_budgets(case, replica, weights, budget_share(case, replica, utilization))
+        refuse_taken_memory(case, stages[0], _own_utilization(case))
+        replica.kept[key] = _SharedOut(utilization, start, stages), weights
+    return cast("tuple[_SharedOut, RankWeights]", replica.kept[key])[0]
 
 
 def _own_utilization(case: Case) -> Limit | None:

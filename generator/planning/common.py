@@ -23,8 +23,8 @@ class Common(NamedTuple):
     weights: dict[tuple[int, ...], RankWeights]
     accepted: set[Layout]
     """Layouts that vLLM starts where there are GPUs enough."""
-    options: dict[tuple[Layout, Workload], Any]
-    """A layout's candidate with its estimate, as the planner made them."""
+    candidates: dict[tuple[Layout, Workload], Any]
+    """Layouts as the planner worked them out."""
     timed: dict[tuple[int, int], tuple[object, Estimate | None]]
     """Candidates with their estimates, by identity and requests in flight; each stays alive with its estimate."""
     footprints: dict[tuple[Layout, int, float], tuple[RankWeights, Footprint]]

@@ -19,6 +19,7 @@ from generator.planning.choosing.alternatives import alternatives, runner_up
 from generator.planning.choosing.beside import beside_servers, engine_second
 from generator.planning.choosing.choice import best
 from generator.planning.choosing.divided import divided
+from generator.planning.choosing.growth import timed
 from generator.planning.choosing.packing import packed
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.servers import preferred
@@ -32,6 +33,7 @@ from generator.planning.speed.estimates import missing
 from generator.planning.speed.passes import pass_estimate
 
 if TYPE_CHECKING:
+    from generator.planning.candidate import Candidate
     from generator.planning.choosing.servers import Servers
     from generator.planning.tables import Tables
 
@@ -91,10 +93,8 @@ def weighed(case: Case) -> Weighed:
     Raises:
         RequestError: vLLM refuses the request, or each layout.
     """
+    case = packed(case, candidates_of(case))
     options = options_of(case)
-    full = packed(case, options)
-    if full is not case:
-        case, options = full, options_of(full)
     options = (*options, *divided(case, options))
     chosen = best(case, options)
     several = preferred(case, options, chosen)
@@ -132,25 +132,27 @@ def options_of(case: Case) -> tuple[Scored, ...]:
     Raises:
         RequestError: it refuses the request, or each of them.
     """
+    return tuple(Scored(one, timed(case, one, case.load.concurrency)) for one in candidates_of(case))
+
+
+def candidates_of(case: Case) -> tuple[Candidate, ...]:
+    """Every layout that vLLM accepts for this case, worked out; once for all numbers of GPUs that it is looked at on.
+
+    Raises:
+        RequestError: it refuses the request, or each of them.
+    """
     checks.check_request(case)
-    made, refusal = [], None
+    made, refusal, known = [], None, case.common.candidates
     for layout in layouts_of(case):
         try:
-            made.append(_option(case, layout))
+            if (layout, case.load) not in known:
+                known[layout, case.load] = evaluate(case, layout)
+            made.append(known[layout, case.load])
         except RequestError as error:
             refusal = refusal or error
     if refusal and not made:
         raise refusal
     return tuple(made)
-
-
-def _option(case: Case, layout: Layout) -> Scored:
-    """The layout worked out and timed; once for all numbers of GPUs that it is looked at on."""
-    known, key = case.common.options, (layout, case.load)
-    if key not in known:
-        known[key] = scored(case, (evaluate(case, layout),))[0]
-    found: Scored = known[key]
-    return found
 
 
 def _assembled(case: Case, option: Scored, second: RunnerUp | None) -> Plan:

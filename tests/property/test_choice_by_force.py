@@ -81,7 +81,7 @@ def accepted(case, find):
 def test_no_number_of_requests_in_flight_carries_a_rate_on_fewer_gpus(case, in_flight):
     """Little's law gives the requests in flight; any other number that a layout surely holds takes as many GPUs."""
     options = accepted(case, options_of)
-    full = packed(case, options)
+    full = packed(case, [one.candidate for one in options])
     chosen = best(full, accepted(full, options_of))
     assume(chosen.candidate.doubt == 0 and chosen.candidate.carries_load and meets_targets(full, chosen.estimate))
     taken, rate = gpus_that_count(full, chosen), case.request.requests_per_s

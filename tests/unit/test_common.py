@@ -22,8 +22,8 @@ def on(case, gpus):
 def test_a_layout_is_worked_out_once_for_all_numbers_of_gpus(model):
     eight = case_of(model, "H100-SXM-80GB", 8)
     wide, narrow = options_of(eight), options_of(on(eight, 2))
-    known = {one.candidate.layout: one for one in wide}
-    assert all(known[one.candidate.layout] is one for one in narrow)
+    known = {one.candidate.layout: one.candidate for one in wide}
+    assert all(known[one.candidate.layout] is one.candidate for one in narrow)
     assert [one.candidate.layout for one in narrow] == [
         one.candidate.layout for one in wide if one.candidate.layout.ranks <= 2
     ]
@@ -61,5 +61,5 @@ def test_a_catalogue_works_each_layout_out_once_for_each_load():
     case = case_of("Qwen/Qwen3-8B", "H100-SXM-80GB", 1, concurrency=16)
     rows = fit(case, [case.gpu], [(1, 1), (2, 1), (4, 1), (8, 1)], with_speed=True)
     assert len([row for row in rows if not row.flags]) == 4
-    assert len(case.common.options) == 32
+    assert len(case.common.candidates) == 32
     assert len(case.common.weights) == 15

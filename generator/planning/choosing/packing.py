@@ -11,11 +11,11 @@ from generator.planning.speed.estimates import meets_targets
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
-    from generator.planning.choosing.scored import Scored
 
 
-def packed(case: Case, options: Sequence[Scored]) -> Case:
+def packed(case: Case, candidates: Sequence[Candidate]) -> Case:
     """The case with the requests in flight on a replica that serve the stated rate on the fewest GPUs.
 
     By Little's law they follow from the rate and a request's time; the targets bound them, and the cache. Of those that
@@ -25,16 +25,16 @@ def packed(case: Case, options: Sequence[Scored]) -> Case:
     if rate is None or case.request.concurrency or case.in_flight or case.pooling:
         return case
     found = []
-    for option in options:
-        number, estimate = _fullest(case, option)
+    for candidate in candidates:
+        number, estimate = _fullest(case, candidate)
         if estimate is not None:
-            layout = option.candidate.layout
-            found.append((_gpus(rate, layout.ranks, estimate), layout.ranks, estimate.tpot_ms.mean, number, option))
+            layout = candidate.layout
+            found.append((_gpus(rate, layout.ranks, estimate), layout.ranks, estimate.tpot_ms.mean, number, candidate))
     if not found:
         return case
-    gpus, ranks, _, number, option = min(found, key=lambda one: one[:3])
-    for fewer in _numbers(case, option):
-        estimate = timed(case, option.candidate, fewer)
+    gpus, ranks, _, number, candidate = min(found, key=lambda one: one[:3])
+    for fewer in _numbers(case, candidate):
+        estimate = timed(case, candidate, fewer)
         if fewer < number and estimate is not None and _gpus(rate, ranks, estimate) == gpus:
             number = fewer
     return case.beside(in_flight=number)
@@ -44,19 +44,18 @@ def _gpus(rate: float, ranks: int, estimate: Estimate) -> int:
     return ranks * replicas_for(rate, estimate)
 
 
-def _fullest(case: Case, option: Scored) -> tuple[int, Estimate | None]:
+def _fullest(case: Case, candidate: Candidate) -> tuple[int, Estimate | None]:
     """The most requests in flight, in steps of a quarter, that a replica surely holds and that meet the targets."""
-    if option.candidate.doubt or option.estimate is None:
+    if candidate.doubt:
         return 0, None
-    for number in _numbers(case, option):
-        estimate = timed(case, option.candidate, number)
+    for number in _numbers(case, candidate):
+        estimate = timed(case, candidate, number)
         if estimate is not None and meets_targets(case, estimate):
             return number, estimate
     return 0, None
 
 
-def _numbers(case: Case, option: Scored) -> Iterator[int]:
-    candidate = option.candidate
+def _numbers(case: Case, candidate: Candidate) -> Iterator[int]:
     admitted = int(candidate.sequences.value) * candidate.layout.data_parallel_size
     number = min(candidate.sure_concurrency, admitted)
     while number > case.load.concurrency:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.plan import MemoryBudget
@@ -23,23 +22,17 @@ if TYPE_CHECKING:
 
 
 def stage_budgets(case: Case, replica: Replica, weights: RankWeights, utilization: float) -> tuple[MemoryBudget, ...]:
-    """The budget of every stage, drawn up once for a replica unless starts of the machine itself are known."""
-    key = ("stages", id(weights), utilization)
-    if key not in replica.kept or case.request.measured:
-        replica.kept[key] = tuple(_drawn_up(case, replica, weights, utilization)), weights
-    return cast("tuple[tuple[MemoryBudget, ...], RankWeights]", replica.kept[key])[0]
-
-
-def _drawn_up(case: Case, replica: Replica, weights: RankWeights, utilization: float) -> Iterator[MemoryBudget]:
     """The budget of every stage; stages that are alike in all that decides it are drawn up once."""
     last = len(weights.stages) - 1
     made: dict[tuple[int, int | None, bool, bool], MemoryBudget] = {}
+    stages = []
     for stage, held in enumerate(weights.stages):
         key = (held.total_bytes, pinned_cache(case.fixed, replica.cache, stage), stage == 0, stage == last)
         if key not in made:
             made[key] = _budget(case, replica, key, utilization)
         named = {"worst_rank": f"stage {stage + 1} of {last + 1}"} if last else {}
-        yield made[key].model_copy(update=named)
+        stages.append(made[key].model_copy(update=named))
+    return tuple(stages)
 
 
 def unmeasured_needs(case: Case, replica: Replica, weights: RankWeights) -> tuple[Needs, ByteInterval]:
