@@ -50,7 +50,9 @@ def _fullest(case: Case, candidate: Candidate) -> tuple[int, Estimate | None]:
         return 0, None
     for number in _numbers(case, candidate):
         estimate = timed(case, candidate, number)
-        if estimate is not None and meets_targets(case, estimate):
+        if estimate is None:
+            break
+        if meets_targets(case, estimate):
             return number, estimate
     return 0, None
 
