@@ -11,6 +11,7 @@ from generator.planning.memory.evidence import encoder_doubt
 from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.rules.experts import unasked
+from generator.planning.rules.hangs import hanging_width
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def starts(case: Case, chosen: Candidate) -> Answer:
         return Answer(answer="no", why=lacks)
     if lacks_tokenizer_code(case):
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
+    if width := hanging_width(case, chosen.layout):
+        why = f"experts of {width:,} channels may hang in FlashInfer's CUTLASS kernel here: --set moe_backend=triton"
+        return Answer(answer="doubtful", why=why)
     if named := (*uncounted(case.fixed), *unasked(case, chosen.layout)):
         why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"
         return Answer(answer="doubtful", why=why)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from generator.catalogue.models import embedded_model
 from generator.cluster import cluster_for
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
@@ -94,3 +95,22 @@ def test_broken_blocks_run_in_the_kernel_that_takes_them(tmp_path):
     case = case_for(request, facts_for(request))
     assert expert_kernel(case, ONE) == "flashinfer_trtllm"
     assert expert_kernel(case, Layout(tensor_parallel_size=4)) == "triton"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "release", "own", "doubted"),
+    [
+        ("B200-180GB", "0.26.0", {}, True),
+        ("B200-180GB", "0.26.0", {"moe_backend": "flashinfer_cutlass"}, True),
+        ("B200-180GB", "0.26.0", {"moe_backend": "triton"}, False),
+        ("B200-180GB", "0.23.0", {}, False),
+        ("H100-SXM-80GB", "0.26.0", {}, False),
+    ],
+)
+def test_a_width_between_tiles_may_hang(gpu, release, own, doubted):
+    """Gemma-4-26B-A4B has experts of 704 channels and GELU: engine init hung on a B200 (vllm#51492), Triton ran."""
+    model = "google/gemma-4-26B-A4B"
+    request = Request(model=model, gpu=gpu, source="embedded", vllm=release, overrides=own)
+    starts = plan_for(request, embedded_model(model)).feasibility.starts
+    assert ("704 channels may hang" in starts.why) == doubted
+    assert (starts.answer == "yes") != doubted

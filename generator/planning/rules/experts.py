@@ -21,6 +21,8 @@ _MEGA = ("deep_gemm_mega_moe",)
 """Mega kernels that a class calls itself (0.33 config/kernel.py: NATIVE_MEGA_MOE_BACKENDS)."""
 _SAME_FOR = frozenset({"silu", "swigluoai"})
 """Activations of the experts that vLLM was asked about; kernels refuse others one by one."""
+GELU = frozenset({"gelu_pytorch_tanh", "gelu_tanh"})
+"""Activations that Triton's kernel takes besides, and TRT-LLM's does not (fused_moe/experts: _supports_activation)."""
 
 
 def check_expert_kernel(case: Case) -> None:
@@ -53,7 +55,7 @@ def unasked(case: Case, layout: Layout) -> tuple[str, ...]:
 
 def _unsure(case: Case, name: str) -> bool:
     """Whether the kernel was not put to vLLM's choice for such layers."""
-    return _runs(case) is None or not _is_plain(case) or _own_kernels(case, name)
+    return _runs(case) is None or not _is_plain(case, fine=name == _FINE) or _own_kernels(case, name)
 
 
 def named_kernel(case: Case) -> str | None:
@@ -93,10 +95,11 @@ def _cuts_blocks(case: Case, layout: Layout) -> bool:
     return cut and way_of(case).endswith("fp8_block")
 
 
-def _is_plain(case: Case) -> bool:
-    """Whether the case has experts, and such as vLLM was asked about."""
+def _is_plain(case: Case, *, fine: bool = False) -> bool:
+    """Whether the case has experts, and such as vLLM was asked about, or as Triton's kernel takes too (`fine`)."""
     activations = {block.activation for block in expert_blocks(case)}
-    return bool(activations) and activations <= _SAME_FOR and not case.fixed.get("enable_lora")
+    known = _SAME_FOR | GELU if fine else _SAME_FOR
+    return bool(activations) and activations <= known and not case.fixed.get("enable_lora")
 
 
 def _runs(case: Case) -> ExpertKernels | None:
