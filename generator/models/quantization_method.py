@@ -50,6 +50,8 @@ class QuantizationMethod(Value):
     """First release of which both are true."""
     detects: Literal["", "all", "gpt_oss_mxfp4"] = ""
     """Checkpoints that vLLM loads so whatever the user names: all of the method, those of one kernel, or none."""
+    fixed_experts: bool = False
+    """True where experts that are stored so are not moved between ranks."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     rocm: bool = False

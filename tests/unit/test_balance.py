@@ -1,12 +1,16 @@
 """Experts that move between ranks, and mega kernels: what a release starts of them is planned, the rest refused."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.workflow import plan_for
+from generator.workflow import facts_for, plan_for
 
+STORED = json.loads((Path(__file__).parents[1] / "fixtures" / "stored_experts.json").read_text(encoding="utf-8"))
 BALANCED = {"enable_eplb": True, "enable_expert_parallel": True, "tensor_parallel_size": 2}
 MEGA = {"moe_backend": "deep_gemm_mega_moe", "block_size": 256, "kv_cache_dtype": "fp8"}
 QWEN, MINIMAX, DEEPSEEK = "Qwen/Qwen3-30B-A3B", "MiniMaxAI/MiniMax-M2.5", "deepseek-ai/DeepSeek-V4-Flash"
@@ -62,3 +66,20 @@ def test_a_mega_kernel_has_whole_experts_on_every_rank(release, own, gpus, said)
         return
     with pytest.raises(RequestError, match=said):
         planned(DEEPSEEK, own, gpu="B200-180GB", gpus=gpus, vllm=release)
+
+
+@pytest.mark.parametrize(("method", "starts"), [("awq", False), ("gptq", False), ("fp8", True)])
+@pytest.mark.parametrize("release", ["0.20.2", "0.33.0"])
+def test_some_ways_to_store_experts_keep_them_where_they_are(method, starts, release, tmp_path):
+    """NotImplementedError "EPLB is not supported" (vLLM 0.33.0 fused_moe/routed_experts.py:198), FP8 is moved."""
+    named = {"awq": {"zero_point": True}, "gptq": {"desc_act": False, "sym": True}, "fp8": {}}[method]
+    scheme = {"fp8": {"activation_scheme": "dynamic"}}.get(method, {"bits": 4, "group_size": 128})
+    stated = STORED["models"][STORED["ways"]["unquantized"]["model"]]
+    config = stated | {"quantization_config": {"quant_method": method} | scheme | named}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    asked = Request(model=str(tmp_path), gpu="H100-SXM-80GB", gpus=2, source="local", vllm=release, overrides=BALANCED)
+    if starts:
+        assert plan_for(asked, facts_for(asked)).layout.enable_expert_parallel
+        return
+    with pytest.raises(RequestError, match=f"EPLB is not supported for experts stored as {method} int4"):
+        plan_for(asked, facts_for(asked))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.planning.memory.overhead import model_runner
-from generator.planning.rules.experts import expert_blocks, runs_mega_kernel
+from generator.planning.rules.experts import expert_blocks, runs_mega_kernel, way_of
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
@@ -38,6 +38,16 @@ def _ranks_hold_whole_experts(case: Case, layout: Layout) -> None:
         raise RequestError("enable_eplb moves experts between ranks, and there is one: use --tp 2, or leave it out")
     if _tells(case):
         _experts_divide(case, layout, "enable_eplb")
+        _method_moves_them(case)
+
+
+def _method_moves_them(case: Case) -> None:
+    """The way to store experts is one that balances (0.20.2 fused_moe/layer.py:546, 0.33.0 routed_experts.py:186)."""
+    if case.method is not None and case.method.fixed_experts and way_of(case) != "unquantized":
+        raise RequestError(
+            f"EPLB is not supported for experts stored as {way_of(case)}: leave enable_eplb out, or choose FP8 or an "
+            "unquantized checkpoint"
+        )
 
 
 def _class_tells_its_experts(case: Case) -> None:
