@@ -68,6 +68,12 @@ def test_a_mega_kernel_has_whole_experts_on_every_rank(release, own, gpus, said)
         planned(DEEPSEEK, own, gpu="B200-180GB", gpus=gpus, vllm=release)
 
 
+def test_a_mega_kernel_wants_its_cores():
+    """Hopper has none: "DeepGEMM MegaMoE requires SM100 GPUs" (vLLM 0.33.0 fused_moe/deep_gemm_mega_moe.py)."""
+    with pytest.raises(RequestError, match="requires a datacenter GPU of Blackwell, H200-SXM-141GB is none"):
+        planned(DEEPSEEK, MEGA | {"enable_expert_parallel": True, "tensor_parallel_size": 4}, gpus=4)
+
+
 @pytest.mark.parametrize(("method", "starts"), [("awq", False), ("gptq", False), ("fp8", True)])
 @pytest.mark.parametrize("release", ["0.20.2", "0.33.0"])
 def test_some_ways_to_store_experts_keep_them_where_they_are(method, starts, release, tmp_path):

@@ -71,6 +71,10 @@ def _mega_kernel_has_its_ranks(case: Case, layout: Layout) -> None:
     vLLM 0.20.2 models/deepseek_v4.py:808, 0.27.1 models/deepseek_v4/nvidia/model.py:631, 0.33.0 :233, :356,
     kimi_k3/nvidia/model.py:406, :519, muse_spark/nvidia/model.py:492, :557.
     """
+    if not case.vllm.has("multiplies_in_mega_kernels", capability=case.gpu.capability):
+        raise RequestError(
+            f"a mega kernel (moe_backend) requires a datacenter GPU of Blackwell, {case.gpu.name} is none: leave it out"
+        )
     if not layout.enable_expert_parallel:
         raise RequestError(
             "a mega kernel (moe_backend) requires expert parallelism: add --enable-expert-parallel, or name another"
