@@ -109,6 +109,7 @@ def _loaded(case: Case, layout: Layout) -> RankWeights:
         language_model_only=case.language_model_only,
         encoders_whole=encoders_whole(case.model_class, case.fixed),
         encoders_first=case.vllm.has("encoders_on_first_stage"),
+        triton=case.vllm.has("bundles_triton_kernels"),
     )
     if case.on_gpu == case.quantization:
         weights = measured_weights(weights, case.architecture, case.facts.checkpoint, dtype=case.dtype)

@@ -115,6 +115,7 @@ def weights_of(case: Case) -> int:
     Raises:
         GeneratorError: the planner refuses the model or the arguments.
     """
+    triton = case.replica.release.has("bundles_triton_kernels")
     weights = rank_weights(
         case.architecture,
         case.quantization,
@@ -123,8 +124,9 @@ def weights_of(case: Case) -> int:
         capability=case.gpu.capability,
         drafts=len(case.architecture.drafts) if "mtp" in case.row["speculative"] else 0,
         language_model_only=case.text_only,
+        triton=triton,
     )
-    retained = retained_bytes(case.architecture, case.quantization, case.layout, case.gpu.capability)
+    retained = retained_bytes(case.architecture, case.quantization, case.layout, case.gpu.capability, triton=triton)
     return weights.worst.total_bytes + retained
 
 

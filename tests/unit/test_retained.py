@@ -2,6 +2,7 @@
 
 import pytest
 
+from generator.catalogue.models import embedded_model
 from generator.models.architecture import Architecture, Layer
 from generator.models.attention import MLA
 from generator.models.capability import HOPPER, Capability
@@ -9,6 +10,7 @@ from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
+from generator.planning.weights import rank_weights
 from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB
 
@@ -42,6 +44,18 @@ def test_triton_keeps_the_scales_of_mxfp4_experts_twice():
 def test_other_kernels_keep_nothing(quantization, capability):
     """A GB10 loaded 13.72 GiB of gpt-oss-20b (startup log T005), Marlin's padded parameters are 13.67."""
     assert retained_bytes(GPT_OSS_120B, quantization, Layout(), Capability(capability)) == 0
+
+
+def test_marlin_pads_the_experts_that_triton_keeps_scales_of():
+    """Before vLLM 0.11.1 an H100 ran gpt-oss with Marlin's, 5.1 GiB of padding (vLLM issue 23278: 1.3 GiB more)."""
+    facts = embedded_model("openai/gpt-oss-120b")
+    quantization = facts.checkpoint.quantization
+    sizes = [
+        rank_weights(facts.architecture, quantization, capability=HOPPER, triton=triton).worst.total_bytes
+        + retained_bytes(facts.architecture, quantization, Layout(), HOPPER, triton=triton)
+        for triton in (True, False)
+    ]
+    assert (sizes[1] - sizes[0]) / GIB == pytest.approx(1.3, abs=0.3)
 
 
 def test_ranks_share_the_copies():

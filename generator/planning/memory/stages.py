@@ -62,4 +62,5 @@ def _budget(
 
 @once_a_replica
 def _retained(replica: Replica) -> int:
-    return retained_bytes(replica.architecture, replica.stored, replica.layout, replica.gpu.capability)
+    triton = replica.release.has("bundles_triton_kernels")
+    return retained_bytes(replica.architecture, replica.stored, replica.layout, replica.gpu.capability, triton=triton)

@@ -99,6 +99,7 @@ def rank_weights(
     language_model_only: bool = False,
     encoders_whole: bool = False,
     encoders_first: bool = False,
+    triton: bool = True,
 ) -> RankWeights:
     """Parameter bytes of the worst rank of every pipeline stage of `layout`.
 
@@ -112,6 +113,7 @@ def rank_weights(
         language_model_only: whether towers are left out.
         encoders_whole: whether every rank holds the towers whole (`mm_encoder_tp_mode: data`).
         encoders_first: whether the first stage alone holds the towers.
+        triton: whether the release comes with Triton's kernels for MXFP4.
     """
     own = DTYPES[dtype or architecture.dtype]
     bounds = stage_layers(architecture.num_hidden_layers, layout.pipeline_parallel_size)
@@ -123,7 +125,7 @@ def rank_weights(
         if language_model_only and matrix.part == "vision":
             continue
         split = Layout() if encoders_whole and matrix.part == "vision" else layout
-        shape = padded_shape(matrix, rank_shape(matrix, split), stored.form, capability)
+        shape = padded_shape(matrix, rank_shape(matrix, split), stored.form, capability, triton=triton)
         form = refined_block(shape, stored.form) if stored.form and matrix.experts else stored.form
         sizes = stored_bytes(matrix, shape, form, own)
         total = sum(size for _, size in sizes)

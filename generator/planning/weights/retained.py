@@ -23,13 +23,21 @@ _METHODS = frozenset({"mxfp4", "gpt_oss_mxfp4"})
 
 
 def retained_bytes(
-    architecture: Architecture, quantization: Quantization | None, layout: Layout, capability: Capability
+    architecture: Architecture,
+    quantization: Quantization | None,
+    layout: Layout,
+    capability: Capability,
+    *,
+    triton: bool = True,
 ) -> int:
-    """Bytes of a rank, of the average stage, that stay beside its parameters after loading."""
+    """Bytes of a rank, of the average stage, that stay beside its parameters after loading.
+
+    `triton`: whether the release comes with Triton's kernels for MXFP4.
+    """
     if quantization is None:
         return 0
     total = _absorbed(architecture, quantization, layout)
-    if quantization.method in _METHODS and capability.family == HOPPER:
+    if triton and quantization.method in _METHODS and capability.family == HOPPER:
         total += _scales_twice(architecture, layout)
     return ceil_div(total, layout.pipeline_parallel_size)
 

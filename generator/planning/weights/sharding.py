@@ -125,8 +125,13 @@ def _cells(shape: Shape, form: Format) -> int:
 _TRTLLM_ACTIVATIONS = frozenset({"silu", "swish", "relu2"})
 
 
-def padded_shape(matrix: Matrix, shape: Shape, form: Format | None, capability: Capability | None) -> Shape:
-    """The shape that one rank allocates for `matrix`, of which `shape` is its part."""
+def padded_shape(
+    matrix: Matrix, shape: Shape, form: Format | None, capability: Capability | None, *, triton: bool = True
+) -> Shape:
+    """The shape that one rank allocates for `matrix`, of which `shape` is its part.
+
+    `triton`: whether vLLM comes with Triton's kernels for MXFP4, in place of which Hopper else takes Marlin's.
+    """
     if not matrix.experts or capability is None:
         return shape
     family = capability.family
@@ -137,7 +142,7 @@ def padded_shape(matrix: Matrix, shape: Shape, form: Format | None, capability: 
         return shape
     if capability.is_rocm:
         return _rounded(matrix, shape, 256, 256)
-    if form.kernel == "gpt_oss_mxfp4" and family == HOPPER:
+    if form.kernel == "gpt_oss_mxfp4" and family == HOPPER and triton:
         return _rounded(matrix, shape, 64, 1)
     return _rounded(matrix, shape, 128, 256)
 
