@@ -4,7 +4,7 @@
 
 A regularised, robust Gauss-Newton fit of the logarithms of all coefficients to the logarithmic errors of TPOT, TTFT
 and throughput, deterministic: fixed order, no random start. The prior of each coefficient is a physical guess. Each
-GPU, model and source is left out in turn: the tables of the report's leave-one-out figures, and of the half-widths.
+GPU, model, source and kernel is left out in turn: the tables of the report's leave-one-out figures, and of the ranges.
 Needs numpy.
 """
 
@@ -71,8 +71,8 @@ GROUPS: dict[str, Group] = {
                  "int8": 0.8, "mxfp4": 0.85, "nvfp4": 0.9, "fp4": 0.9, "fall": 0.4}),
     "compute": Group("share of the datasheet's FLOP/s by GPU generation, times the kernel's share below", 0.34,
                 {"sm80": 1, "sm89": 0.9, "sm90": 0.8, "sm100": 0.7, "sm120": 0.8}),
-    "compute_native": Group("the same for products in 16 bits", 0.3,
-                       {"sm80": 0.58, "sm89": 0.58, "sm90": 0.62, "sm100": 0.62, "sm120": 0.65}),
+    "compute_native": Group("the same for products in 16 bits, which large products are known by", 0.06,
+                       {"sm80": 0.58, "sm89": 0.58, "sm90": 0.68, "sm100": 0.62, "sm120": 0.65}),
     "compute_experts": Group("the same for the products of routed experts", 0.34,
                         {"sm80": 1, "sm89": 0.9, "sm90": 0.8, "sm100": 0.7, "sm120": 0.8}),
     "mfu": Group("share of FLOP/s by kernel, always-active weights and a prompt's attention", 0.4,
@@ -90,8 +90,8 @@ GROUPS: dict[str, Group] = {
              {"sm80": 1.1, "sm89": 1.1, "sm90": 1, "sm100": 1, "sm120": 1.1}),
     "release": Group("factor on layer costs by range of vLLM releases: before 0.12, before 0.17, since", 0.06,
                 {"early": 1, "middle": 0.85, "late": 0.8}),
-    "launch": Group("layer costs of a step with prompts over one without; the share left in a captured graph", 1.2,
-               {"early": 18, "middle": 9, "late": 14, "captured": 0.6}),
+    "launch": Group("layer costs of a step with prompts over one without; its share in captured graphs, and eager", 1.2,
+               {"early": 18, "middle": 9, "late": 14, "captured": 0.6, "eager": 0.7}),
     "step": Group("seconds of scheduler, sampler and output a step", 1.2,
              {"early": 1e-3, "middle": 0.7e-3, "late": 0.6e-3}),
     "sequence": Group("seconds of host work a step for each running sequence", 0.15,
@@ -232,8 +232,8 @@ def _logs(paces: list[Rates]) -> Vector:
     return logs
 
 
-def write(values: dict[str, float], fitted: list[Case], found: list[Score]) -> None:
-    """The table, group by group with what it means."""
+def write(values: dict[str, float], fitted: list[Case], found: list[Score], apart: list[Score]) -> None:
+    """The table, group by group with what it means; `found` without the row's source, `apart` without its kernel."""
     lines = ["# Fitted by .github/scripts/fit_speed.py; edit the script's priors, not this file.", ""]
     for name, group in GROUPS.items():
         lines += [f"# {group.meaning}", f"[{name}]"]
@@ -242,7 +242,7 @@ def write(values: dict[str, float], fitted: list[Case], found: list[Score]) -> N
     widths = half_widths(found)
     lines += ["[half_widths]", *(f'"{name}" = {width}' for name, width in widths.items()), ""]
     lines += ["# what a kind of server or load adds to it (planning/speed/regions.py)", "[regions]"]
-    added = regions(found, widths)
+    added = regions(found, widths, apart)
     lines += [*(f'"{name}" = {width}' for name, width in added.enough.items()), ""]
     lines += ["# the same of kernels that fewer than three sources show", "[few_sources]"]
     lines += [*(f'"{name}" = {width}' for name, width in added.few.items()), ""]
@@ -253,7 +253,7 @@ def write(values: dict[str, float], fitted: list[Case], found: list[Score]) -> N
 
 
 def folds(problem: Problem, full: Optimum) -> dict[str, dict[str, dict[str, float]]]:
-    """Tables without each GPU and without each model: chords of the full fit's Jacobian."""
+    """Tables without each of every side: chords of the full fit's Jacobian."""
     result: dict[str, dict[str, dict[str, float]]] = {}
     for side, key in SIDES.items():
         result[side] = {}
@@ -266,7 +266,7 @@ def folds(problem: Problem, full: Optimum) -> dict[str, dict[str, dict[str, floa
 
 
 def fit(fitted: list[Case], *, rounds: int, start: dict[str, float]) -> dict[str, float]:
-    """The coefficients from all rows; those without each source, GPU and model are written as folds."""
+    """The coefficients from all rows; those without each source, GPU, model and kernel are written as folds."""
     problem = Problem(fitted)
     known = problem.prior | start
     theta = np.array([log(known[name]) for name in problem.names])
@@ -290,9 +290,12 @@ def main() -> None:
     known = speed().values if options.ranges or options.resume else {}
     values = known if options.ranges else fit(fitted, rounds=options.rounds, start=known)
     whole = Coefficients(values=values)
-    without = json.loads(FOLDS.read_text(encoding="utf-8"))["source"]
-    found = [s for case in fitted for s in scores(case, whole.changed(values=without[SIDES["source"](case)]))]
-    write(values, fitted, found)
+    without = json.loads(FOLDS.read_text(encoding="utf-8"))
+    found, apart = (
+        [s for case in fitted for s in scores(case, whole.changed(values=without[side][SIDES[side](case)]))]
+        for side in ("source", "kernel")
+    )
+    write(values, fitted, found, apart)
 
 
 if __name__ == "__main__":

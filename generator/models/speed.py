@@ -47,7 +47,7 @@ COEFFICIENTS: dict[str, tuple[str, ...]] = {
     "layer": ("base", "latent", "sparse", "state", "moe", "shared", "shared_beside", "quantize"),
     "pace": GENERATIONS,
     "release": RELEASES,
-    "launch": (*RELEASES, "captured"),
+    "launch": (*RELEASES, "captured", "eager"),
     "step": RELEASES,
     "sequence": RELEASES,
     "reduction": ("nvlink", "pcie", "growth"),

@@ -11,7 +11,7 @@ import importlib
 import sys
 from pathlib import Path
 
-LEFT_OUT = dict.fromkeys(("bootlogs", "benchmarks"), ("gpu", "model", "source"))
+LEFT_OUT = {"bootlogs": ("gpu", "model", "source"), "benchmarks": ("gpu", "model", "source", "kernel")}
 """What coefficients were fitted without, by score."""
 SCORES = ("kv", "weights", "bootlogs", "benchmarks", "carry-over")
 
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--configs", type=Path, help="folder of <org>--<model>/config.json")
     parser.add_argument("--refusals", type=Path, help="kv: refusals.json, beside the truth file when left out")
     parser.add_argument("--worst", type=int, default=20, help="worst rows to print")
-    parser.add_argument("--leave-out", choices=("gpu", "model", "source"), help="score each row as if it were unseen")
+    parser.add_argument("--leave-out", choices=LEFT_OUT["benchmarks"], help="score each row as if it were unseen")
     options = parser.parse_args(argv)
     if options.leave_out and options.leave_out not in LEFT_OUT.get(options.score, ()):
         able = ", ".join(LEFT_OUT.get(options.score, ())) or "nothing: no coefficient is fitted to its rows"

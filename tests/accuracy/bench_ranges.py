@@ -15,6 +15,8 @@ from tests.accuracy.bench_scores import FIGURES, Score, quantile
 INSIDE = 0.85
 """The share of a region's figures that must lie inside, their source left out."""
 ENOUGH_SOURCES = 3
+_FEWEST = ceil(INSIDE / (1 - INSIDE))
+"""Figures below which none of a region's own can hold the next one with that chance."""
 
 
 def half_widths(found: list[Score]) -> dict[str, float]:
@@ -26,7 +28,7 @@ def half_widths(found: list[Score]) -> dict[str, float]:
     found = [s for s in found if s.case.row["core"] == "1"]
     for figure in FIGURES:
         for kind in ("lasting", "finite"):
-            errors = [abs(s.log_error) for s in found if s.figure == figure and s.kind in (kind, "decode")]
+            errors = [s.excess for s in found if s.figure == figure and s.kind in (kind, "decode")]
             widths[f"{figure}.{kind}"] = round(quantile(errors, 0.915), 3)
     for kind in ("lasting", "finite"):
         widths[f"itl.{kind}"] = widths[f"tpot.{kind}"]
@@ -41,26 +43,36 @@ class Added(NamedTuple):
     few: dict[str, float]
 
 
-def regions(found: list[Score], widths: dict[str, float]) -> Added:
+def regions(found: list[Score], widths: dict[str, float], apart: list[Score]) -> Added:
     """What each region adds so that `INSIDE` of it lies inside; `found` as for `half_widths`.
 
-    A kernel of one source is missed as a stranger's is, since that source is left out. One that no source shows gets
-    what `INSIDE` of the kernels of few sources do with; half of it at least where one or two sources show it.
+    A kernel that no source shows gets what `INSIDE` of all kernels do with where none of their rows is in the fit
+    (`apart`), or those of few sources with theirs left out; half of it at least where one or two sources show it, and
+    all of it where they show a handful of figures.
     """
-    kernels: dict[str, list[Score]] = defaultdict(list)
+    kernels = _by_kernel(found)
     loads: dict[str, list[Score]] = defaultdict(list)
     for score in found:
         if score.case.row["core"] == "1":
-            kernels[kernel_region(score.case.footprint, score.case.gpu)].append(score)
             for name in load_regions(score.case.scenario):
                 loads[name].append(score)
     enough = {name for name, group in kernels.items() if len({_source(s) for s in group}) >= ENOUGH_SOURCES}
-    few = {name: _beyond(group, widths) for name, group in sorted(kernels.items()) if name not in enough}
-    unseen = _at_least(list(few.values()))
+    rare = {name: group for name, group in sorted(kernels.items()) if name not in enough}
+    few = {name: _beyond(group, widths) for name, group in rare.items() if len(group) >= _FEWEST}
+    unknown = [_beyond(group, widths) for group in _by_kernel(apart).values()]
+    unseen = max(_at_least(list(few.values())), _at_least(unknown))
     return Added(
-        {name: _beyond(group, widths) for name, group in sorted((kernels | loads).items()) if name not in few},
-        {name: max(one, round(unseen / 2, 2)) for name, one in few.items()} | {UNSEEN: unseen},
+        {name: _beyond(group, widths) for name, group in sorted((kernels | loads).items()) if name not in rare},
+        {name: max(few.get(name, unseen), round(unseen / 2, 2)) for name in rare} | {UNSEEN: unseen},
     )
+
+
+def _by_kernel(found: list[Score]) -> dict[str, list[Score]]:
+    kernels: dict[str, list[Score]] = defaultdict(list)
+    for score in found:
+        if score.case.row["core"] == "1":
+            kernels[kernel_region(score.case.footprint, score.case.gpu)].append(score)
+    return kernels
 
 
 def _at_least(values: list[float]) -> float:
@@ -74,7 +86,7 @@ def _source(score: Score) -> str:
 
 
 def _beyond(group: list[Score], widths: dict[str, float]) -> float:
-    past = [abs(s.log_error) - widths[f"{s.figure}.{_kind(s)}"] for s in group]
+    past = [s.excess - widths[f"{s.figure}.{_kind(s)}"] for s in group]
     return max(0.0, ceil(100 * _at_least(past)) / 100)
 
 

@@ -33,8 +33,9 @@ class Score(NamedTuple):
     """lasting, finite or decode: how the row was loaded."""
     predicted: float
     measured: float
-    width: float
-    """Factor on either side of the prediction that the estimate states as its range."""
+    low: float
+    high: float
+    """Ends of the range that the estimate states, over the prediction."""
 
     @property
     def log_error(self) -> float:
@@ -49,7 +50,18 @@ class Score(NamedTuple):
     @property
     def inside(self) -> bool:
         """Whether the measurement lies in the stated range."""
-        return 1 / self.width <= self.measured / self.predicted <= self.width
+        return self.low <= self.measured / self.predicted <= self.high
+
+    @property
+    def width(self) -> float:
+        """Factor on either side of the prediction, but for what a server's first kernels may take or not."""
+        return min(1 / self.low, self.high)
+
+    @property
+    def excess(self) -> float:
+        """Logarithm of the factor by which the measurement misses all that lies between a warm and a cold start."""
+        off = -self.log_error
+        return max(log(self.low * self.width) - off, off - log(self.high / self.width), 0.0)
 
     @property
     def crowded(self) -> bool:
@@ -74,11 +86,12 @@ def scores(case: Case, table: Coefficients, pace: Rates | None = None) -> Iterat
     for figure, latency in (("tpot", answer.tpot_ms), ("ttft", answer.ttft_ms)):
         pair = _latency(case, figure, latency)
         if pair:
-            yield Score(case, figure, kind, *pair, latency.high / latency.mean)
+            yield Score(case, figure, kind, *pair, latency.low / latency.mean, latency.high / latency.mean)
     measured = float(case.row["output_tok_s"] or 0)
     if measured:
         rate = answer.output_tokens_per_s
-        yield Score(case, "throughput", kind, _throughput(case, answer), measured, rate.high / rate.mean)
+        ends = rate.low / rate.mean, rate.high / rate.mean
+        yield Score(case, "throughput", kind, _throughput(case, answer), measured, *ends)
 
 
 def kind_of(case: Case) -> str:
@@ -113,7 +126,7 @@ def _decode(case: Case, table: Coefficients, pace: Rates) -> Iterator[Score]:
     batch = min(case.scenario.concurrency, case.limits.cache_sequences or case.scenario.concurrency)
     step = model.step(batch, case.scenario.prompt_tokens + case.scenario.gen_tokens / 2)
     width = exp(table.half_widths.get("tpot.lasting", 0.0))
-    yield Score(case, "tpot", "decode", step.total_s * _MS, float(case.row["mean_tpot_ms"]), width)
+    yield Score(case, "tpot", "decode", step.total_s * _MS, float(case.row["mean_tpot_ms"]), 1 / width, width)
 
 
 def quantile(values: Iterable[float], share: float) -> float:

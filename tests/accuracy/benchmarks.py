@@ -1,8 +1,9 @@
 """`benchmarks`: the speed estimates against what real vLLM servers measured.
 
 Metrics are taken over core rows of tiers A and B without speculation; rows that the planner cannot be asked about are
-counted by reason. `leave_source_out`, `leave_gpu_out` and `leave_model_out` score each row with coefficients fitted
-without its source, GPU or model (`.github/scripts/fit_speed.py`); what the fit never saw has the full ones.
+counted by reason. `leave_source_out` and the like score each row with coefficients fitted without its source, its GPU,
+its model, or its kernel on its GPU generation (`.github/scripts/fit_speed.py`), the last with the range of a kernel
+that no source shows; what the fit never saw has the full ones.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ SIDES: dict[str, Callable[[Case], str]] = {
     "gpu": lambda case: case.gpu.name,
     "model": lambda case: case.row["config_dir"],
     "source": lambda case: case.row["source"],
+    "kernel": lambda case: kernel_region(case.footprint, case.gpu),
 }
 _VIEWS: dict[str, Callable[[Case], str]] = {
     "gpu": lambda case: case.gpu.name,
@@ -110,7 +112,15 @@ def without(side: str, case: Case) -> Coefficients:
     """The coefficients that the row's GPU, model or source did not teach; the full ones without a side."""
     if not side:
         return speed()
-    return _fold_tables().get((side, SIDES[side](case)), speed())
+    table = _fold_tables().get((side, SIDES[side](case)), speed())
+    return as_unseen(table, case) if side == "kernel" else table
+
+
+def as_unseen(table: Coefficients, case: Case) -> Coefficients:
+    """The table as it would be if no source showed the row's kernel."""
+    name = SIDES["kernel"](case)
+    regions, few = ({k: v for k, v in known.items() if k != name} for known in (table.regions, table.few_sources))
+    return table.changed(regions=regions, few_sources=few)
 
 
 @cache

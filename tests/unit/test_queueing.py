@@ -142,6 +142,19 @@ def test_a_warmed_server_compiles_nothing():
     assert warm.ttft_ms.mean < cold.ttft_ms.mean
 
 
+def test_one_request_of_mixed_length_has_a_mean_answer():
+    run = follow(MODEL, LOAD._replace(concurrency=1, running=1, variation=0.58), requests=1)
+    assert isclose(run.groups[0].gen_tokens, LOAD.gen_tokens)
+
+
+def test_the_range_of_a_run_reaches_from_a_cold_start_to_a_warm_one():
+    cold, warm = (served(concurrency=8, num_prompts=16, warmed=warmed) for warmed in (False, True))
+    assert cold.ttft_ms.low == pytest.approx(warm.ttft_ms.low)
+    assert cold.ttft_ms.high > warm.ttft_ms.high
+    assert cold.output_tokens_per_s.high == pytest.approx(warm.output_tokens_per_s.high)
+    assert cold.output_tokens_per_s.low < warm.output_tokens_per_s.low
+
+
 @pytest.mark.parametrize(("held", "low", "high"), [(64, 0, 0.001), (29.33, 0.4, 0.6), (16, 0.999, 1)])
 def test_requests_that_grow_beyond_the_cache_are_preempted(held, low, high):
     """32 requests of 1,000 + 200 tokens are half way through on average: 35,200 tokens, 29.3 full requests."""

@@ -62,6 +62,6 @@ def test_a_kernel_that_few_sources_show_is_widened_and_named():
 
 def test_a_plan_says_where_few_sources_show_its_kernel():
     """The words stand in the estimate's calibration; a plan on a card that many sources show has none."""
-    rare, common = (choose(case_of(model, "L4-24GB")) for model in ("Qwen/Qwen2.5-7B-Instruct-AWQ", "Qwen/Qwen3-8B"))
-    assert "fewer than three sources show dense int4 on sm89" in rare.estimate.calibration
+    rare, common = (choose(case_of(f"Qwen/Qwen3-32B{kind}", "RTX-PRO-6000-96GB")) for kind in ("-FP8", ""))
+    assert "fewer than three sources show dense fp8_block on sm120" in rare.estimate.calibration
     assert "fewer than three sources" not in common.estimate.calibration

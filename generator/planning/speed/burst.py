@@ -128,9 +128,9 @@ class _Follower:
         return more * self.load.new_tokens <= room and self._fits(more)
 
     def _answer(self) -> float:
-        """The group's answer length: quantiles of an even distribution, in golden-ratio order."""
+        """The group's answer length: quantiles of an even distribution, in golden-ratio order from the middle."""
         width = min(self.load.variation * math.sqrt(12), 2.0)
-        quantile = (self.admitted * _GOLDEN) % 1.0
+        quantile = (0.5 + self.admitted * _GOLDEN) % 1.0
         return max(1.0, self.load.gen_tokens * (1 + width * (quantile - 0.5)))
 
     def _advance(self, steps: float, chunk: float) -> None:

@@ -49,6 +49,8 @@ class Rates(NamedTuple):
     """Work of the busiest expert-parallel rank over the mean."""
     captured: float
     """Share of `launch_s` that is left where the step fits a captured graph."""
+    eager: float
+    """Share of it that a step takes where none are captured."""
     intake_s: float
     """Time of the server for each request of a crowd that comes at once, before any of them is served."""
     cold_s: float
@@ -161,6 +163,7 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         routing=get("experts_chosen.routing"),
         imbalance=get("experts_chosen.imbalance") if footprint.expert_parallel_size > 1 else 1.0,
         captured=get("launch.captured"),
+        eager=get("launch.eager"),
         intake_s=get("request.intake"),
         cold_s=get("cold.state" if footprint.state_layers else "cold.plain"),
         proxy_workers=get("proxy.workers"),

@@ -81,16 +81,21 @@ def finite(model: StepModel, shares: list[tuple[Load, float, float]], requests: 
     return Outcome("finite", ttft, tpot, itl, e2e, requests / longest, decoding, max(ttft.mean - alone - serve, 0.0))
 
 
-def told(outcome: Outcome, model: StepModel, load: Load, table: Coefficients, calibration: str) -> Estimate:
-    """The estimate: milliseconds, ranges, what sets the pace and what the figures rest on."""
+def told(
+    outcome: Outcome, warmed: Outcome, model: StepModel, load: Load, *, table: Coefficients, calibration: str
+) -> Estimate:
+    """The estimate: milliseconds, ranges, what sets the pace and what the figures rest on.
+
+    `warmed` is the same on a server whose kernels are compiled: the ranges reach to it, as nothing tells which it is.
+    """
     width = exp(table.half_widths.get(f"throughput.{outcome.kind}", 0.0))
     return Estimate.model_construct(
-        ttft_ms=_latency("ttft", outcome.ttft, outcome.kind, table),
-        tpot_ms=_latency("tpot", outcome.tpot, outcome.kind, table),
-        itl_ms=_latency("itl", outcome.itl, outcome.kind, table),
-        e2e_ms=_latency("e2e", outcome.e2e, outcome.kind, table),
-        output_tokens_per_s=_range(outcome.rate_per_s * load.gen_tokens, width),
-        requests_per_s=_range(outcome.rate_per_s, width),
+        ttft_ms=_latency("ttft", outcome.ttft, warmed.ttft, outcome.kind, table),
+        tpot_ms=_latency("tpot", outcome.tpot, warmed.tpot, outcome.kind, table),
+        itl_ms=_latency("itl", outcome.itl, warmed.itl, outcome.kind, table),
+        e2e_ms=_latency("e2e", outcome.e2e, warmed.e2e, outcome.kind, table),
+        output_tokens_per_s=_range(outcome.rate_per_s * load.gen_tokens, warmed.rate_per_s * load.gen_tokens, width),
+        requests_per_s=_range(outcome.rate_per_s, warmed.rate_per_s, width),
         running=outcome.decoding,
         sustainable=outcome.sustainable,
         preemption_risk=outcome.preemption_risk,
@@ -113,22 +118,22 @@ def preemption_risk(load: Load, admitted: float, full_sequences: float | None) -
     return erfc(spare / spread / sqrt(2)) / 2
 
 
-def _latency(name: str, figure: SpeedFigure, kind: str, table: Coefficients) -> Latency:
+def _latency(name: str, figure: SpeedFigure, warmed: SpeedFigure, kind: str, table: Coefficients) -> Latency:
     mean, width = figure.mean * _MS, exp(table.half_widths.get(f"{name}.{kind}", 0.0))
-    late = max(figure.p95 * _MS, mean)
+    late, least = max(figure.p95 * _MS, mean), min(warmed.mean * _MS, mean)
     return Latency.model_construct(
         mean=mean,
         median=figure.median * _MS,
         p95=late,
-        low=mean / width,
+        low=least / width,
         high=mean * width,
-        p95_low=late / width,
+        p95_low=min(max(warmed.p95 * _MS, least), late) / width,
         p95_high=late * width,
     )
 
 
-def _range(mean: float, width: float) -> Throughput:
-    return Throughput.model_construct(mean=mean, low=mean / width, high=mean * width)
+def _range(mean: float, warmed: float, width: float) -> Throughput:
+    return Throughput.model_construct(mean=mean, low=mean / width, high=max(mean, warmed) * width)
 
 
 def _bound(load: Load, outcome: Outcome, model: StepModel) -> Bound:

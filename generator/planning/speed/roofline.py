@@ -51,21 +51,27 @@ def estimate_at(
     """The same from rates that are known, which is how the fit follows one rate at a time."""
     if scenario.in_process:
         pace = pace._replace(first_token_s=0.0, prompt_token_s=0.0, intake_s=0.0)
-    if scenario.warmed:
-        pace = pace._replace(cold_s=0.0)
-    model = StepModel(
+    engines = scenario.replicas * footprint.data_parallel_size
+    load = _load(scenario, limits, engines)
+    warm = _model(pace._replace(cold_s=0.0), footprint, scenario, limits)
+    warmed = outcome = _outcome(warm, load, scenario, engines)
+    model = warm
+    if not scenario.warmed and (scenario.num_prompts or scenario.arrival == "burst"):
+        model = _model(pace, footprint, scenario, limits)
+        outcome = _outcome(model, load, scenario, engines)
+    wanted = outcome.decoding if scenario.arrival == "open" else min(load.concurrency, limits.max_num_seqs)
+    risk = preemption_risk(load, max(wanted, 1.0), limits.full_sequences)
+    return told(outcome._replace(preemption_risk=risk), warmed, model, load, table=table, calibration=calibration)
+
+
+def _model(pace: Rates, footprint: Footprint, scenario: Scenario, limits: Limits) -> StepModel:
+    return StepModel(
         footprint,
         pace,
         drafts=scenario.num_speculative_tokens,
         draft_cost=scenario.draft_cost,
         eager=limits.enforce_eager,
     )
-    engines = scenario.replicas * footprint.data_parallel_size
-    load = _load(scenario, limits, engines)
-    outcome = _outcome(model, load, scenario, engines)
-    wanted = outcome.decoding if scenario.arrival == "open" else min(load.concurrency, limits.max_num_seqs)
-    risk = preemption_risk(load, max(wanted, 1.0), limits.full_sequences)
-    return told(outcome._replace(preemption_risk=risk), model, load, table, calibration)
 
 
 def replicas_for(requests_per_s: float, one: Estimate) -> int:

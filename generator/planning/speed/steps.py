@@ -143,7 +143,9 @@ class StepModel:
 
     def _launched(self, device: float, tokens: float) -> float:
         """A step whose kernels the host launches itself, or replays in part from a captured graph."""
-        if tokens > _CAPTURED_TOKENS or self._eager:
+        if self._eager:
+            return _longer(device, self._r.launch_s * self._r.eager)
+        if tokens > _CAPTURED_TOKENS:
             return _longer(device, self._r.launch_s)
         return _longer(device, self._r.launch_s * self._r.captured)
 
