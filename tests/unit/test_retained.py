@@ -10,7 +10,7 @@ from generator.models.dtype import DType
 from generator.models.feed_forward import MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
-from generator.planning.weights import rank_weights
+from generator.planning.weights.rank import rank_weights
 from generator.planning.weights.retained import retained_bytes
 from generator.units import GIB
 
