@@ -46,7 +46,9 @@ def test_ranks_hold_as_many_experts(release, spares, starts):
 def test_one_rank_has_nothing_to_balance():
     """EPLB asks for tensor or data parallelism (vLLM 0.33 config/parallel.py)."""
     with pytest.raises(RequestError, match="moves experts between ranks, and there is one"):
-        planned(QWEN, BALANCED | {"tensor_parallel_size": 1}, gpus=1)
+        planned(QWEN, {"enable_eplb": True}, gpus=1)
+    with pytest.raises(RequestError, match="add --enable-expert-parallel"):
+        planned(QWEN, BALANCED | {"enable_expert_parallel": False})
 
 
 @pytest.mark.parametrize("release", ["0.27.1", "0.33.0"])

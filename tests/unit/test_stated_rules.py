@@ -30,7 +30,7 @@ def planned(own, model="Qwen/Qwen3-8B"):
         ({"enable_dbo": True}, "needs an all2all_backend that overlaps"),
         ({"enable_mamba_cache_stochastic_rounding": True}, "set mamba_ssm_cache_dtype to float16"),
         ({"distributed_executor_backend": "foo"}, "'foo' is none of external_launcher, mp, ray, uni"),
-        ({"enable_eplb": True}, "add --enable-expert-parallel"),
+        ({"enable_eplb": True}, "between ranks, and this model has none"),
         ({"eplb_config": {"num_redundant_experts": 4}}, "set enable_eplb=true"),
         ({"load_format": "gguf"}, "load-format"),
         ({"prefill_context_parallel_size": 2}, "prefill context parallelism"),

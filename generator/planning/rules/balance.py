@@ -32,10 +32,12 @@ def check_balance(case: Case, layout: Layout) -> None:
 
 def _ranks_hold_whole_experts(case: Case, layout: Layout) -> None:
     """Ranks hold some experts each, at least two ranks (config/parallel.py: enable_eplb)."""
-    if not layout.enable_expert_parallel:
-        raise RequestError("enable_eplb moves experts between ranks: add --enable-expert-parallel, or leave it out")
+    if not case.architecture.is_moe:
+        raise RequestError("enable_eplb moves experts between ranks, and this model has none: leave it out")
     if _ranks(layout) == 1:
         raise RequestError("enable_eplb moves experts between ranks, and there is one: use --tp 2, or leave it out")
+    if not layout.enable_expert_parallel:
+        raise RequestError("enable_eplb moves experts between ranks: add --enable-expert-parallel, or leave it out")
     if _tells(case):
         _experts_divide(case, layout, "enable_eplb")
         _method_moves_them(case)
