@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "tests" / "oracle" / "vllm_judge"
 TARGET = ROOT / "templates" / "scripts" / "preflight.py"
-LEFT_OUT = frozenset({"__main__.py"})
+LEFT_OUT = frozenset({"__main__.py", "experts.py"})
 
 LOADER = '''
 import importlib.abc

@@ -47,7 +47,8 @@ def in_a_fork(question):
 
 
 def _answer(question, writer):
-    from vllm_judge.question import answered  # noqa: PLC0415 - imported by the parent already
+    from vllm_judge import experts  # noqa: PLC0415 - imported by the parent already
+    from vllm_judge import question as whole  # noqa: PLC0415
 
     gc.disable()  # a child lives seconds: collecting would copy all that the parent imported
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))  # a busy machine is no reason to give up
@@ -55,7 +56,7 @@ def _answer(question, writer):
     os.dup2(log, 1)
     os.dup2(log, 2)
     known = set(sys.modules)
-    answer = answered(question)
+    answer = (experts if question.get("experts") else whole).answered(question)
     answer["imported"] = [name for name in sys.modules if name not in known]
     data = json.dumps(answer, default=str).encode()
     with os.fdopen(writer, "wb") as out:
@@ -76,7 +77,7 @@ def main():
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     prepare()
-    import vllm_judge.question  # noqa: F401, PLC0415 - vLLM's modules, once for all children
+    import vllm_judge.experts  # noqa: F401, PLC0415 - vLLM's modules, once for all children
 
     print(json.dumps({"ready": type(current_platform).__name__}), file=out, flush=True)
     for line in sys.stdin:

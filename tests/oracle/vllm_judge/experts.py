@@ -10,8 +10,25 @@ from typing import get_args
 from vllm.config import set_current_vllm_config
 from vllm.config.kernel import MoEBackend
 from vllm_judge import building
+from vllm_judge import question as whole
+from vllm_judge.command import configured
+from vllm_judge.refusal import RefusedError, described
 
 _ORACLE = "vllm.model_executor.layers.fused_moe.oracle."
+
+
+def answered(question):
+    """The answer of the layers alone: a verdict, and what `by_name` finds."""
+    answer = {"id": question["id"], "level": "start"}
+    whole._take_card(question)  # noqa: SLF001 - the card of every other question
+    try:
+        answer["experts"] = by_name(configured(question, answer), answer)
+        answer["verdict"] = "accepted"
+    except RefusedError as refused:
+        answer.update(verdict="refused", level=refused.level, error=refused.error)
+    except BaseException as error:  # noqa: BLE001 - whatever ends vLLM's start is the answer, SystemExit too
+        answer.update(verdict="refused", error=described(error))
+    return answer
 
 
 def by_name(config, answer):

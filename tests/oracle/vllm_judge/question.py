@@ -8,7 +8,7 @@ import pickle
 import time
 from functools import _lru_cache_wrapper
 
-from vllm_judge import building, caching, experts, ranks
+from vllm_judge import building, caching, ranks
 from vllm_judge.command import configured
 from vllm_judge.fake.card import CARD
 from vllm_judge.refusal import RefusedError, described
@@ -47,9 +47,6 @@ def _take_card(question):
 
 def _ask(question, answer):
     config = configured(question, answer)
-    if question.get("experts"):
-        answer["experts"] = experts.by_name(config, answer)
-        return
     count = config.parallel_config.pipeline_parallel_size
     stages = [building.stage_of(config, 0, answer)] if count == 1 else _stages(config, count)
     if count > 1:
