@@ -33,8 +33,9 @@ def check_expert_kernel(case: Case) -> None:
     Raises:
         RequestError: it does not; names the kernels that do.
     """
-    name, held = named_kernel(case), _runs(case)
-    if name is None or held is None or _own_kernels(case, name):
+    name = named_kernel(case)
+    held = None if name is None or _own_kernels(case, name) else _runs(case)
+    if held is None:
         return
     able = held.able(case.gpu.capability)
     if name not in able:
@@ -77,8 +78,9 @@ def way_of(case: Case) -> str:
 
 def expert_kernel(case: Case, layout: Layout) -> str:
     """The kernel that the experts run in; empty for a model without, and where vLLM was not asked about such layers."""
-    held, named = _runs(case), named_kernel(case)
-    if named is not None or held is None or not _is_plain(case):
+    named = named_kernel(case)
+    held = _runs(case) if named is None and _is_plain(case) else None
+    if held is None:
         return named or ""
     if _cuts_blocks(case, layout):
         return _FINE if _FINE in held.able(case.gpu.capability) else ""
