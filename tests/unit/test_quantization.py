@@ -33,9 +33,9 @@ MIXTURE = {
 }  # fmt: skip
 
 
-def formats(declared, other=None):
+def formats(declared, other=None, config=MIXTURE):
     """Storage format of each module by layer: `{name: {layer: dtype}}`, None for unquantized."""
-    config = {**MIXTURE, "quantization_config": declared} if declared else MIXTURE
+    config = {**config, "quantization_config": declared} if declared else config
     scheme = read_quantization(config, other)
     found = {}
     for module in modules(read_architecture(config)):
@@ -142,6 +142,56 @@ def test_mxfp4_covers_routed_experts_only():
 
     assert found["model.layers.{L}.mlp.experts.up_proj"][0] is DType.U8
     assert found["model.layers.{L}.self_attn.v_proj"][0] is None
+
+
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}
+GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True}
+DYNAMIC = {"-:.*gate.*": {}}
+EIGHT = {"load_in_8bit": True, "quant_method": "bitsandbytes"}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        AWQ | {"modules_to_not_convert": ["gate"]},
+        AWQ | {"modules_to_not_convert": ["mlp.gate"]},
+        GPTQ | {"dynamic": DYNAMIC},
+        EIGHT | {"llm_int8_skip_modules": ["gate"]},
+        {"quant_method": "fp8", "activation_scheme": "dynamic", "modules_to_not_convert": ["gate"]},
+    ],
+)
+def test_a_router_left_alone_leaves_no_expert_alone(declared):
+    """VLLM asks a list about the layer of all experts, in whose name there is no gate (0.32 auto_awq.py:335)."""
+    found = formats(declared)
+    experts = {name: set(kinds.values()) for name, kinds in found.items() if ".experts." in name}
+    assert len(experts) == 3
+    assert None not in set().union(*experts.values())
+
+
+def test_a_list_that_names_the_experts_leaves_all_of_them_alone():
+    """A part of the layer's name is enough for AWQ: all three projections of the layers that it means."""
+    found = formats(AWQ | {"modules_to_not_convert": ["layers.1.mlp.experts"]})
+    for projection in ("gate_proj", "up_proj", "down_proj"):
+        kinds = found[f"model.layers.{{L}}.mlp.experts.{projection}"]
+        assert (kinds[0], kinds[1]) == (DType.I32, None)
+
+
+@pytest.mark.parametrize("declared", [AWQ | {"modules_to_not_convert": ["gate"]}, GPTQ | {"dynamic": DYNAMIC}])
+def test_a_merged_layer_is_left_alone_as_a_whole(declared):
+    """The name of a dense network's merged layer has `gate` in it (vLLM 0.32 utils/quant_utils.py:662)."""
+    found = formats(declared, config={**MIXTURE, "mlp_only_layers": [2]})
+    assert found["model.layers.{L}.mlp.gate_proj"] == {2: None}
+    assert found["model.layers.{L}.mlp.up_proj"] == {2: None}
+    assert found["model.layers.{L}.mlp.down_proj"] == {2: DType.I32}
+
+
+def test_experts_beside_a_skipped_router_take_the_bytes_that_vllm_creates():
+    """A list with the router alone changes nothing, for vLLM's routers are plain anyway."""
+    declared = SCHEMES["awq"]["quantization_config"] | {"modules_to_not_convert": ["gate"]}
+    config = {**MODELS["experts"], "quantization_config": declared}
+    scheme = read_quantization(config)
+    weights = rank_weights(read_architecture(config), scheme, Layout(tensor_parallel_size=2), capability=HOPPER)
+    assert weights.worst.total_bytes == pytest.approx(SCHEMES["awq"]["experts"], rel=0.005)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from generator.planning.weights.expansion import WeightModule
 
 
+_BLOCK_ONLY = frozenset({"awq", "gptq", "bitsandbytes"})
+"""Methods that ask their lists about the layer of all experts alone, never about one expert's projection
+(vLLM 0.32 auto_awq.py:335, utils/gptq_utils.py: get_moe_quant_method; 0.26 bitsandbytes.py:160)."""
+_MERGING = frozenset({"awq", "gptq"})
+"""Methods that ask also about the name of the layer that merges projections, by a part of it or an expression
+(vLLM 0.26 to 0.33 utils/quant_utils.py: is_layer_skipped, utils/gptq_utils.py: get_dynamic_override)."""
+_MERGED = {
+    "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj",
+    "q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
+}  # fmt: skip
+"""The layer in which vLLM's classes merge a projection (packed_modules_mapping)."""
+
+
 class Stored(NamedTuple):
     """Layers of a module that are stored alike; `form` is None where unquantized."""
 
@@ -26,27 +39,38 @@ def stored_formats(module: WeightModule, quantization: Quantization | None) -> t
     if quantization is None or not module.matrix.linear:
         return (Stored(None, module.layers),)
     if not module.layers:
-        return (Stored(_format(_names(module, 0), quantization), ()),)
+        return (Stored(_format(_names(module, 0, quantization.method), quantization), ()),)
     groups: dict[Format | None, list[int]] = {}
     for layer in module.layers:
-        groups.setdefault(_format(_names(module, layer), quantization), []).append(layer)
+        form = _format(_names(module, layer, quantization.method), quantization)
+        groups.setdefault(form, []).append(layer)
     return tuple(Stored(form, tuple(layers)) for form, layers in groups.items())
 
 
-def _names(module: WeightModule, layer: int) -> tuple[str, ...]:
-    """Names by which lists may mean the module: its own, and for experts the block's and the first expert's."""
+def _names(module: WeightModule, layer: int, method: str) -> tuple[str, ...]:
+    """Names by which a method's lists may mean the module.
+
+    Its own and, where the method asks for it, that of the layer merged of it; for experts the block's and, but for
+    methods that ask for the block alone, the first expert's.
+    """
     name = module.name.replace("{L}", str(layer))
     if module.matrix.part == "vision":
         return (name, f"model.{name}")
     whole = (name, module.other_name) if module.other_name else (name,)
-    if not module.matrix.experts:
-        return whole
-    return tuple(one for each in whole for one in _expert_names(each))
+    if module.matrix.experts:
+        return tuple(one for each in whole for one in _expert_names(each, method))
+    return tuple(one for each in whole for one in _layer_names(each, method))
 
 
-def _expert_names(name: str) -> tuple[str, ...]:
+def _layer_names(name: str, method: str) -> tuple[str, ...]:
     block, _, projection = name.rpartition(".")
-    return (block, f"{block}.0.{projection}", f"{block}.{projection}")
+    merged = _MERGED.get(projection) if method in _MERGING else None
+    return (name, f"{block}.{merged}") if merged else (name,)
+
+
+def _expert_names(name: str, method: str) -> tuple[str, ...]:
+    block, _, projection = name.rpartition(".")
+    return (block,) if method in _BLOCK_ONLY else (block, f"{block}.0.{projection}", f"{block}.{projection}")
 
 
 def _format(names: tuple[str, ...], quantization: Quantization) -> Format | None:

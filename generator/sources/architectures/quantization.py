@@ -221,10 +221,15 @@ def _mxfp4(declared: Config) -> Quantization:
 
 
 def _bitsandbytes(declared: Config) -> Quantization:
-    """bitsandbytes: 4 or 8 bits without stored scales; releases after 0.27.1 no longer load it."""
+    """bitsandbytes: 4 or 8 bits without stored scales; releases after 0.27.1 no longer load it.
+
+    A skipped name is words of a module's name, or what it begins with (vLLM 0.26 bitsandbytes.py:178).
+    """
     bits = 8 if declared.get("load_in_8bit") else 4
     form = packed_integers(bits, 64, scales_bits=8)
-    skipped = tuple(f"*{name}*" for name in declared.get("llm_int8_skip_modules") or ())
+    named = tuple(declared.get("llm_int8_skip_modules") or ())
+    skipped = (*named, *(f"{name}.*" for name in named), *(f"*.{name}" for name in named))
+    skipped = (*skipped, *(f"*.{name}.*" for name in named))
     return Quantization(
         method="bitsandbytes", bits=bits, group_size=64, ignored_modules=module_patterns(skipped),
         rules=_everything(form),
