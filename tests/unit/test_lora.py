@@ -159,6 +159,38 @@ def test_adapters_of_an_unmeasured_class_are_refused_by_name():
     assert len(str(refused.value)) < 240
 
 
-def planned(overrides, model="Qwen/Qwen3-8B", gpus=1):
-    request = Request(model=model, gpu="H100", gpus=gpus, source="embedded", overrides=overrides)
+def planned(overrides, model="Qwen/Qwen3-8B", gpus=1, **more):
+    request = Request(model=model, gpu="H100", gpus=gpus, source="embedded", overrides=overrides, **more)
     return plan_for(request, embedded_model(model))
+
+
+SPREAD = {"enable_lora": True, "tensor_parallel_size": 2, "enable_expert_parallel": True}
+
+
+def test_an_old_release_keeps_experts_together_beside_adapters():
+    """VLLM 0.20.2 lora/layers/fused_moe.py:34 asserts so; 0.23.0 spreads adapters with the experts."""
+    with pytest.raises(RequestError, match=r"0\.20\.2 has no LoRA adapters with expert parallelism"):
+        planned(SPREAD, "Qwen/Qwen3-30B-A3B", gpus=2, vllm="0.20.2")
+    assert planned(SPREAD, "Qwen/Qwen3-30B-A3B", gpus=2, vllm="0.23.0").feasibility.fits
+    together = SPREAD | {"enable_expert_parallel": False}
+    assert planned(together, "Qwen/Qwen3-30B-A3B", gpus=2, vllm="0.20.2").feasibility.fits
+
+
+def test_experts_on_one_rank_are_not_spread():
+    """One GPU has nobody to share experts with, whatever is asked (fused_moe/config.py: use_ep)."""
+    alone = {"enable_lora": True, "enable_expert_parallel": True}
+    assert planned(alone, "Qwen/Qwen3-30B-A3B", vllm="0.20.2").feasibility.fits
+
+
+@pytest.mark.parametrize(("release", "starts"), [("0.20.2", False), ("0.23.0", False), ("0.26.0", True)])
+@pytest.mark.parametrize("name", ["GraniteMoeForCausalLM", "GraniteMoeSharedForCausalLM"])
+def test_a_class_that_cannot_list_its_experts_takes_no_adapters(name, release, starts):
+    """VLLM 0.23.0 lora/utils.py:387: 'get_expert_mapping' must be implemented; 0.26.0 asks the layers themselves."""
+    shapes = embedded_model("Qwen/Qwen3-30B-A3B")
+    facts = shapes.model_copy(update={"architecture": shapes.architecture.model_copy(update={"architecture": name})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release, overrides={"enable_lora": True})
+    if starts:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=rf"{release} ends with --enable-lora beside {name}"):
+        plan_for(request, facts)

@@ -58,18 +58,31 @@ def lora_bytes(
 
 
 def check_sharding(case: Case, layout: Layout) -> None:
-    """Return only where vLLM can split the adapters' whole halves as well.
+    """Return only where vLLM can spread the adapters over the layout's ranks.
 
     Raises:
         RequestError: the rank does not divide, or experts are spread over ranks (0.32 lora/layers/fused_moe.py:239).
     """
-    if not (case.fixed.get("enable_lora") and case.fixed.get("fully_sharded_loras")):
+    if not case.fixed.get("enable_lora"):
+        return
+    _check_spread_experts(case, layout)
+    if not case.fixed.get("fully_sharded_loras"):
         return
     rank, tensor = int(case.fixed.get("max_lora_rank", _DEFAULT_RANK)), layout.tensor_parallel_size
     if rank % tensor:
         raise RequestError(f"fully_sharded_loras splits max_lora_rank ({rank}) over {tensor} GPUs: choose a multiple")
     if layout.enable_expert_parallel:
         raise RequestError("vLLM has no fully_sharded_loras with expert parallelism: leave one of them out")
+
+
+def _check_spread_experts(case: Case, layout: Layout) -> None:
+    """Experts lie on one rank where the release wants them so."""
+    spread = layout.enable_expert_parallel and layout.tensor_parallel_size * layout.data_parallel_size > 1
+    if spread and case.architecture.is_moe and case.vllm.has("adapters_keep_experts_together"):
+        raise RequestError(
+            f"vLLM {case.release} has no LoRA adapters with expert parallelism: leave one of them out, or pin a later "
+            "release (--vllm)"
+        )
 
 
 def with_adapters(case: Case, layout: Layout, weights: RankWeights) -> RankWeights:
@@ -105,6 +118,7 @@ def check_lora(case: Case) -> None:
     """
     if not case.fixed.get("enable_lora"):
         return
+    _check_experts(case)
     slots, held = case.fixed.get("max_loras", 1), case.fixed.get("max_cpu_loras")
     if slots < 1:
         raise RequestError(f"max_loras must be at least 1, got {slots}")
@@ -113,6 +127,16 @@ def check_lora(case: Case) -> None:
     for name in _NOT_COUNTED:
         if case.fixed.get(name):
             raise RequestError(f"memory of adapters with {name} is not planned: leave it out")
+
+
+def _check_experts(case: Case) -> None:
+    """The class tells its experts to the adapters, or is not asked."""
+    name = case.model_class.name or case.architecture.architecture
+    if case.architecture.is_moe and case.vllm.has("adapters_need_a_list_of_experts", architecture=name):
+        raise RequestError(
+            f"vLLM {case.release} ends with --enable-lora beside {name}, whose experts it cannot list "
+            "('get_expert_mapping' must be implemented): leave it out, or pin a later release (--vllm)"
+        )
 
 
 def _check_class(case: Case) -> None:
