@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from generator.models.capability import Capability
-from generator.models.quantization import Format
-from generator.models.release import release_key
+from generator.models.quantization import Format, Quantization
+from generator.models.release import is_between, release_key
 from generator.models.value import Value
 
 ProductFormat = Literal["int8", "fp8", "fp4"]
@@ -40,6 +40,10 @@ class QuantizationMethod(Value):
     """First release that can, where earlier ones knew the method for checkpoints only."""
     dtypes: tuple[str, ...] = Field(HALVES, strict=False)
     """Dtypes of the model that it computes in, where the checkpoint has the method."""
+    plain_until: str = ""
+    """Last release with kernels of the method that compute in float16 alone, beside those that take both."""
+    plain_on_rocm: bool = False
+    """Whether that release runs these alone on AMD's GPUs."""
     needs: tuple[str, ...] = Field((), strict=False)
     """Keys that vLLM reads from a checkpoint's config without a default; names of one key behind `|`."""
     widths: tuple[int, ...] = Field((), strict=False)
@@ -87,3 +91,14 @@ class QuantizationMethod(Value):
     def computes_in(self, *, online: bool) -> tuple[str, ...]:
         """Dtypes of the model that it takes; where it is applied while loading, the two of 16 bits."""
         return HALVES if online else self.dtypes
+
+    def runs_plain(self, version: str, stored: Quantization, *, asked: str | None, rocm: bool) -> bool:
+        """Whether release `version` keeps to the kernels of float16 alone.
+
+        It does where the user names the method itself, and where its other kernels lack the width, the zero points or
+        the GPU (vLLM 0.20.2 gptq_marlin.py: override_quantization_method).
+        """
+        if not self.plain_until or not is_between(version, None, self.plain_until):
+            return False
+        fits = stored.bits in self.widths and (stored.symmetric or not self.symmetric)
+        return asked == self.name or not fits or (rocm and self.plain_on_rocm)

@@ -178,6 +178,17 @@ class Case(AsGiven):
         made.__dict__["common"] = self.common
         return made
 
+    @property
+    def _quantization_dtypes(self) -> tuple[str, ...]:
+        """Dtypes that the weights' quantization computes in; none where they are not quantized, which takes any."""
+        own, method = self.quantization, self.method
+        if method is None:
+            return ()
+        asked, rocm = self.fixed.get("quantization"), self.gpu.capability.is_rocm
+        if own is not None and method.runs_plain(self.release, own, asked=asked, rocm=rocm):
+            return ("float16",)
+        return method.computes_in(online=own is None)
+
     def _replica(self, layout: Layout, limits: BatchLimits) -> Replica:
         method = self.method
         return Replica(
@@ -189,7 +200,7 @@ class Case(AsGiven):
             asked_context=self.fixed.get("max_model_len"),
             quantization=self.method_name,
             quantization_minimum_capability=method.minimum_for(self.release) if method else None,
-            quantization_dtypes=method.computes_in(online=self.quantization is None) if method else (),
+            quantization_dtypes=self._quantization_dtypes,
             stored=self.on_gpu,
             quantizes_online=self.quantization is None and self.on_gpu is not None,
             drafts=self.drafts,

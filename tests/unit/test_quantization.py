@@ -9,7 +9,7 @@ import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.catalogue.quantizations import all_quantizations
-from generator.errors import UnknownFactError
+from generator.errors import RequestError, UnknownFactError
 from generator.models.capability import HOPPER
 from generator.models.dtype import DType
 from generator.models.parallelism import Layout
@@ -323,6 +323,38 @@ def test_a_deprecated_method_is_allowed_where_vllm_wants_to_be_told():
     engine = plan_for(request, facts.model_copy(update={"checkpoint": stored})).engine
     assert engine["allow_deprecated_quantization"] is True
     assert "allow_deprecated_quantization" not in plan_for(request, facts).engine
+
+
+@pytest.mark.parametrize(
+    ("declared", "release", "asked", "runs"),
+    [
+        (GPTQ, "0.20.2", "gptq", False),
+        (GPTQ, "0.21.0", "gptq", False),
+        (GPTQ, "0.23.0", "gptq", True),
+        (GPTQ, "0.20.2", "gptq_marlin", True),
+        (GPTQ, "0.20.2", None, True),
+        (GPTQ | {"bits": 3}, "0.20.2", None, False),
+        (GPTQ | {"sym": False}, "0.20.2", None, False),
+        (AWQ, "0.23.0", "awq", False),
+        (AWQ, "0.23.0", "awq_marlin", True),
+        (AWQ, "0.23.0", None, True),
+        (AWQ, "0.26.0", "awq", True),
+    ],
+)
+def test_a_method_that_is_asked_for_by_its_own_name_computes_in_float16(declared, release, asked, runs):
+    """VLLM 0.20.2 config/vllm.py:542: its kernels are gptq.py's and awq.py's then, not those of Marlin."""
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    given = {"quantization": asked} if asked else {}
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release, overrides=given)
+    facts = facts.model_copy(update={"checkpoint": stored})
+    if runs:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match="does not compute in bfloat16; set --dtype float16"):
+        plan_for(request, facts)
+    halves = request.model_copy(update={"overrides": given | {"dtype": "float16"}})
+    assert plan_for(halves, facts).feasibility.fits
 
 
 def test_an_encoder_that_its_class_builds_plain_is_not_quantized():
