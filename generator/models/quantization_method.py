@@ -42,8 +42,6 @@ class QuantizationMethod(Value):
     """Dtypes of the model that it computes in, where the checkpoint has the method."""
     plain_until: str = ""
     """Last release with kernels of the method that compute in float16 alone, beside those that take both."""
-    plain_on_rocm: bool = False
-    """Whether that release runs these alone on AMD's GPUs."""
     needs: tuple[str, ...] = Field((), strict=False)
     """Keys that vLLM reads from a checkpoint's config without a default; names of one key behind `|`."""
     widths: tuple[int, ...] = Field((), strict=False)
@@ -92,13 +90,13 @@ class QuantizationMethod(Value):
         """Dtypes of the model that it takes; where it is applied while loading, the two of 16 bits."""
         return HALVES if online else self.dtypes
 
-    def runs_plain(self, version: str, stored: Quantization, *, asked: str | None, rocm: bool) -> bool:
+    def runs_plain(self, version: str, stored: Quantization, *, asked: str | None) -> bool:
         """Whether release `version` keeps to the kernels of float16 alone.
 
-        It does where the user names the method itself, and where its other kernels lack the width, the zero points or
-        the GPU (vLLM 0.20.2 gptq_marlin.py: override_quantization_method).
+        It does where the user names the method itself, and where its other kernels lack the width or the zero points
+        (vLLM 0.20.2 gptq_marlin.py: override_quantization_method).
         """
         if not self.plain_until or not is_between(version, None, self.plain_until):
             return False
         fits = stored.bits in self.widths and (stored.symmetric or not self.symmetric)
-        return asked == self.name or not fits or (rocm and self.plain_on_rocm)
+        return asked == self.name or not fits

@@ -63,6 +63,16 @@ def _weightless(case: Case, _: Candidate) -> Figures | None:
 
 @_says(
     "warning",
+    "A quantization is declared without its quant_method, and by no producer `modelopt`: vLLM sets it aside and loads "
+    "weights of 16 bits, as is planned. Where they are stored smaller, the start ends on their shapes: name the "
+    "method.",
+)
+def _nameless(case: Case, _: Candidate) -> Figures | None:
+    return {} if case.facts.checkpoint.nameless else None
+
+
+@_says(
+    "warning",
     "{name} brings its tokenizer as code of its own repository (tokenizer_config.json: auto_map). Without consent vLLM "
     "stops, or takes a generic one in which the model's marks are wrong tokens: read the code, then add "
     "--trust-remote-code.",

@@ -184,8 +184,7 @@ class Case(AsGiven):
         own, method = self.quantization, self.method
         if method is None:
             return ()
-        asked, rocm = self.fixed.get("quantization"), self.gpu.capability.is_rocm
-        if own is not None and method.runs_plain(self.release, own, asked=asked, rocm=rocm):
+        if own is not None and method.runs_plain(self.release, own, asked=self.fixed.get("quantization")):
             return ("float16",)
         return method.computes_in(online=own is None)
 

@@ -117,3 +117,13 @@ def test_no_message_is_taken_from_a_docstring():
     )
     done = subprocess.run([sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_scheme_that_vllm_sets_aside_is_said_to_be(nameless):
+    """A scheme without method or producer leaves 16 bits (vLLM 0.32 config/model.py: _verify_quantization)."""
+    facts = embedded_model("Qwen/Qwen3-8B")
+    stored = facts.checkpoint.model_copy(update={"nameless": nameless})
+    request = Request(model=facts.id, gpu="H100", source="embedded")
+    made = plan_for(request, facts.model_copy(update={"checkpoint": stored}))
+    assert any("vLLM sets it aside" in text for text in made.warnings) is nameless
