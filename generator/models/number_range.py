@@ -1,12 +1,14 @@
 """Numbers among a release's arguments: what vLLM's configuration classes take of them."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.errors import RequestError
 from generator.models.value import Made
 
+_IS_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _WIDEST = 2**63
 """No number of vLLM's is wider: its tensors hold 64 bits."""
 
@@ -48,7 +50,10 @@ def check_numbers(name: str, value: Any, known: Mapping[str, NumberRange]) -> No
     Raises:
         RequestError: one is out of its range, is no finite number, or is wider than 64 bits.
     """
-    for path, number in _numbers(name, value):
+    for path, number in _leaves(name, value):
+        if isinstance(number, str):
+            _check_word(path, number, known.get(path) or known.get(_any_key(path)))
+            continue
         if isinstance(number, int) and abs(number) >= _WIDEST:
             raise RequestError(f"{path} must be a number that 64 bits hold")
         range_ = known.get(path) or known.get(_any_key(path))
@@ -59,15 +64,21 @@ def check_numbers(name: str, value: Any, known: Mapping[str, NumberRange]) -> No
             raise RequestError(f"{path} must be a finite number, got {number}")
 
 
-def _numbers(path: str, value: Any) -> Iterator[tuple[str, float]]:
-    """Every number of a value, by the keys that lead to it; a list's have the list's name."""
+def _check_word(path: str, word: str, range_: NumberRange | None) -> None:
+    """A word inside a mapping stands for a number where one is wanted, as pydantic reads it."""
+    if range_ is not None and "." in path and not _IS_NUMBER.fullmatch(word.strip()):
+        raise RequestError(f"{path} must be {'a whole number' if range_.whole else 'a number'}, got {word[:40]!r}")
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, float | str]]:
+    """Every number and word of a value, by the keys that lead to it; a list's have the list's name."""
     if isinstance(value, dict):
         for key, inside in value.items():
-            yield from _numbers(f"{path}.{key}", inside)
+            yield from _leaves(f"{path}.{key}", inside)
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _numbers(path, one)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield from _leaves(path, one)
+    elif isinstance(value, int | float | str) and not isinstance(value, bool):
         yield path, value
 
 

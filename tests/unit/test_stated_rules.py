@@ -50,6 +50,8 @@ def planned(own, model="Qwen/Qwen3-8B"):
             "fly needs num_speculative_tokens of at least 2",
         ),
         ({"hf_overrides": [1]}, "hf_overrides must be a mapping"),
+        ({"eplb_config": {"num_redundant_experts": "x"}}, "num_redundant_experts must be a whole number, got 'x'"),
+        ({"limit_mm_per_prompt": {"image": "many"}}, "limit_mm_per_prompt.image must be a whole number, got 'many'"),
         ({"runner": "pooling", "convert": "none"}, "needs a conversion: leave convert out"),
         ({"runner": "generate", "convert": "embed"}, "makes a pooling model"),
         ({"distributed_executor_backend": "uni", "tensor_parallel_size": 2}, "uni drives one rank"),
