@@ -83,6 +83,15 @@ def _tokenizer_code(case: Case, _: Candidate) -> Figures | None:
 
 @_says(
     "warning",
+    "vLLM {release} loads this model whole: its Model Runner V2 does not follow cpu_offload_gb. Pin 0.28 or newer.",
+)
+def _offload_ignored(case: Case, _: Candidate) -> Figures | None:
+    ignored = case.fixed.get("cpu_offload_gb") and not overhead.offloads_weights(case.architecture, case.vllm)
+    return {"release": case.vllm} if ignored else None
+
+
+@_says(
+    "warning",
     "{name} is counted from standard fields alone: no reader here knows its family or its tower. vLLM has to.",
 )
 def _standard_fields(case: Case, _: Candidate) -> Figures | None:

@@ -20,6 +20,7 @@ from generator.planning.common import Common
 from generator.planning.drafts.draft import Draft, draft_of, is_named, pinned_draft
 from generator.planning.equal_servers import share_of
 from generator.planning.kv_cache.settings import CacheSettings, resolved_dtype
+from generator.planning.memory.overhead import offloads_weights
 from generator.planning.memory.pinned import offloaded
 from generator.planning.overridden import overridden
 from generator.planning.own_values import own_values
@@ -225,7 +226,7 @@ class Case(AsGiven):
             "attention_backend": self.attention_backend,
             "enforce_eager": self.eager,
             "samples": self.pooling is None,
-            "cpu_offload_bytes": offloaded(self.fixed),
+            "cpu_offload_bytes": offloaded(self.fixed) if offloads_weights(self.architecture, self.vllm) else 0,
             "disable_hybrid_kv_cache_manager": self.manager_is_off,
         }
         if quantization is not None:

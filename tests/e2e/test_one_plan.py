@@ -24,9 +24,9 @@ def counted(monkeypatch):
     def count(name):
         real = getattr(workflow, name)
 
-        def counting(*given):
+        def counting(*given, **named):
             counts[name] += 1
-            return real(*given)
+            return real(*given, **named)
 
         monkeypatch.setattr(workflow, name, counting)
 

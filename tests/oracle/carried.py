@@ -30,9 +30,9 @@ _FREE = 400
 
 
 def drawn() -> list[str]:
-    """What the census says to the forty answers that the seed draws of its rules."""
+    """What the census says to the forty answers that the seed draws of its rules, of those that stood at the draw."""
     census = tomllib.loads((_HERE / "census.toml").read_text(encoding="utf-8"))["answer"]
-    rules = [row["why"] for row in census if row["answer"] == "rule"]
+    rules = [row["why"] for row in census if row["answer"] == "rule" and not row.get("later")]
     return [rules[number] for number in sorted(random.Random(SEED).sample(range(len(rules)), COUNT))]
 
 

@@ -274,3 +274,14 @@ def test_a_draft_that_reads_less_says_so():
     )
     facts = embedded_model(TARGET).model_copy(update={"draft": short})
     assert any("reads 4,096 tokens at most" in text for text in planned(GIVEN, facts=facts).advisories)
+
+
+@pytest.mark.parametrize(("release", "stands"), [("0.26.0", False), ("0.30.0", False), ("0.31.0", True)])
+def test_a_draft_model_beside_stages_wants_the_second_runner(release, stands):
+    """Model Runner V1 asks every stage for a drafter that only the last one loads."""
+    stages = {"pipeline_parallel_size": 2, "tensor_parallel_size": 1}
+    if stands:
+        assert planned(GIVEN, vllm=release, overrides=stages).feasibility.fits
+    else:
+        with pytest.raises(RequestError, match="loads a draft model on the last stage alone"):
+            planned(GIVEN, vllm=release, overrides=stages)

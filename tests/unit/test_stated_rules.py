@@ -1,11 +1,13 @@
 """Values of the user's that contradict each other are refused as vLLM refuses them, and planned where they do not."""
 
+import json
+
 import pytest
 
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.workflow import plan_for
+from generator.workflow import facts_for, plan_for
 
 
 def planned(own, model="Qwen/Qwen3-8B"):
@@ -144,3 +146,64 @@ def test_drafts_are_scheduled_ahead_where_the_release_can(method, release, taken
     else:
         with pytest.raises(RequestError, match="leave async_scheduling out"):
             plan_for(asked, embedded_model("Qwen/Qwen3-8B"))
+
+
+@pytest.mark.parametrize(
+    ("model", "release", "asked", "says"),
+    [
+        ("Qwen/Qwen3.5-27B", "0.26.0", {"max_num_batched_tokens": 512}, "must be at least .*, the block at whose ends"),
+        ("Qwen/Qwen3-8B", "0.26.0", {"max_num_partial_prefills": 4}, "max_num_partial_prefills must be"),
+        (
+            "Qwen/Qwen3-30B-A3B", "0.28.0",
+            {"enable_return_routed_experts": True, "pipeline_parallel_size": 2, "tensor_parallel_size": 1},
+            "goes with one stage",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_release_refuses_is_refused_of_it(model, release, asked, says):
+    """By the code of that release (public cases of vLLM's issues)."""
+    own = Request(model=model, gpu="H100", gpus=2, source="embedded", vllm=release, overrides=asked)
+    with pytest.raises(RequestError, match=says):
+        plan_for(own, embedded_model(model))
+
+
+def test_a_step_need_not_hold_a_block_of_states_later():
+    """Release 0.27 asserts it no more, and without prefix caching nothing is kept at block boundaries."""
+    for release, more in (("0.28.0", {}), ("0.26.0", {"enable_prefix_caching": False})):
+        own = {"max_num_batched_tokens": 512, "max_num_seqs": 64} | more
+        asked = Request(model="Qwen/Qwen3.5-27B", gpu="H100", source="embedded", vllm=release, overrides=own)
+        assert plan_for(asked, embedded_model("Qwen/Qwen3.5-27B")).feasibility.fits
+
+
+@pytest.mark.parametrize(("release", "ignored"), [("0.26.0", True), ("0.28.0", False), ("0.20.2", False)])
+def test_weights_stay_where_the_runner_leaves_them(release, ignored):
+    """Model Runner V2 follows cpu_offload_gb from 0.28 on; before, all weights are counted, and that is said."""
+    own = {"cpu_offload_gb": 45, "max_model_len": 8192}
+    asked = Request(model="Qwen/Qwen3-32B", gpu="RTX-5090-32GB", source="embedded", vllm=release, overrides=own)
+    plan = plan_for(asked, embedded_model("Qwen/Qwen3-32B"))
+    assert plan.feasibility.fits is not ignored
+    assert any("does not follow cpu_offload_gb" in text for text in plan.warnings) is ignored
+
+
+@pytest.mark.parametrize(("head_dim", "stands"), [(96, False), (128, True)])
+def test_a_cache_of_four_bits_takes_heads_of_a_power_of_two(head_dim, stands, tmp_path):
+    """Its rotation is a Hadamard matrix."""
+    config = embedded_config(tmp_path, head_dim=head_dim)
+    own = {"kv_cache_dtype": "int4_per_token_head", "max_model_len": 4096}
+    asked = Request(model=str(config), gpu="H100", source="local", vllm="0.33.0", overrides=own)
+    if stands:
+        assert plan_for(asked, facts_for(asked)).feasibility.fits
+    else:
+        with pytest.raises(RequestError, match="takes heads of a power of two, not of 96"):
+            plan_for(asked, facts_for(asked))
+
+
+def embedded_config(place, **changes):
+    """A directory with the config.json of a small model, changed."""
+    config = {
+        "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 1024, "intermediate_size": 3072,
+        "num_hidden_layers": 4, "num_attention_heads": 16, "num_key_value_heads": 8, "vocab_size": 32000,
+        "max_position_embeddings": 8192, "head_dim": 128, "dtype": "bfloat16", "tie_word_embeddings": True,
+    }  # fmt: skip
+    (place / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+    return place

@@ -71,6 +71,15 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
         raise RequestError(
             f"draft_tensor_parallel_size (1) and tensor_parallel_size ({tp}) must be the same; leave the draft's out"
         )
+    if (
+        layout.pipeline_parallel_size > 1
+        and draft.method == "draft_model"
+        and not case.vllm.has("drafts_beside_stages")
+    ):
+        raise RequestError(
+            f"vLLM {case.vllm} loads a draft model on the last stage alone and ends on the others: set "
+            "--pipeline-parallel-size 1, or pin 0.31 or newer"
+        )
     if layout.decode_context_parallel_size > 1:
         raise RequestError("a draft model under decode context parallelism is not planned: set one of them back")
     if layout.pipeline_parallel_size > 1 and draft.method in _READS_LAYERS:

@@ -41,6 +41,11 @@ def model_runner(architecture: Architecture, release: Release) -> Runner:
     return "v2" if listed or (dense and release.has("model_runner_v2_for_dense")) else "v1"
 
 
+def offloads_weights(architecture: Architecture, release: Release) -> bool:
+    """Whether `cpu_offload_gb` moves weights: the second model runner left them on the GPU at first."""
+    return model_runner(architecture, release) == "v1" or release.has("runner_v2_offloads_weights")
+
+
 def device_total(gpu: GPU, table: OverheadTable) -> ByteInterval:
     """Total memory of the GPU as CUDA reports it, which vLLM multiplies by the utilization.
 

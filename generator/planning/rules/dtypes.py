@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.capability import ADA, AMPERE, TURING
 from generator.models.quantization_method import HALVES
-from generator.planning.kinds.of import is_hybrid
+from generator.planning.kinds.of import attentions_of, is_hybrid
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.memory.overhead import model_runner
@@ -91,6 +91,18 @@ def packed_cache_is_kept(start: Replica) -> None:
             f"vLLM {release} ends on an unknown TurboQuant cache dtype 'auto' in Model Runner V1, which serves this "
             f"model: pin one after vLLM {release.until[name]}, or set --kv-cache-dtype {_own_cache_dtype(start)}"
         )
+
+
+def rotated_heads_are_a_power_of_two(start: Replica) -> None:
+    """A cache of 4 bits is rotated by a Hadamard matrix (0.33 v1/attention/ops/int4_per_token_head.py:1086)."""
+    if start.settings.kv_cache_dtype != "int4_per_token_head":
+        return
+    for attention in attentions_of(start.architecture):
+        if attention.head_size & (attention.head_size - 1):
+            raise RequestError(
+                f"a KV cache of int4_per_token_head takes heads of a power of two, not of {attention.head_size}: set "
+                f" --kv-cache-dtype {_own_cache_dtype(start)}"
+            )
 
 
 def cache_dtype_is_the_models(start: Replica) -> None:

@@ -20,6 +20,7 @@ from generator.planning.rules.dtypes import (
     packed_cache_is_kept,
     quantization_runs,
     quantization_takes_dtype,
+    rotated_heads_are_a_power_of_two,
 )
 from generator.planning.rules.slices import experts_fill_tiles, scales_divide
 from generator.planning.rules.towers import towers_divide
@@ -82,6 +83,21 @@ def batch_holds_every_sequence(start: Replica) -> None:
     if not start.chunked_prefill and tokens < length:
         raise RequestError(
             f"max_num_batched_tokens {tokens} must be at least max_model_len {length} without chunked prefill"
+        )
+
+
+def batch_holds_a_block_of_states(start: Replica) -> None:
+    """A step covers a block where states are kept at block boundaries (vLLM 0.26 config/vllm.py:2266).
+
+    A long prompt's threshold does too, and multimodal inputs are cut.
+    """
+    if not start.release.has("a_step_holds_a_block_of_states") or not start.context.aligned:
+        return
+    tokens, block = start.settings.max_num_batched_tokens, start.cache.block_size_tokens
+    if tokens < block:
+        raise RequestError(
+            f"max_num_batched_tokens {tokens} must be at least {block}, the block at whose ends vLLM "
+            f"{start.release} keeps the states of this model: raise it, or set enable_prefix_caching=false"
         )
 
 
@@ -248,7 +264,8 @@ RULES: tuple[Callable[[Replica], None], ...] = (
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, quantization_takes_dtype, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, scales_divide, experts_fill_tiles, towers_divide,
-    cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept,
+    cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept, rotated_heads_are_a_power_of_two,
+    batch_holds_a_block_of_states,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 

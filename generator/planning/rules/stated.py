@@ -53,6 +53,19 @@ def check_executor(case: Case, layout: Layout) -> None:
         raise RequestError(f"distributed_executor_backend uni drives one rank, the layout has {ranks}: use mp or ray")
 
 
+def check_routes(case: Case, layout: Layout) -> None:
+    """Experts that a token took are told by engines of one stage, whose ranks share no sequence.
+
+    vLLM 0.33 config/vllm.py: _verify_aux_output_compatibility.
+
+    Raises:
+        RequestError: the layout has stages, or divides caches.
+    """
+    divided = layout.pipeline_parallel_size > 1 or layout.decode_context_parallel_size > 1
+    if case.fixed.get("enable_return_routed_experts") and divided:
+        raise RequestError("enable_return_routed_experts goes with one stage and undivided caches: use --pp 1, --dcp 1")
+
+
 def _stands_beside_what_it_needs(case: Case) -> None:
     """Arguments that need another one, or experts to be about (companions.toml)."""
     for name, value in case.fixed.items():
