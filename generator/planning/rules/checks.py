@@ -19,7 +19,7 @@ from generator.planning.rules.code import check_code
 from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
-from generator.planning.rules.start import check_start
+from generator.planning.rules.start import batch_holds_a_block_of_states, check_start
 from generator.planning.rules.stated import check_executor, check_routes, check_sampling, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
@@ -67,7 +67,10 @@ def check_layout(case: Case, layout: Layout) -> None:
     check_sampling(case, layout)
     check_executor(case, layout)
     check_routes(case, layout)
-    check_start(case.replica(layout, default_limits(case)))
+    start = case.replica(layout, default_limits(case))
+    check_start(start)
+    if "max_num_batched_tokens" in case.fixed:
+        batch_holds_a_block_of_states(start)
 
 
 def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:

@@ -265,7 +265,6 @@ RULES: tuple[Callable[[Replica], None], ...] = (
     quantization_runs, quantization_takes_dtype, dtype_runs,
     key_value_heads_divide, states_divide, experts_divide, scales_divide, experts_fill_tiles, towers_divide,
     cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept, rotated_heads_are_a_power_of_two,
-    batch_holds_a_block_of_states,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
 
