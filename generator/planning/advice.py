@@ -83,11 +83,11 @@ def _tokenizer_code(case: Case, _: Candidate) -> Figures | None:
 
 @_says(
     "warning",
-    "vLLM {release} loads this model whole: its Model Runner V2 does not follow cpu_offload_gb. Pin 0.28 or newer.",
+    "vLLM {release} loads this model whole: its Model Runner V2 does not follow cpu_offload_gb. Pin {first} or newer.",
 )
 def _offload_ignored(case: Case, _: Candidate) -> Figures | None:
     ignored = case.fixed.get("cpu_offload_gb") and not overhead.offloads_weights(case.architecture, case.vllm)
-    return {"release": case.vllm} if ignored else None
+    return {"release": case.vllm, "first": case.vllm.since["runner_v2_offloads_weights"]} if ignored else None
 
 
 @_says(

@@ -71,14 +71,11 @@ def check_draft_layout(case: Case, layout: Layout) -> None:
         raise RequestError(
             f"draft_tensor_parallel_size (1) and tensor_parallel_size ({tp}) must be the same; leave the draft's out"
         )
-    if (
-        layout.pipeline_parallel_size > 1
-        and draft.method == "draft_model"
-        and not case.vllm.has("drafts_beside_stages")
-    ):
+    staged, name = layout.pipeline_parallel_size > 1 and draft.method == "draft_model", "drafts_beside_stages"
+    if staged and not case.vllm.has(name):
         raise RequestError(
             f"vLLM {case.vllm} loads a draft model on the last stage alone and ends on the others: set "
-            "--pipeline-parallel-size 1, or pin 0.31 or newer"
+            f"--pipeline-parallel-size 1, or pin {case.vllm.since[name]} or newer"
         )
     if layout.decode_context_parallel_size > 1:
         raise RequestError("a draft model under decode context parallelism is not planned: set one of them back")
