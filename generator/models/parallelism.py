@@ -15,7 +15,17 @@ class Layout(Value):
     @property
     def ranks(self) -> int:
         """GPUs in use."""
-        return self.tensor_parallel_size * self.pipeline_parallel_size * self.data_parallel_size
+        return self.replica_ranks * self.data_parallel_size
+
+    @property
+    def replica_ranks(self) -> int:
+        """GPUs of one replica."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size
+
+    @property
+    def expert_slices(self) -> int:
+        """Ranks that each expert is cut over: 1 with expert parallelism, else tp * dp."""
+        return 1 if self.enable_expert_parallel else self.tensor_parallel_size * self.data_parallel_size
 
     @property
     def expert_parallel_size(self) -> int:

@@ -77,7 +77,7 @@ def check_sharding(case: Case, layout: Layout) -> None:
 
 def _check_spread_experts(case: Case, layout: Layout) -> None:
     """Experts lie on one rank where the release wants them so."""
-    spread = layout.enable_expert_parallel and layout.tensor_parallel_size * layout.data_parallel_size > 1
+    spread = layout.expert_parallel_size > 1
     if spread and case.architecture.is_moe and case.vllm.has("adapters_keep_experts_together"):
         raise RequestError(
             f"vLLM {case.release} has no LoRA adapters with expert parallelism: leave one of them out, or pin a later "

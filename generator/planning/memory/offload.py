@@ -32,7 +32,7 @@ def chunk_bytes(case: Case, option: Candidate) -> int:
     distributed/kv_transfer/kv_connector/v1/offloading/config.py: replicated_layout.
     """
     block, layout = max(option.cache.bytes_per_block), option.layout
-    ranks = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    ranks = layout.replica_ranks
     return round_up(block * (1 if _one_copy(case, option) else ranks), _PAGE_BYTES)
 
 

@@ -71,7 +71,7 @@ def joined_ranks(layout: Layout, *, moe: bool) -> int:
 
     vLLM 0.32 v1/engine/core.py:1473.
     """
-    return layout.ranks if moe else layout.tensor_parallel_size * layout.pipeline_parallel_size
+    return layout.ranks if moe else layout.replica_ranks
 
 
 @once_a_replica

@@ -78,7 +78,7 @@ def token_elements(hidden_size: int, block: MoE, layout: Layout) -> int:
     One buffer is as wide as the wider of gate-and-up projection and output, the other as wide as the wider of
     activation and output.
     """
-    shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
+    shards = layout.expert_slices
     inner = ceil_div(block.moe_intermediate_size, shards)
     up = inner * (2 if block.gated else 1)
     return block.num_experts_per_tok * (max(up, hidden_size) + max(inner, hidden_size))

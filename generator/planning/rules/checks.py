@@ -20,7 +20,7 @@ from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.start import batch_holds_a_block_of_states, check_start
-from generator.planning.rules.stated import check_executor, check_routes, check_sampling, check_stated
+from generator.planning.rules.stated import check_ranks, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
 
@@ -64,9 +64,7 @@ def check_layout(case: Case, layout: Layout) -> None:
     """
     check_draft_layout(case, layout)
     check_balance(case, layout)
-    check_sampling(case, layout)
-    check_executor(case, layout)
-    check_routes(case, layout)
+    check_ranks(case, layout)
     start = case.replica(layout, default_limits(case))
     check_start(start)
     if "max_num_batched_tokens" in case.fixed:

@@ -92,7 +92,7 @@ def _cuts_blocks(case: Case, layout: Layout) -> bool:
 
     vLLM 0.33 fused_moe/oracle/fp8.py: refine_fp8_moe_block_shape.
     """
-    shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
+    shards = layout.expert_slices
     cut = any(block.moe_intermediate_size // shards % _BLOCK for block in expert_blocks(case))
     return cut and way_of(case).endswith("fp8_block")
 

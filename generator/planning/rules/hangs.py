@@ -19,7 +19,7 @@ def hanging_width(case: Case, layout: Layout) -> int:
         return 0
     if not case.vllm.has("hangs_between_tiles_of_cutlass", capability=case.gpu.capability):
         return 0
-    ranks = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
+    ranks = layout.expert_slices
     widths = (block.moe_intermediate_size // ranks for block in expert_blocks(case))
     return next((width for width in widths if width % _TILE), 0)
 

@@ -89,7 +89,7 @@ def _on_marlin(start: Replica, form: Format) -> bool:
 def _instead(start: Replica, *, experts: bool) -> str:
     """The nearest layouts whose slices hold whole groups, in words."""
     layout = start.layout
-    tp, world = layout.tensor_parallel_size, layout.tensor_parallel_size * layout.pipeline_parallel_size
+    tp, world = layout.tensor_parallel_size, layout.replica_ranks
     heads = [attention.heads for attention in attentions_of(start.architecture)]
     fitting = [
         size

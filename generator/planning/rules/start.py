@@ -107,7 +107,7 @@ def world_fits_nodes(start: Replica) -> None:
     A replica lies in one node or fills whole ones (config/parallel.py:823): else vLLM starts too few engines.
     """
     layout, nodes, own_gpus = start.layout, start.cluster.nodes, start.cluster.gpus_per_node
-    world = layout.tensor_parallel_size * layout.pipeline_parallel_size
+    world = layout.replica_ranks
     if nodes == 1 and world > own_gpus:
         raise RequestError(
             f"world size {world} is larger than the {own_gpus} available GPUs of this node; lower the "
@@ -248,7 +248,7 @@ def experts_divide(start: Replica) -> None:
     """Without expert parallelism every rank holds a slice of each expert (fused_moe/config.py:1341)."""
     if start.layout.enable_expert_parallel:
         return
-    ranks = start.layout.tensor_parallel_size * start.layout.data_parallel_size
+    ranks = start.layout.expert_slices
     for kind in start.architecture.layer_kinds:
         block = kind.feed_forward
         if isinstance(block, MoE) and block.moe_intermediate_size % ranks:

@@ -32,35 +32,31 @@ def check_stated(case: Case) -> None:
         check(case)
 
 
-def check_sampling(case: Case, layout: Layout) -> None:
-    """Requests that a step samples are dealt to the ranks that share a layer (config/vllm.py: batch-sharded sampling).
+def check_ranks(case: Case, layout: Layout) -> None:
+    """Return only where the user's values go with the ranks of a layout.
 
     Raises:
-        RequestError: they are to be, and there is one rank.
+        RequestError: one does not; names it and what to change.
     """
+    for check in _RANK_CHECKS:
+        check(case, layout)
+
+
+def _sampling_is_shared(case: Case, layout: Layout) -> None:
+    """A step's requests are dealt to the ranks that share a layer to sample (config/vllm.py)."""
     if case.fixed.get("enable_batch_sharded_sampling") and layout.tensor_parallel_size == 1:
         raise RequestError("enable_batch_sharded_sampling deals requests to ranks: use --tp 2 or more, or leave it out")
 
 
-def check_executor(case: Case, layout: Layout) -> None:
-    """An executor without workers drives one rank (v1/executor/uniproc_executor.py).
-
-    Raises:
-        RequestError: the layout has several, the others of which nobody would start.
-    """
-    ranks = layout.tensor_parallel_size * layout.pipeline_parallel_size
+def _executor_drives_every_rank(case: Case, layout: Layout) -> None:
+    """An executor without workers drives one rank (v1/executor/uniproc_executor.py)."""
+    ranks = layout.replica_ranks
     if case.fixed.get("distributed_executor_backend") == "uni" and ranks > 1:
         raise RequestError(f"distributed_executor_backend uni drives one rank, the layout has {ranks}: use mp or ray")
 
 
-def check_routes(case: Case, layout: Layout) -> None:
-    """Experts that a token took are told by engines of one stage, whose ranks share no sequence.
-
-    vLLM 0.33 config/vllm.py: _verify_aux_output_compatibility.
-
-    Raises:
-        RequestError: the layout has stages, or divides caches.
-    """
+def _routes_are_told_by_one_stage(case: Case, layout: Layout) -> None:
+    """Ranks that tell a token's experts share no sequence (0.33 config/vllm.py: _verify_aux_output_compatibility)."""
     divided = layout.pipeline_parallel_size > 1 or layout.decode_context_parallel_size > 1
     if case.fixed.get("enable_return_routed_experts") and divided:
         raise RequestError("enable_return_routed_experts goes with one stage and undivided caches: use --pp 1, --dcp 1")
@@ -200,4 +196,7 @@ _CHECKS: tuple[Callable[[Case], None], ...] = (
     _said_once, _stands_beside_what_it_needs, _prefills_within_the_context, _connectors_have_roles,
     _looks_up_rising_lengths, _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
     _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _drafts_share_words,
+)  # fmt: skip
+_RANK_CHECKS: tuple[Callable[[Case, Layout], None], ...] = (
+    _sampling_is_shared, _executor_drives_every_rank, _routes_are_told_by_one_stage,
 )  # fmt: skip

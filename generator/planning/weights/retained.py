@@ -82,7 +82,7 @@ def _scales_twice(architecture: Architecture, layout: Layout) -> int:
 def _copied(hidden_size: int, block: MoE, layout: Layout) -> int:
     """Scales and widened biases of one layer's experts on a rank."""
     experts = ceil_div(block.num_experts, layout.expert_parallel_size)
-    shards = 1 if layout.enable_expert_parallel else layout.tensor_parallel_size * layout.data_parallel_size
+    shards = layout.expert_slices
     inner = round_up(ceil_div(block.moe_intermediate_size, shards), 2 * _BLOCK)
     up = inner * (2 if block.gated else 1)
     scales = _padded(up, hidden_size) + _padded(hidden_size, inner)
