@@ -46,7 +46,7 @@ def attempts(case: Case, layout: Layout) -> Iterator[Attempt]:
     lean = limits.sequence_limit(load, vllms, room=1)
     for room, tokens in ((comfortable, most), (comfortable, vllms_tokens), (peak, least), (lean, least)):
         sequences = given or room
-        chosen = _tokens(case, sequences, tokens, vllms_tokens)
+        chosen = _tokens(case, layout, sequences, tokens)
         attempt = Attempt(sequences, chosen, roomy=room is comfortable)
         if (sequences.value, chosen.value) not in seen:
             seen.add((sequences.value, chosen.value))
@@ -75,15 +75,16 @@ def fewer_sequences(case: Case, layout: Layout) -> Iterator[Attempt]:
         return
     load = replica_load(case.load, layout)
     defaults = checks.default_limits(case)
-    wanted, vllms = min(_LEAN_TOKENS, defaults.max_num_batched_tokens), defaults.max_num_batched_tokens
+    wanted = min(_LEAN_TOKENS, defaults.max_num_batched_tokens)
     for sequences in limits.fewer_sequences(load, defaults.max_num_seqs):
-        yield Attempt(sequences, _tokens(case, sequences, wanted, vllms))
+        yield Attempt(sequences, _tokens(case, layout, sequences, wanted))
 
 
-def _tokens(case: Case, sequences: Limit, wanted: int, vllms: int) -> Limit:
+def _tokens(case: Case, layout: Layout, sequences: Limit, wanted: int) -> Limit:
     """The user's tokens of a step, or `wanted` as the limits allow it."""
+    vllms = checks.default_limits(case).max_num_batched_tokens
     return own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
-        wanted, int(sequences.value), vllms, checks.least_tokens(case)
+        wanted, int(sequences.value), vllms, checks.least_step(case, layout)
     )
 
 

@@ -110,14 +110,21 @@ def sequences_with_states(blocks: int, wanted: int) -> Limit:
     return Limit("max_num_seqs", min(blocks // _SEQUENCE_STEP * _SEQUENCE_STEP or blocks, wanted - 1), because)
 
 
-def token_limit(wanted: int, sequences: int, default: int, least: int = 0) -> Limit:
+class Least(NamedTuple):
+    """Tokens that a step must hold at least, and what they are; zero tokens for nothing."""
+
+    tokens: int = 0
+    what: str = ""
+
+
+def token_limit(wanted: int, sequences: int, default: int, least: Least) -> Limit:
     """Tokens of one step: `wanted`, never fewer than sequences or than `least`."""
     value = max(wanted, sequences)
-    whole = value < least or value == default == least
+    whole = value < least.tokens or value == default == least.tokens
 
     def because() -> str:
         if whole:
-            return f"a step holds the largest video whole ({least:,} tokens): vLLM never cuts this model's"
+            return f"a step holds {least.what} ({least.tokens:,} tokens)"
         if wanted < sequences:
             return f"at least max_num_seqs ({sequences})"
         if wanted < default:
@@ -126,7 +133,7 @@ def token_limit(wanted: int, sequences: int, default: int, least: int = 0) -> Li
             return f"as published deployments of this GPU have it; vLLM's default is {default}"
         return "vLLM's default for this GPU"
 
-    return Limit("max_num_batched_tokens", least if whole else value, because)
+    return Limit("max_num_batched_tokens", least.tokens if whole else value, because)
 
 
 def context_limit(

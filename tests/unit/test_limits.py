@@ -12,6 +12,7 @@ from generator.models.request import Request
 from generator.models.workload import Workload
 from generator.planning.defaults import BatchLimits
 from generator.planning.limits import (
+    Least,
     context_limit,
     fits,
     longest_common_context,
@@ -62,7 +63,7 @@ def test_sequences_leave_room_for_a_peak_up_to_vllms_default(room, concurrency, 
     ],
 )
 def test_tokens_of_a_step(wanted, sequences, tokens, reason):
-    found = token_limit(wanted, sequences, 8192)
+    found = token_limit(wanted, sequences, 8192, Least())
     assert found.value == tokens
     assert reason in found.decision.reason
 

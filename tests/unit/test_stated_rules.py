@@ -167,6 +167,14 @@ def test_what_a_release_refuses_is_refused_of_it(model, release, asked, says):
         plan_for(own, embedded_model(model))
 
 
+def test_the_chosen_step_holds_a_block_of_states():
+    """VLLM's default of 2,048 tokens for a small GPU is less than the block of this model."""
+    name = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4"
+    asked = Request(model=name, gpu="L4", gpus=4, source="embedded", vllm="0.26.0")
+    plan = plan_for(asked, embedded_model(name))
+    assert plan.engine["max_num_batched_tokens"] == plan.kv_cache.block_size_tokens > 2048
+
+
 def test_a_step_need_not_hold_a_block_of_states_later():
     """Release 0.27 asserts it no more, and without prefix caching nothing is kept at block boundaries."""
     for release, more in (("0.28.0", {}), ("0.26.0", {"enable_prefix_caching": False})):

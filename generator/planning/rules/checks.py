@@ -11,6 +11,7 @@ from generator.models.quantization import Quantization
 from generator.models.quantization_method import QuantizationMethod
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
+from generator.planning.limits import Least
 from generator.planning.memory.lora import check_lora
 from generator.planning.own_values import stored_so
 from generator.planning.rules.balance import check_balance
@@ -19,7 +20,7 @@ from generator.planning.rules.code import check_code
 from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
-from generator.planning.rules.start import batch_holds_a_block_of_states, check_start
+from generator.planning.rules.start import batch_holds_a_block_of_states, block_of_states, check_start
 from generator.planning.rules.stated import check_ranks, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
@@ -67,7 +68,7 @@ def check_layout(case: Case, layout: Layout) -> None:
     check_ranks(case, layout)
     start = case.replica(layout, default_limits(case))
     check_start(start)
-    if "max_num_batched_tokens" in case.fixed:
+    if not case.chooses("max_num_batched_tokens"):
         batch_holds_a_block_of_states(start)
 
 
@@ -85,15 +86,17 @@ def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:
     )
 
 
-def least_tokens(case: Case) -> int:
-    """Tokens that a step must hold at least, for an image or video that is never cut; 0 for none.
+def least_step(case: Case, layout: Layout) -> Least:
+    """What a step must hold whole: an image or video that is never cut, or a block of states."""
+    states = block_of_states(case.replica(layout, default_limits(case)))
+    return max(_largest_item(case), Least(states, "a block at whose ends vLLM keeps this model's states"))
 
-    Where the user limits videos (`limit_mm_per_prompt`) nothing is known of what is left.
-    """
+
+def _largest_item(case: Case) -> Least:
+    """Where the user limits videos (`limit_mm_per_prompt`) nothing is known of what is left."""
     limited = case.fixed.get("limit_mm_per_prompt")
-    if isinstance(limited, dict) and "video" in limited:
-        return 0
-    return _whole_items(case)
+    whole = 0 if isinstance(limited, dict) and "video" in limited else _whole_items(case)
+    return Least(whole, "the largest video, which vLLM never cuts of this model")
 
 
 def _whole_items(case: Case) -> int:
@@ -102,8 +105,8 @@ def _whole_items(case: Case) -> int:
 
 def _check_items(case: Case) -> None:
     """The largest image or video fits the step that the user sets, or vLLM's own where it is left to vLLM."""
-    field, least = "max_num_batched_tokens", least_tokens(case)
-    if field not in case.fixed and field not in case.left_to_vllm:
+    field, least = "max_num_batched_tokens", _largest_item(case).tokens
+    if case.chooses(field):
         return
     tokens = default_limits(case).max_num_batched_tokens
     if tokens < least:

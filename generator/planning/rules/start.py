@@ -86,14 +86,19 @@ def batch_holds_every_sequence(start: Replica) -> None:
         )
 
 
-def batch_holds_a_block_of_states(start: Replica) -> None:
-    """A step covers a block where states are kept at block boundaries (vLLM 0.26 config/vllm.py:2266).
+def block_of_states(start: Replica) -> int:
+    """Tokens of the block that a step has to cover where states are kept at block boundaries, 0 for none.
 
-    A long prompt's threshold does too, and multimodal inputs are cut.
+    Source: vLLM 0.26 config/vllm.py:2266.
     """
     if not start.release.has("a_step_holds_a_block_of_states") or not start.context.aligned:
-        return
-    tokens, block = start.settings.max_num_batched_tokens, start.cache.block_size_tokens
+        return 0
+    return start.cache.block_size_tokens
+
+
+def batch_holds_a_block_of_states(start: Replica) -> None:
+    """The step that the user states, or leaves to vLLM, covers such a block."""
+    tokens, block = start.settings.max_num_batched_tokens, block_of_states(start)
     if tokens < block:
         raise RequestError(
             f"max_num_batched_tokens {tokens} must be at least {block}, the block at whose ends vLLM "
