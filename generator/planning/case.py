@@ -65,11 +65,11 @@ class Case(AsGiven):
         asked, gpus = self.request.model_dump(exclude_defaults=True), self.cluster.gpus_per_node
         return f"Case({asked!r} on {self.cluster.nodes} x {gpus} x {self.gpu.name})"
 
-    def on_servers(self, number: int) -> Self:
-        """The case of one of so many equal servers on these GPUs."""
+    def on_servers(self, number: int, in_flight: int = 0) -> Self:
+        """The case of one of so many equal servers on these GPUs, at so many requests over all where given."""
         each = self.cluster.model_copy(update={"gpus_per_node": self.cluster.gpus_per_node // number})
-        request = self.request.model_copy(update={"servers": number})
-        return self.changed(request=request, cluster=each, servers=number)
+        stated = {"servers": number} | ({"concurrency": in_flight} if in_flight else {})
+        return self.beside(request=self.request.model_copy(update=stated), cluster=each, servers=number)
 
     @cached_property
     def pooling(self) -> Pooling | None:
@@ -174,7 +174,7 @@ class Case(AsGiven):
         return Common.nothing()
 
     def beside(self, **fields: Any) -> Self:
-        """The case with another load or number of GPUs of its node: what depends on neither is worked out once."""
+        """The case with another load, GPUs of its node or servers: what depends on none of them is worked out once."""
         made = self.changed(**fields)
         made.__dict__["common"] = self.common
         return made

@@ -25,8 +25,8 @@ class Common(NamedTuple):
     """Layouts that vLLM starts where there are GPUs enough."""
     candidates: dict[tuple[Layout, Workload], Any]
     """Layouts as the planner worked them out."""
-    timed: dict[tuple[int, int], tuple[object, Estimate | None]]
-    """Candidates with their estimates, by identity and requests in flight; each stays alive with its estimate."""
+    timed: dict[tuple[int, int, int], tuple[object, Estimate | None]]
+    """Candidates with their estimates, by identity, requests in flight and servers; each stays alive with its own."""
     footprints: dict[tuple[Layout, int, float], tuple[RankWeights, Footprint]]
     """By layout, identity of the weights (which stay alive) and bytes of a cached element."""
 

@@ -41,7 +41,7 @@ def grown(case: Case, options: Sequence[Scored], first: Scored) -> Scored:
 
 def timed(case: Case, candidate: Candidate, in_flight: int) -> Estimate | None:
     """The candidate's estimate at a load, worked out once: the best, the runner-up and its reason ask for the same."""
-    key = (id(candidate), in_flight)
+    key = (id(candidate), in_flight, case.servers)
     known = case.common.timed
     if key not in known:
         known[key] = (candidate, speed(case, candidate, in_flight=in_flight))

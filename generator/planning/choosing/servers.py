@@ -7,16 +7,20 @@ from collections.abc import Iterator, Sequence
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
+from generator.errors import RequestError
 from generator.models.estimate import Estimate
+from generator.models.parallelism import Layout
 from generator.planning.choosing.choice import has_targets, objective, room
 from generator.planning.choosing.growth import requests_weighed, timed
 from generator.planning.choosing.scored import Scored
+from generator.planning.evaluation import evaluate
 from generator.planning.layouts import fixed_sizes
 from generator.planning.speed.estimates import meets_targets, of_all, speed
 from generator.planning.speed.evidence import EXPERTS
 from generator.units import ceil_div
 
 if TYPE_CHECKING:
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
 _GROWTH = 2
@@ -111,10 +115,21 @@ def _servers(case: Case, options: Sequence[Scored]) -> Iterator[Servers]:
         if number < 2 or total % layout.ranks or not plain or candidate.verdict != "fits":  # noqa: PLR2004 - several
             continue
         share = ceil_div(in_flight, number)
-        found = speed(case, candidate, in_flight=share)
-        if found is not None and candidate.concurrency >= share:
+        made = _of_share(case.on_servers(number, in_flight), layout)
+        if made is None or made.verdict != "fits" or made.concurrency < share:
+            continue
+        found = speed(case, made, in_flight=share)
+        if found is not None:
             busy = in_flight / share  # servers whose share is full
-            yield Servers(number, Scored(candidate, of_all(found, busy)), in_flight)
+            yield Servers(number, Scored(made, of_all(found, busy)), in_flight)
+
+
+def _of_share(share: Case, layout: Layout) -> Candidate | None:
+    """The layout at the batch limits of one server's share, which are chosen by its load; None where it is refused."""
+    try:
+        return evaluate(share, layout)
+    except RequestError:
+        return None
 
 
 def copies(case: Case, options: Sequence[Scored]) -> int:
