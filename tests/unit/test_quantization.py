@@ -146,6 +146,7 @@ def test_mxfp4_covers_routed_experts_only():
 
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}
 GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True}
+FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic"}
 DYNAMIC = {"-:.*gate.*": {}}
 EIGHT = {"load_in_8bit": True, "quant_method": "bitsandbytes"}
 
@@ -370,3 +371,27 @@ def test_an_encoder_that_its_class_builds_plain_is_not_quantized():
     }
     assert "vision_tower*" in ignored["kimi_k25"].ignored_modules
     assert "vision_tower*" not in ignored["llava"].ignored_modules
+
+
+@pytest.mark.parametrize(
+    ("declared", "release", "parted"),
+    [
+        (AWQ | {"modules_to_not_convert": ["q_proj"]}, "0.33.0", "model.layers.0.self_attn.qkv_proj"),
+        (AWQ | {"modules_to_not_convert": ["gate"]}, "0.23.0", "model.layers.0.mlp.gate_up_proj"),
+        (AWQ | {"modules_to_not_convert": ["gate"]}, "0.26.0", ""),
+        (AWQ | {"modules_to_not_convert": ["self_attn", "lm_head"]}, "0.23.0", ""),
+        (FP8 | {"modules_to_not_convert": ["model.layers.3.mlp.up_proj"]}, "0.33.0", "model.layers.3.mlp.gate_up_proj"),
+        (FP8 | {"modules_to_not_convert": ["gate", "model.layers.3.mlp.down_proj"]}, "0.33.0", ""),
+    ],
+)
+def test_a_list_that_parts_a_merged_layer_is_refused(declared, release, parted):
+    """VLLM: some but not all shards are quantized (0.23.0 and 0.33.0 utils/quant_utils.py: is_layer_skipped)."""
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
+    facts = facts.model_copy(update={"checkpoint": stored})
+    if not parted:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=f"merges the projections of {parted}, of which"):
+        plan_for(request, facts)

@@ -24,11 +24,15 @@ from generator.planning.rules.start import batch_holds_a_block_of_states, block_
 from generator.planning.rules.stated import check_ranks, check_stated
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
+from generator.planning.weights.expansion import modules
+from generator.planning.weights.formats import parted_layer
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
+_PARTS_ALIKE = frozenset({"awq", "fp8"})
+"""Methods whose lists vLLM asks about each projection of a merged layer."""
 _AS_MANY_AS_WANTED = 999
 """VLLM's own limit of images, videos or sounds in a request (vLLM 0.32 config/multimodal.py: BaseDummyOptions)."""
 
@@ -176,11 +180,24 @@ def _check_stored(case: Case) -> None:
             f"vLLM {case.release} has no quantization {own.method}, which the checkpoint is stored in: pin a release "
             "that has it (--vllm), or choose another checkpoint"
         )
+    _check_parts(case, own)
     if not method.loads(case.release, bits=own.bits, symmetric=own.symmetric):
         zeros = "" if own.symmetric else " with zero points"
         able = f"{' or '.join(map(str, method.widths))} bits{', symmetric' if method.symmetric else ''}"
         raise RequestError(
             f"vLLM {case.release} loads no {own.method} of {own.bits} bits{zeros}: choose a checkpoint of {able}"
+        )
+
+
+def _check_parts(case: Case, own: Quantization) -> None:
+    """A list leaves projections that vLLM merges alone together (utils/quant_utils.py: is_layer_skipped)."""
+    if own.method not in _PARTS_ALIKE or not own.ignored_modules:
+        return
+    by_name = case.vllm.has("asks_lists_about_merged_layers")
+    if name := parted_layer(modules(case.architecture), own, by_name=by_name):
+        raise RequestError(
+            f"vLLM {case.release} merges the projections of {name}, of which the checkpoint's modules_to_not_convert "
+            "names some: choose another checkpoint, or name all or none of them in its config.json"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -73,8 +73,40 @@ def _expert_names(name: str, method: str) -> tuple[str, ...]:
     return (block,) if method in _BLOCK_ONLY else (block, f"{block}.0.{projection}", f"{block}.{projection}")
 
 
+def parted_layer(found: Iterable[WeightModule], quantization: Quantization, *, by_name: bool) -> str:
+    """The first merged layer of which a list leaves some projections alone and others not; empty for none.
+
+    `by_name`: whether a list that means the merged layer's own name leaves it alone as a whole.
+    """
+    for name, layers, shards in _merged_layers(found):
+        for layer in layers:
+            whole = name.replace("{L}", str(layer))
+            block = whole.rpartition(".")[0]
+            left = {_is_ignored(f"{block}.{shard}", quantization) for shard in shards}
+            if len(left) > 1 and not (by_name and _is_ignored(whole, quantization)):
+                return whole
+    return ""
+
+
+def _merged_layers(found: Iterable[WeightModule]) -> Iterator[tuple[str, tuple[int, ...], frozenset[str]]]:
+    """Layers of the decoder that hold every projection of a merged one: its name, their numbers, the projections."""
+    held: dict[tuple[str, tuple[int, ...]], set[str]] = {}
+    for module in found:
+        block, _, projection = module.name.rpartition(".")
+        if projection in _MERGED and module.layers and module.matrix.linear and not module.matrix.experts:
+            held.setdefault((f"{block}.{_MERGED[projection]}", module.layers), set()).add(projection)
+    for (name, layers), shards in held.items():
+        every = frozenset(one for one, merged in _MERGED.items() if name.endswith(f".{merged}"))
+        if shards == every:
+            yield name, layers, every
+
+
+def _is_ignored(name: str, quantization: Quantization) -> bool:
+    return any(_matcher(pattern)(name) for pattern in quantization.ignored_modules)
+
+
 def _format(names: tuple[str, ...], quantization: Quantization) -> Format | None:
-    if any(_matcher(pattern)(name) for pattern in quantization.ignored_modules for name in names):
+    if any(_is_ignored(name, quantization) for name in names):
         return None
     for rule in quantization.rules:
         if any(_matcher(target)(name) for target in rule.targets for name in names):
