@@ -88,16 +88,17 @@ def path_kinds() -> dict[str, PathKind]:
     return {row.name: row.kind for row in packaged_rows("paths.toml", "argument", PathRow)}
 
 
-class LoaderRow(Row):
-    """One row of `loaders.toml`, whose head says what the columns are."""
+class RegisteredRow(Row):
+    """One row of `registered.toml`, whose head says what the columns are."""
 
+    argument: str = Field(min_length=1)
     name: str = Field(min_length=1)
     since: str | None = None
     until: str | None = None
     source: Source
 
 
-def load_formats(version: str) -> tuple[str, ...]:
-    """Values of `load_format` that release `version` ("0.33.0") reads weights by."""
-    rows = packaged_rows("loaders.toml", "loader", LoaderRow)
-    return tuple(row.name for row in rows if is_between(version, row.since, row.until))
+def registered(version: str, argument: str) -> tuple[str, ...]:
+    """Values of `argument` that release `version` ("0.33.0") looks up; none of an argument that is not looked up so."""
+    rows = packaged_rows("registered.toml", "registered", RegisteredRow)
+    return tuple(row.name for row in rows if row.argument == argument and is_between(version, row.since, row.until))

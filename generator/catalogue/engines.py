@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from generator.catalogue.argument_values import load_formats, mappings_of, ranges
+from generator.catalogue.argument_values import mappings_of, ranges, registered
 from generator.catalogue.behaviours import release_of
 from generator.catalogue.companions import companions
 from generator.catalogue.connectors import connectors
@@ -184,7 +184,7 @@ def _engine(version: str) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=_inherited(version, "kv_cache_dtypes"),
         quantization_methods=_inherited(version, "quantization_methods"),
-        load_formats=partial(load_formats, version),
+        registered=partial(registered, version),
         mappings=Later(lambda: mappings_of(version)),
         connectors=Later(lambda: connectors(version)),
         expert_kernels=Later(lambda: expert_kernels(version)),

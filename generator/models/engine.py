@@ -85,6 +85,11 @@ class Flag(Made):
         return human_readable_int(value) if self.human_readable and isinstance(value, str) else value
 
 
+def nothing_registered(_argument: str) -> tuple[str, ...]:
+    """What is known of a release whose tables nobody read."""
+    return ()
+
+
 class Engine(Made):
     """A vLLM release: version, behaviour, container image and flags."""
 
@@ -101,8 +106,8 @@ class Engine(Made):
     """Values of `kv_cache_dtype`; 0.33 checks them after parsing."""
     quantization_methods: tuple[str, ...] = ()
     """Values of `quantization`; vLLM checks them after parsing."""
-    load_formats: Callable[[], tuple[str, ...]] = tuple
-    """Values of `load_format`, which vLLM checks after parsing; none where nobody knows them."""
+    registered: Callable[[str], tuple[str, ...]] = nothing_registered
+    """Values of an argument that vLLM looks up after parsing; none where any will do, or nobody knows them."""
     mappings: Mapping[str, MappingKeys] = NONE
     """Keys of the arguments that are mappings of a closed vocabulary; none where only the parser was asked."""
     connectors: Mapping[str, bool] = NONE
@@ -159,9 +164,8 @@ class Engine(Made):
 
     def _checked_later(self, name: str) -> tuple[str, ...]:
         """Values of an argument that the parser takes as free text and the engine refuses later."""
-        if name == "load_format":
-            return self.load_formats()
-        return {"kv_cache_dtype": self.kv_cache_dtypes, "quantization": self.quantization_methods}.get(name, ())
+        listed = {"kv_cache_dtype": self.kv_cache_dtypes, "quantization": self.quantization_methods}
+        return listed[name] if name in listed else self.registered(name)
 
     def _hint(self, name: str, value: Any) -> str:
         gone = self.successors.get(name)

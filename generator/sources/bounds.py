@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,7 @@ def _check_quantization(declared: Any, where: str) -> None:
         raise _lie(where, "quantization_config.bits", bits, "a number of bits")
     if group is not None and (isinstance(group, bool) or not isinstance(group, int) or (group < 1 and group != -1)):
         raise _lie(where, "quantization_config.group_size", group, "a whole number above 0, or -1 for a channel")
+    _check_expressions(declared, where)
     block, scheme = declared.get("weight_block_size"), declared.get("activation_scheme")
     if declared.get("quant_method") == "fp8" and scheme not in (None, "dynamic", *(() if block else ("static",))):
         wanted = "dynamic where weights are scaled by blocks" if block else "dynamic or static"
@@ -134,6 +136,28 @@ def _check_quantization(declared: Any, where: str) -> None:
         sides = named if isinstance(named, list) else ()
         if named is not None and not (len(sides) == _SIDES and all(map(_is_count, sides))):
             raise _lie(where, f"quantization_config.{name}", named, "two whole numbers above 0")
+
+
+def _check_expressions(declared: Config, where: str) -> None:
+    """Modules are named by expressions that Python reads: keys of GPTQ's `dynamic`, words behind `re:`."""
+    dynamic = declared.get("dynamic")
+    named = [name.removeprefix("-:").removeprefix("+:") for name in dynamic] if isinstance(dynamic, dict) else []
+    for expression in (*named, *(word.removeprefix("re:") for word in _words(declared) if word.startswith("re:"))):
+        try:
+            re.compile(expression)
+        except re.error:
+            raise _lie(
+                where, "quantization_config", expression, "a regular expression where modules are named"
+            ) from None
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every word in a value and in what it holds."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from _words(one)
 
 
 def _blocks(declared: Config) -> Iterator[tuple[str, Any]]:

@@ -54,6 +54,8 @@ VALUES = (
         ({"rope_scaling": {"rope_type": "yarn", "factor": -4}}, "rope_scaling.factor -4"),
         ({"num_experts": -8}, "num_experts -8"),
         ({"num_experts": 8, "num_experts_per_tok": 9}, "num_experts_per_tok 9, which has to be at most the 8"),
+        ({"quantization_config": AWQ | {"dynamic": {"-:(": {}}}}, r"quantization_config '\(', .* regular expression"),
+        ({"quantization_config": FP8 | {"ignore": ["re:*x"]}}, "quantization_config '[*]x'"),
         ({"quantization_config": AWQ | {"bits": -4}}, "quantization_config.bits -4"),
         ({"quantization_config": AWQ | {"bits": "four"}}, "quantization_config.bits 'four'"),
         ({"quantization_config": AWQ | {"group_size": 0}}, "quantization_config.group_size 0"),

@@ -395,3 +395,41 @@ def test_a_list_that_parts_a_merged_layer_is_refused(declared, release, parted):
         return
     with pytest.raises(RequestError, match=f"merges the projections of {parted}, of which"):
         plan_for(request, facts)
+
+
+ORDERED = GPTQ | {"desc_act": True}
+IN_ORDER = {"type": "int", "num_bits": 4, "strategy": "group", "group_size": 128, "symmetric": True}
+
+
+@pytest.mark.parametrize(
+    ("declared", "release", "loads"),
+    [
+        (ORDERED, "0.29.0", True),
+        (ORDERED, "0.30.0", False),
+        (ORDERED | {"group_size": -1}, "0.33.0", True),
+        (GPTQ | {"dynamic": {"+:.*mlp.*": {"desc_act": True}}}, "0.33.0", False),
+        (ORDERED | {"dynamic": {"+:.*": {"desc_act": False}}}, "0.33.0", False),
+        (
+            {"config_groups": {"g": {"targets": ["Linear"], "weights": IN_ORDER | {"actorder": "group"}}}},
+            "0.33.0",
+            False,
+        ),
+        (
+            {"config_groups": {"g": {"targets": ["Linear"], "weights": IN_ORDER | {"actorder": "weight"}}}},
+            "0.33.0",
+            True,
+        ),
+    ],
+)
+def test_groups_in_the_order_of_activations_are_loaded_until_a_release(declared, release, loads):
+    """0.30 refuses them in GPTQ and compressed-tensors, but for one group a channel, which has no order."""
+    declared = {"quant_method": "compressed-tensors", "format": "pack-quantized"} | declared
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
+    facts = facts.model_copy(update={"checkpoint": stored})
+    if loads:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match="no longer loads groups in the order of activations"):
+        plan_for(request, facts)

@@ -193,6 +193,59 @@ def test_weights_stay_where_the_runner_leaves_them(release, ignored):
     assert any("does not follow cpu_offload_gb" in text for text in plan.warnings) is ignored
 
 
+@pytest.mark.parametrize(
+    ("gpu", "release", "model", "own", "says"),
+    [
+        ("H100", "0.20.2", "Qwen/Qwen3-8B", {"kv_cache_dtype": "fp8_e5m2"}, "FLASH_ATTN .* fp8_e5m2, .* FLASHINFER"),
+        ("H100", "0.20.2", "Qwen/Qwen3-8B", {"kv_cache_dtype": "int8_per_token_head"}, "TRITON_ATTN, or .* auto"),
+        ("H100", "0.23.0", "Qwen/Qwen3-8B", {"kv_cache_dtype": "nvfp4"}, "takes FLASHINFER for a KV cache of nvfp4"),
+        (
+            "H100", "0.20.2", "Qwen/Qwen3-8B",
+            {"block_size": 24, "attention_backend": "FLEX_ATTENTION"}, "block_size not supported",
+        ),
+        ("A100-80GB", "0.33.0", "deepseek-ai/DeepSeek-V4-Flash", {}, "no kernels of DeepSeek-V4's attention .* 8.0"),
+        ("L40S", "0.27.1", "deepseek-ai/DeepSeek-V4-Flash", {}, "no kernels of DeepSeek-V4's attention .* 8.9"),
+        ("RTX-PRO-6000", "0.20.2", "deepseek-ai/DeepSeek-V4-Flash", {}, "no kernels of DeepSeek-V4's .* 12.0"),
+    ],
+)  # fmt: skip
+def test_a_cache_that_its_kernels_do_not_read_is_refused(gpu, release, model, own, says):
+    """What a backend's class says that it takes is more than its kernels read, by release and GPU."""
+    asked = Request(model=model, gpu=gpu, gpus=8, source="embedded", vllm=release, overrides=own)
+    with pytest.raises(RequestError, match=says):
+        plan_for(asked, embedded_model(model))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "release", "model", "own"),
+    [
+        ("H100", "0.20.2", "Qwen/Qwen3-8B", {"kv_cache_dtype": "fp8_e5m2", "attention_backend": "FLASHINFER"}),
+        ("H100", "0.20.2", "Qwen/Qwen3-8B", {"kv_cache_dtype": "fp8"}),
+        ("B200", "0.23.0", "Qwen/Qwen3-8B", {"kv_cache_dtype": "nvfp4"}),
+        ("H100", "0.33.0", "Qwen/Qwen3-8B", {"kv_cache_dtype": "nvfp4"}),
+        ("RTX-PRO-6000", "0.27.1", "deepseek-ai/DeepSeek-V4-Flash", {}),
+        ("H200", "0.20.2", "deepseek-ai/DeepSeek-V4-Flash", {}),
+    ],
+)
+def test_a_cache_that_its_kernels_read_stands(gpu, release, model, own):
+    """The same where the kernels do."""
+    asked = Request(model=model, gpu=gpu, gpus=8, source="embedded", vllm=release, overrides=own)
+    assert plan_for(asked, embedded_model(model)).feasibility.fits
+
+
+@pytest.mark.parametrize(("release", "stands"), [("0.30.0", False), ("0.23.0", True)])
+def test_a_tokenizer_that_the_release_lacks_is_refused(release, stands):
+    """Its registry knows no such word, which the parser takes as free text."""
+    word = "qwen_vl"
+    asked = Request(
+        model="Qwen/Qwen3-8B", gpu="H100", source="embedded", vllm=release, overrides={"tokenizer_mode": word}
+    )
+    if stands:
+        assert plan_for(asked, embedded_model("Qwen/Qwen3-8B")).feasibility.fits
+    else:
+        with pytest.raises(RequestError, match=r"--tokenizer-mode .*qwen_vl"):
+            plan_for(asked, embedded_model("Qwen/Qwen3-8B"))
+
+
 @pytest.mark.parametrize(("head_dim", "stands"), [(96, False), (128, True)])
 def test_a_cache_of_four_bits_takes_heads_of_a_power_of_two(head_dim, stands, tmp_path):
     """Its rotation is a Hadamard matrix."""

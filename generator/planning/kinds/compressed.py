@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from generator.errors import UnsupportedArchitectureError
+from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.attention import CompressedMLA, Indexer
 from generator.models.backend import Backend
 from generator.models.dtype import DType
@@ -64,8 +64,17 @@ class Compressed(Attention):
         common = self._common(ctx, skipped=skipped)
         return AttentionQuery(**common, num_kv_heads=1, head_size=self.head_size)
 
-    def backend(self, query: AttentionQuery) -> Backend:  # noqa: ARG002 - whatever is asked for
-        """That of its compressed latents."""
+    def backend(self, query: AttentionQuery) -> Backend:
+        """That of its compressed latents, which the class names itself: no order of backends is asked.
+
+        Raises:
+            RequestError: its kernels are for other GPUs.
+        """
+        if not query.capability.is_rocm and not query.has("reads_compressed_latents"):
+            raise RequestError(
+                f"vLLM {query.release} has no kernels of DeepSeek-V4's attention for compute capability "
+                f"{query.capability.words}: serve it on Hopper or a datacenter GPU of Blackwell, or another model here"
+            )
         return COMPRESSED[1]
 
     def block_backends(self, backend: Backend, whole: AttentionQuery) -> tuple[Backend, ...]:  # noqa: ARG002

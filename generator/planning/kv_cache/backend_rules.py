@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FA4_LATENT_HEADS = frozenset({8, 16, 32, 64, 128})
 _FA4_PAGE, _FA4_FP8_PAGE = 128, 64
+_FLEX_BLOCK = 16
 _FA4_HEAD, _FA_HEAD, _FA4_MAX_HEAD = 256, 256, 512
 
 
@@ -87,6 +88,11 @@ def _widened_nvfp4(query: AttentionQuery) -> str | None:
     return "NVFP4 cache with attention sinks" if query.sink else None
 
 
+def _flex(query: AttentionQuery) -> str | None:
+    """Blocks of its masks are multiples of 16; the class says so from 0.21 on (flex_attention.py)."""
+    return "block_size not supported" if query.block_size is not None and query.block_size % _FLEX_BLOCK else None
+
+
 def _triton(query: AttentionQuery) -> str | None:
     return "head_size not supported" if query.head_size < 32 else None  # noqa: PLR2004 - triton_attn.py:356
 
@@ -145,6 +151,7 @@ OWN_RULES: dict[str, Callable[[AttentionQuery], str | None]] = {
     "TRITON_FLASH_ATTN": _triton_flash_attn,
     "FLASHINFER": _flashinfer,
     "TRITON_FLASHINFER": _flashinfer,
+    "FLEX_ATTENTION": _flex,
     "TRITON_ATTN": _triton,
     "ROCM_AITER_UNIFIED_ATTN": _triton,
     "FLASHINFER_MLA": _flashinfer_mla,

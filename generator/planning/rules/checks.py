@@ -181,6 +181,7 @@ def _check_stored(case: Case) -> None:
             "that has it (--vllm), or choose another checkpoint"
         )
     _check_parts(case, own)
+    _check_order(case, own)
     if not method.loads(case.release, bits=own.bits, symmetric=own.symmetric):
         zeros = "" if own.symmetric else " with zero points"
         able = f"{' or '.join(map(str, method.widths))} bits{', symmetric' if method.symmetric else ''}"
@@ -198,6 +199,17 @@ def _check_parts(case: Case, own: Quantization) -> None:
         raise RequestError(
             f"vLLM {case.release} merges the projections of {name}, of which the checkpoint's modules_to_not_convert "
             "names some: choose another checkpoint, or name all or none of them in its config.json"
+        )
+
+
+def _check_order(case: Case, own: Quantization) -> None:
+    """Groups lie in the order of the columns where the release reads no other (utils/gptq_utils.py, 0.33)."""
+    name = "reads_groups_in_another_order"
+    ordered = any(rule.format is not None and rule.format.group_index for rule in own.rules)
+    if ordered and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} no longer loads groups in the order of activations (desc_act of GPTQ, actorder group "
+            f"of compressed-tensors): choose a checkpoint without it, or pin vLLM {case.vllm.until[name]} or older"
         )
 
 

@@ -16,8 +16,10 @@ from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.memory.overhead import model_runner
 
 if TYPE_CHECKING:
+    from generator.planning.kv_cache.selection import Served
     from generator.planning.replica import Replica
 
+_READ_BY_FLASH_ATTENTION = frozenset({"fp8", "fp8_e4m3"})
 _TRITON = frozenset({"TRITON_ATTN", "TRITON_MLA"})
 
 
@@ -67,12 +69,29 @@ def cache_dtype_runs(start: Replica) -> None:
         raise RequestError("fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype fp8")
     for kind in start.architecture.layer_kinds:
         for one in serve(kind.mixer, start.context):
+            _cache_is_read(start, one)
             fp8 = one.query.kv_cache_dtype.startswith("fp8")
             if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
                 raise RequestError(
                     f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
                     f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
                 )
+
+
+def _cache_is_read(start: Replica, one: Served) -> None:
+    """The backend reads what its class says that it takes: releases until 0.24 say more than their kernels do.
+
+    FlashAttention's FP8 is E4M3 (0.20.2 flash_attn.py:171), FlashInfer's NVFP4 is TRT-LLM's (0.23.0 flashinfer.py:623).
+    """
+    asked, name, other = one.query.kv_cache_dtype, one.backend.name, ""
+    if name == "FLASH_ATTN" and one.query.quantized and asked not in _READ_BY_FLASH_ATTENTION:
+        other = f"--attention-backend {'FLASHINFER' if asked == 'fp8_e5m2' else 'TRITON_ATTN'}, or "
+    elif not (name == "FLASHINFER" and asked == "nvfp4" and one.query.has("flashinfer_lists_nvfp4_alone")):
+        return
+    raise RequestError(
+        f"vLLM {start.release} takes {name} for a KV cache of {asked}, which it does not read on {start.gpu.name}: set "
+        f"{other}--kv-cache-dtype {_own_cache_dtype(start)}"
+    )
 
 
 def packed_cache_is_kept(start: Replica) -> None:

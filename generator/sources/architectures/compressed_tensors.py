@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SPARSE = frozenset({"marlin-24", "sparse-24-bitmask", "sparse-bitmask"})
 """Formats of sparse weights, for which no release after 0.20 has a scheme (0.33 compressed_tensors.py:946)."""
+_BY_ACTIVATION = (True, "group", "dynamic")
+"""Values of `actorder` that put groups in another order than the columns'; `weight` and `static` put columns back."""
 _EVERY_LINEAR = frozenset({"Linear", "LinearBase", "FusedMoE", "RoutedExperts"})
 
 
@@ -101,7 +103,7 @@ def _format(group: Config, name: str) -> Format:
     if bits == 8 and activations is not None:  # noqa: PLR2004
         return INT8_CHANNEL
     symmetric = bool(weights.get("symmetric", True))
-    group_index = weights.get("actorder") == "group"
+    group_index = weights.get("actorder") in _BY_ACTIVATION
     return packed_integers(bits, int(size or 0), zero_points=not symmetric, group_index=group_index)
 
 

@@ -175,15 +175,18 @@ def _gptq_format(bits: int, group: int, *, group_index: bool = False) -> Format:
 
 def _gptq(declared: Config) -> Quantization:
     """GPTQ: packed integers; `dynamic` names modules by expression, a leading `-:` leaves them alone."""
-    bits, group = int(declared.get("bits", 4)), int(declared.get("group_size", 128))
-    form = _gptq_format(bits, group, group_index=bool(declared.get("desc_act")))
+    bits, group, ordered = int(declared.get("bits", 4)), int(declared.get("group_size", 128)), declared.get("desc_act")
+    form = _gptq_format(bits, group, group_index=bool(ordered))
     rules: list[QuantRule] = []
     for pattern, override in (declared.get("dynamic") or {}).items():
         target = (f"re:.*{pattern.removeprefix('-:').removeprefix('+:')}",)
         if pattern.startswith("-:"):
             rules.append(QuantRule(targets=target))
         elif override:
-            own = _gptq_format(int(override.get("bits", bits)), int(override.get("group_size", group)))
+            own = _gptq_format(
+                int(override.get("bits", bits)), int(override.get("group_size", group)),
+                group_index=bool(override.get("desc_act", ordered)),
+            )  # fmt: skip
             rules.append(QuantRule(targets=target, format=own))
     everything = _everything(form)
     return Quantization(
