@@ -22,6 +22,8 @@ class Layer(Value):
     """Tensors that neither the mixer nor the feed-forward block implies."""
     mixer_name: str = "self_attn"
     """The mixer's name below its layer, as the checkpoint spells it."""
+    streams: int = 1
+    """Residual streams that a token has beside the layer (hyper-connections)."""
 
 
 class LayerRun(Value):

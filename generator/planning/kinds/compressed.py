@@ -35,6 +35,7 @@ _TOKEN_BYTES = 584
 """A latent in FP8 with its RoPE part in bfloat16 and its scales."""
 _PAGE_ALIGNMENT = 576
 _WINDOW_BLOCK = 64
+_KERNEL_HEADS = (64, 128)
 _CHUNKS = 4
 """Requests of one prefill chunk (0.32 models/deepseek_v4/attention.py:155)."""
 _COMPRESSOR_BLOCKS = {4: 4, 128: 8}
@@ -109,6 +110,18 @@ class Compressed(Attention):
         read = round_up(picked + mixer.sliding_window, 128)
         kernel = _CHUNKS * rows * mixer.head_dim * 2 + tokens * (read + 1) * 4
         return max(kernel, gathered_keys(self.indexer, ratio, ctx, longest) if self.indexer else 0)
+
+    def pass_elements(self, ctx: Context, longest: int) -> int:  # noqa: ARG002 - it expands no latents
+        """Outputs and queries, both padded to the kernel's heads, the queries before that, and the projections.
+
+        The profile runs no kernel and pads in a copy (0.23.0 and 0.33.0 models/deepseek_v4/attention.py:
+        _alloc_attn_out, _fused_qnorm_rope_kv_insert; nvidia/flashmla.py: get_padded_num_q_heads).
+        """
+        mixer, heads = self.mixer, ceil_div(self.heads, ctx.tp)
+        padded = next((number for number in _KERNEL_HEADS if heads <= number), heads)
+        unpadded = heads if heads < padded else 0
+        columns = (2 * padded + unpadded) * mixer.head_dim + mixer.q_lora_rank + mixer.head_dim
+        return ctx.settings.max_num_batched_tokens * columns
 
     def _indexer_specs(self, blocks: Blocks) -> list[KVCacheSpec]:
         indexer, ratio = self.mixer.indexer, self.mixer.compress_ratio

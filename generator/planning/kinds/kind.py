@@ -97,6 +97,10 @@ class Attention(Kind):
         """Bytes of the scratch that it reserves on a rank under these backends, for requests of `longest` tokens."""
         return 0
 
+    def pass_elements(self, ctx: Context, longest: int) -> int:  # noqa: ARG002 - most are narrower than what follows them
+        """Elements that its part of the profiled pass holds on a rank, where they may be the most of a layer's."""
+        return 0
+
     def cached(self) -> Iterator[Attention]:
         """The blocks that keep tokens: itself, or none where it keeps none of its own."""
         yield self

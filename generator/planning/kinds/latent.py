@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _KERNEL_HEADS = 64
 """The sparse prefill kernel's least heads (mla/flashmla_sparse.py:763)."""
+_LEAST_BLOCK, _MOST_ROWS = 16, 64 * 1024
+"""Tokens of the smallest block, and rows of the earlier latents that a prefill expands at once at most."""
 _DS_MLA_BACKENDS = frozenset({"FLASHMLA_SPARSE", "FLASHINFER_MLA_SPARSE_SM120"})
 
 
@@ -86,6 +88,16 @@ class Latent(Attention):
         own: KVCacheSpec = packing.packed(spec, narrowed(backend, query), ctx.settings.capability)
         keys = [indexer_spec(self.indexer, ctx, blocks)] if self.indexer else []
         return [*keys, own] * self.mixer.per_layer
+
+    def pass_elements(self, ctx: Context, longest: int) -> int:
+        """Queries and outputs, and earlier latents expanded to the rank's heads: the profile makes them all.
+
+        vLLM 0.33 model_executor/layers/attention/mla_attention.py:939, rows by :2329.
+        """
+        mixer, heads = self.mixer, ceil_div(self.heads, ctx.tp)
+        rows = min(max(8 * longest, 4 * ctx.settings.max_num_seqs * _LEAST_BLOCK), _MOST_ROWS)
+        expanded = mixer.qk_nope_head_dim + mixer.v_head_dim
+        return heads * (rows + ctx.settings.max_num_batched_tokens) * expanded
 
     @property
     def exchanged_width(self) -> int:

@@ -12,7 +12,7 @@ from generator.models.overheads import OverheadTable
 from generator.models.plan import MemoryBudget
 from generator.models.release import Release
 from generator.models.verdict import OOMRisk, Verdict
-from generator.planning.memory import evidence, graphs, overhead
+from generator.planning.memory import attention, evidence, graphs, overhead
 from generator.planning.memory.measured import Needs, as_measured
 from generator.planning.memory.pinned import left_on_gpu, pinned
 from generator.planning.memory.workspace import sparse_workspace
@@ -123,6 +123,7 @@ def _outside_pytorch(replica: Replica, table: OverheadTable, *, last_stage: bool
     fixed = overhead.non_torch(replica, table)
     fixed += overhead.persistent_buffers(replica, last_stage=last_stage)
     fixed += sparse_workspace(replica)
+    fixed += ByteInterval.exact(attention.draft_streams(replica) * last_stage)
     return fixed + overhead.unified_growth(replica.gpu, release=replica.release, table=table)
 
 

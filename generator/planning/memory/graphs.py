@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.models.interval import ByteInterval
 from generator.models.overheads import OverheadTable
+from generator.planning.memory import attention
 from generator.planning.memory.overhead import model_runner
 from generator.planning.replica import once_a_replica
 from generator.units import KIB, MIB
@@ -38,7 +39,8 @@ def cuda_graph_estimate(replica: Replica, table: OverheadTable) -> ByteInterval:
     if not captures or not base.high:
         return ByteInterval.exact(0)
     layers = replica.architecture.num_hidden_layers
-    return base.times(MIB) + table.term("graph_layer_kib", release.version).times(captures * layers * KIB)
+    found = base.times(MIB) + table.term("graph_layer_kib", release.version).times(captures * layers * KIB)
+    return found + ByteInterval.exact(attention.decode_workspace(replica))
 
 
 @once_a_replica

@@ -16,7 +16,7 @@ from generator.models.overheads import OverheadTable
 from generator.models.parallelism import Layout
 from generator.models.release import Release
 from generator.planning.kinds.of import is_hybrid
-from generator.planning.memory import encoder, workspace
+from generator.planning.memory import attention, encoder, workspace
 from generator.planning.memory.workspace import indexer_logits
 from generator.planning.replica import once_a_replica
 from generator.units import MIB, ceil_div
@@ -126,7 +126,7 @@ def activation_peak(
     architecture, release = replica.architecture, replica.release.version
     stays = expert_workspaces(replica)
     forward = table.term("token_factor", release).times(token_bytes(replica))
-    phases = [forward + ByteInterval.exact(indexer_logits(architecture))]
+    phases = [forward + ByteInterval.exact(indexer_logits(architecture)), attention.profiled_pass(replica)]
     if first_stage:
         phases.append(compilation(replica, table))
     if last_stage and replica.settings.samples:
@@ -207,9 +207,9 @@ def token_bytes(replica: Replica) -> int:
 
 
 def _layer_elements(replica: Replica, layer: Layer) -> int:
-    """Elements a token: input, residual, normalised input and output of the block, and its inner buffers."""
+    """Elements a token: input, residual streams, normalised input and output of the block, and its inner buffers."""
     width, tensor = replica.architecture.hidden_size, replica.layout.tensor_parallel_size
-    hidden, block = 4 * width, layer.feed_forward
+    hidden, block = (3 + layer.streams) * width, layer.feed_forward
     if isinstance(block, Dense):
         return hidden + ceil_div((3 if block.gated else 2) * block.intermediate_size, 1 if block.whole else tensor)
     if isinstance(block, MoE):

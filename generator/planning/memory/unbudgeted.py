@@ -9,7 +9,7 @@ from generator.models.hardware import GPU, Cluster
 from generator.models.interval import ByteInterval
 from generator.models.overheads import OverheadTable
 from generator.models.plan import MemoryBudget
-from generator.planning.memory import graphs, overhead
+from generator.planning.memory import attention, graphs, overhead
 from generator.planning.memory.budget import remainder, requested_bytes
 from generator.planning.replica import once_a_replica
 from generator.units import GIB, MIB, ceil_div
@@ -28,7 +28,8 @@ def outside_bytes(replica: Replica, table: OverheadTable) -> ByteInterval:
     The CUDA context, what others hold on such a GPU (unless the cluster says what they do) and the first NCCL buffers
     come before vLLM's snapshot. After its profile come block tables (two copies, 0.32 v1/worker/gpu/block_table.py:55),
     graphs beyond the estimate, the sampler's fp32 logits (0.32 v1/worker/gpu/sample/sampler.py:242) and the allocator's
-    fragments: what it holds of the profile's buffers and cannot hand out again, a share of their peak.
+    fragments: what it holds of the profile's buffers and cannot hand out again, a share of their peak. FlashInfer's
+    workspace is made for the real cache, after the profile has dropped its own.
     """
     world, release = overhead.joined_ranks(replica.layout, moe=replica.architecture.is_moe), replica.release.version
     peak = overhead.activation_peak(replica, table)
@@ -41,6 +42,7 @@ def outside_bytes(replica: Replica, table: OverheadTable) -> ByteInterval:
         _sampling_copy(replica, peak),
     )
     tables = 2 * replica.settings.max_num_seqs * ceil_div(replica.max_model_len, _BLOCK_TOKENS) * 4
+    tables += _flashinfer(replica, table)
     tables += overhead.penalty_state(replica) - overhead.persistent_buffers(replica).expected
     left = remainder(ByteInterval.exact(0), items)
     return ByteInterval(expected=tables - left.expected, low=max(0, tables - left.high), high=tables - left.low)
@@ -53,6 +55,12 @@ def _graphs_beyond_estimate(replica: Replica, table: OverheadTable) -> ByteInter
         low=0,
         high=max(0, actual.high - estimate.low),
     )
+
+
+def _flashinfer(replica: Replica, table: OverheadTable) -> int:
+    """Bytes of FlashInfer's workspaces: the builders', and the decode kernel's where no estimate of graphs has it."""
+    estimated = graphs.cuda_graph_estimate(replica, table).high
+    return attention.builder_workspace(replica) + (0 if estimated else attention.decode_workspace(replica))
 
 
 def _sampling_copy(replica: Replica, peak: ByteInterval) -> ByteInterval:

@@ -123,7 +123,8 @@ def _layer(text: Config, mixer: Any, *, by_token: bool, joined: bool = False) ->
         extra.append(table)
     if joined:
         extra += _joints(text)
-    return Layer(mixer=mixer, feed_forward=block, extra=tuple(extra), mixer_name="attn")
+    streams = int(text.get("hc_mult") or 1)
+    return Layer(mixer=mixer, feed_forward=block, extra=tuple(extra), mixer_name="attn", streams=streams)
 
 
 def _connections(text: Config) -> tuple[Matrix, ...]:

@@ -20,7 +20,7 @@ KEYLESS_PATHS = []
 CALLS_TOOLS = False
 STRUCTURED = False
 # As many as the plan runs together, within the connections that a gateway holds.
-AT_ONCE = min(256, 161, 160)
+AT_ONCE = min(256, 160, 160)
 
 # Administrative paths of vLLM, which would answer anybody: a gateway lets none through.
 FORBIDDEN = ("/invocations", "/metrics", "/v1/load_lora_adapter", "/pause", "/server_info")
