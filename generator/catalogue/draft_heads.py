@@ -1,8 +1,10 @@
-"""Draft heads: classes that vLLM builds to draft from their target's states, and heads published for a model."""
+"""Draft heads: classes that vLLM builds to draft from their target's states, and drafts published for a model."""
 
 from generator.catalogue.loader import Row, Source, packaged_rows
-from generator.models.draft_heads import DraftHead, PublishedDraft
+from generator.models.checkpoint import ModelFacts
+from generator.models.draft_heads import DraftHead
 from generator.models.model_class import ModelClasses
+from generator.models.published_drafts import PublishedDraft
 
 
 class DraftHeadRow(Row, DraftHead):
@@ -30,11 +32,18 @@ class PublishedDraftRow(Row, PublishedDraft):
     """One row of `published_drafts.toml`; the columns are the value's own."""
 
 
+def all_published() -> tuple[PublishedDraft, ...]:
+    """Every row of the table, in its order."""
+    return packaged_rows("published_drafts.toml", "draft", PublishedDraftRow)
+
+
 def drafts_of(*names: str) -> tuple[PublishedDraft, ...]:
-    """The heads of the models of these names, compared without regard to case."""
+    """The drafts of the models of these names, compared without regard to case."""
     asked = {name.casefold() for name in names if name}
-    return tuple(
-        row
-        for row in packaged_rows("published_drafts.toml", "draft", PublishedDraftRow)
-        if row.model.casefold() in asked
-    )
+    return tuple(row for row in all_published() if row.model.casefold() in asked)
+
+
+def published_head(name: str) -> ModelFacts | None:
+    """Facts of the head with this Hub id, upper and lower case alike; None where its shapes are not in the table."""
+    asked = name.casefold()
+    return next((row.facts for row in all_published() if row.draft.casefold() == asked and row.facts), None)

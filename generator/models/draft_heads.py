@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import Field
-
 from generator.models.attention import MLA, FullAttention, SlidingWindow
 from generator.models.dtype import DType
 from generator.models.feed_forward import Dense, MoE
@@ -171,16 +169,3 @@ def _second_inputs(architecture: Architecture) -> tuple[Matrix, ...]:
         )
         for name, size, units in sizes
     )
-
-
-class PublishedDraft(Value):
-    """One head that is published for one model."""
-
-    model: str = Field(min_length=1)
-    """Hub id of the model that it drafts for."""
-    draft: str = Field(min_length=1)
-    """Hub id of the head."""
-    method: HeadMethod
-    tokens: int = Field(ge=1)
-    """Tokens that its publisher drafts a step."""
-    source: str = Field(min_length=1)

@@ -139,6 +139,19 @@ class Footprint(Made):
     expert_parallel_size: int = 1
 
 
+class Drafting(Made):
+    """What one rank does to draft the tokens of a step."""
+
+    passes: float = 0.0
+    """Passes of the draft, one after the other: one a token, or one for all where they are drafted at once."""
+    read_bytes: float = 0.0
+    """Weights that each pass reads beside layers like the model's own: a head's, and an output head that it borrows."""
+    own_layers: float = 0.0
+    """Layers of each pass that are like the model's own."""
+    other_layers: float = 0.0
+    """Further layers of each pass, whose fixed costs add to what reading their weights takes."""
+
+
 class Scenario(Made):
     """The load on one deployment."""
 
@@ -158,8 +171,8 @@ class Scenario(Made):
     num_speculative_tokens: int = 0
     acceptance_rate: float = 0.0
     """Chance that a drafted token is kept, given that those before it were."""
-    draft_cost: float = 0.0
-    """Time to draft one token as a share of a decode step (0.05 to 0.1 for one MTP layer, 0 for n-grams)."""
+    drafting: Drafting = Drafting()
+    """What drafting takes beside a step of the model; nothing for n-grams."""
     in_process: bool = False
     """True where the engine is called without its HTTP server."""
     warmed: bool = False

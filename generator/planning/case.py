@@ -11,6 +11,7 @@ from generator.models.checkpoint import ModelFacts
 from generator.models.hardware import Cluster
 from generator.models.model_class import ModelClass
 from generator.models.parallelism import Layout
+from generator.models.published_drafts import PublishedDraft
 from generator.models.request import Request
 from generator.models.serving import Pooling
 from generator.models.speculation import folded
@@ -41,6 +42,8 @@ class Case(AsGiven):
     """Equal servers on the node, of which this is one: those that are asked for, or that the planner chose."""
     in_flight: int = 0
     """Requests in flight on one replica, worked out where a rate is stated and they are not; 0: the request's."""
+    drafts_chosen: bool = False
+    """Whether the planner chose how tokens are drafted."""
 
     @classmethod
     def of(cls, request: Request, facts: ModelFacts, cluster: Cluster, tables: Tables) -> Self:
@@ -138,6 +141,22 @@ class Case(AsGiven):
         return len(self.architecture.drafts) if self.speculation.method == "mtp" else 0
 
     @cached_property
+    def published(self) -> PublishedDraft | None:
+        """What is known of the draft of this model that is asked for; None where nothing is."""
+        spoken = self.speculation
+        own = spoken.method == "mtp" and spoken.checkpoint is None
+        named = (spoken.checkpoint or "").casefold()
+        return next(
+            (row for row in self.tables.drafts if (own if row.method == "mtp" else row.draft.casefold() == named)), None
+        )
+
+    @property
+    def kept_rate(self) -> float:
+        """The chance that a drafted token is kept: as the user states, else as measured of this draft, else 0."""
+        known = self.published.kept if self.published else None
+        return self.load.acceptance_rate or (known.rate if known else 0.0)
+
+    @cached_property
     def draft(self) -> Draft | None:
         """The draft model with weights and a cache of its own; None where nothing drafts, or nothing is loaded for it.
 
@@ -149,6 +168,8 @@ class Case(AsGiven):
         if spoken.checkpoint is None:
             return None
         if known is None or not is_named(known, spoken.checkpoint):
+            known = self.published.facts if self.published else None
+        if known is None:
             raise UnknownFactError(
                 f"the facts of the draft model {spoken.checkpoint} are not recorded: plan again where the Hub answers "
                 "(vllm-wizard update --replan)"

@@ -39,6 +39,8 @@ def decisions(
     if drafting:
         made["speculative_config"] = _decision("speculative_config", case.fixed["speculative_config"], drafting)
     changes = {name: _CHANGES.get(name, "") for name in made} | dict.fromkeys(case.fixed, "")
+    if case.drafts_chosen:
+        changes["speculative_config"] = "--set speculative_config=null"
     if changes.get("kv_cache_dtype"):
         changes["kv_cache_dtype"] = _cache_change(case, chosen)
     return tuple(

@@ -19,6 +19,7 @@ from generator.planning.choosing.alternatives import alternatives, runner_up
 from generator.planning.choosing.beside import beside_servers, engine_second
 from generator.planning.choosing.choice import best
 from generator.planning.choosing.divided import divided
+from generator.planning.choosing.drafting import preferred_drafts
 from generator.planning.choosing.growth import timed
 from generator.planning.choosing.packing import packed
 from generator.planning.choosing.scored import Scored, scored
@@ -93,6 +94,16 @@ def weighed(case: Case) -> Weighed:
     Raises:
         RequestError: vLLM refuses the request, or each layout.
     """
+    found = _weighed(case)
+    drafting = None if found.over else preferred_drafts(found.case, found.chosen)
+    if drafting is None:
+        return found
+    options = options_of(drafting)
+    return Weighed(drafting, options, best(drafting, options))
+
+
+def _weighed(case: Case) -> Weighed:
+    """Every layout, nothing drafted that is not asked for, and the best; or the servers that serve better than it."""
     case = packed(case, candidates_of(case))
     options = options_of(case)
     options = (*options, *divided(case, options))
@@ -123,7 +134,9 @@ def choose(case: Case, layout: Layout | None = None) -> Scored:
         return weighed(case).chosen
     checks.check_request(case)
     checks.check_layout(case, layout)
-    return scored(case, (evaluate(case, layout),))[0]
+    option = scored(case, (evaluate(case, layout),))[0]
+    drafting = preferred_drafts(case, option)
+    return scored(drafting, (evaluate(drafting, layout),))[0] if drafting else option
 
 
 def options_of(case: Case) -> tuple[Scored, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from generator.models.checkpoint import ModelFacts
 from generator.models.cost import GPUPrice
-from generator.models.draft_heads import DraftHead, PublishedDraft
+from generator.models.draft_heads import DraftHead
 from generator.models.engine import Engine
 from generator.models.hardware import GPU
 from generator.models.model_class import ModelClasses, ModelType
 from generator.models.overheads import OverheadTable
+from generator.models.published_drafts import PublishedDraft
 from generator.models.quantization_method import QuantizationMethod
 from generator.models.serving import Serving
 from generator.models.speed import Coefficients
@@ -31,7 +32,7 @@ class Tables(Made):
     model_type: ModelType = ModelType()
     """What vLLM decides by the model's `model_type`."""
     drafts: tuple[PublishedDraft, ...] = ()
-    """Heads that are published to draft for the model."""
+    """Heads that are published to draft for the model, and what is known of the layers that it ships."""
     siblings: tuple[ModelFacts, ...] = ()
     """Quantized checkpoints of the same weights, which repairs may propose."""
     gpus: tuple[GPU, ...] = ()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from generator.catalogue.draft_heads import published_head
 from generator.catalogue.models import embedded_model
 from generator.errors import GatedModelError, HubUnreachableError, RequestError, SourceError, UnknownFactError
 from generator.models.checkpoint import ModelFacts
@@ -109,9 +110,9 @@ def _of_hub(
 
 
 def _embedded(model: str, revision: str | None) -> ModelFacts:
-    """The embedded model of this id, if it is the revision that was asked for."""
+    """The embedded model, or head that drafts for one, of this id, if it is the revision that was asked for."""
     try:
-        facts = embedded_model(model)
+        facts = published_head(model) or embedded_model(model)
     except UnknownFactError as error:
         raise SourceError(str(error)) from error
     if revision not in {None, facts.revision}:

@@ -17,7 +17,7 @@ from generator.workflow import plan_for
 
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "600")
     console.stdout.cache_clear()
     console.stderr.cache_clear()
     yield

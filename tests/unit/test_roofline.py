@@ -18,7 +18,7 @@ from generator.models.estimate import Estimate
 from generator.models.feed_forward import Dense, MoE
 from generator.models.parallelism import Layout
 from generator.models.quantization import Format, Quantization, QuantRule
-from generator.models.speed import Limits, Scenario, release_range, speed_class
+from generator.models.speed import Drafting, Limits, Scenario, release_range, speed_class
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.kernels import kernel_of, kernels
 from generator.planning.speed.rates import rates, running_kernel
@@ -222,7 +222,7 @@ def test_speculation_gains_the_tokens_of_the_paper():
 
 
 def test_a_costly_draft_that_is_never_kept_only_slows():
-    wasted = CLOSED.changed(num_speculative_tokens=3, draft_cost=0.1)
+    wasted = CLOSED.changed(num_speculative_tokens=3, drafting=Drafting(passes=3, own_layers=1))
     assert planned(wasted).tpot_ms.mean > planned().tpot_ms.mean
 
 

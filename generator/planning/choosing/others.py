@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from math import inf
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.errors import RequestError
 from generator.models.attention import MLA
-from generator.models.estimate import Estimate
 from generator.models.parallelism import Layout
+from generator.planning.choosing.drafting import EXAMPLE, drafted, without_memory
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.smaller import sibling_cases
 from generator.planning.choosing.variants import cache_variants, context_parallel_variants, with_values
 from generator.planning.choosing.words import rate
 from generator.planning.evaluation import evaluate
 from generator.planning.rules.checks import check_layout
-from generator.planning.serving.features import own_drafts
-from generator.planning.speed.estimates import speed
 from generator.presenting.text import gib_text, tokens_text
 
 if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
+    from generator.planning.choosing.drafting import Drafted
     from generator.planning.choosing.variants import Variant
 
-_KEPT = 7
-"""Drafted tokens of ten that an example keeps; what a server keeps is in its metrics."""
 WORTH = 0.02
 """Share by which a figure must be better: below it, estimates do not tell two layouts apart."""
 
@@ -128,39 +124,50 @@ def _siblings(case: Case, chosen: Scored) -> Iterator[Other]:
 
 
 def _drafted(case: Case, chosen: Scored) -> Other | None:
-    """The draft layers that the checkpoint ships, where a stated share of their tokens is kept.
+    """The fastest way to draft at the stated load, with as many tokens kept as were measured of it, or as an example.
 
-    How many are kept is the traffic's, so that it gains nothing that is sure: it comes behind what does.
+    How many are kept is the traffic's, so that what nobody measured comes behind what gains surely.
     """
-    own = own_drafts(case, chosen.candidate.layout)
-    if own is None or chosen.estimate is None:
+    found = drafted(case, chosen)
+    if not found or chosen.estimate is None:
         return None
-    drafting = with_values(case, {"speculative_config": own})
-    candidate = _evaluated(drafting, chosen.candidate.layout)
-    if candidate is None or candidate.verdict != "fits":
+    best, own = found[0], chosen.estimate.tpot_ms.mean
+    least = best.pays_from(own)
+    if least is None or best.gap >= own:
         return None
-    gaps = {kept: _gap(drafting, candidate, kept / 10) for kept in range(1, 10)}
-    paying = [kept for kept, gap in gaps.items() if gap < chosen.estimate.tpot_ms.mean]
-    if _KEPT not in paying:
-        return None
-    option = Scored(candidate, _at(drafting, candidate, _KEPT / 10))
-    gain = f"{gaps[_KEPT]:,.1f} ms a token against {chosen.estimate.tpot_ms.mean:,.1f}, where {_KEPT} of 10 are kept"
-    more = gib_text(max(0, candidate.held_bytes - chosen.candidate.held_bytes))
-    costs = f"{more} of weights more on a GPU, and no gain where fewer than {min(paying)} of 10 are kept"
-    spoken = json.dumps(own, separators=(",", ":"))
-    flags = ("--set", f"speculative_config={spoken}", "--acceptance-rate", str(_KEPT / 10))
-    return Other("drafted tokens", option, flags, gain, costs, 1.0)
+    gain = f"{_way_words(best, chosen)} against {own:,.1f}{_rivals(case, chosen, found[1:])}"
+    room, had = best.option.candidate.concurrency, chosen.candidate.concurrency
+    costs = f"room for {room:,} requests against {had:,}, and no gain where fewer than {least} of 10 are kept"
+    spoken = json.dumps(best.way.config, separators=(",", ":"))
+    flags = ("--set", f"speculative_config={spoken}", *_stated_rate(best))
+    return Other("drafted tokens", best.option, flags, gain, costs, own / best.gap if best.way.rate else 1.0)
 
 
-def _gap(case: Case, candidate: Candidate, acceptance: float) -> float:
-    found = _at(case, candidate, acceptance)
-    return found.tpot_ms.mean if found else inf
+def _stated_rate(one: Drafted) -> tuple[str, ...]:
+    """The option that states the share of an example; what was measured is known without it."""
+    return () if one.way.rate else ("--acceptance-rate", str(EXAMPLE))
 
 
-def _at(case: Case, candidate: Candidate, acceptance: float) -> Estimate | None:
-    """The estimate where so large a share of drafted tokens is kept."""
-    request = case.request.model_copy(update={"acceptance_rate": acceptance})
-    return speed(case.changed(request=request), candidate)
+def _way_words(one: Drafted, chosen: Scored) -> str:
+    """A way to draft, what its weights take beside the chosen deployment's, and its gap between two tokens."""
+    kept = one.way.known.kept if one.way.known else None
+    who = str(one.way.config.get("model") or one.way.config["method"])
+    who += f" x {one.way.config['num_speculative_tokens']}"
+    last, own = (option.candidate.weights.stages[-1].total_bytes for option in (one.option, chosen))
+    weights = gib_text(max(0, last - own))
+    example = f"if {EXAMPLE * 10:.0f} of 10 are kept"
+    how = f"{kept.rate * 10:.1f} of 10 kept as measured, {kept.source}" if kept else example
+    return f"{who} ({weights} more on a GPU; {how}): {one.gap:,.1f} ms a token"
+
+
+def _rivals(case: Case, chosen: Scored, rest: Sequence[Drafted]) -> str:
+    """The other ways beside the fastest, one clause each."""
+    told = [_way_words(one, chosen) for one in rest]
+    free = without_memory(case, chosen.candidate.layout)
+    least = free.pays_from(chosen.estimate.tpot_ms.mean) if free and chosen.estimate else None
+    if least is not None:
+        told.append(f"n-grams of the prompt, for no memory: a gain from {least} of 10 kept on")
+    return "".join(f"; {one}" for one in told)
 
 
 def _evaluated(case: Case, layout: Layout) -> Candidate | None:

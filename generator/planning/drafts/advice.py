@@ -18,8 +18,15 @@ def draft_advice(case: Case) -> Iterator[str]:
             yield "--acceptance-rate says nothing here: no tokens are drafted without speculative_config."
         return
     if not case.load.acceptance_rate:
+        known = case.published.kept if case.published else None
+        how = (
+            f"with {known.rate * 10:.1f} of 10 drafted tokens kept, which give {known.length:g} tokens a step of "
+            f"{known.tokens} drafted, as measured ({known.source})"
+            if known
+            else "without speculation"
+        )
         yield (
-            "Times and rates are estimated without speculation: state what your traffic keeps with --acceptance-rate "
+            f"Times and rates are estimated {how}: state what your traffic keeps with --acceptance-rate "
             "(vllm:spec_decode_num_accepted_tokens_total over vllm:spec_decode_num_draft_tokens_total)."
         )
     draft = case.draft
@@ -40,7 +47,8 @@ def _advice_about(case: Case, draft: Draft) -> Iterator[str]:
             "this disk too."
         )
     if facts.source == "embedded":
-        yield f"The facts of {facts.id} are embedded, without a revision: plan again with the Hub to pin one."
+        named = "name it in speculative_config and plan" if case.drafts_chosen else "plan again"
+        yield f"The facts of {facts.id} are embedded, without a revision: {named} with the Hub to pin one."
     context = case.asked_context or case.model_context
     if draft.method == "draft_model" and own < context:
         yield f"{facts.id} reads {own:,} tokens at most: longer requests are answered without drafts."

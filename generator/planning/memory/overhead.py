@@ -16,7 +16,7 @@ from generator.models.overheads import OverheadTable
 from generator.models.parallelism import Layout
 from generator.models.release import Release
 from generator.planning.kinds.of import is_hybrid
-from generator.planning.memory import attention, encoder, workspace
+from generator.planning.memory import attention, drafts, encoder, workspace
 from generator.planning.memory.workspace import indexer_logits
 from generator.planning.replica import once_a_replica
 from generator.units import MIB, ceil_div
@@ -126,7 +126,8 @@ def activation_peak(
     architecture, release = replica.architecture, replica.release.version
     stays = expert_workspaces(replica)
     forward = table.term("token_factor", release).times(token_bytes(replica))
-    phases = [forward + ByteInterval.exact(indexer_logits(architecture)), attention.profiled_pass(replica)]
+    read = ByteInterval.exact(indexer_logits(architecture) + drafts.states_read(replica))
+    phases = [forward + read, attention.profiled_pass(replica)]
     if first_stage:
         phases.append(compilation(replica, table))
     if last_stage and replica.settings.samples:
@@ -220,10 +221,10 @@ def _layer_elements(replica: Replica, layer: Layer) -> int:
 
 
 def persistent_buffers(replica: Replica, *, last_stage: bool = True) -> ByteInterval:
-    """Penalty state of Model Runner V2 inside the request: none before the profile counted the runner's buffers."""
+    """Penalties of Model Runner V2 and a draft's input inside the request: none before the profile counted buffers."""
     if not last_stage or not replica.release.has("profile_counts_all_consumed"):
         return ByteInterval.exact(0)
-    return ByteInterval.exact(penalty_state(replica))
+    return ByteInterval.exact(penalty_state(replica) + drafts.states_kept(replica))
 
 
 def penalty_state(replica: Replica) -> int:

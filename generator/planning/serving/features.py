@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
 from generator.models.plan import Decision
-from generator.models.release import release_key
 from generator.models.serving import Serving, ServingFamily
 from generator.planning.drafts.advice import draft_advice
-from generator.planning.drafts.checks import own_layers, parts_drafts
+from generator.planning.drafts.ways import config_of, own_drafts
 from generator.planning.serving.pooling import VERBS
 from generator.presenting.text import plural
 
@@ -109,34 +108,20 @@ def _notes(family: ServingFamily | None) -> Iterator[str]:
     yield from (note if note.endswith(".") else f"{note}." for note in (family.notes if family else ()))
 
 
-def own_drafts(case: Case, layout: Layout) -> dict[str, object] | None:
-    """`speculative_config` with the layers that the checkpoint ships; None where it has none, or the user decides.
-
-    None too where the release lacks them, or would part them into the stages of this layout.
-    """
-    family = case.tables.serving.family
-    if family is None or not (family.mtp_tokens and case.architecture.drafts and case.model_class.draft_class):
-        return None
-    known = release_key(case.release) >= release_key(family.mtp_since) if family.mtp_since else True
-    if not known or _decided(case, "speculative_config") or parts_drafts(case, layout, own_layers(case)):
-        return None
-    return {"method": "mtp", "num_speculative_tokens": family.mtp_tokens}
-
-
 def _draft_advice(case: Case, layout: Layout) -> Iterator[str]:
-    """Speculative heads cost memory, so that they are named and not set."""
+    """What drafts for the model, where the user leaves that open: it costs memory, so that it is named and not set."""
     own = own_drafts(case, layout)
     if own is not None:
         yield (
             f"The checkpoint ships {plural(len(case.architecture.drafts), 'draft layer')}: faster answers at low load, "
             f"for more memory, with --set 'speculative_config={json.dumps(own)}' (--explain has its figures)."
         )
-    elif case.tables.drafts and not _decided(case, "speculative_config"):
+    elif case.chooses("speculative_config"):
         for row in case.tables.drafts:
-            config = {"model": row.draft, "method": row.method, "num_speculative_tokens": row.tokens}
+            how = "--explain has its figures" if row.facts else "with the Hub it plans the head's memory"
             yield (
                 f"A head that drafts for it is published ({row.method}, {row.source}): --set "
-                f"'speculative_config={json.dumps(config)}' plans its memory, and with --acceptance-rate its gain."
+                f"'speculative_config={json.dumps(config_of(row))}' ({how})."
             )
 
 

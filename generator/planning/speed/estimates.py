@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import UnknownFactError
 from generator.models.estimate import Estimate, Throughput
-from generator.models.speed import Footprint, Limits, Scenario
+from generator.models.speed import Drafting, Footprint, Limits, Scenario
 from generator.planning.speed.evidence import doubt_of
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.measured import as_benchmarked
@@ -112,23 +112,34 @@ def missed_by(case: Case, found: Estimate | None, slower: float = 1.0) -> float:
 
 
 def _scenario(case: Case, chosen: Candidate, in_flight: int) -> Scenario:
-    load = case.load
+    load, kept = case.load, case.kept_rate
     return Scenario(
         prompt_tokens=load.prompt_tokens,
         gen_tokens=max(load.gen_tokens, 1),
         concurrency=in_flight,
         prefix_hit_ratio=load.prefix_hit_ratio,
-        num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if load.acceptance_rate else 0,
-        acceptance_rate=load.acceptance_rate,
-        draft_cost=_draft_cost(case, chosen),
+        num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if kept else 0,
+        acceptance_rate=kept,
+        drafting=_drafting(case, chosen) if kept else Drafting(),
     )
 
 
-def _draft_cost(case: Case, chosen: Candidate) -> float:
-    """Time to draft one token as a share of a decode step: the draft's weights over those of its target, per rank."""
-    drafted = sum(stage.by_part.get("draft", 0) for stage in chosen.weights.stages)
-    whole = sum(stage.total_bytes for stage in chosen.weights.stages)
-    return drafted / (whole - drafted) if case.load.acceptance_rate else 0.0
+def _drafting(case: Case, chosen: Candidate) -> Drafting:
+    """What drafting takes of a rank of the last stage, where vLLM builds the draft."""
+    tokens, draft = case.speculation.num_speculative_tokens or 0, case.draft
+    last = chosen.weights.stages[-1]
+    head = float(last.by_part.get("lm_head", 0))
+    if case.drafts:
+        return Drafting(passes=tokens, read_bytes=head, own_layers=1)
+    if draft is None:
+        return Drafting()
+    borrows = not draft.architecture.lm_head
+    at_once = draft.method == "dflash" or case.speculation.parallel_drafting
+    return Drafting(
+        passes=1 if at_once else tokens,
+        read_bytes=last.by_part.get("draft", 0) + head * borrows,
+        other_layers=draft.architecture.num_hidden_layers,
+    )
 
 
 def _limits(chosen: Candidate) -> Limits:

@@ -69,7 +69,7 @@ def _model(pace: Rates, footprint: Footprint, scenario: Scenario, limits: Limits
         footprint,
         pace,
         drafts=scenario.num_speculative_tokens,
-        draft_cost=scenario.draft_cost,
+        drafting=scenario.drafting,
         eager=limits.enforce_eager,
     )
 

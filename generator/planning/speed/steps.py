@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.estimate import Bound
-from generator.models.speed import Footprint
+from generator.models.speed import Drafting, Footprint
 
 if TYPE_CHECKING:
     from generator.planning.speed.rates import Rates
@@ -19,6 +19,9 @@ _CAPTURED_TOKENS = 512
 """Tokens up to which vLLM captures CUDA graphs by default (vLLM 0.32 config/vllm.py, cudagraph_capture_sizes)."""
 _OVERLAP = 4.0
 """Exponent of the sum of two overlapping times: 1 adds them, a large one takes the longer."""
+
+
+_NO_DRAFTS = Drafting()
 
 
 class Step(NamedTuple):
@@ -47,7 +50,7 @@ class StepModel:
     """Step durations of one replica; immutable, every figure resolved to a float."""
 
     __slots__ = (
-        "_draft_cost",
+        "_drafting",
         "_eager",
         "_exchange_bytes",
         "_fp",
@@ -61,10 +64,16 @@ class StepModel:
     )
 
     def __init__(
-        self, footprint: Footprint, rates: Rates, *, drafts: int = 0, draft_cost: float = 0.0, eager: bool = False
+        self,
+        footprint: Footprint,
+        rates: Rates,
+        *,
+        drafts: int = 0,
+        drafting: Drafting = _NO_DRAFTS,
+        eager: bool = False,
     ) -> None:
         self._fp, self._r, self._eager = footprint, rates, eager
-        self._verified, self._draft_cost = 1 + drafts, drafts * draft_cost
+        self._verified, self._drafting = 1 + drafts, drafting
         self._reads = tuple(
             (float(read.window_tokens or "inf"), read.bytes_per_token, read.flops_per_pair)
             for read in footprint.kv_reads
@@ -136,10 +145,19 @@ class StepModel:
         kv = seqs * (self.read_bytes(context) / r.kv_bytes_per_s + fp.state_bytes / r.state_bytes_per_s)
         link = self._reductions(tokens, new_tokens)
         attention = attention_flops / r.attention_flops
-        device = (busy + kv + attention + link + r.layers_s) * (1 + self._draft_cost)
+        device = self._with_drafts(busy + kv + attention + link + r.layers_s)
         total = self._launched(device, tokens) if new_tokens or self._eager else device
         host = r.step_s + r.sequence_s * seqs
         return Step(stages * (total + host), weights, compute + attention, kv, total - device + r.layers_s + host, link)
+
+    def _with_drafts(self, device: float) -> float:
+        """A step of the model and the passes of its draft: each reads weights, or runs layers like the model's own."""
+        draft, layers = self._drafting, self._fp.layers
+        if not draft.passes:
+            return device
+        fixed = draft.other_layers * self._r.layers_s / layers
+        each = draft.read_bytes / self._r.dense_bytes_per_s + draft.own_layers * device / layers + fixed
+        return device + draft.passes * each
 
     def _launched(self, device: float, tokens: float) -> float:
         """A step whose kernels the host launches itself, or replays in part from a captured graph."""
