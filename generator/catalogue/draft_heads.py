@@ -1,10 +1,15 @@
 """Draft heads: classes that vLLM builds to draft from their target's states, and drafts published for a model."""
 
-from generator.catalogue.loader import Row, Source, packaged_rows
+from functools import cache
+from typing import Any
+
+from generator.catalogue.loader import Row, Source, packaged_rows, read, row, table
 from generator.models.checkpoint import ModelFacts
 from generator.models.draft_heads import DraftHead
 from generator.models.model_class import ModelClasses
 from generator.models.published_drafts import PublishedDraft
+
+_PUBLISHED = "published_drafts.toml"
 
 
 class DraftHeadRow(Row, DraftHead):
@@ -34,16 +39,26 @@ class PublishedDraftRow(Row, PublishedDraft):
 
 def all_published() -> tuple[PublishedDraft, ...]:
     """Every row of the table, in its order."""
-    return packaged_rows("published_drafts.toml", "draft", PublishedDraftRow)
+    return packaged_rows(_PUBLISHED, "draft", PublishedDraftRow)
 
 
 def drafts_of(*names: str) -> tuple[PublishedDraft, ...]:
-    """The drafts of the models of these names, compared without regard to case."""
-    asked = {name.casefold() for name in names if name}
-    return tuple(row for row in all_published() if row.model.casefold() in asked)
+    """The drafts of the models of these names, compared without regard to case; no other row is checked."""
+    return _rows("model", *names)
 
 
 def published_head(name: str) -> ModelFacts | None:
     """Facts of the head with this Hub id, upper and lower case alike; None where its shapes are not in the table."""
-    asked = name.casefold()
-    return next((row.facts for row in all_published() if row.draft.casefold() == asked and row.facts), None)
+    return next((one.facts for one in _rows("draft", name) if one.facts), None)
+
+
+def _rows(column: str, *names: str) -> tuple[PublishedDraft, ...]:
+    asked, file = {name.casefold() for name in names if name}, table(_PUBLISHED)
+    listed = [one for one in _listed() if str(one.get(column)).casefold() in asked]
+    return tuple(row(file, str(one.get("draft")), one, PublishedDraftRow) for one in listed)
+
+
+@cache
+def _listed() -> tuple[dict[str, Any], ...]:
+    """The table's rows as they stand."""
+    return tuple(read(table(_PUBLISHED))["draft"])

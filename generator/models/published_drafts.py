@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from generator.models.architecture import Architecture, Layer
-from generator.models.attention import FullAttention
-from generator.models.checkpoint import Checkpoint, ModelFacts
+from generator.models.checkpoint import ModelFacts
 from generator.models.draft_heads import Taps, dflash_head, eagle3_head
-from generator.models.feed_forward import Dense
 from generator.models.value import Value
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
 
 _UNBOUNDED = 2**24
 """Context of a head whose config.json was not read as far as that: longer than any model's."""
@@ -43,25 +43,24 @@ class HeadShapes(Value):
     source: str = Field(min_length=1)
 
     @property
-    def built(self) -> Architecture:
-        """What vLLM builds of it, without what it borrows from its target."""
-        mixer = FullAttention(
-            num_attention_heads=self.num_attention_heads,
-            num_key_value_heads=self.num_key_value_heads,
-            head_dim=self.head_dim,
-            head_dim_v=self.head_dim,
-            qk_norm=self.model_type == "qwen3",
-        )
-        plain = Architecture(
-            model_type=self.model_type,
-            architecture=self.architecture,
-            hidden_size=self.hidden_size,
-            vocab_size=self.vocab_size,
-            max_position_embeddings=self.max_position_embeddings or _UNBOUNDED,
-            tie_word_embeddings=False,
-            layer_kinds=(Layer(mixer=mixer, feed_forward=Dense(intermediate_size=self.intermediate_size)),),
-            layer_pattern=f"0*{self.num_hidden_layers}",
-        )
+    def plain(self) -> dict[str, Any]:
+        """The fields of an `Architecture` of its layers alone."""
+        attention = {"kind": "full", "head_dim_v": self.head_dim, "qk_norm": self.model_type == "qwen3"}
+        attention |= {name: getattr(self, name) for name in ("num_attention_heads", "num_key_value_heads", "head_dim")}
+        block = {"kind": "dense", "intermediate_size": self.intermediate_size}
+        return {
+            "model_type": self.model_type,
+            "architecture": self.architecture,
+            "hidden_size": self.hidden_size,
+            "vocab_size": self.vocab_size,
+            "max_position_embeddings": self.max_position_embeddings or _UNBOUNDED,
+            "tie_word_embeddings": False,
+            "layer_kinds": ({"mixer": attention, "feed_forward": block},),
+            "layer_pattern": f"0*{self.num_hidden_layers}",
+        }
+
+    def built(self, plain: Architecture) -> Architecture:
+        """What vLLM builds of it around these layers, without what it borrows from its target."""
         if self.architecture == "DFlashDraftModel":
             return dflash_head(plain, Taps(self.states), self.draft_vocab_size)
         return eagle3_head(plain, Taps(self.states, self.hidden_size, self.norms), self.draft_vocab_size)
@@ -108,6 +107,6 @@ class PublishedDraft(Value):
         """What a plan is told about the head without the Hub; None where its shapes are not known."""
         if self.shapes is None:
             return None
-        return ModelFacts(
-            id=self.draft, revision=None, source="embedded", architecture=self.shapes.built, checkpoint=Checkpoint()
-        )
+        told = {"id": self.draft, "source": "embedded", "architecture": self.shapes.plain}
+        facts = ModelFacts.model_validate(told | {"revision": None, "checkpoint": {}})
+        return facts.model_copy(update={"architecture": self.shapes.built(facts.architecture)})

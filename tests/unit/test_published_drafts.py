@@ -38,18 +38,18 @@ def drafting(plan):
 @pytest.mark.parametrize("row", PLANNED, ids=lambda row: row.draft)
 def test_a_row_is_what_the_reader_makes_of_the_same_config(row):
     """The table's shapes and the reader of config.json are two ways to one value."""
-    shapes = row.shapes
+    shapes, built = row.shapes, row.facts.architecture
     names = ("model_type", "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads",
              "head_dim", "vocab_size", "num_hidden_layers")  # fmt: skip
     config = {name: getattr(shapes, name) for name in names} | {
         "architectures": [shapes.architecture], "tie_word_embeddings": False, "torch_dtype": "bfloat16",
         "draft_vocab_size": shapes.draft_vocab_size, "norm_before_fc": bool(shapes.norms),
-        "max_position_embeddings": shapes.max_position_embeddings or shapes.built.max_position_embeddings,
+        "max_position_embeddings": built.max_position_embeddings,
         "dflash_config": {"target_layer_ids": list(range(shapes.states))},
     }  # fmt: skip
     read = read_architecture(config)
-    assert shapes.built.model_copy(update={"layer_pattern": read.layer_pattern}) == read
-    assert shapes.built.layers == read.layers
+    assert built.model_copy(update={"layer_pattern": read.layer_pattern}) == read
+    assert built.layers == read.layers
     assert head_of(shapes.architecture).method == row.method
 
 

@@ -8,6 +8,7 @@ summaries, chances of 0.83, 0.80 and 0.66 (huggingface.co/RedHatAI/Llama4-Maveri
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = 0.7
 """Share of drafted tokens kept that an example has where nobody measured it; what a server keeps is in its metrics."""
+_ALL = 10
 _FEWER = 0.8
 """Times what was measured that must do for a choice."""
 
@@ -51,8 +53,12 @@ class Drafted(NamedTuple):
 
     def pays_from(self, gap: float) -> int | None:
         """Of ten drafted tokens the fewest that must be kept for a shorter gap than this; None where no nine do."""
-        found = ((kept, self.at(kept / 10)) for kept in range(1, 10))
-        return next((kept for kept, one in found if one and one.tpot_ms.mean < gap), None)
+        least = bisect_left(range(1, 10), 1, key=lambda kept: self._is_shorter(kept / 10, gap)) + 1
+        return least if least < _ALL else None
+
+    def _is_shorter(self, rate: float, gap: float) -> bool:
+        found = self.at(rate)
+        return found is not None and found.tpot_ms.mean < gap
 
 
 def drafted(case: Case, chosen: Scored) -> tuple[Drafted, ...]:
@@ -71,9 +77,15 @@ def preferred_drafts(case: Case, chosen: Scored) -> Case | None:
     return next((one.case for one in found if _surely_beats(one, chosen.estimate)), None)
 
 
-def without_memory(case: Case, layout: Layout) -> Drafted | None:
-    """N-grams of what was said before: nothing on the GPU, and gains where answers repeat it."""
-    return _drafted(case, layout, Way({"method": "ngram", "num_speculative_tokens": 3}, None))
+def without_memory(case: Case, chosen: Scored) -> Drafted | None:
+    """N-grams of what was said before: nothing on the GPU, and gains where answers repeat it; None where refused."""
+    way = Way({"method": "ngram", "num_speculative_tokens": 3}, None)
+    drafting = _drafting(case, way)
+    try:
+        check_request(drafting)
+    except RequestError:
+        return None
+    return Drafted(way, drafting, chosen)
 
 
 def _planned(case: Case, layout: Layout) -> Iterator[Drafted]:
@@ -85,7 +97,7 @@ def _planned(case: Case, layout: Layout) -> Iterator[Drafted]:
 
 def _drafted(case: Case, layout: Layout, way: Way) -> Drafted | None:
     """The way worked out; None where vLLM refuses it."""
-    drafting = case.changed(fixed=case.fixed | {CONFIG: way.config}, drafts_chosen=True)
+    drafting = _drafting(case, way)
     try:
         check_request(drafting)
         check_layout(drafting, layout)
@@ -93,6 +105,10 @@ def _drafted(case: Case, layout: Layout, way: Way) -> Drafted | None:
     except RequestError:
         return None
     return made._replace(option=Scored(made.option.candidate, made.at(way.rate or EXAMPLE)))
+
+
+def _drafting(case: Case, way: Way) -> Case:
+    return case.changed(fixed=case.fixed | {CONFIG: way.config}, drafts_chosen=True)
 
 
 def _is_able(case: Case, one: Drafted, chosen: Scored) -> bool:

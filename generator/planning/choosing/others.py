@@ -163,7 +163,7 @@ def _way_words(one: Drafted, chosen: Scored) -> str:
 def _rivals(case: Case, chosen: Scored, rest: Sequence[Drafted]) -> str:
     """The other ways beside the fastest, one clause each."""
     told = [_way_words(one, chosen) for one in rest]
-    free = without_memory(case, chosen.candidate.layout)
+    free = without_memory(case, chosen)
     least = free.pays_from(chosen.estimate.tpot_ms.mean) if free and chosen.estimate else None
     if least is not None:
         told.append(f"n-grams of the prompt, for no memory: a gain from {least} of 10 kept on")
