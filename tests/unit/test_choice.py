@@ -294,3 +294,11 @@ def test_every_replica_carries_its_share():
     assert two.carries_load == (two.concurrency >= 128)
     chosen = best(case, options).candidate
     assert chosen.concurrency >= 128
+
+
+@pytest.mark.parametrize("rate", [20.0, 300.0, 1000.0])
+def test_requests_in_flight_that_the_planner_works_out_are_surely_held(rate):
+    """Nobody asked for so many: a plan that doubts its own number would be no answer."""
+    model = "meta-llama/Llama-3.1-8B-Instruct"
+    made = plan_for(Request(model=model, gpu="H100", source="embedded", requests_per_s=rate), embedded_model(model))
+    assert made.feasibility.carries.answer == "yes"

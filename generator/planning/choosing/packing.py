@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.models.estimate import Estimate
+from generator.models.parallelism import Layout
 from generator.planning.choosing.growth import timed
+from generator.planning.evaluation import evaluate
 from generator.planning.speed.estimates import meets_targets
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
+
+_TRIES = 3
+"""Times that fewer requests are tried; each takes off what the step before was short of."""
 
 
 def packed(case: Case, candidates: Sequence[Candidate]) -> Case:
@@ -37,7 +42,30 @@ def packed(case: Case, candidates: Sequence[Candidate]) -> Case:
         estimate = timed(case, candidate, fewer)
         if fewer < number and estimate is not None and _gpus(rate, ranks, estimate) == gpus:
             number = fewer
-    return case.beside(in_flight=number)
+    return _held_surely(case, candidate, number)
+
+
+def _held_surely(case: Case, candidate: Candidate, number: int) -> Case:
+    """The case at so many requests, or at the most of them that its limits for such a load surely hold.
+
+    Limits are chosen by the load, and more sequences leave the cache less than the candidate's own have.
+    """
+    full = case.beside(in_flight=number)
+    for _ in range(_TRIES):
+        each = _at(full, candidate.layout).sure_concurrency // candidate.layout.data_parallel_size
+        if each >= full.load.concurrency or each < 1:
+            break
+        full = case.beside(in_flight=each * candidate.layout.data_parallel_size)
+    return full
+
+
+def _at(case: Case, layout: Layout) -> Candidate:
+    """The layout at the case's load, which the choice among all layouts asks for again."""
+    known = case.common.candidates
+    if (layout, case.load) not in known:
+        known[layout, case.load] = evaluate(case, layout)
+    made: Candidate = known[layout, case.load]
+    return made
 
 
 def _gpus(rate: float, ranks: int, estimate: Estimate) -> int:
