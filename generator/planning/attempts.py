@@ -10,7 +10,7 @@ from generator.models.workload import Workload
 from generator.planning import limits
 from generator.planning.limits import Limit
 from generator.planning.rules import checks
-from generator.units import ceil_div
+from generator.units import ceil_div, round_up
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
@@ -80,11 +80,28 @@ def fewer_sequences(case: Case, layout: Layout) -> Iterator[Attempt]:
         yield Attempt(sequences, _tokens(case, layout, sequences, wanted))
 
 
-def _tokens(case: Case, layout: Layout, sequences: Limit, wanted: int) -> Limit:
+def shorter_steps(case: Case, layout: Layout, attempt: Attempt, context: int) -> Attempt | None:
+    """The attempt with steps that still hold a prompt of the workload; None where its own are no longer.
+
+    `context` is what the longer ones left: a windowed layer keeps a whole step of each request (vLLM 0.32
+    v1/kv_cache_interface.py: SlidingWindowSpec.max_memory_usage_bytes), and activations grow with the step.
+    """
+    if not case.chunked_prefill or case.asked_context or not case.chooses("max_num_batched_tokens"):
+        return None
+    wanted = max(_LEAN_TOKENS, round_up(case.load.prompt_tokens, _LEAN_TOKENS))
+    longer = int(attempt.tokens.value)
+    why = (
+        f"a step holds a prompt of the workload; {longer:,} tokens would leave a context of {context:,}, not half of it"
+    )
+    tokens = _tokens(case, layout, attempt.sequences, wanted, shorter=why)
+    return attempt._replace(tokens=tokens) if tokens.value < attempt.tokens.value else None
+
+
+def _tokens(case: Case, layout: Layout, sequences: Limit, wanted: int, *, shorter: str = "") -> Limit:
     """The user's tokens of a step, or `wanted` as the limits allow it."""
     vllms = checks.default_limits(case).max_num_batched_tokens
     return own(case, "max_num_batched_tokens", vllms) or limits.token_limit(
-        wanted, int(sequences.value), vllms, checks.least_step(case, layout)
+        wanted, int(sequences.value), vllms, checks.least_step(case, layout), shorter=shorter
     )
 
 

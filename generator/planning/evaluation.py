@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from generator.models.parallelism import Layout
 from generator.planning import limits
-from generator.planning.attempts import attempts, fewer_sequences
+from generator.planning.attempts import attempts, fewer_sequences, shorter_steps
 from generator.planning.candidate import worked_out
 from generator.planning.drafts.draft import draft_weights
 from generator.planning.memory.lora import with_adapters
 from generator.planning.memory.overhead import rotary_tables
 from generator.planning.memory.shares import raised_utilizations
+from generator.planning.speed.estimates import speed
 from generator.planning.weights.rank import DTYPES, RankWeights, rank_weights
 from generator.planning.weights.sharding import encoders_whole
 from generator.planning.weights.tensors import measured_weights
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from generator.planning.attempts import Attempt
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
+
+_LONG = 32768
+"""Tokens of context that steps are not shortened for: prompts of more are few, and read in many steps."""
+_TOLD = 0.02
+"""Share below which estimates do not tell two figures apart."""
+_TIMES = 2
+"""Times that a context must grow to be worth shorter steps."""
 
 
 def evaluate(case: Case, layout: Layout) -> Candidate:
@@ -60,8 +68,10 @@ def _at_share(case: Case, layout: Layout, weights: RankWeights, share: float) ->
     best: Candidate | None = None
     for attempt in attempts(case, layout):
         made = _settled(case, layout, weights, attempt._replace(share=share))
-        if (made.verdict == "fits" and made.carries_load) or made.is_hopeless:
+        if made.is_hopeless:
             return made
+        if made.verdict == "fits" and made.carries_load:
+            return _with_shorter_steps(case, weights, attempt._replace(share=share), made)
         if best is None or _rank(made) < _rank(best):
             best = made
     assert best is not None  # noqa: S101 - there is always one attempt
@@ -70,6 +80,26 @@ def _at_share(case: Case, layout: Layout, weights: RankWeights, share: float) ->
         if _rank(made) < _rank(best):
             best = made
     return best
+
+
+def _with_shorter_steps(case: Case, weights: RankWeights, attempt: Attempt, made: Candidate) -> Candidate:
+    """What the attempt made, or the same with shorter steps where these more than double a short context."""
+    context, layout = int(made.context.value), made.layout
+    short = None if context >= min(case.model_context, _LONG) else shorter_steps(case, layout, attempt, context)
+    if short is None:
+        return made
+    found = _settled(case, layout, weights, short)
+    longer = int(found.context.value) > _TIMES * context and found.carries_load and not found.doubt
+    return found if longer and _is_as_fast(case, found, made) else made
+
+
+def _is_as_fast(case: Case, found: Candidate, made: Candidate) -> bool:
+    """Whether estimates do not tell the two apart at the workload, in rate and first token."""
+    short, long = speed(case, found), speed(case, made)
+    if short is None or long is None:
+        return True
+    as_many = short.output_tokens_per_s.mean >= long.output_tokens_per_s.mean * (1 - _TOLD)
+    return as_many and short.ttft_ms.mean <= long.ttft_ms.mean * (1 + _TOLD)
 
 
 def _settled(case: Case, layout: Layout, weights: RankWeights, attempt: Attempt) -> Candidate:

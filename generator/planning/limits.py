@@ -117,8 +117,8 @@ class Least(NamedTuple):
     what: str = ""
 
 
-def token_limit(wanted: int, sequences: int, default: int, least: Least) -> Limit:
-    """Tokens of one step: `wanted`, never fewer than sequences or than `least`."""
+def token_limit(wanted: int, sequences: int, default: int, least: Least, *, shorter: str = "") -> Limit:
+    """Tokens of one step: `wanted`, never fewer than sequences or than `least`; `shorter` is why there are so few."""
     value = max(wanted, sequences)
     whole = value < least.tokens or value == default == least.tokens
 
@@ -128,7 +128,7 @@ def token_limit(wanted: int, sequences: int, default: int, least: Least) -> Limi
         if wanted < sequences:
             return f"at least max_num_seqs ({sequences})"
         if wanted < default:
-            return f"short steps for the sake of memory; vLLM's default is {default}"
+            return shorter or f"short steps for the sake of memory; vLLM's default is {default}"
         if wanted > default:
             return f"as published deployments of this GPU have it; vLLM's default is {default}"
         return "vLLM's default for this GPU"

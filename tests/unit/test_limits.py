@@ -153,3 +153,24 @@ def test_a_card_that_lacks_the_memory_for_long_steps_takes_vllms_own():
     short = Request(**asked, overrides={"max_num_batched_tokens": 2048})
     least = plan_for(short, embedded_model("Qwen/Qwen3-14B-FP8"))
     assert made.feasibility.max_concurrency_at_context >= 48 or least.feasibility.max_concurrency_at_context < 48
+
+
+def test_steps_are_shortened_where_they_cost_most_of_the_context_and_nothing_else():
+    """Gemma 3 27B on an H100: 52 of 62 layers keep a whole step of each request beside their window of 1,024 tokens."""
+    model = "google/gemma-3-27b-it"
+    short, long = (
+        plan_for(Request(model=model, gpu="H100", source="embedded", overrides=own), embedded_model(model))
+        for own in ({}, {"max_num_batched_tokens": 8192})
+    )
+    assert short.engine["max_num_batched_tokens"] == 2048
+    assert short.engine["max_model_len"] > 2 * long.engine["max_model_len"]
+    assert short.estimate.output_tokens_per_s.mean >= long.estimate.output_tokens_per_s.mean * 0.98
+    reason = next(one.reason for one in short.decisions if one.field == "max_num_batched_tokens")
+    assert f"{long.engine['max_model_len']:,}" in reason
+
+
+def test_steps_stay_where_the_context_is_long_or_the_users():
+    """A context that is stated needs no more room, and one of 32,768 tokens is enough for vLLM's own steps."""
+    for model, own in (("google/gemma-3-27b-it", {"max_model_len": 8192}), ("Qwen/Qwen3-8B", {})):
+        made = plan_for(Request(model=model, gpu="H100", source="embedded", overrides=own), embedded_model(model))
+        assert made.engine["max_num_batched_tokens"] == 8192
