@@ -144,6 +144,16 @@ def test_a_head_that_reads_less_than_the_context_is_offered_and_not_chosen():
     assert short.draft.weights_bytes == short.memory.draft_weights_bytes > 0
 
 
+def test_what_the_users_traffic_keeps_goes_before_what_was_measured():
+    """With one token of ten kept drafting only costs; with nine of ten a head that nobody measured is taken too."""
+    few, many = (planned(R1, "H200", 8, batching_mode="latency", concurrency=4, acceptance_rate=x) for x in (0.1, 0.9))
+    assert "speculative_config" not in few.engine
+    assert "as you state" in drafting(many)
+    own = {"max_model_len": 8192}
+    qwen = planned("Qwen/Qwen3-8B", batching_mode="latency", concurrency=4, acceptance_rate=0.9, overrides=own)
+    assert qwen.engine["speculative_config"]["model"] == "z-lab/Qwen3-8B-DFlash-b16"
+
+
 def test_fit_drafts_where_plan_does():
     """One question, one answer."""
     request = Request(model=R1, gpu="H200", gpus=8, source="embedded", batching_mode="latency", concurrency=4)

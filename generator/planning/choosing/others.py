@@ -135,34 +135,40 @@ def _drafted(case: Case, chosen: Scored) -> Other | None:
     least = best.pays_from(own)
     if least is None or best.gap >= own:
         return None
-    gain = f"{_way_words(best, chosen)} against {own:,.1f}{_rivals(case, chosen, found[1:])}"
-    room, had = best.option.candidate.concurrency, chosen.candidate.concurrency
-    costs = f"room for {room:,} requests against {had:,}, and no gain where fewer than {least} of 10 are kept"
+    gain = f"{_way_words(case, best, chosen)} against {own:,.1f}{_rivals(case, chosen, found[1:])}"
+    costs = f"{_lost(best.option, chosen)}, and no gain where fewer than {least} of 10 are kept"
     spoken = json.dumps(best.way.config, separators=(",", ":"))
-    flags = ("--set", f"speculative_config={spoken}", *_stated_rate(best))
-    return Other("drafted tokens", best.option, flags, gain, costs, own / best.gap if best.way.rate else 1.0)
+    stated = case.load.acceptance_rate
+    example = () if best.way.rate or stated else ("--acceptance-rate", str(EXAMPLE))
+    times = own / best.gap if best.way.rate or stated else 1.0
+    return Other("drafted tokens", best.option, ("--set", f"speculative_config={spoken}", *example), gain, costs, times)
 
 
-def _stated_rate(one: Drafted) -> tuple[str, ...]:
-    """The option that states the share of an example; what was measured is known without it."""
-    return () if one.way.rate else ("--acceptance-rate", str(EXAMPLE))
+def _lost(drafting: Scored, chosen: Scored) -> str:
+    """What the draft's memory takes of the cache: room, and context where that is shorter."""
+    one, own = drafting.candidate, chosen.candidate
+    context, longer = int(one.context.value), int(own.context.value)
+    shorter = f"context {tokens_text(context)} against {tokens_text(longer)}, " if context < longer else ""
+    return f"{shorter}room for {one.concurrency:,} requests against {own.concurrency:,}"
 
 
-def _way_words(one: Drafted, chosen: Scored) -> str:
+def _way_words(case: Case, one: Drafted, chosen: Scored) -> str:
     """A way to draft, what its weights take beside the chosen deployment's, and its gap between two tokens."""
     kept = one.way.known.kept if one.way.known else None
     who = str(one.way.config.get("model") or one.way.config["method"])
     who += f" x {one.way.config['num_speculative_tokens']}"
     last, own = (option.candidate.weights.stages[-1].total_bytes for option in (one.option, chosen))
     weights = gib_text(max(0, last - own))
-    example = f"if {EXAMPLE * 10:.0f} of 10 are kept"
-    how = f"{kept.rate * 10:.1f} of 10 kept as measured, {kept.source}" if kept else example
+    stated = case.load.acceptance_rate
+    how = f"{stated * 10:.1f} of 10 kept as you state" if stated else f"if {EXAMPLE * 10:.0f} of 10 are kept"
+    if kept and not stated:
+        how = f"{kept.rate * 10:.1f} of 10 kept as measured, {kept.source}"
     return f"{who} ({weights} more on a GPU; {how}): {one.gap:,.1f} ms a token"
 
 
 def _rivals(case: Case, chosen: Scored, rest: Sequence[Drafted]) -> str:
     """The other ways beside the fastest, one clause each."""
-    told = [_way_words(one, chosen) for one in rest]
+    told = [_way_words(case, one, chosen) for one in rest]
     free = without_memory(case, chosen)
     least = free.pays_from(chosen.estimate.tpot_ms.mean) if free and chosen.estimate else None
     if least is not None:

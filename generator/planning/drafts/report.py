@@ -45,10 +45,10 @@ def draft_reason(case: Case, chosen: Candidate) -> str:
 
 
 def _chosen_words(case: Case) -> str:
-    """Why the planner drafts: what was measured of this draft."""
-    known = case.published.kept if case.published else None
-    if known is None:
-        return "it shortens a request"
+    """Why the planner drafts: what was measured of this draft, or what the user's traffic keeps."""
+    known, stated = case.published.kept if case.published else None, case.load.acceptance_rate
+    if stated or known is None:
+        return f"it shortens a request with {stated * 10:.1f} of 10 drafted tokens kept, as you state"
     return (
         f"it shortens a request even with a fifth fewer kept than the {known.rate * 10:.1f} of 10 drafted tokens that "
         f"were measured ({known.source})"
