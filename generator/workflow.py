@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator import __version__
 from generator.catalogue.argument_values import path_kinds
 from generator.catalogue.classes import classes_of, model_type_of
+from generator.catalogue.compressed_schemes import compressed_schemes
 from generator.catalogue.draft_heads import all_heads, drafts_of, heads_of
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpu_table import all_gpus
@@ -246,6 +247,7 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         engine=engine,
         overheads=overheads(),
         methods=all_quantizations(),
+        schemes=compressed_schemes(engine.version) if _is_compressed(facts) else (),
         speed=speed(),
         prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
         serving=serving_of(facts, engine.version),
@@ -258,6 +260,11 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         path_kinds=dict(path_kinds()),
         planner=__version__,
     )
+
+
+def _is_compressed(facts: ModelFacts) -> bool:
+    own = facts.checkpoint.quantization
+    return own is not None and bool(own.schemes)
 
 
 def _named_classes(*models: ModelFacts) -> frozenset[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from generator.models.dtype import DType
+from generator.models.scheme import Numbers, Scheme
 from generator.models.value import Value
 
 
@@ -55,6 +56,10 @@ class Quantization(Value):
     """The first rule that matches a module's name decides its format."""
     kv_cache_dtype: str | None = None
     """KV cache dtype that the checkpoint itself asks for."""
+    schemes: tuple[Scheme | None, ...] = ()
+    """How compressed-tensors says each of the rules, inputs included; empty for every other method."""
+    cache: Numbers | None = None
+    """How compressed-tensors quantizes the cache; None where it does not, and for every other method."""
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where vLLM derives the method from it, no quant_method being named."""
 

@@ -11,6 +11,7 @@ from generator.models.model_class import ModelClasses, ModelType
 from generator.models.overheads import OverheadTable
 from generator.models.published_drafts import PublishedDraft
 from generator.models.quantization_method import QuantizationMethod
+from generator.models.scheme import KnownScheme
 from generator.models.serving import Serving
 from generator.models.speed import Coefficients
 from generator.models.value import NONE, Made
@@ -23,6 +24,8 @@ class Tables(Made):
     overheads: OverheadTable
     methods: tuple[QuantizationMethod, ...] = ()
     """Quantization methods and what they ask of a GPU."""
+    schemes: tuple[KnownScheme, ...] = ()
+    """Schemes of compressed-tensors that the release has; none where the checkpoint is stored otherwise."""
     serving: Serving = Serving()
     """What is known about serving the model."""
     classes: ModelClasses = ModelClasses()

@@ -20,6 +20,7 @@ from generator.planning.rules.code import check_code
 from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
+from generator.planning.rules.schemes import check_schemes
 from generator.planning.rules.start import batch_holds_a_block_of_states, block_of_states, check_start
 from generator.planning.rules.stated import check_ranks, check_stated
 from generator.planning.rules.tasks import check_task
@@ -54,6 +55,7 @@ def check_request(case: Case) -> None:
     _check_item_limits(case)
     _check_items(case)
     _check_quantization(case)
+    check_schemes(case)
     check_expert_kernel(case)
     _check_indexer(case)
     check_serving(case)

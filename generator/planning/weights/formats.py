@@ -8,7 +8,8 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.quantization import Format, Quantization
+from generator.models.quantization import Format, Quantization, QuantRule
+from generator.models.scheme import Scheme
 
 if TYPE_CHECKING:
     from generator.planning.weights.expansion import WeightModule
@@ -105,12 +106,25 @@ def _is_ignored(name: str, quantization: Quantization) -> bool:
     return any(_matcher(pattern)(name) for pattern in quantization.ignored_modules)
 
 
+def schemes_by_layer(module: WeightModule, quantization: Quantization) -> Iterator[tuple[int, Scheme | None]]:
+    """Each of the module's layers, 0 outside the decoder, with its scheme; None where it is left alone."""
+    said = dict(zip(quantization.rules, quantization.schemes, strict=True))
+    for layer in module.layers or (0,):
+        rule = _rule(_names(module, layer, quantization.method), quantization)
+        yield layer, said[rule] if rule else None
+
+
 def _format(names: tuple[str, ...], quantization: Quantization) -> Format | None:
+    rule = _rule(names, quantization)
+    return rule.format if rule else None
+
+
+def _rule(names: tuple[str, ...], quantization: Quantization) -> QuantRule | None:
     if any(_is_ignored(name, quantization) for name in names):
         return None
     for rule in quantization.rules:
         if any(_matcher(target)(name) for target in rule.targets for name in names):
-            return rule.format
+            return rule
     return None
 
 

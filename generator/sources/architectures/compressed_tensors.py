@@ -21,6 +21,7 @@ from generator.models.quantization import (
     fp8,
     packed_integers,
 )
+from generator.models.scheme import Numbers, Scheme
 from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def read_compressed_tensors(declared: Config) -> Quantization:
     _refuse_sparse(declared, groups)
     if not groups:
         raise UnknownFactError("compressed-tensors config without config_groups; its formats cannot be known")
-    rules = tuple(rule for group in groups for rule in _rules(group, str(declared.get("format") or "")))
+    said = [(rule, group) for group in groups for rule in _rules(group, str(declared.get("format") or ""))]
+    rules = tuple(rule for rule, _ in said)
     weights = groups[0].get("weights") or {}
     bits = int(weights.get("num_bits") or 8)
     if str(rules[-1].format and rules[-1].format.kernel) == "mxfp4" and len(groups) == 1:
@@ -54,6 +56,8 @@ def read_compressed_tensors(declared: Config) -> Quantization:
         method=method, bits=bits, group_size=weights.get("group_size"),
         ignored_modules=module_patterns(declared.get("ignore") or ()), rules=rules,
         kv_cache_dtype=_kv_cache_dtype(declared.get("kv_cache_scheme")),
+        schemes=tuple(_scheme(group, declared) if rule.format else None for rule, group in said),
+        cache=_numbers(declared.get("kv_cache_scheme")),
     )  # fmt: skip
 
 
@@ -78,7 +82,7 @@ def _refuse_sparse(declared: Config, groups: list[Config]) -> None:
 
 
 def _rules(group: Config, outer_format: str) -> tuple[QuantRule, ...]:
-    form = _format(group, str(group.get("format") or outer_format))
+    form = _format(group, _packing(group, outer_format))
     names = [name for name in group.get("targets") or () if name not in _EVERY_LINEAR]
     everything = len(names) < len(group.get("targets") or ())
     rules = [QuantRule(targets=module_patterns(names), format=form)] if names else []
@@ -89,6 +93,31 @@ def _rules(group: Config, outer_format: str) -> tuple[QuantRule, ...]:
         experts = QuantRule(targets=("*.experts*",), format=MXFP4_EXPERTS)
         rules.insert(0, experts)
     return tuple(rules)
+
+
+def _packing(group: Config, outer_format: Any) -> str:
+    return str(group.get("format") or outer_format or "")
+
+
+def _scheme(group: Config, declared: Config) -> Scheme:
+    return Scheme(
+        weights=_numbers(group.get("weights") or {}) or Numbers(), inputs=_numbers(group.get("input_activations")),
+        outputs=_numbers(group.get("output_activations")), packing=_packing(group, declared.get("format")),
+    )  # fmt: skip
+
+
+def _numbers(declared: Config | None) -> Numbers | None:
+    """QuantizationArgs of the library: what is left out, and the strategy that a group_size alone means."""
+    if not declared and declared != {}:
+        return None
+    size = declared.get("group_size")
+    meant = "tensor" if size is None else ("group" if int(size) > 0 else "channel")
+    return Numbers(
+        kind=str(declared.get("type") or "int").lower(), bits=int(declared.get("num_bits") or 8),
+        strategy=str(declared.get("strategy") or meant).lower(), group_size=None if size is None else int(size),
+        symmetric=bool(declared.get("symmetric", True)), dynamic=bool(declared.get("dynamic")),
+        scale=str(declared.get("scale_dtype") or ""),
+    )  # fmt: skip
 
 
 def _format(group: Config, name: str) -> Format:
