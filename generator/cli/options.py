@@ -143,7 +143,7 @@ def changes_of(flags: Sequence[str]) -> dict[str, Any]:
         elif flag in engine:
             overrides[engine[flag]] = _number(word)
         else:
-            changes[flag.lstrip("-").replace("-", "_")] = _number(word)
+            changes[flag.lstrip("-").replace("-", "_")] = _share(word)
     return changes | ({"overrides": overrides} if overrides else {})
 
 
@@ -249,6 +249,12 @@ def _counted(answers: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     if flags.get("gpus", count) != count:
         raise RequestError(f"--gpu {answers['gpu']} says {count} GPUs and --gpus {flags['gpus']}: drop one of the two")
     return {"gpu": name, "gpus": count}
+
+
+def _share(word: str) -> Any:
+    """A number typed as text as that number, `0.7` too; any other word as it is."""
+    whole, point, part = word.partition(".")
+    return float(word) if point and whole.isdecimal() and part.isdecimal() else _number(word)
 
 
 def _number(value: Any) -> Any:

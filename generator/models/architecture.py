@@ -121,7 +121,7 @@ class Architecture(Value):
         """Decoder layers."""
         return len(self.layers)
 
-    @property
+    @cached_property
     def is_moe(self) -> bool:
         """Whether any layer routes tokens to experts."""
         return any(isinstance(layer.feed_forward, MoE) for layer in self.layer_kinds)

@@ -30,7 +30,10 @@ class Common(NamedTuple):
     footprints: dict[tuple[Layout, int, float], tuple[RankWeights, Footprint]]
     """By layout, identity of the weights (which stay alive) and bytes of a cached element."""
 
+    limits: dict[int, BatchLimits]
+    """vLLM's own, by the context that they are asked for."""
+
     @classmethod
     def nothing(cls) -> Self:
         """Nothing worked out yet."""
-        return cls({}, {}, set(), {}, {}, {})
+        return cls({}, {}, set(), {}, {}, {}, {})

@@ -80,10 +80,17 @@ def check_layout(case: Case, layout: Layout) -> None:
 
 def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:
     """VLLM's own batch limits for this case at a context, the user's values kept."""
+    known, context = case.common.limits, max_model_len or case.asked_context or case.model_context
+    if context not in known:
+        known[context] = _default_limits(case, context)
+    return known[context]
+
+
+def _default_limits(case: Case, context: int) -> BatchLimits:
     return scheduler_defaults(
         case.gpu,
         release=case.vllm,
-        max_model_len=max_model_len or case.asked_context or case.model_context,
+        max_model_len=context,
         max_num_batched_tokens=case.fixed.get("max_num_batched_tokens"),
         max_num_seqs=case.fixed.get("max_num_seqs"),
         performance_mode=case.fixed.get("performance_mode"),
