@@ -63,6 +63,12 @@ class Quantization(Value):
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where vLLM derives the method from it, no quant_method being named."""
 
+    @property
+    def packed(self) -> frozenset[tuple[int, int]]:
+        """Bits and how many inputs share a scale (-1: a whole row), of every format among the rules."""
+        formats = (rule.format for rule in self.rules)
+        return frozenset((form.bits, form.scale_columns or -1) for form in formats if form is not None)
+
 
 NVFP4 = Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16, scalars=2)
 """NVFP4: blocks of 16 with FP8 scales, one global and one input scale (layers/quantization/modelopt.py)."""

@@ -48,8 +48,12 @@ class QuantizationMethod(Value):
     """Bits of a weight that it loads; none for any."""
     symmetric: bool = False
     """True where it loads no zero points."""
+    groups: tuple[int, ...] = Field((), strict=False)
+    """Weights that share a scale, -1 for a whole row, in kernels that compute in both dtypes; none for any."""
+    only_groups: bool = False
+    """True where it loads no others."""
     widths_since: str = "0.0.0"
-    """First release of which both are true."""
+    """First release of which widths, symmetric and only_groups are true."""
     detects: Literal["", "all", "gpt_oss_mxfp4"] = ""
     """Checkpoints that vLLM loads so whatever the user names: all of the method, those of one kernel, or none."""
     fixed_experts: bool = False
@@ -74,11 +78,24 @@ class QuantizationMethod(Value):
         """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
         return bool(self.online) and release_key(version) >= release_key(self.online_since)
 
-    def loads(self, version: str, *, bits: int, symmetric: bool) -> bool:
-        """Whether release `version` loads weights of so many bits, with zero points unless they are symmetric."""
+    def loads(self, version: str, *, bits: int, group: int, symmetric: bool) -> bool:
+        """Whether release `version` loads weights of so many bits, `group` of which share a scale (-1: a whole row).
+
+        They have zero points unless they are symmetric.
+        """
         if release_key(version) < release_key(self.widths_since):
             return True
+        return self._fits(bits, symmetric=symmetric) and (not self.only_groups or group in self.groups)
+
+    def _fits(self, bits: int, *, symmetric: bool) -> bool:
         return (not self.widths or bits in self.widths) and (symmetric or not self.symmetric)
+
+    @property
+    def able(self) -> str:
+        """What it loads, in words."""
+        sizes = [str(size) for size in self.groups if size > 0]
+        groups = f", by row or groups of {', '.join(sizes)}" if self.only_groups else ""
+        return f"{' or '.join(map(str, self.widths))} bits{', symmetric' if self.symmetric else ''}{groups}"
 
     def lacking(self, declared: Mapping[str, Any]) -> tuple[str, ...]:
         """What a checkpoint's config lacks of `needs`."""
@@ -93,10 +110,11 @@ class QuantizationMethod(Value):
     def runs_plain(self, version: str, stored: Quantization, *, asked: str | None) -> bool:
         """Whether release `version` keeps to the kernels of float16 alone.
 
-        It does where the user names the method itself, and where its other kernels lack the width or the zero points
-        (vLLM 0.20.2 gptq_marlin.py: override_quantization_method).
+        It does where the user names the method itself, and where its other kernels lack the width, the groups or the
+        zero points (vLLM 0.20.2 gptq_marlin.py: override_quantization_method).
         """
         if not self.plain_until or not is_between(version, None, self.plain_until):
             return False
         fits = stored.bits in self.widths and (stored.symmetric or not self.symmetric)
-        return asked == self.name or not fits
+        grouped = not self.groups or all(group in self.groups for _, group in stored.packed)
+        return asked == self.name or not (fits and grouped)

@@ -241,7 +241,7 @@ def test_a_key_that_vllm_reads_without_a_default_has_to_be_there(declared, missi
 def test_gptq_is_loaded_in_the_widths_of_its_release(release, bits, symmetric, loads):
     """Where a release has no zero points left for GPTQ, or no 3 bits, the table says so (auto_gptq.py: TYPE_MAP)."""
     row = next(row for row in all_quantizations() if row.name == "gptq")
-    assert row.loads(release, bits=bits, symmetric=symmetric) is loads
+    assert row.loads(release, bits=bits, group=128, symmetric=symmetric) is loads
 
 
 @pytest.mark.parametrize("method", ["novelq", "torchao", "hqq", "eetq", "aqlm"])
@@ -336,6 +336,10 @@ def test_a_deprecated_method_is_allowed_where_vllm_wants_to_be_told():
         (GPTQ, "0.20.2", None, True),
         (GPTQ | {"bits": 3}, "0.20.2", None, False),
         (GPTQ | {"sym": False}, "0.20.2", None, False),
+        (GPTQ | {"group_size": 1024}, "0.20.2", None, False),
+        (GPTQ | {"group_size": -1}, "0.20.2", None, True),
+        (AWQ | {"group_size": 256}, "0.23.0", None, False),
+        (AWQ | {"group_size": 256}, "0.26.0", None, True),
         (AWQ, "0.23.0", "awq", False),
         (AWQ, "0.23.0", "awq_marlin", True),
         (AWQ, "0.23.0", None, True),
@@ -432,4 +436,31 @@ def test_groups_in_the_order_of_activations_are_loaded_until_a_release(declared,
         assert plan_for(request, facts).feasibility.fits
         return
     with pytest.raises(RequestError, match="no longer loads groups in the order of activations"):
+        plan_for(request, facts)
+
+
+@pytest.mark.parametrize(
+    ("declared", "release", "lacks"),
+    [
+        (
+            GPTQ | {"group_size": 1024},
+            "0.23.0",
+            "4 bits by groups of 1024: choose a checkpoint of 4 or 8 bits, symmetric, by",
+        ),
+        (GPTQ | {"group_size": 64}, "0.33.0", ""),
+        (GPTQ | {"dynamic": {"+:.*down_proj.*": {"bits": 3}}}, "0.33.0", "3 bits"),
+        (GPTQ | {"dynamic": {"+:.*down_proj.*": {"bits": 8, "group_size": 32}}}, "0.33.0", ""),
+        (GPTQ | {"dynamic": {"+:.*down_proj.*": {"group_size": 16}}}, "0.33.0", "4 bits by groups of 16"),
+    ],
+)
+def test_widths_and_groups_that_no_kernel_of_gptq_takes_are_refused(declared, release, lacks):
+    """VLLM 0.33 auto_gptq.py: verify_marlin_supported, and override_config for each override of `dynamic`."""
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
+    facts = facts.model_copy(update={"checkpoint": stored})
+    if not lacks:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=f"loads no gptq of {lacks}"):
         plan_for(request, facts)

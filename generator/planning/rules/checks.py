@@ -191,12 +191,14 @@ def _check_stored(case: Case) -> None:
         )
     _check_parts(case, own)
     _check_order(case, own)
-    if not method.loads(case.release, bits=own.bits, symmetric=own.symmetric):
-        zeros = "" if own.symmetric else " with zero points"
-        able = f"{' or '.join(map(str, method.widths))} bits{', symmetric' if method.symmetric else ''}"
-        raise RequestError(
-            f"vLLM {case.release} loads no {own.method} of {own.bits} bits{zeros}: choose a checkpoint of {able}"
-        )
+    for bits, group in sorted(own.packed):
+        if not method.loads(case.release, bits=bits, group=group, symmetric=own.symmetric):
+            zeros = "" if own.symmetric else " with zero points"
+            groups = f" by groups of {group}" if group > 0 and group not in method.groups and method.only_groups else ""
+            raise RequestError(
+                f"vLLM {case.release} loads no {own.method} of {bits} bits{zeros}{groups}: choose a checkpoint of "
+                f"{method.able}"
+            )
 
 
 def _check_parts(case: Case, own: Quantization) -> None:
