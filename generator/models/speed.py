@@ -36,8 +36,8 @@ KERNELS = ("native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4", "fp4"
 """Kernels as they run: those of `WeightKernel`, and FP4 arithmetic where the GPU has it."""
 COEFFICIENTS: dict[str, tuple[str, ...]] = {
     "bandwidth": MEMORY_CLASSES,
-    "read": (*KERNELS, "kv", "latent", "state", "widened"),
-    "experts": (*MEMORY_CLASSES, *KERNELS, "fall"),
+    "read": (*KERNELS, "kv", "kv_8bit", "latent", "state", "widened"),
+    "experts": (*MEMORY_CLASSES, *KERNELS, "fall", "turn"),
     "compute": GENERATIONS,
     "compute_native": GENERATIONS,
     "compute_experts": GENERATIONS,
@@ -126,6 +126,8 @@ class Footprint(Made):
     expert_flops: float = 0.0
     """FLOPs of one token in its routed experts, mean over the ranks."""
     kv_reads: tuple[KVRead, ...] = ()
+    kv_bytes: float = 2.0
+    """Bytes of one cached number."""
     state_bytes: float = 0.0
     """Recurrent state that one sequence makes the rank read and write in a step."""
     dense_kernel: WeightKernel = "native"

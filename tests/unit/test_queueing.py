@@ -114,6 +114,36 @@ def test_few_open_arrivals_meet_an_idle_engine():
     assert isclose(rare.requests_per_s.mean, 0.01, rel_tol=0.01)
 
 
+def test_a_lone_answer_meets_no_prompt():
+    """One client sends its next prompt when it has its answer, so short answers are as fast as long ones."""
+    state = closed(MODEL, LOAD._replace(concurrency=1, running=1, gen_tokens=8))
+    assert state.step_s == state.plain_s
+    assert served(concurrency=1, gen_tokens=8).tpot_ms.mean == pytest.approx(state.plain_s * 1000, rel=0.01)
+
+
+def test_a_request_waits_for_the_step_that_is_scheduled_ahead():
+    """With asynchronous scheduling a busy engine has a step in progress and one behind it; an idle one has neither."""
+    at_once = StepModel(DENSE_8B, MODEL.rates._replace(queued_steps=0.0))
+    behind, first = closed(MODEL, LOAD), closed(at_once, LOAD)
+    assert behind.first_s - first.first_s == pytest.approx(behind.step_s, rel=0.02)
+    lone = LOAD._replace(concurrency=1, running=1)
+    assert closed(MODEL, lone).first_s == closed(at_once, lone).first_s
+
+
+def test_early_releases_schedule_no_step_ahead():
+    """Asynchronous scheduling is the default since 0.14 (vLLM pull request 27614)."""
+    ahead = [rates(DENSE_8B, H100, speed(), link="nvlink", release=name).queued_steps for name in ("early", "late")]
+    assert ahead == [0, 1]
+
+
+def test_prompts_fill_the_steps_and_no_more():
+    """However many clients, a second's prompts take a second's steps at most."""
+    state = closed(
+        MODEL, LOAD._replace(prompt_tokens=8000, new_tokens=8000, gen_tokens=16, concurrency=500, running=500)
+    )
+    assert state.rate_per_s * 8000 * DENSE_8B.dense_flops < MODEL.rates.dense_flops
+
+
 def test_open_arrivals_beyond_capacity_are_said_to_be():
     found = served(arrival="open", requests_per_s=1000)
     assert not found.sustainable

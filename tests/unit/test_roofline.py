@@ -237,6 +237,32 @@ def test_a_gpu_without_bandwidth_is_refused():
         estimate(footprint(LLAMA_8B, Layout()), gpu, CLOSED, Limits(), speed(), release="0.32.0")
 
 
+def test_an_8_bit_cache_saves_less_time_than_bytes():
+    """54 % of the time of 16 bits in the best case that vLLM published (its blog, 22 April 2026): bytes are half."""
+    gpu = find_gpu("H100-SXM-80GB")
+    paces = (
+        rates(footprint(LLAMA_8B, Layout(), kv_bytes=size), gpu, speed(), link="nvlink", release="late")
+        for size in (2, 1)
+    )
+    wide, narrow = (pace.kv_bytes_per_s for pace in paces)
+    assert wide / 2 < narrow < wide
+
+
+def test_slices_of_experts_are_read_slower_than_whole_ones():
+    """A kernel turns to as many experts on each of eight ranks as on one, each time for an eighth of the bytes."""
+    model, gpu = embedded_model("openai/gpt-oss-120b"), find_gpu("H200-SXM-141GB")
+    whole, eighth = (
+        footprint(model.architecture, Layout(tensor_parallel_size=size), model.checkpoint.quantization)
+        for size in (1, 8)
+    )
+    alone, sliced = (
+        StepModel(one, rates(one, gpu, speed(), link="nvlink", release="late")).step(16, 1000).weights_s
+        for one in (whole, eighth)
+    )
+    assert whole.expert_bytes == pytest.approx(8 * eighth.expert_bytes, rel=0.05)
+    assert alone < 8 * sliced
+
+
 def test_a_missing_coefficient_is_named():
     with pytest.raises(UnknownFactError, match=r"no coefficient 'layer\.none'"):
         speed().get("layer.none")

@@ -68,6 +68,7 @@ def footprint(
         head_flops=work.head,
         expert_flops=work.experts,
         kv_reads=tuple(_merged(layers, tp, kv_bytes)),
+        kv_bytes=kv_bytes,
         state_bytes=sum(_state_bytes(layer, tp, dtype_bytes) * n for layer, n in layers),
         dense_kernel=dense_kernel,
         expert_kernel=expert_kernel,

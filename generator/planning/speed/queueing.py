@@ -1,8 +1,8 @@
 """How requests share the steps of one replica in steady state: closed loops and open arrivals.
 
 With n sequences decoding, n / (answer - 1) requests start in every step. That fixes the share of steps that carry
-a prompt; the mean step, the rate and the wait follow from n without iteration. n itself is the root of
-`decoding + reading a prompt + waiting = running` (Little's law), or of `rate = arrivals`.
+a prompt of another request; the mean step, the rate and the wait follow from n without iteration. n itself is the
+root of `decoding + reading a prompt + waiting = running` (Little's law), or of `rate = arrivals`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class QueueState(NamedTuple):
     mixed_s: float
     """A step with prompts."""
     share: float
-    """Share of steps that carry prompts."""
+    """Share of a request's steps that carry prompts of others."""
     rate_per_s: float
     first_s: float
     """From admission to the first token, without other requests' prompts."""
@@ -79,21 +79,24 @@ def steady(model: StepModel, load: Load, decoding: float) -> QueueState:
     share = min(starts * new / chunk, 1.0)
     plain = model.step(decoding, context).total_s
     mixed = model.step(decoding, context, chunk, pairs * chunk).total_s
-    together = 1 - (1 - share) ** model.engines  # a replica's prompt holds up those that step with it
-    step = plain + together * (mixed - plain)
+    others = min(1 - 1 / max(load.running, 1.0), _ALMOST)
+    met = share * (1 - exp(1 - max(load.running, 1.0)))  # its own prompt holds up no step of its answer
+    together = 1 - (1 - met) * (1 - share) ** (model.engines - 1)  # those of replicas that step with it do
+    full = min(room, new * max(load.running - decoding, 1.0))
+    packed = new / full * (mixed if full == chunk else model.step(decoding, context, full, pairs * full).total_s)
+    step = max(plain + together * (mixed - plain), starts * packed)  # prompts fill steps at most
     rate = starts / step
     alone = (
         mixed if new == chunk and model.stages == 1 else _alone(model, (decoding, context), (new, pairs * new), room)
     )
-    full = min(room, new * max(load.running - decoding, 1.0))
-    packed = new / full * (mixed if full == chunk else model.step(decoding, context, full, pairs * full).total_s)
     busy = min(rate * packed, 1.0)
     residual = (share * mixed**2 + (1 - share) * plain**2) / (2 * step)
-    others = min(1 - 1 / max(load.running, 1.0), _ALMOST)
+    engaged = 1 - exp(-others * decoding)
+    wait = engaged * (residual + model.rates.queued_steps * step)
     queue = others * busy * packed / 2 / (1 - others * busy)
     serve = model.rates.first_token_s + model.rates.prompt_token_s * load.prompt_tokens
     slot = (load.concurrency - load.running) / rate if rate > 0 else 0.0
-    return QueueState(decoding, step, plain, mixed, share, rate, residual + alone + serve, queue, slot, busy)
+    return QueueState(decoding, step, plain, mixed, met, rate, wait + alone + serve, queue, slot, busy)
 
 
 def _alone(model: StepModel, running: tuple[float, float], prompt: tuple[float, float], room: float) -> float:

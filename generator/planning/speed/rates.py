@@ -14,6 +14,10 @@ _PCIE_BYTES_PER_S = {3: 16e9, 4: 32e9, 5: 64e9, 6: 128e9}
 """One direction of an x16 slot by generation (PCI-SIG's raw rates, as aiconfigurator's systems/*.yaml use them)."""
 _SLOW_BYTES_PER_S = 2e12
 """Bandwidth up to which experts' kernels achieve the same share of it."""
+_QUEUED_STEPS: dict[ReleaseRange, float] = {"early": 0.0, "middle": 1.0, "late": 1.0}
+"""Asynchronous scheduling schedules a step while the one before it runs (vLLM pull requests 19970 and, by default since
+0.14, 27614)."""
+_HALF_BYTES = 2
 _WIDENS = frozenset({"int4", "int8", "mxfp4", "nvfp4"})
 """Kernels that widen their weights to the activations' format as they read them."""
 _FP8_ARITHMETIC = frozenset({"fp8", "fp8_block", "fp4"})
@@ -60,6 +64,10 @@ class Rates(NamedTuple):
     first_token_s: float
     """Server time of a request before and after the engine: HTTP, templating, tokenizing."""
     prompt_token_s: float
+    queued_steps: float
+    """Steps that are scheduled already, beside the one in progress, when a request comes to a busy engine."""
+    turn_bytes: float
+    """Bytes that could be read while a kernel turns to another expert."""
 
 
 def memory_class(gpu: GPU) -> str:
@@ -137,6 +145,7 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
     pace = get(f"pace.{sm}")
     layers_s = _layers_s(footprint, table, dense, expert, release)
     kv = get("read.latent") if footprint.latent_layers else get("read.kv")
+    kv *= get("read.kv_8bit") if footprint.kv_bytes < _HALF_BYTES else 1.0
     return Rates(
         dense_bytes_per_s=bandwidth * get(f"read.{dense}") * _widened(dense, memory, table),
         expert_bytes_per_s=bandwidth
@@ -169,6 +178,8 @@ def rates(footprint: Footprint, gpu: GPU, table: Coefficients, *, link: Link, re
         proxy_workers=get("proxy.workers"),
         first_token_s=get(f"request.{release}"),
         prompt_token_s=get("request.prompt_token"),
+        queued_steps=_QUEUED_STEPS[release],
+        turn_bytes=get("experts.turn"),
     )
 
 

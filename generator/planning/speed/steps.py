@@ -180,7 +180,7 @@ class StepModel:
         fp, r = self._fp, self._r
         chosen: float = (tokens * fp.data_parallel_size) ** r.routing
         touched = fp.local_experts * (1 - self._repeat**chosen)
-        read = fp.moe_layers * touched * fp.expert_bytes * r.imbalance / r.expert_bytes_per_s
+        read = fp.moe_layers * touched * (fp.expert_bytes + r.turn_bytes) * r.imbalance / r.expert_bytes_per_s
         return read, fp.expert_flops * tokens * r.imbalance / r.expert_flops
 
 
