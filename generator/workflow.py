@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator import __version__
 from generator.catalogue.argument_values import path_kinds
 from generator.catalogue.classes import classes_of, model_type_of
-from generator.catalogue.compressed_schemes import compressed_schemes
 from generator.catalogue.draft_heads import all_heads, drafts_of, heads_of
 from generator.catalogue.engines import engine as find_engine
 from generator.catalogue.gpu_table import all_gpus
@@ -16,6 +15,7 @@ from generator.catalogue.models import embedded_ids, embedded_model, larger_of, 
 from generator.catalogue.overheads import overheads
 from generator.catalogue.prices import all_prices
 from generator.catalogue.quantizations import all_quantizations
+from generator.catalogue.schemes import schemes_of
 from generator.catalogue.serving import serving_of
 from generator.catalogue.speed import speed
 from generator.cluster import cluster_for, detected_hardware
@@ -25,6 +25,7 @@ from generator.models.fit import FitRow, ModelRow, Purpose
 from generator.models.hardware import GPU, Cluster
 from generator.models.plan import Plan
 from generator.models.request import Request
+from generator.models.scheme import KnownScheme
 from generator.models.speculation import asked_draft
 from generator.planning.case import Case
 from generator.planning.planner import make_plan
@@ -247,7 +248,7 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
         engine=engine,
         overheads=overheads(),
         methods=all_quantizations(),
-        schemes=compressed_schemes(engine.version) if _is_compressed(facts) else (),
+        schemes=_schemes(facts, engine.version),
         speed=speed(),
         prices=tuple(sorted(all_prices(), key=lambda price: price.usd_per_gpu_hour)),
         serving=serving_of(facts, engine.version),
@@ -262,9 +263,10 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
     )
 
 
-def _is_compressed(facts: ModelFacts) -> bool:
+def _schemes(facts: ModelFacts, version: str) -> tuple[KnownScheme, ...]:
+    """Schemes of the checkpoint's method; none where its method is said without."""
     own = facts.checkpoint.quantization
-    return own is not None and bool(own.schemes)
+    return schemes_of(version, "inc" if own.method == "inc" else "compressed-tensors") if own and own.schemes else ()
 
 
 def _named_classes(*models: ModelFacts) -> frozenset[str]:

@@ -57,7 +57,7 @@ class Quantization(Value):
     kv_cache_dtype: str | None = None
     """KV cache dtype that the checkpoint itself asks for."""
     schemes: tuple[Scheme | None, ...] = ()
-    """How compressed-tensors says each of the rules, inputs included; empty for every other method."""
+    """How compressed-tensors and AutoRound say each of the rules, inputs included; empty for every other method."""
     cache: Numbers | None = None
     """How compressed-tensors quantizes the cache; None where it does not, and for every other method."""
     modelopt_algorithm: str | None = None
@@ -72,6 +72,9 @@ class Quantization(Value):
 
 NVFP4 = Format(weights=DType.U8, bits=4, scales=DType.F8_E4M3, scale_rows=1, scale_columns=16, scalars=2)
 """NVFP4: blocks of 16 with FP8 scales, one global and one input scale (layers/quantization/modelopt.py)."""
+
+NVFP4_WEIGHTS = NVFP4.model_copy(update={"scalars": 1})
+"""NVFP4 whose inputs stay in 16 bits (ModelOpt's W4A16_NVFP4)."""
 
 MXFP4 = Format(weights=DType.U8, bits=4, scales=DType.U8, scale_rows=1, scale_columns=32)
 """MXFP4: blocks of 32 with power-of-two scales."""
@@ -113,3 +116,9 @@ def packed_integers(
         weights=DType.I32, bits=bits, scales=scales, scale_rows=1, scale_columns=max(group, 0),
         zero_points=zero_points, group_index=group_index,
     )  # fmt: skip
+
+
+def gptq_integers(bits: int, group: int, *, group_index: bool = False) -> Format:
+    """GPTQ's packing; one group a row has no order, and experts get biases (vLLM 0.32 auto_gptq.py)."""
+    form = packed_integers(bits, group, zero_points=True, group_index=group_index and group > 0)
+    return form.model_copy(update={"expert_bias": True})

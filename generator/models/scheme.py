@@ -1,4 +1,4 @@
-"""How compressed-tensors quantizes a group of layers, and what vLLM has a scheme for."""
+"""How compressed-tensors and AutoRound quantize a group of layers, and what vLLM has a scheme for."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ class Numbers(Value):
     """How one tensor of a group is quantized: its weights, what goes into them, or what comes out."""
 
     kind: str = "int"
-    """`int` or `float`."""
+    """`int` or `float`; of AutoRound its data_type."""
     bits: int = 8
     strategy: str = "tensor"
     """What shares a scale: `tensor`, `channel`, `group`, `block`, `token`, `tensor_group` or `attn_head`."""
@@ -32,14 +32,14 @@ class Numbers(Value):
 
 
 class Scheme(Value):
-    """One group of a compressed-tensors checkpoint."""
+    """One group of layers that a checkpoint stores alike."""
 
     weights: Numbers
     inputs: Numbers | None = None
     """None where the layers multiply 16-bit numbers."""
     outputs: Numbers | None = None
     packing: str = ""
-    """The `format` of the group, or of the checkpoint."""
+    """The `format` of the group or of the checkpoint; of AutoRound its packing_format."""
 
     @property
     def words(self) -> str:

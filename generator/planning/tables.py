@@ -25,7 +25,7 @@ class Tables(Made):
     methods: tuple[QuantizationMethod, ...] = ()
     """Quantization methods and what they ask of a GPU."""
     schemes: tuple[KnownScheme, ...] = ()
-    """Schemes of compressed-tensors that the release has; none where the checkpoint is stored otherwise."""
+    """Schemes that the release has of the checkpoint's method; none where that is said without."""
     serving: Serving = Serving()
     """What is known about serving the model."""
     classes: ModelClasses = ModelClasses()

@@ -125,7 +125,11 @@ def _check_quantization(declared: Any, where: str) -> None:
     bits, group = declared.get("bits", declared.get("w_bit")), declared.get("group_size", declared.get("q_group_size"))
     if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or bits not in _BITS):
         raise _lie(where, "quantization_config.bits", bits, "a number of bits")
-    if group is not None and (isinstance(group, bool) or not isinstance(group, int) or (group < 1 and group != -1)):
+    if (
+        group is not None
+        and not _is_block(declared, group)
+        and (isinstance(group, bool) or not isinstance(group, int) or (group < 1 and group != -1))
+    ):
         raise _lie(where, "quantization_config.group_size", group, "a whole number above 0, or -1 for a channel")
     _check_expressions(declared, where)
     block, scheme = declared.get("weight_block_size"), declared.get("activation_scheme")
@@ -136,6 +140,11 @@ def _check_quantization(declared: Any, where: str) -> None:
         sides = named if isinstance(named, list) else ()
         if named is not None and not (len(sides) == _SIDES and all(map(_is_count, sides))):
             raise _lie(where, f"quantization_config.{name}", named, "two whole numbers above 0")
+
+
+def _is_block(declared: Config, group: Any) -> bool:
+    """Whether AutoRound says the two sides of a block in the place of a group's size (inc/config_parser.py)."""
+    return isinstance(group, list) and str(declared.get("quant_method")) in {"auto-round", "inc"}
 
 
 def _check_expressions(declared: Config, where: str) -> None:
@@ -163,6 +172,8 @@ def _words(value: Any) -> Iterator[str]:
 def _blocks(declared: Config) -> Iterator[tuple[str, Any]]:
     """Rows and columns that share a scale, by the key that says them: FP8's own, and those of compressed-tensors."""
     yield "weight_block_size", declared.get("weight_block_size")
+    if _is_block(declared, declared.get("group_size")):
+        yield "group_size", declared["group_size"]
     groups = declared.get("config_groups")
     for group in groups.values() if isinstance(groups, dict) else ():
         weights = group.get("weights") if isinstance(group, dict) else None

@@ -58,6 +58,8 @@ VALUES = (
         ({"quantization_config": FP8 | {"ignore": ["re:*x"]}}, "quantization_config '[*]x'"),
         ({"quantization_config": AWQ | {"bits": -4}}, "quantization_config.bits -4"),
         ({"quantization_config": AWQ | {"bits": "four"}}, "quantization_config.bits 'four'"),
+        ({"quantization_config": AWQ | {"group_size": [128, 128]}}, r"quantization_config.group_size \[128, 128\]"),
+        ({"quantization_config": {"quant_method": "inc", "group_size": [128]}}, "quantization_config.group_size .128."),
         ({"quantization_config": AWQ | {"group_size": 0}}, "quantization_config.group_size 0"),
         *(
             ({"quantization_config": {"quant_method": "fp8", "weight_block_size": block}},

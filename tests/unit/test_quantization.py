@@ -147,6 +147,7 @@ def test_mxfp4_covers_routed_experts_only():
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}
 GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True}
 FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic"}
+MODELOPT = {"quant_method": "modelopt", "producer": {"name": "modelopt"}, "quant_algo": "FP8", "ignore": ["lm_head"]}
 DYNAMIC = {"-:.*gate.*": {}}
 EIGHT = {"load_in_8bit": True, "quant_method": "bitsandbytes"}
 
@@ -386,6 +387,8 @@ def test_an_encoder_that_its_class_builds_plain_is_not_quantized():
         (AWQ | {"modules_to_not_convert": ["self_attn", "lm_head"]}, "0.23.0", ""),
         (FP8 | {"modules_to_not_convert": ["model.layers.3.mlp.up_proj"]}, "0.33.0", "model.layers.3.mlp.gate_up_proj"),
         (FP8 | {"modules_to_not_convert": ["gate", "model.layers.3.mlp.down_proj"]}, "0.33.0", ""),
+        (MODELOPT | {"ignore": ["lm_head", "model.layers.3.mlp.up_proj"]}, "0.33.0", "model.layers.3.mlp.gate_up_proj"),
+        (MODELOPT | {"ignore": ["lm_head", "model.layers.3.mlp.gate"]}, "0.23.0", ""),
     ],
 )
 def test_a_list_that_parts_a_merged_layer_is_refused(declared, release, parted):
@@ -399,6 +402,49 @@ def test_a_list_that_parts_a_merged_layer_is_refused(declared, release, parted):
         return
     with pytest.raises(RequestError, match=f"merges the projections of {parted}, of which"):
         plan_for(request, facts)
+
+
+@pytest.mark.parametrize(
+    ("layers", "parted"),
+    [
+        ({"q_proj": "FP8", "k_proj": "NVFP4", "v_proj": "FP8"}, True),
+        ({"q_proj": "FP8", "k_proj": "FP8", "o_proj": "NVFP4"}, False),
+    ],
+)
+def test_a_mixture_of_modelopt_quantizes_merged_projections_alike(layers, parted):
+    """VLLM 0.33 modelopt.py: "Mixed quant_algo within fused layer"; what is not named goes with what is."""
+    named = {f"model.layers.0.self_attn.{name}": {"quant_algo": algorithm} for name, algorithm in layers.items()}
+    declared = MODELOPT | {"quant_algo": "MIXED_PRECISION", "quantized_layers": named}
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm="0.33.0")
+    facts = facts.model_copy(update={"checkpoint": stored})
+    if not parted:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match="qkv_proj, which are quantized in several ways"):
+        plan_for(request, facts)
+
+
+@pytest.mark.parametrize("lacking", ["group_size", "kv_cache_quant_algo", "exclude_modules"])
+def test_modelopts_own_file_has_the_keys_that_vllm_wants(lacking):
+    """VLLM 0.20.2 to 0.33.0 modelopt.py: required_fields of NVFP4."""
+    inner = {"quant_algo": "NVFP4", "group_size": 16, "kv_cache_quant_algo": None, "exclude_modules": ["lm_head"]}
+    del inner[lacking]
+    with pytest.raises(LookupError, match=f"{lacking} of ModelOpt's NVFP4 is missing"):
+        read_quantization(MIXTURE, {"producer": {"name": "modelopt"}, "quantization": inner})
+
+
+def test_weights_of_nvfp4_alone_are_loaded_by_releases_that_know_them():
+    """VLLM 0.20.2 modelopt.py: QUANT_ALGOS has no W4A16_NVFP4, that of 0.23.0 has."""
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    declared = MODELOPT | {"quant_algo": "W4A16_NVFP4"}
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm="0.20.2")
+    facts = facts.model_copy(update={"checkpoint": stored})
+    with pytest.raises(RequestError, match=r"does not know ModelOpt's W4A16_NVFP4: pin vLLM 0\.21 or newer"):
+        plan_for(request, facts)
+    assert plan_for(request.model_copy(update={"vllm": "0.23.0"}), facts).feasibility.fits
 
 
 ORDERED = GPTQ | {"desc_act": True}

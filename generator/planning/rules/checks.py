@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.capability import BLACKWELL
 from generator.models.parallelism import Layout
-from generator.models.quantization import Quantization
+from generator.models.quantization import NVFP4_WEIGHTS, Quantization
 from generator.models.quantization_method import QuantizationMethod
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
 from generator.planning.drafts.checks import check_draft_layout, check_speculation
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
 
-_PARTS_ALIKE = frozenset({"awq", "fp8"})
+_MODELOPT = frozenset({"modelopt", "modelopt_fp4", "modelopt_mxfp8"})
+_PARTS_ALIKE = frozenset({"awq", "fp8"}) | _MODELOPT
 """Methods whose lists vLLM asks about each projection of a merged layer."""
 _AS_MANY_AS_WANTED = 999
 """VLLM's own limit of images, videos or sounds in a request (vLLM 0.32 config/multimodal.py: BaseDummyOptions)."""
@@ -191,6 +192,7 @@ def _check_stored(case: Case) -> None:
         )
     _check_parts(case, own)
     _check_order(case, own)
+    _check_weights_alone(case, own)
     for bits, group in sorted(own.packed):
         if not method.loads(case.release, bits=bits, group=group, symmetric=own.symmetric):
             zeros = "" if own.symmetric else " with zero points"
@@ -205,12 +207,17 @@ def _check_parts(case: Case, own: Quantization) -> None:
     """A list leaves projections that vLLM merges alone together (utils/quant_utils.py: is_layer_skipped)."""
     if own.method not in _PARTS_ALIKE or not own.ignored_modules:
         return
-    by_name = case.vllm.has("asks_lists_about_merged_layers")
+    by_name = own.method in _MODELOPT or case.vllm.has("asks_lists_about_merged_layers")
     if name := parted_layer(modules(case.architecture), own, by_name=by_name):
         raise RequestError(
-            f"vLLM {case.release} merges the projections of {name}, of which the checkpoint's modules_to_not_convert "
+            f"vLLM {case.release} merges the projections of {name}, of which the checkpoint's {_list_of(own)} "
             "names some: choose another checkpoint, or name all or none of them in its config.json"
         )
+
+
+def _list_of(own: Quantization) -> str:
+    """The key of the modules that a checkpoint leaves alone."""
+    return "exclude_modules" if own.method in _MODELOPT else "modules_to_not_convert"
 
 
 def _check_order(case: Case, own: Quantization) -> None:
@@ -221,6 +228,16 @@ def _check_order(case: Case, own: Quantization) -> None:
         raise RequestError(
             f"vLLM {case.release} no longer loads groups in the order of activations (desc_act of GPTQ, actorder group "
             f"of compressed-tensors): choose a checkpoint without it, or pin vLLM {case.vllm.until[name]} or older"
+        )
+
+
+def _check_weights_alone(case: Case, own: Quantization) -> None:
+    """The release knows ModelOpt's algorithm of NVFP4 weights alone (modelopt.py: QUANT_ALGOS)."""
+    name = "reads_nvfp4_weights_alone"
+    if any(rule.format == NVFP4_WEIGHTS for rule in own.rules) and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} does not know ModelOpt's W4A16_NVFP4: pin vLLM {case.vllm.since[name]} or newer "
+            "(--vllm), or choose another checkpoint"
         )
 
 

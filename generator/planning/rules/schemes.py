@@ -1,4 +1,4 @@
-"""What vLLM refuses of compressed-tensors: groups that the release has no scheme for, and experts of several."""
+"""What vLLM refuses of compressed-tensors and AutoRound: groups that the release has no scheme for, and mixtures."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from generator.errors import RequestError
 from generator.models.quantization import Quantization
 from generator.models.scheme import Scheme, SchemePart
 from generator.planning.weights.expansion import WeightModule, modules
-from generator.planning.weights.formats import schemes_by_layer
+from generator.planning.weights.formats import parted_scheme, schemes_by_layer
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
 
 
 def check_schemes(case: Case) -> None:
-    """Return only where the release has a scheme for every group of a compressed-tensors checkpoint on these GPUs.
+    """Return only where the release has a scheme for every group of layers of the checkpoint on these GPUs.
 
-    vLLM 0.33 compressed_tensors.py: _get_scheme_from_parts, compressed_tensors_moe.py: get_moe_method.
+    vLLM 0.33 compressed_tensors.py: _get_scheme_from_parts, compressed_tensors_moe.py: get_moe_method, inc/schemes.
 
     Raises:
         RequestError: it has none for one; names the layers and how they are quantized.
     """
     own, known = case.quantization, case.tables.schemes
-    if own is None or not known or case.gpu.capability.is_rocm:
+    if own is None or case.gpu.capability.is_rocm:
+        return
+    if own.method == "modelopt_mixed":
+        _check_merged(case, own)
+    if not known:
         return
     if own.cache is not None and not _runs(case, "cache", Scheme(weights=own.cache)):
         raise RequestError(
@@ -32,10 +36,19 @@ def check_schemes(case: Case) -> None:
             "kv_cache_scheme asks for: choose a checkpoint of FP8 scales by tensor or head, or without any"
         )
     _check_groups(case, own)
+    _check_merged(case, own)
     if name := _parted_experts(case, own):
         raise RequestError(
             f"vLLM {case.release} runs the projections of an expert in one scheme, and {name} has several: choose a "
             "checkpoint whose experts are quantized alike"
+        )
+
+
+def _check_merged(case: Case, own: Quantization) -> None:
+    if name := parted_scheme(modules(case.architecture), own):
+        raise RequestError(
+            f"vLLM {case.release} merges the projections of {name}, which are quantized in several ways: choose a "
+            "checkpoint whose merged projections are quantized alike"
         )
 
 
@@ -51,9 +64,13 @@ def _check_groups(case: Case, own: Quantization) -> None:
     for module, _, scheme in _schemes(case, own):
         if scheme is not None and (_part(module), scheme) in lacking:
             raise RequestError(
-                f"vLLM {case.release} has no scheme of compressed-tensors for {module.name.replace('{L}.', '')} on "
+                f"vLLM {case.release} has no scheme of {_of(own)} for {module.name.replace('{L}.', '')} on "
                 f"{case.gpu.name}: {scheme.words}; {_elsewhere(case, _part(module), scheme)}"
             )
+
+
+def _of(own: Quantization) -> str:
+    return "AutoRound" if own.method == "inc" else "compressed-tensors"
 
 
 _PARTS: tuple[SchemePart, ...] = ("linear", "experts")

@@ -89,6 +89,23 @@ def parted_layer(found: Iterable[WeightModule], quantization: Quantization, *, b
     return ""
 
 
+def parted_scheme(found: Iterable[WeightModule], quantization: Quantization) -> str:
+    """The first merged layer whose projections are quantized in several ways; empty for none.
+
+    ModelOpt's mixtures say formats alone, and one that is named stands for projections that are not.
+    """
+    said = dict(zip(quantization.rules, quantization.schemes or quantization.rules, strict=True))
+    for name, layers, shards in _merged_layers(found):
+        for layer in layers:
+            whole = name.replace("{L}", str(layer))
+            block = whole.rpartition(".")[0]
+            rules = {_rule((f"{block}.{shard}",), quantization) for shard in shards}
+            ways = {said[rule] if rule else None for rule in rules} - (set() if quantization.schemes else {None})
+            if len(ways) > 1 and not _is_ignored(whole, quantization):
+                return whole
+    return ""
+
+
 def _merged_layers(found: Iterable[WeightModule]) -> Iterator[tuple[str, tuple[int, ...], frozenset[str]]]:
     """Layers of the decoder that hold every projection of a merged one: its name, their numbers, the projections."""
     held: dict[tuple[str, tuple[int, ...]], set[str]] = {}

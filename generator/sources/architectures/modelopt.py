@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import UnknownFactError
-from generator.models.quantization import FP8_CHANNEL, FP8_TENSOR, MXFP8, NVFP4, Format, Quantization, QuantRule, fp8
+from generator.models.quantization import (
+    FP8_CHANNEL,
+    FP8_TENSOR,
+    MXFP8,
+    NVFP4,
+    NVFP4_WEIGHTS,
+    Format,
+    Quantization,
+    QuantRule,
+    fp8,
+)
 from generator.sources.architectures.patterns import ALL, HEADS, module_patterns
 
 if TYPE_CHECKING:
@@ -18,8 +28,13 @@ if TYPE_CHECKING:
 
 _FORMATS: dict[str, Format] = {
     "FP8": FP8_TENSOR, "FP8_PER_CHANNEL_PER_TOKEN": FP8_CHANNEL, "FP8_PB_WO": fp8([128, 128]),
-    "NVFP4": NVFP4, "W4A16_NVFP4": NVFP4.model_copy(update={"scalars": 1}), "NVFP4_AWQ": NVFP4, "MXFP8": MXFP8,
+    "NVFP4": NVFP4, "W4A16_NVFP4": NVFP4_WEIGHTS, "MXFP8": MXFP8,
 }  # fmt: skip
+_WANTED = {
+    "NVFP4": ("group_size", "kv_cache_quant_algo", "exclude_modules"),
+    "MXFP8": ("kv_cache_quant_algo", "exclude_modules"),
+}
+"""Keys by a word of the algorithm."""
 _METHODS = {"FP8": "modelopt", "NVFP4": "modelopt_fp4", "MXFP8": "modelopt_mxfp8", "MIXED_PRECISION": "modelopt_mixed"}
 
 
@@ -42,7 +57,10 @@ def read_modelopt(declared: Config) -> Quantization | None:
     algorithm = str(part.get("quant_algo") or "").upper()
     if not declared.get("quant_method") and not isinstance(inner, dict):
         return None
+    _check_keys(algorithm, inner)
     if algorithm == "MIXED_PRECISION":
+        if not part.get("quantized_layers"):
+            raise LookupError("quantized_layers of ModelOpt's MIXED_PRECISION is missing")
         rules = _mixed(part.get("quantized_layers") or {})
     elif algorithm in _FORMATS:
         rules = (QuantRule(targets=HEADS), QuantRule(targets=ALL, format=_FORMATS[algorithm]))
@@ -56,6 +74,14 @@ def read_modelopt(declared: Config) -> Quantization | None:
         ignored_modules=excluded(part.get("exclude_modules") or part.get("ignore") or ()), rules=rules,
         kv_cache_dtype=_kv_cache_dtype(part, declared),
     )  # fmt: skip
+
+
+def _check_keys(algorithm: str, inner: Any) -> None:
+    """ModelOpt's own file has the keys that vLLM wants there (0.20.2 to 0.33.0 modelopt.py: required_fields)."""
+    wanted = next((keys for word, keys in _WANTED.items() if word in algorithm), ())
+    lacking = [key for key in wanted if isinstance(inner, dict) and key not in inner]
+    if lacking:
+        raise LookupError(f"{', '.join(lacking)} of ModelOpt's {algorithm} is missing")
 
 
 def excluded(names: Iterable[str]) -> tuple[str, ...]:

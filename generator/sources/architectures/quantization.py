@@ -12,9 +12,11 @@ from generator.models.quantization import (
     Quantization,
     QuantRule,
     fp8,
+    gptq_integers,
     packed_integers,
 )
 from generator.presenting.text import some
+from generator.sources.architectures.auto_round import read_auto_round
 from generator.sources.architectures.bailing import is_third_bailing
 from generator.sources.architectures.compressed_tensors import read_compressed_tensors
 from generator.sources.architectures.fields import Config, text_config
@@ -167,23 +169,17 @@ def _awq(declared: Config) -> Quantization:
     )  # fmt: skip
 
 
-def _gptq_format(bits: int, group: int, *, group_index: bool = False) -> Format:
-    """GPTQ's packing; one group a row has no order, and experts get biases (vLLM 0.32 auto_gptq.py)."""
-    form = packed_integers(bits, group, zero_points=True, group_index=group_index and group > 0)
-    return form.model_copy(update={"expert_bias": True})
-
-
 def _gptq(declared: Config) -> Quantization:
     """GPTQ: packed integers; `dynamic` names modules by expression, a leading `-:` leaves them alone."""
     bits, group, ordered = int(declared.get("bits", 4)), int(declared.get("group_size", 128)), declared.get("desc_act")
-    form = _gptq_format(bits, group, group_index=bool(ordered))
+    form = gptq_integers(bits, group, group_index=bool(ordered))
     rules: list[QuantRule] = []
     for pattern, override in (declared.get("dynamic") or {}).items():
         target = (f"re:.*{pattern.removeprefix('-:').removeprefix('+:')}",)
         if pattern.startswith("-:"):
             rules.append(QuantRule(targets=target))
         elif override:
-            own = _gptq_format(
+            own = gptq_integers(
                 int(override.get("bits", bits)), int(override.get("group_size", group)),
                 group_index=bool(override.get("desc_act", ordered)),
             )  # fmt: skip
@@ -192,25 +188,6 @@ def _gptq(declared: Config) -> Quantization:
     return Quantization(
         method="gptq", bits=bits, symmetric=bool(declared.get("sym")), group_size=group if group > 0 else None,
         rules=(*rules, *(everything[1:] if declared.get("lm_head") else everything)),
-    )  # fmt: skip
-
-
-def _auto_round(declared: Config) -> Quantization:
-    """AutoRound: GPTQ's or AWQ's packing, with per-module bits in `extra_config`."""
-    bits, group = int(declared.get("bits", 4)), int(declared.get("group_size", 128))
-    is_awq = "awq" in str(declared.get("packing_format") or "").split("_")
-    form = packed_integers(bits, group, zero_points=True) if is_awq else _gptq_format(bits, group)
-    blocks = declared.get("block_name_to_quantize") or ""
-    named = blocks.split(",") if isinstance(blocks, str) else blocks
-    plain = tuple(
-        name
-        for name, own in (declared.get("extra_config") or {}).items()
-        if int(own.get("bits", bits)) > 8  # noqa: PLR2004
-    )
-    targets = tuple(f"{name.strip()}.*" for name in named if name.strip())
-    return Quantization(
-        method="inc", bits=bits, group_size=group, ignored_modules=module_patterns(plain),
-        rules=(QuantRule(targets=HEADS), QuantRule(targets=module_patterns(targets) or ALL, format=form)),
     )  # fmt: skip
 
 
@@ -241,7 +218,7 @@ def _bitsandbytes(declared: Config) -> Quantization:
 
 _READERS: dict[str, Callable[[Config], Quantization]] = {
     "fp8": _fp8, "awq": _awq, "awq_marlin": _awq, "auto_awq": _awq, "gptq": _gptq, "gptq_marlin": _gptq,
-    "auto_gptq": _gptq, "auto-round": _auto_round, "inc": _auto_round, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4,
+    "auto_gptq": _gptq, "auto-round": read_auto_round, "inc": read_auto_round, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4,
     "bitsandbytes": _bitsandbytes,
     "compressed-tensors": read_compressed_tensors,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Schemes of compressed-tensors that a release of vLLM has: `compressed_schemes.toml`."""
+"""Schemes of compressed-tensors and AutoRound that a release of vLLM has: `schemes.toml`."""
 
 from pydantic import Field
 
@@ -26,8 +26,9 @@ class SideRow(Row):
 
 
 class SchemeRow(Row):
-    """One row of `compressed_schemes.toml`, whose head says what the columns are."""
+    """One row of `schemes.toml`, whose head says what the columns are."""
 
+    method: str
     name: str
     part: SchemePart
     since: str | None = None
@@ -49,7 +50,7 @@ class SchemeRow(Row):
         )  # fmt: skip
 
 
-def compressed_schemes(version: str) -> tuple[KnownScheme, ...]:
-    """Every scheme of release `version` ("0.33.0"); one that was not read between two that were has those of both."""
-    rows = packaged_rows("compressed_schemes.toml", "scheme", SchemeRow)
-    return tuple(row.scheme for row in rows if is_between(version, row.since, row.until))
+def schemes_of(version: str, method: str) -> tuple[KnownScheme, ...]:
+    """The schemes that release `version` ("0.33.0") has of a method, of both neighbours where it was not read."""
+    rows = packaged_rows("schemes.toml", "scheme", SchemeRow)
+    return tuple(row.scheme for row in rows if row.method == method and is_between(version, row.since, row.until))
