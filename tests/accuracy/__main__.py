@@ -13,7 +13,7 @@ from pathlib import Path
 
 LEFT_OUT = {"bootlogs": ("gpu", "model", "source"), "benchmarks": ("gpu", "model", "source", "kernel")}
 """What coefficients were fitted without, by score."""
-SCORES = ("kv", "weights", "bootlogs", "benchmarks", "carry-over")
+SCORES = ("kv", "weights", "bootlogs", "benchmarks", "next-source", "carry-over")
 
 
 def main(argv: list[str] | None = None) -> int:
