@@ -447,6 +447,44 @@ def test_weights_of_nvfp4_alone_are_loaded_by_releases_that_know_them():
     assert plan_for(request.model_copy(update={"vllm": "0.23.0"}), facts).feasibility.fits
 
 
+BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+
+
+@pytest.mark.parametrize(
+    ("model", "declared", "own", "refused"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", BNB, {"tensor_parallel_size": 2}, "splits no matrix of a bitsandbytes"),
+        ("meta-llama/Llama-3.1-8B-Instruct", BNB, {"pipeline_parallel_size": 2}, ""),
+        ("meta-llama/Llama-3.1-8B-Instruct", BNB, {}, ""),
+        ("Qwen/Qwen3-30B-A3B", BNB, {"tensor_parallel_size": 1}, ""),
+        ("Qwen/Qwen3-30B-A3B", BNB | {"load_in_8bit": True}, {"tensor_parallel_size": 1}, "no experts of bitsandbytes"),
+    ],
+)
+def test_states_of_bitsandbytes_are_loaded_whole(model, declared, own, refused):
+    """VLLM 0.20.2 to 0.27.1 model_loader/bitsandbytes_loader.py; what is left to the planner takes stages."""
+    facts = embedded_model(model)
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", gpus=2, source="embedded", vllm="0.27.1", overrides=own)
+    facts = facts.model_copy(update={"checkpoint": stored})
+    if not refused:
+        assert plan_for(request, facts).layout.tensor_parallel_size == 1
+        return
+    with pytest.raises(RequestError, match=refused):
+        plan_for(request, facts)
+
+
+def test_a_quantized_head_of_modelopt_is_read_by_releases_that_ask_about_it():
+    """VLLM 0.20.2 modelopt.py asks about linear layers alone; 0.23.0 :2393 about the head too."""
+    declared = MODELOPT | {"quant_algo": "MIXED_PRECISION", "quantized_layers": {"lm_head": {"quant_algo": "FP8"}}}
+    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
+    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    request = Request(model=facts.id, gpu="H100", source="embedded", vllm="0.20.2")
+    facts = facts.model_copy(update={"checkpoint": stored})
+    with pytest.raises(RequestError, match="reads no quantized lm_head of ModelOpt"):
+        plan_for(request, facts)
+    assert plan_for(request.model_copy(update={"vllm": "0.23.0"}), facts).feasibility.fits
+
+
 ORDERED = GPTQ | {"desc_act": True}
 IN_ORDER = {"type": "int", "num_bits": 4, "strategy": "group", "group_size": 128, "symmetric": True}
 

@@ -192,7 +192,7 @@ def _check_stored(case: Case) -> None:
         )
     _check_parts(case, own)
     _check_order(case, own)
-    _check_weights_alone(case, own)
+    _check_modelopt(case, own)
     for bits, group in sorted(own.packed):
         if not method.loads(case.release, bits=bits, group=group, symmetric=own.symmetric):
             zeros = "" if own.symmetric else " with zero points"
@@ -231,12 +231,19 @@ def _check_order(case: Case, own: Quantization) -> None:
         )
 
 
-def _check_weights_alone(case: Case, own: Quantization) -> None:
-    """The release knows ModelOpt's algorithm of NVFP4 weights alone (modelopt.py: QUANT_ALGOS)."""
+def _check_modelopt(case: Case, own: Quantization) -> None:
+    """The release knows ModelOpt's algorithm of NVFP4 weights alone, and heads that are quantized (modelopt.py)."""
     name = "reads_nvfp4_weights_alone"
     if any(rule.format == NVFP4_WEIGHTS for rule in own.rules) and not case.vllm.has(name):
         raise RequestError(
             f"vLLM {case.release} does not know ModelOpt's W4A16_NVFP4: pin vLLM {case.vllm.since[name]} or newer "
+            "(--vllm), or choose another checkpoint"
+        )
+    heads = [rule for rule in own.rules if rule.format is not None and "lm_head" in rule.targets]
+    name = "reads_heads_of_modelopt"
+    if heads and own.method.startswith("modelopt") and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} reads no quantized lm_head of ModelOpt: pin vLLM {case.vllm.since[name]} or newer "
             "(--vllm), or choose another checkpoint"
         )
 

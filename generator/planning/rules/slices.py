@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LEAST_BLOCK = 32
 _SHORT_TILE, _LONG_TILE, _NVFP4_BITS = 64, 128, 4
+_EIGHT = 8
 _COMPRESSED = "compressed-tensors"
 _APART = frozenset({"q_b_proj", "kv_b_proj"})
 """Projections that vLLM merges with no other, so that blocks of outputs must divide too."""
@@ -75,6 +76,28 @@ def experts_fill_tiles(start: Replica) -> None:
                 f"{tile} of a tile of Marlin's kernels, which vLLM {start.release} does not pad: pin a newer one, use "
                 "--enable-expert-parallel, or fewer tensor-parallel ranks"
             )
+
+
+def states_stay_whole(start: Replica) -> None:
+    """Matrices with states of bitsandbytes are loaded whole, and experts in four bits alone.
+
+    vLLM 0.20.2 to 0.27.1, the last that has it, model_loader/bitsandbytes_loader.py: _verify_model_compatibility.
+
+    Raises:
+        RequestError: tensor parallelism would split them, or experts have eight bits.
+    """
+    own = start.stored
+    if own is None or own.method != "bitsandbytes" or start.quantizes_online:
+        return
+    if start.layout.tensor_parallel_size > 1:
+        raise RequestError(
+            f"vLLM {start.release} splits no matrix of a bitsandbytes checkpoint: use --tensor-parallel-size 1 "
+            f"with --pipeline-parallel-size {start.layout.replica_ranks}, or choose another checkpoint"
+        )
+    if own.bits == _EIGHT and any(module.matrix.experts for module, _ in entries(start.architecture, own, 0)):
+        raise RequestError(
+            f"vLLM {start.release} loads no experts of bitsandbytes in eight bits: choose a checkpoint of four"
+        )
 
 
 def _on_marlin(start: Replica, form: Format) -> bool:
