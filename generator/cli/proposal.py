@@ -155,8 +155,7 @@ def _otherwise(smaller: Sequence[FitRow]) -> str:
 def _surely(rows: Sequence[FitRow]) -> str:
     """What does even at the worse ends of its estimates, where the cheapest does at their means alone."""
     sure = next((row for row in rows if not row.doubtful), None)
-    named = f"{offer_text(sure)}, {sure.cost_per_hour:.2f} an hour" if sure else "none of them"
-    return f"at the means of its estimates; surely: {named}"
+    return f"{offer_text(sure)}, {sure.cost_per_hour:.2f} an hour" if sure else "none of them"
 
 
 def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) -> Request:
@@ -174,7 +173,8 @@ def _on_cheapest(request: Request, facts: ModelFacts, stated: dict[str, Any]) ->
     console.note(f"cheapest of {len(rows)} that do: {offer_text(first)}, {first.cost_per_hour:.2f} an hour")
     console.note(f"  price: {first.price_source}")
     if first.doubtful:
-        console.note(f"  {_surely(rows)}")
+        console.note("  at the means of its estimates; surely:")
+        console.note(f"    {_surely(rows)}")
     for row in others:
         console.note(f"  then {offer_text(row)}, {row.cost_per_hour:.2f} an hour")
     if smaller and found[0] is smaller[0]:

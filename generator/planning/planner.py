@@ -21,7 +21,7 @@ from generator.planning.choosing.choice import best
 from generator.planning.choosing.divided import divided
 from generator.planning.choosing.drafting import preferred_drafts
 from generator.planning.choosing.growth import timed
-from generator.planning.choosing.packing import packed
+from generator.planning.choosing.packing import held_surely, packed
 from generator.planning.choosing.scored import Scored, scored
 from generator.planning.choosing.servers import preferred
 from generator.planning.costs import cost, energy, scaling
@@ -104,15 +104,30 @@ def weighed(case: Case) -> Weighed:
 
 def _weighed(case: Case) -> Weighed:
     """Every layout, nothing drafted that is not asked for, and the best; or the servers that serve better than it."""
-    case = packed(case, candidates_of(case))
-    options = options_of(case)
-    options = (*options, *divided(case, options))
-    chosen = best(case, options)
+    case, options, chosen = _packed(case)
     several = preferred(case, options, chosen)
     shared = _on_servers(case, several) if several else None
     if several is None or shared is None:
         return Weighed(case, options, chosen)
     return shared._replace(over=Over((case, options, chosen), several))
+
+
+def _packed(case: Case) -> tuple[Case, tuple[Scored, ...], Scored]:
+    """The case with the requests in flight of a stated rate, its options, and the best, which surely holds them.
+
+    The best at a load may be another layout than the one that its requests were worked out for.
+    """
+    case = packed(case, candidates_of(case))
+    options = options_of(case)
+    options = (*options, *divided(case, options))
+    chosen = best(case, options)
+    if not case.in_flight or chosen.candidate.doubt:
+        return case, options, chosen
+    held = held_surely(case, chosen.candidate, case.in_flight)
+    if held.in_flight == case.in_flight:
+        return case, options, chosen
+    options = options_of(held)
+    return held, options, best(held, options)
 
 
 def _on_servers(case: Case, several: Servers) -> Weighed | None:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 from generator.models.estimate import Estimate
 from generator.models.parallelism import Layout
+from generator.planning.choosing.choice import surely_missed_by
 from generator.planning.choosing.growth import timed
+from generator.planning.choosing.scored import Scored
 from generator.planning.evaluation import evaluate
-from generator.planning.speed.estimates import meets_targets
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
     from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
+_CLOSE = 50
+"""Part of the requests in flight to which their number is sought."""
 _TRIES = 3
 """Times that fewer requests are tried; each takes off what the step before was short of."""
 
@@ -42,11 +45,11 @@ def packed(case: Case, candidates: Sequence[Candidate]) -> Case:
         estimate = timed(case, candidate, fewer)
         if fewer < number and estimate is not None and _gpus(rate, ranks, estimate) == gpus:
             number = fewer
-    return _held_surely(case, candidate, number)
+    return held_surely(case, candidate, number)
 
 
-def _held_surely(case: Case, candidate: Candidate, number: int) -> Case:
-    """The case at so many requests, or at the most of them that its limits for such a load surely hold.
+def held_surely(case: Case, candidate: Candidate, number: int) -> Case:
+    """The case at so many requests, or at the most of them that a layout's limits for such a load surely hold.
 
     Limits are chosen by the load, and more sequences leave the cache less than the candidate's own have.
     """
@@ -73,16 +76,28 @@ def _gpus(rate: float, ranks: int, estimate: Estimate) -> int:
 
 
 def _fullest(case: Case, candidate: Candidate) -> tuple[int, Estimate | None]:
-    """The most requests in flight, in steps of a quarter, that a replica surely holds and that meet the targets."""
-    if candidate.doubt:
-        return 0, None
-    for number in _numbers(case, candidate):
-        estimate = timed(case, candidate, number)
-        if estimate is None:
+    """About the most requests in flight that a replica surely holds, and that surely meet the targets."""
+    most = 0
+    for number in () if candidate.doubt else _numbers(case, candidate):
+        if timed(case, candidate, number) is None:
             break
-        if meets_targets(case, estimate):
-            return number, estimate
+        if _meets(case, candidate, number):
+            found = _between(case, candidate, number, most)
+            return found, timed(case, candidate, found)
+        most = number
     return 0, None
+
+
+def _between(case: Case, candidate: Candidate, met: int, missed: int) -> int:
+    """About the most requests that meet the targets, between `met`, which do, and `missed`, which do not; 0: all do."""
+    while missed - met > max(1, met // _CLOSE):
+        middle = (met + missed) // 2
+        met, missed = (middle, missed) if _meets(case, candidate, middle) else (met, middle)
+    return met
+
+
+def _meets(case: Case, candidate: Candidate, number: int) -> bool:
+    return not surely_missed_by(case, Scored(candidate, timed(case, candidate, number)))
 
 
 def _numbers(case: Case, candidate: Candidate) -> Iterator[int]:
