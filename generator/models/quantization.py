@@ -60,6 +60,8 @@ class Quantization(Value):
     """How compressed-tensors and AutoRound say each of the rules, inputs included; empty for every other method."""
     cache: Numbers | None = None
     """How compressed-tensors quantizes the cache; None where it does not, and for every other method."""
+    rotates: bool = False
+    """True where what goes into matrices or comes out of them is rotated while serving (`transform_config`)."""
     modelopt_algorithm: str | None = None
     """ModelOpt's algorithm where vLLM derives the method from it, no quant_method being named."""
 

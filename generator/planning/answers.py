@@ -12,6 +12,7 @@ from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.rules.experts import unasked
 from generator.planning.rules.hangs import hanging_width
+from generator.planning.rules.linear import named_kernels
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def starts(case: Case, chosen: Candidate) -> Answer:
     if width := hanging_width(case, chosen.layout):
         why = f"experts of {width:,} channels may hang in FlashInfer's CUTLASS kernel here: --set moe_backend=triton"
         return Answer(answer="doubtful", why=why)
-    if named := (*uncounted(case.fixed), *unasked(case, chosen.layout)):
+    if named := (*uncounted(case.fixed), *unasked(case, chosen.layout), *named_kernels(case)):
         why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"
         return Answer(answer="doubtful", why=why)
     if chosen.oom_risk == "LOW":

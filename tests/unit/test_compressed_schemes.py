@@ -68,6 +68,9 @@ FP8_STATIC = checkpoint(numbers(8, "float", **CHANNEL), numbers(8, "float", **TE
         (DENSE, W8A16, "0.33.0", "H100", ""),
         (DENSE, W8A16, "0.23.0", "H100", "use a GPU of compute capability 7.5-8.8, or choose"),
         (DENSE, W8A16, "0.23.0", "A100-SXM-80GB", ""),
+        (DENSE, checkpoint(numbers(8, symmetric=False)), "0.20.2", "H100", ""),
+        (DENSE, checkpoint(numbers(8, symmetric=False)), "0.23.0", "A100-SXM-80GB", "int8 by group of 128 with zero"),
+        (DENSE, checkpoint(numbers(8, symmetric=False)), "0.26.0", "A100-SXM-80GB", ""),
         (DENSE, checkpoint(numbers(4, size=16)), "0.20.2", "H100", "int4 by group of 16"),
         (DENSE, checkpoint(numbers(4, size=16)), "0.23.0", "H100", ""),
         (DENSE, FP8_STATIC, "0.33.0", "H100", ""),
@@ -93,6 +96,23 @@ def test_a_group_that_the_release_has_no_scheme_for_is_refused(model, declared, 
         assert plan_for(request, facts).command
         return
     with pytest.raises(RequestError, match=f"has no scheme of compressed-tensors for .*{lacks}"):
+        plan_for(request, facts)
+
+
+@pytest.mark.parametrize(
+    ("location", "ranks", "splits"), [("input", 2, False), ("weight_input", 2, True), ("output", 1, True)]
+)
+def test_rotations_while_serving_are_not_split(location, ranks, splits):
+    """VLLM 0.33 compressed_tensors/transform/module.py:47; rotations of weights are folded into them."""
+    transforms = {
+        "config_groups": {"R1": {"type": "hadamard", "apply": [{"location": location, "targets": ["Linear"]}]}}
+    }
+    request, facts = asked(DENSE, checkpoint(numbers(4), transform_config=transforms), "0.33.0", "H100")
+    request = request.model_copy(update={"gpus": ranks, "overrides": {"tensor_parallel_size": ranks}})
+    if splits:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match="applies the checkpoint's transform_config on whole matrices alone"):
         plan_for(request, facts)
 
 
@@ -128,3 +148,20 @@ def test_scales_of_a_cache_that_the_release_does_not_read_are_refused(cache, rel
         return
     with pytest.raises(RequestError, match="which the checkpoint's kv_cache_scheme asks for"):
         plan_for(request, facts)
+
+
+@pytest.mark.parametrize(
+    ("declared", "own", "doubted"),
+    [
+        (checkpoint(numbers(4)), {"linear_backend": "cutlass"}, True),
+        (checkpoint(numbers(4)), {"kernel_config": {"linear_backend": "conch"}}, True),
+        (checkpoint(numbers(4)), {"linear_backend": "auto"}, False),
+        (None, {"linear_backend": "cutlass"}, False),
+    ],
+)
+def test_kernels_of_linear_layers_that_the_user_names_are_doubted(declared, own, doubted):
+    """VLLM 0.33 refuses CUTLASS for four bits of weights alone, and passes it over for 16 bits."""
+    request, facts = asked(DENSE, declared, "0.33.0", "H100") if declared else (None, embedded_model(DENSE))
+    request = request or Request(model=DENSE, gpu="H100", source="embedded", vllm="0.33.0")
+    starts = plan_for(request.model_copy(update={"overrides": own}), facts).feasibility.starts
+    assert ("linear_backend is yours" in starts.why) is doubted

@@ -100,6 +100,19 @@ def states_stay_whole(start: Replica) -> None:
         )
 
 
+def rotations_stay_whole(start: Replica) -> None:
+    """What is rotated while serving is not split (vLLM 0.20.2 to 0.33.0 compressed_tensors/transform/module.py:47).
+
+    Raises:
+        RequestError: tensor parallelism would split it.
+    """
+    if start.stored is not None and start.stored.rotates and start.layout.tensor_parallel_size > 1:
+        raise RequestError(
+            f"vLLM {start.release} applies the checkpoint's transform_config on whole matrices alone: use "
+            f"--tensor-parallel-size 1 with --pipeline-parallel-size {start.layout.replica_ranks}"
+        )
+
+
 def _on_marlin(start: Replica, form: Format) -> bool:
     """Whether experts stored so run in Marlin's kernels, unpadded."""
     own, release = start.settings.capability, start.release

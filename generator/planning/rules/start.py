@@ -22,7 +22,7 @@ from generator.planning.rules.dtypes import (
     quantization_takes_dtype,
     rotated_heads_are_a_power_of_two,
 )
-from generator.planning.rules.slices import experts_fill_tiles, scales_divide, states_stay_whole
+from generator.planning.rules.slices import experts_fill_tiles, rotations_stay_whole, scales_divide, states_stay_whole
 from generator.planning.rules.towers import towers_divide
 
 if TYPE_CHECKING:
@@ -268,7 +268,8 @@ RULES: tuple[Callable[[Replica], None], ...] = (
     slices_stand_alone, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, quantization_takes_dtype, dtype_runs,
-    key_value_heads_divide, states_divide, experts_divide, scales_divide, states_stay_whole, experts_fill_tiles,
+    key_value_heads_divide, states_divide, experts_divide, scales_divide, states_stay_whole,
+    rotations_stay_whole, experts_fill_tiles,
     towers_divide,
     cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept, rotated_heads_are_a_power_of_two,
 )  # fmt: skip

@@ -31,6 +31,7 @@ _SPARSE = frozenset({"marlin-24", "sparse-24-bitmask", "sparse-bitmask"})
 """Formats of sparse weights, for which no release after 0.20 has a scheme (0.33 compressed_tensors.py:946)."""
 _BY_ACTIVATION = (True, "group", "dynamic")
 """Values of `actorder` that put groups in another order than the columns'; `weight` and `static` put columns back."""
+_ONLINE = frozenset({"input", "output"})
 _EVERY_LINEAR = frozenset({"Linear", "LinearBase", "FusedMoE", "RoutedExperts"})
 
 
@@ -57,8 +58,16 @@ def read_compressed_tensors(declared: Config) -> Quantization:
         ignored_modules=module_patterns(declared.get("ignore") or ()), rules=rules,
         kv_cache_dtype=_kv_cache_dtype(declared.get("kv_cache_scheme")),
         schemes=tuple(_scheme(group, declared) if rule.format else None for rule, group in said),
-        cache=_numbers(declared.get("kv_cache_scheme")),
+        cache=_numbers(declared.get("kv_cache_scheme")), rotates=_rotates(declared.get("transform_config") or {}),
     )  # fmt: skip
+
+
+def _rotates(transforms: Config) -> bool:
+    """Whether a transform is applied to inputs or outputs; those of weights are folded in (transform/linear.py)."""
+    applied = (
+        args for scheme in (transforms.get("config_groups") or {}).values() for args in scheme.get("apply") or ()
+    )
+    return any(str(args.get("location")).lower() in _ONLINE for args in applied)
 
 
 def _refuse_sparse(declared: Config, groups: list[Config]) -> None:
