@@ -59,6 +59,11 @@ class HeadShapes(Value):
             "layer_pattern": f"0*{self.num_hidden_layers}",
         }
 
+    @property
+    def least_bytes(self) -> int:
+        """Bytes of its layers' feed-forward blocks alone, in 16 bits: what it takes at least."""
+        return 2 * 3 * self.num_hidden_layers * self.hidden_size * self.intermediate_size
+
     def built(self, plain: Architecture) -> Architecture:
         """What vLLM builds of it around these layers, without what it borrows from its target."""
         if self.architecture == "DFlashDraftModel":

@@ -25,6 +25,7 @@ from generator.planning.rules.checks import check_layout, check_request
 from generator.planning.speed.estimates import speed
 
 if TYPE_CHECKING:
+    from generator.planning.candidate import Candidate
     from generator.planning.case import Case
 
 EXAMPLE = 0.7
@@ -66,7 +67,7 @@ def drafted(case: Case, chosen: Scored) -> tuple[Drafted, ...]:
     """Every way to draft that fits on the chosen layout: those that were measured first, the fastest of them first."""
     if chosen.estimate is None:
         return ()
-    found = _planned(case, chosen.candidate.layout)
+    found = _planned(case, chosen)
     return tuple(sorted(found, key=lambda one: (not one.way.rate, one.gap)))
 
 
@@ -93,9 +94,10 @@ def without_memory(case: Case, chosen: Scored) -> Drafted | None:
     return Drafted(way, drafting, chosen)
 
 
-def _planned(case: Case, layout: Layout) -> Iterator[Drafted]:
+def _planned(case: Case, chosen: Scored) -> Iterator[Drafted]:
+    layout = chosen.candidate.layout
     for way in ways(case, layout):
-        made = _drafted(case, layout, way)
+        made = _drafted(case, layout, way) if _leaves_room(chosen.candidate, way) else None
         if made is not None and made.option.candidate.verdict == "fits":
             yield made
 
@@ -115,6 +117,15 @@ def _drafted(case: Case, layout: Layout, way: Way) -> Drafted | None:
 
 def _drafting(case: Case, way: Way) -> Case:
     return case.changed(fixed=case.fixed | {CONFIG: way.config}, drafts_chosen=True)
+
+
+def _leaves_room(candidate: Candidate, way: Way) -> bool:
+    """Whether a head's weights may leave the load its cache: what surely does not is not worked out."""
+    shapes, pool = way.known.shapes if way.known else None, candidate.memory.kv_cache_available_bytes.high
+    if shapes is None or not candidate.carries_load:
+        return True
+    held = shapes.least_bytes / candidate.layout.tensor_parallel_size
+    return candidate.concurrency * (1 - held / max(pool, 1)) >= candidate.load.concurrency
 
 
 def _is_able(case: Case, one: Drafted, chosen: Scored) -> bool:
