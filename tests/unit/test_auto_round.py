@@ -79,6 +79,8 @@ def test_an_override_has_its_own_bits():
     assert wider.expected - plain.expected == (weights + weights // 128) // 2
     kept = read_quantization({"quantization_config": INT4 | {"extra_config": {DOWN: {"bits": 16}}}})
     assert kept.rules[0].format is None
+    passed_over = read_quantization({"quantization_config": INT4 | {"extra_config": {"(": {"bits": 8}}}})
+    assert passed_over == read_quantization({"quantization_config": INT4})
 
 
 def test_a_backend_that_no_release_takes_is_unknown():

@@ -5,6 +5,7 @@ Reads vLLM 0.33 layers/quantization/inc (inc.py, config_parser.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,20 @@ def _alike(overrides: Config) -> Iterator[tuple[list[str], Config]]:
     held: dict[str, tuple[list[str], Config]] = {}
     for name, given in sorted(overrides.items(), key=lambda item: bool(_EXPRESSION & set(item[0]))):
         own = {key: given[key] for key in ("bits", "group_size", "sym") if key in given}
+        if not _reads(name):
+            continue
         found = f"re:{'' if name.startswith('^') else '.*'}(?:{name})" if _EXPRESSION & set(name) else name
         held.setdefault(f"{found[:3] == 're:'} {own}", ([], own))[0].append(found)
     yield from held.values()
+
+
+def _reads(name: str) -> bool:
+    """Whether the name is one, or an expression that Python reads; vLLM passes over others (config_parser.py)."""
+    try:
+        re.compile(name)
+    except re.error:
+        return not _EXPRESSION & set(name)
+    return True
 
 
 def _rules(targets: tuple[str, ...], declared: Config) -> Iterator[tuple[QuantRule, Scheme | None]]:
