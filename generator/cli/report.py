@@ -129,7 +129,7 @@ def _capacity(plan: Plan) -> tuple[str, ...]:
         return _passes(plan)
     if plan.kv_cache is None:
         return (_row("KV cache", "no room for one"),)
-    cache, load = plan.kv_cache, plan.inputs.load
+    cache, load = plan.kv_cache, plan.inputs.load_in(plan.kv_cache.at_max_model_len)
     tokens, longest = tokens_text(cache.capacity_tokens), tokens_text(cache.at_max_model_len)
     room = f"{times_text(cache.max_concurrency)} requests of {longest} tokens"
     shape = f"{tokens_text(load.prompt_tokens)} + {tokens_text(load.gen_tokens)} tokens"

@@ -121,6 +121,11 @@ class Architecture(Value):
         """Decoder layers."""
         return len(self.layers)
 
+    @property
+    def draft_depth(self) -> int:
+        """Modules of multi-token prediction, a token of each pass: each attends once, whatever layers it is made of."""
+        return sum(layer.mixer is not None for layer in self.drafts)
+
     @cached_property
     def is_moe(self) -> bool:
         """Whether any layer routes tokens to experts."""

@@ -141,6 +141,10 @@ class Request(Value):
         shares = {name: getattr(self, name) for name in ("batching_mode", "prefix_hit_ratio", "acceptance_rate")}
         return PRESETS[self.workload].model_copy(update=stated | shares)
 
+    def load_in(self, context: int) -> Workload:
+        """The workload with a preset's lengths cut to a context of so many tokens; stated ones stay."""
+        return self.load.within(context, prompt=self.prompt_tokens, gen=self.gen_tokens)
+
     @property
     def targets(self) -> Targets:
         """The stated service levels."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from generator.errors import RequestError
 from generator.models.value import Value
@@ -35,6 +35,12 @@ class Speculation(Value):
     kv_cache_dtype: str | None = None
     parallel_drafting: bool = False
     use_heterogeneous_vocab: bool = False
+
+    @field_validator("method")
+    @classmethod
+    def _by_its_one_name(cls, word: str | None) -> str | None:
+        """A family's own name of multi-token prediction is read as `mtp` (config/speculative.py: MTPModelTypes)."""
+        return "mtp" if word is not None and word.endswith("_mtp") else word
 
     @property
     def checkpoint(self) -> str | None:

@@ -1,6 +1,6 @@
 """What the deployment must carry."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -27,6 +27,16 @@ class Workload(Value):
     def request_tokens(self) -> int:
         """Tokens of one finished request, prompt and answer."""
         return self.prompt_tokens + self.gen_tokens
+
+    def within(self, context: int, *, prompt: int | None, gen: int | None) -> Self:
+        """The lengths cut to `context` tokens where they exceed it; those that are stated stay, and may exceed it."""
+        if self.request_tokens <= context or (prompt and gen):
+            return self
+        answer = gen or (context - prompt if prompt else max(context * self.gen_tokens // self.request_tokens, 1))
+        asked = prompt or context - answer
+        return (
+            self if min(asked, answer) < 1 else self.model_copy(update={"prompt_tokens": asked, "gen_tokens": answer})
+        )
 
 
 class Targets(Value):

@@ -96,14 +96,14 @@ class Case(AsGiven):
 
     @cached_property
     def load(self) -> Workload:
-        """The workload of one server; pooling generates nothing, and cuts a preset's prompts to the context."""
-        load = self.request.load
+        """The workload of one server: a preset's lengths are cut to the context, and pooling generates nothing."""
+        longest = self.asked_context or self.model_context
+        load = self.request.load if self.pooling else self.request.load_in(longest)
         share = self.in_flight or ceil_div(load.concurrency, self.servers)
         if share != load.concurrency:
             load = load.model_copy(update={"concurrency": share})
         if self.pooling is None:
             return load
-        longest = self.asked_context or self.model_context
         prompt = self.request.prompt_tokens or min(load.prompt_tokens, longest)
         return load.model_copy(update={"prompt_tokens": prompt, "gen_tokens": 0})
 

@@ -118,7 +118,7 @@ def _concurrency(plan: Plan) -> str:
         return f"{plural(plan.feasibility.max_concurrency_at_context, 'request')} at once; no token is cached"
     if plan.kv_cache is None:
         return "none"
-    load = plan.inputs.load
+    load = plan.inputs.load_in(plan.kv_cache.at_max_model_len)
     longest = f"{times_text(plan.kv_cache.max_concurrency)} requests of full context"
     if plan.runner == "pooling":
         return f"{longest}; {plan.feasibility.max_concurrency_at_context:,} of the planned length"

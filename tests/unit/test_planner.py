@@ -281,3 +281,25 @@ def test_where_weights_take_the_whole_share_no_limits_hold_a_request():
     assert len(made) > 2
     assert {(one.is_hopeless, one.concurrency, one.verdict) for one in made} == {(True, 0, "does_not_fit")}
     assert evaluate(case, Layout()).sequences.value == made[0].sequences.value
+
+
+@pytest.mark.parametrize(
+    ("stated", "prompt", "gen"), [({}, 410, 102), ({"prompt_tokens": 500}, 500, 12), ({"gen_tokens": 500}, 12, 500)]
+)
+def test_lengths_of_a_preset_are_cut_to_the_context(stated, prompt, gen):
+    """What the user states stays; a preset is nobody's word, and no reason to refuse a short context."""
+    asked = Request(model="Qwen/Qwen3-8B", gpu="L4", source="embedded", overrides={"max_model_len": 512}, **stated)
+    made = plan_for(asked, embedded_model("Qwen/Qwen3-8B"))
+    load = asked.load_in(512)
+    assert made.feasibility.fits
+    assert (load.prompt_tokens, load.gen_tokens) == (prompt, gen)
+    assert any("more than the context" in text for text in made.advisories)
+
+
+def test_lengths_that_are_stated_are_held_against_the_context():
+    """They are the user's word."""
+    asked = Request(
+        model="Qwen/Qwen3-8B", gpu="L4", source="embedded", overrides={"max_model_len": 512}, prompt_tokens=600
+    )
+    with pytest.raises(RequestError, match="lower --prompt-tokens or --gen-tokens"):
+        plan_for(asked, embedded_model("Qwen/Qwen3-8B"))

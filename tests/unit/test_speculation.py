@@ -97,8 +97,34 @@ def test_drafts_beyond_the_trained_depth_are_a_multiple_of_it(tokens, starts):
     if starts:
         assert planned(config, model=facts.id, facts=twice).engine["speculative_config"] == config
     else:
-        with pytest.raises(RequestError, match=rf"must be divisible by the 2 layers .*: choose {tokens - 1}"):
+        with pytest.raises(RequestError, match=rf"must be divisible by the 2 modules .*: choose {tokens - 1}"):
             planned(config, model=facts.id, facts=twice)
+
+
+@pytest.mark.parametrize(("word", "release", "known"), [
+    ("qwen3_5_mtp", "0.33.0", True), ("deepseek_mtp", "0.26.0", True), ("qwen4_exp_mtp", "0.26.0", False),
+])  # fmt: skip
+def test_a_familys_name_of_multi_token_prediction_is_read_as_mtp(word, release, known):
+    """VLLM warns that the word is deprecated, and reads `mtp` (config/speculative.py: MTPModelTypes)."""
+    config = {"method": word, "num_speculative_tokens": 1}
+    if not known:
+        with pytest.raises(RequestError, match=f"does not draft by {word}"):
+            planned(config, model="Qwen/Qwen3.5-27B", vllm=release)
+        return
+    named = planned(config, model="Qwen/Qwen3.5-27B", vllm=release)
+    plain = planned(config | {"method": "mtp"}, model="Qwen/Qwen3.5-27B", vllm=release)
+    assert named.engine["speculative_config"] == config
+    assert named.kv_cache == plain.kv_cache
+
+
+def test_a_module_of_several_layers_drafts_one_token():
+    """Nemotron-H's module is a layer of attention and one of experts (config/speculative.py: n_predict)."""
+    name = "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16"
+    facts = embedded_model(name)
+    assert (len(facts.architecture.drafts), facts.architecture.draft_depth) == (2, 1)
+    config = {"method": "mtp", "num_speculative_tokens": 3}
+    made = plan_for(Request(model=name, gpu="B200", source="embedded", overrides={"speculative_config": config}), facts)
+    assert made.engine["speculative_config"] == config
 
 
 def test_the_commit_of_the_draft_is_pinned_in_the_engine_values():

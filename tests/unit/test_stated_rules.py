@@ -232,6 +232,18 @@ def test_a_cache_that_its_kernels_read_stands(gpu, release, model, own):
     assert plan_for(asked, embedded_model(model)).feasibility.fits
 
 
+@pytest.mark.parametrize(("release", "stands"), [("0.23.0", False), ("0.26.0", True)])
+def test_caches_of_several_groups_are_divided_from_a_release_on(release, stands):
+    """Its own start-up code says so of 0.23 (v1/core/kv_cache_utils.py:621)."""
+    name, own = "Qwen/Qwen3.5-35B-A3B", {"decode_context_parallel_size": 2, "tensor_parallel_size": 4}
+    asked = Request(model=name, gpu="H100", gpus=4, source="embedded", vllm=release, overrides=own)
+    if stands:
+        assert plan_for(asked, embedded_model(name)).feasibility.fits
+    else:
+        with pytest.raises(RequestError, match="divides no cache of several groups"):
+            plan_for(asked, embedded_model(name))
+
+
 @pytest.mark.parametrize(("release", "stands"), [("0.30.0", False), ("0.23.0", True)])
 def test_a_tokenizer_that_the_release_lacks_is_refused(release, stands):
     """Its registry knows no such word, which the parser takes as free text."""

@@ -68,7 +68,7 @@ def bench(
         raise RequestError("a model that pools has no tokens to time: `vllm bench serve --backend openai-embeddings`")
     request = recording.request_of(answers.values)
     reach = reach_of(place, answers, url=url, docker=docker)
-    load = request.load
+    load = request.load_in(answers.plan.engine["max_model_len"])
     chosen = tuple(concurrencies) or _sweep(load.concurrency, short=short)
     made = []
     for count in chosen:

@@ -275,7 +275,7 @@ def _measured(session: _Session, best: Tried | None) -> dict[str, Any]:
 
 
 def _score(session: _Session, seed: int) -> float:
-    load = session.request.load
+    load = session.request.load_in(session.answers.plan.engine["max_model_len"])
     session.told(f"   {session.requests} requests, {load.concurrency} at once, prompts of seed {seed}")
     result = round_of(session.reach, session.answers, load, requests=session.requests, vllm=session.vllm, seed=seed)
     return score(checked(result).run(load.concurrency), session.request.targets, load.batching_mode)

@@ -45,6 +45,7 @@ def check_speculation(case: Case) -> None:
     if given is None:
         return
     spoken = _read(given)
+    _check_release(case, given.get("method"))
     _check_method(case, spoken)
     _check_scheduling(case, spoken)
     _check_step(case, spoken)
@@ -198,12 +199,12 @@ def _check_own_layers(case: Case, spoken: Speculation) -> None:
 
 
 def _check_depth(case: Case, spoken: Speculation) -> None:
-    """All layers take part in a pass over them: as many tokens as there are, fewer, or a multiple."""
-    depth, tokens = len(case.architecture.drafts), spoken.num_speculative_tokens or 0
+    """All modules take part in a pass over them: as many tokens as there are, fewer, or a multiple."""
+    depth, tokens = case.architecture.draft_depth, spoken.num_speculative_tokens or 0
     if tokens > depth and tokens % depth:
         raise RequestError(
-            f"num_speculative_tokens ({tokens}) must be divisible by the {depth} layers of multi-token prediction that "
-            f"{case.facts.id} ships: choose {tokens - tokens % depth}"
+            f"num_speculative_tokens ({tokens}) must be divisible by the {depth} modules of multi-token prediction "
+            f"that {case.facts.id} ships: choose {tokens - tokens % depth}"
         )
 
 

@@ -190,7 +190,7 @@ def cache_of(ctx: Context) -> CacheLayout:
 
 def reservation(ctx: Context) -> Reservation:
     """What a request holds beyond its tokens under these engine values."""
-    modules = len(ctx.architecture.drafts) if ctx.settings.speculative_method == "mtp" else 0
+    modules = ctx.architecture.draft_depth if ctx.settings.speculative_method == "mtp" else 0
     lookahead = ctx.settings.num_speculative_tokens - 1 if modules > 1 else 0
     return Reservation(
         max_in_flight_tokens=max_in_flight_tokens(ctx.layout, ctx.settings),

@@ -202,6 +202,12 @@ def decode_context_parallel_fits(start: Replica) -> None:
         return
     if tp % dcp:
         raise RequestError(f"tensor parallel size ({tp}) must be divisible by decode context parallel size ({dcp})")
+    if len(start.cache.groups) > 1 and start.release.has("keeps_cache_groups_whole"):
+        last = start.release.until["keeps_cache_groups_whole"]
+        raise RequestError(
+            f"vLLM {start.release} divides no cache of several groups of layers over ranks, which this model keeps: "
+            f"set decode context parallelism to 1, or pin one after vLLM {last}"
+        )
     for attention in attentions_of(start.architecture):
         if attention.windowed:
             raise RequestError("decode context parallelism does not support sliding windows; set it to 1")

@@ -69,6 +69,7 @@ def serving_advisories(case: Case, layout: Layout) -> tuple[str, ...]:
 
 def _advisories(case: Case, layout: Layout) -> Iterator[str]:
     serving = case.tables.serving
+    yield from _of_short_context(case)
     if case.pooling:
         yield from _of_pooling(case)
         yield from _notes(serving.family)
@@ -196,6 +197,16 @@ def _remedy(case: Case, field: str, name: str, known: tuple[str, ...]) -> str:
 def _nearest(name: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(name, known, n=3, cutoff=0.0)
     return f"nearest: {', '.join(close)}"
+
+
+def _of_short_context(case: Case) -> Iterator[str]:
+    """A preset whose requests are longer than the context is not what is planned."""
+    preset, load = case.request.load.request_tokens, case.load
+    if case.pooling is None and load.request_tokens < preset:
+        yield (
+            f"Requests of the {case.request.workload} workload take {preset:,} tokens, more than the context: "
+            f"{load.prompt_tokens:,} + {load.gen_tokens:,} are planned; state --prompt-tokens and --gen-tokens."
+        )
 
 
 def _of_pooling(case: Case) -> Iterator[str]:
