@@ -118,12 +118,14 @@ def test_a_familys_name_of_multi_token_prediction_is_read_as_mtp(word, release, 
 
 
 def test_a_module_of_several_layers_drafts_one_token():
-    """Nemotron-H's module is a layer of attention and one of experts (config/speculative.py: n_predict)."""
-    name = "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16"
-    facts = embedded_model(name)
-    assert (len(facts.architecture.drafts), facts.architecture.draft_depth) == (2, 1)
+    """Nemotron-H's module is a layer of attention and one of experts, that drafts any number (n_predict of 1)."""
+    facts = embedded_model("Qwen/Qwen3.5-27B")
+    attends = facts.architecture.drafts[0].model_copy(update={"feed_forward": None})
+    computes = facts.architecture.drafts[0].model_copy(update={"mixer": None})
+    architecture = facts.architecture.model_copy(update={"drafts": (attends, computes)})
+    assert architecture.draft_depth == 1
     config = {"method": "mtp", "num_speculative_tokens": 3}
-    made = plan_for(Request(model=name, gpu="B200", source="embedded", overrides={"speculative_config": config}), facts)
+    made = planned(config, model=facts.id, facts=facts.model_copy(update={"architecture": architecture}))
     assert made.engine["speculative_config"] == config
 
 

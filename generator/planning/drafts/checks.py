@@ -45,8 +45,8 @@ def check_speculation(case: Case) -> None:
     if given is None:
         return
     spoken = _read(given)
-    _check_release(case, given.get("method"))
     _check_method(case, spoken)
+    _check_release(case, given.get("method"))
     _check_scheduling(case, spoken)
     _check_step(case, spoken)
     draft = case.draft

@@ -1,9 +1,10 @@
-"""Kernels that are known to hang: a start that may never end is doubted, and what runs instead is named."""
+"""Kernels that may fail a start that is planned: those that are known to hang, and those that forks alone have."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.models.attention import CompressedMLA
 from generator.planning.rules.experts import GELU, expert_blocks, named_kernel, way_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ def hanging_width(case: Case, layout: Layout) -> int:
     ranks = layout.expert_slices
     widths = (block.moe_intermediate_size // ranks for block in expert_blocks(case))
     return next((width for width in widths if width % _TILE), 0)
+
+
+def needs_a_fork(case: Case) -> bool:
+    """Whether forks of the release alone have kernels of the model's attention for the GPU (DeepSeek-V4's)."""
+    name = "reads_compressed_latents_in_a_fork"
+    own = any(isinstance(kind.mixer, CompressedMLA) for kind in case.architecture.layer_kinds)
+    return own and case.vllm.has(name, capability=case.gpu.capability)
 
 
 def _is_cutlass(case: Case, layout: Layout) -> bool:
