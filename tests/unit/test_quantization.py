@@ -548,27 +548,3 @@ def test_widths_and_groups_that_no_kernel_of_gptq_takes_are_refused(declared, re
         return
     with pytest.raises(RequestError, match=f"loads no gptq of {lacks}"):
         plan_for(request, facts)
-
-
-@pytest.mark.parametrize(("gpu", "runs"), [("RTX-5090-32GB", False), ("B200", False), ("L4", True), ("H100", True)])
-def test_int8_activations_are_multiplied_before_blackwell(gpu, runs):
-    """CUTLASS's kernel says so of itself when it runs, not when it is chosen (a public case of vLLM's issues)."""
-    name = "RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a8"
-    weights = {"type": "int", "num_bits": 8, "strategy": "channel", "symmetric": True}
-    group = {
-        "targets": ["Linear"],
-        "weights": weights,
-        "input_activations": {"num_bits": 8, "type": "int", "strategy": "token", "dynamic": True},
-    }
-    declared = {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"g": group}}
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
-    facts = facts.model_copy(update={"checkpoint": stored, "id": name})
-    request = Request(model=facts.id, gpu=gpu, source="embedded", vllm="0.33.0")
-    if runs:
-        assert plan_for(request, facts).feasibility.fits
-    else:
-        with pytest.raises(
-            RequestError, match=r"no scheme of compressed-tensors for .*; use a GPU of compute capability 7.5"
-        ):
-            plan_for(request, facts)
