@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ class AsGiven(Made):
     def chooses(self, field: str) -> bool:
         """Whether the planner chooses this value: the user neither sets it nor leaves it to vLLM."""
         return field not in self.fixed and field not in self.left_to_vllm
+
+    def mapping(self, field: str) -> Mapping[str, Any]:
+        """The keys that the user gives in an argument that is a mapping; empty where there are none."""
+        given = self.fixed.get(field)
+        return given if isinstance(given, dict) else {}
 
     @property
     def language_model_only(self) -> bool:
@@ -104,8 +110,7 @@ class AsGiven(Made):
     @cached_property
     def speculation(self) -> Speculation:
         """How tokens are drafted, as the user asks for it; empty where nothing is asked for."""
-        given = self.fixed.get("speculative_config")
-        return Speculation.model_validate(given) if isinstance(given, dict) else Speculation()
+        return Speculation.model_validate(self.mapping("speculative_config"))
 
     @cached_property
     def manager_is_off(self) -> bool | None:

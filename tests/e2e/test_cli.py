@@ -95,7 +95,8 @@ BAD = [
     ("context over the model's", 2, ("plan", *H100, "--max-model-len", 999999),
      r"999999 is greater.*40960 tokens.*RoPE"),
     ("context that is no number", 2, ("plan", *H100, "--max-model-len", "long"), r"'long' is not a whole number"),
-    ("context below the workload", 2, ("plan", *H100, "--max-model-len", 512), r"1,280 tokens.*512.*--prompt-tokens"),
+    ("context below the workload", 2, ("plan", *H100, "--max-model-len", 512, "--prompt-tokens", 1024),
+     r"1,280 tokens.*512.*--prompt-tokens"),
     ("prompt over the model's context", 2, ("plan", *H100, "--prompt-tokens", 10**9), r"lower --prompt-tokens"),
     *((f"utilization {share}", 2, ("plan", *H100, "--gpu-memory-utilization", share), r"above 0 and at most 1, got")
       for share in (0, -0.5, 1.5, "nan", "inf")),

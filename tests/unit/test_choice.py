@@ -302,3 +302,14 @@ def test_requests_in_flight_that_the_planner_works_out_are_surely_held(rate):
     model = "meta-llama/Llama-3.1-8B-Instruct"
     made = plan_for(Request(model=model, gpu="H100", source="embedded", requests_per_s=rate), embedded_model(model))
     assert made.feasibility.carries.answer == "yes"
+
+
+def test_balanced_gives_a_tenth_of_the_rate_for_room():
+    """70B in INT4 on four RTX 3090: two replicas of two GPUs are a little faster, in a context of 2,048 tokens."""
+    stated = {"concurrency": 8}
+    case, options = options_of("RedHatAI/Llama-3.3-70B-Instruct-quantized.w4a16", "RTX-3090-24GB", 4, **stated)
+    roomy = best(case, options)
+    assert int(roomy.candidate.context.value) > 8192
+    most = best(case.changed(request=case.request.model_copy(update={"batching_mode": "throughput"})), options)
+    assert most.estimate.output_tokens_per_s.low * 0.9 < roomy.estimate.output_tokens_per_s.low
+    assert int(most.candidate.context.value) < 8192

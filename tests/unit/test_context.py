@@ -78,8 +78,9 @@ def test_an_assumed_context_is_not_called_the_models_own():
 
 def test_the_refusal_says_whose_context_is_too_short():
     """The user's own limit, or what the model was trained with."""
+    asked = Request(model="Qwen/Qwen3-8B", gpu="H100", source="embedded", prompt_tokens=1024)
     with pytest.raises(RequestError, match="max_model_len is 512"):
-        planned(max_model_len=512)
-    request = Request(model="Qwen/Qwen3-8B", gpu="H100", source="embedded", prompt_tokens=50000)
+        plan_for(asked.model_copy(update={"overrides": {"max_model_len": 512}}), embedded_model("Qwen/Qwen3-8B"))
+    request = asked.model_copy(update={"prompt_tokens": 50000})
     with pytest.raises(RequestError, match="the model's own context is 40,960"):
         plan_for(request, embedded_model("Qwen/Qwen3-8B"))

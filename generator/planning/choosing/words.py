@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from generator.models.estimate import Estimate
 from generator.models.parallelism import Layout
-from generator.planning.choosing.choice import NO_SPEED
+from generator.planning.choosing.choice import NO_SPEED, is_cramped
 from generator.planning.costs import cost
 from generator.presenting.text import duration_text, plural, tokens_text
 
@@ -31,7 +31,9 @@ def objective_words(case: Case, option: Scored) -> str:
         return plural(option.candidate.layout.ranks, "GPU")
     if case.request.batching_mode == "latency":
         return f"surely {duration_text(found.e2e_ms.high)} a request"
-    return f"surely {found.output_tokens_per_s.low:,.0f} tokens/s"
+    context = int(option.candidate.context.value)
+    short = f" in a context of {tokens_text(context)}" if is_cramped(case, option.candidate) else ""
+    return f"surely {found.output_tokens_per_s.low:,.0f} tokens/s{short}"
 
 
 def layout_words(layout: Layout, servers: int = 1) -> str:

@@ -103,8 +103,7 @@ def _ranks(layout: Layout) -> int:
 
 def _spares(case: Case) -> int:
     """Experts held twice, by the user's word."""
-    given = case.fixed.get("eplb_config")
-    spare = given.get("num_redundant_experts") if isinstance(given, dict) else None
+    spare = case.mapping("eplb_config").get("num_redundant_experts")
     return spare if isinstance(spare, int) else 0
 
 

@@ -61,9 +61,7 @@ def _unsure(case: Case, name: str) -> bool:
 
 def named_kernel(case: Case) -> str | None:
     """The kernel of experts that the user names, by vLLM's spelling; None where vLLM chooses or no experts are."""
-    given = case.fixed.get("kernel_config")
-    inner = given.get("moe_backend") if isinstance(given, dict) else None
-    flag = case.fixed.get("moe_backend")
+    inner, flag = case.mapping("kernel_config").get("moe_backend"), case.fixed.get("moe_backend")
     name = str(inner if flag in (None, "auto") and inner else flag or "auto").lower().replace("-", "_")
     return None if name == "auto" or not expert_blocks(case) else name
 

@@ -18,7 +18,6 @@ def named_kernels(case: Case) -> tuple[str, ...]:
     """
     if case.method is None:
         return ()
-    given = case.fixed.get("kernel_config")
-    inner = given if isinstance(given, dict) else {}
+    inner = case.mapping("kernel_config")
     values = (case.fixed.get(_KEYS[0]), *(inner.get(key) for key in _KEYS))
     return _KEYS[:1] if any(value not in (None, "auto", {}) for value in values) else ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
@@ -81,7 +81,7 @@ def _stands_beside_what_it_needs(case: Case) -> None:
 
 def _said_once(case: Case) -> None:
     for name, config in _TWICE.items():
-        if name in case.fixed and name in _mapping(case, config):
+        if name in case.fixed and name in case.mapping(config):
             raise RequestError(f"{name} and {config}.{name} say the same: drop one of them")
 
 
@@ -99,7 +99,7 @@ def _connectors_have_roles(case: Case) -> None:
     for config, connector, role in (
         ("kv_transfer_config", "kv_connector", "kv_role"), ("ec_transfer_config", "ec_connector", "ec_role"),
     ):  # fmt: skip
-        given = _mapping(case, config)
+        given = case.mapping(config)
         if given.get(connector) and not given.get(role):
             raise RequestError(f"{config} names a {connector} without its {role}: add {role}, like {_role(role)}")
 
@@ -110,7 +110,7 @@ def _role(name: str) -> str:
 
 def _looks_up_rising_lengths(case: Case) -> None:
     """N-grams of a prompt are looked up from the shortest to the longest (config/speculative.py)."""
-    given = _mapping(case, "speculative_config")
+    given = case.mapping("speculative_config")
     least, most = given.get("prompt_lookup_min"), given.get("prompt_lookup_max")
     if isinstance(least, int) and isinstance(most, int) and least > most:
         raise RequestError(f"prompt_lookup_min ({least}) must be at most prompt_lookup_max ({most}): lower it")
@@ -156,7 +156,7 @@ def _no_prefill_context(case: Case) -> None:
 
 def _answers_keep_their_form(case: Case) -> None:
     """White space is left out by two grammars alone (config/structured_outputs.py)."""
-    given = _mapping(case, "structured_outputs_config")
+    given = case.mapping("structured_outputs_config")
     if given.get("disable_any_whitespace") and given.get("backend", "auto") not in _UNBROKEN:
         raise RequestError(
             f"structured_outputs_config.disable_any_whitespace needs a backend, {' or '.join(_UNBROKEN)}: add it"
@@ -167,7 +167,7 @@ def _answers_keep_their_form(case: Case) -> None:
 
 def _largest_graph_is_one(case: Case) -> None:
     """The stated largest size of graphs is that of the stated list (config/vllm.py: _set_cudagraph_sizes)."""
-    given = _mapping(case, "compilation_config")
+    given = case.mapping("compilation_config")
     sizes = case.fixed.get("cudagraph_capture_sizes", given.get("cudagraph_capture_sizes"))
     most = case.fixed.get("max_cudagraph_capture_size", given.get("max_cudagraph_capture_size"))
     counts = isinstance(sizes, list) and all(isinstance(one, int) for one in sizes)
@@ -180,16 +180,11 @@ def _largest_graph_is_one(case: Case) -> None:
 
 def _drafts_share_words(case: Case) -> None:
     """Two vocabularies are for a draft model, and a flying check for drafts of two tokens (config/speculative.py)."""
-    given = _mapping(case, "speculative_config")
+    given = case.mapping("speculative_config")
     if given.get("use_heterogeneous_vocab") and given.get("method") not in (None, "draft_model"):
         raise RequestError("speculative_config.use_heterogeneous_vocab is for method draft_model: leave it out")
     if given.get("rejection_sample_method") == "fly" and given.get("num_speculative_tokens") == 1:
         raise RequestError("speculative_config.rejection_sample_method fly needs num_speculative_tokens of at least 2")
-
-
-def _mapping(case: Case, name: str) -> Mapping[str, Any]:
-    given = case.fixed.get(name)
-    return given if isinstance(given, dict) else {}
 
 
 _CHECKS: tuple[Callable[[Case], None], ...] = (

@@ -44,8 +44,7 @@ def pooling_api(case: Case) -> PoolingApi | None:
 
 def _task(case: Case) -> str:
     """The task that vLLM chooses (0.32 config/model.py:1904): the user's, then the class's own, then the conversion."""
-    given, own = case.fixed.get("pooler_config"), case.model_class
-    asked = given.get("task") if isinstance(given, dict) else None
+    asked, own = case.mapping("pooler_config").get("task"), case.model_class
     if asked:
         return str(asked)
     if "ForTokenClassification" in own.name or own.pools_tokens:

@@ -21,7 +21,7 @@ docker_args=(
   --gpus "\"device=${GPU_0:-0},${GPU_1:-1},${GPU_2:-2},${GPU_3:-3}\""
 
   # The ranks of one engine exchange steps through shared memory; Docker's default is 64 MB.
-  --shm-size 1328m
+  --shm-size 1144m
 
   # The image's unprivileged user; group 0 owns its home.
   --user 2000:0

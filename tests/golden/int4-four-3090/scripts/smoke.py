@@ -20,7 +20,7 @@ KEYLESS_PATHS = []
 CALLS_TOOLS = True
 STRUCTURED = True
 # As many as the plan runs together, within the connections that a gateway holds.
-AT_ONCE = min(256, 20, 8)
+AT_ONCE = min(256, 108, 104)
 
 # Administrative paths of vLLM, which would answer anybody: a gateway lets none through.
 FORBIDDEN = ("/invocations", "/metrics", "/v1/load_lora_adapter", "/pause", "/server_info")

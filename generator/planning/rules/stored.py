@@ -1,0 +1,134 @@
+"""Weights as they are stored: what the release loads of them, and what may be named over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from generator.errors import RequestError
+from generator.models.quantization import NVFP4_WEIGHTS, Quantization
+from generator.models.quantization_method import QuantizationMethod
+from generator.planning.own_values import stored_so
+from generator.planning.weights.expansion import modules
+from generator.planning.weights.formats import parted_layer
+
+if TYPE_CHECKING:
+    from generator.planning.case import Case
+
+_MODELOPT = frozenset({"modelopt", "modelopt_fp4", "modelopt_mxfp8"})
+_PARTS_ALIKE = frozenset({"awq", "fp8"}) | _MODELOPT
+"""Methods whose lists vLLM asks about each projection of a merged layer."""
+
+
+def check_quantization(case: Case) -> None:
+    """Return only where the checkpoint's own method runs here, and one that is asked for can be applied to it.
+
+    Raises:
+        RequestError: vLLM refuses it; the reason, and what to choose.
+    """
+    _check_stored(case)
+    if case.gpu.capability.is_rocm and case.method is not None and not case.method.rocm:
+        raise RequestError(
+            f"{case.method_name} quantization is currently not supported in rocm: choose another checkpoint for "
+            f"{case.gpu.name}, unquantized, FP8, AWQ, GPTQ or compressed-tensors among them"
+        )
+    if (asked := case.fixed.get("quantization")) is not None:
+        _check_asked(case, asked)
+
+
+def _check_stored(case: Case) -> None:
+    """The release loads weights that are stored so."""
+    own, method = case.quantization, case.method
+    if own is None or method is None:
+        return
+    engine = case.tables.engine
+    have = {*engine.quantization_methods, *engine.by_name["quantization"].choices}
+    if have and not have & {own.method, method.name, *method.aliases}:
+        raise RequestError(
+            f"vLLM {case.release} has no quantization {own.method}, which the checkpoint is stored in: pin a release "
+            "that has it (--vllm), or choose another checkpoint"
+        )
+    for check in _CHECKS:
+        check(case, own)
+    for bits, group in sorted(own.packed):
+        if not method.loads(case.release, bits=bits, group=group, symmetric=own.symmetric):
+            zeros = "" if own.symmetric else " with zero points"
+            groups = f" by groups of {group}" if group > 0 and group not in method.groups and method.only_groups else ""
+            raise RequestError(
+                f"vLLM {case.release} loads no {own.method} of {bits} bits{zeros}{groups}: choose a checkpoint of "
+                f"{method.able}"
+            )
+
+
+def _check_parts(case: Case, own: Quantization) -> None:
+    """A list leaves projections that vLLM merges alone together (utils/quant_utils.py: is_layer_skipped)."""
+    if own.method not in _PARTS_ALIKE or not own.ignored_modules:
+        return
+    by_name = own.method in _MODELOPT or case.vllm.has("asks_lists_about_merged_layers")
+    if name := parted_layer(modules(case.architecture), own, by_name=by_name):
+        raise RequestError(
+            f"vLLM {case.release} merges the projections of {name}, of which the checkpoint's {_list_of(own)} "
+            "names some: choose another checkpoint, or name all or none of them in its config.json"
+        )
+
+
+def _list_of(own: Quantization) -> str:
+    """The key of the modules that a checkpoint leaves alone."""
+    return "exclude_modules" if own.method in _MODELOPT else "modules_to_not_convert"
+
+
+def _check_order(case: Case, own: Quantization) -> None:
+    """Groups lie in the order of the columns where the release reads no other (utils/gptq_utils.py, 0.33)."""
+    name = "reads_groups_in_another_order"
+    ordered = any(rule.format is not None and rule.format.group_index for rule in own.rules)
+    if ordered and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} no longer loads groups in the order of activations (desc_act of GPTQ, actorder group "
+            f"of compressed-tensors): choose a checkpoint without it, or pin vLLM {case.vllm.until[name]} or older"
+        )
+
+
+def _check_modelopt(case: Case, own: Quantization) -> None:
+    """The release knows ModelOpt's algorithm of NVFP4 weights alone, and heads that are quantized (modelopt.py)."""
+    name = "reads_nvfp4_weights_alone"
+    if any(rule.format == NVFP4_WEIGHTS for rule in own.rules) and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} does not know ModelOpt's W4A16_NVFP4: pin vLLM {case.vllm.since[name]} or newer "
+            "(--vllm), or choose another checkpoint"
+        )
+    heads = [rule for rule in own.rules if rule.format is not None and "lm_head" in rule.targets]
+    name = "reads_heads_of_modelopt"
+    if heads and own.method.startswith("modelopt") and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} reads no quantized lm_head of ModelOpt: pin vLLM {case.vllm.since[name]} or newer "
+            "(--vllm), or choose another checkpoint"
+        )
+
+
+def _is_detected(own: Quantization, method: QuantizationMethod) -> bool:
+    """Whether vLLM takes the checkpoint's method in place of any that is named (config/model.py: the overrides)."""
+    kernels = {rule.format.kernel for rule in own.rules if rule.format is not None}
+    return method.detects == "all" or method.detects in kernels - {""}
+
+
+def _check_asked(case: Case, asked: str) -> None:
+    """The checkpoint has no scheme, and vLLM can apply this one while loading."""
+    own, method = case.quantization, case.method
+    if own is not None:
+        if method is not None and (method == case.tables.method(asked) or _is_detected(own, method)):
+            return
+        raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
+    if case.facts.checkpoint.nameless:
+        raise RequestError(
+            "the checkpoint declares a quantization without its quant_method, and vLLM takes no other beside it: "
+            f"drop --quantization {asked}, or name the method in its config.json"
+        )
+    if method is not None and not method.is_online_in(case.release):
+        able = ", ".join(row.name for row in case.tables.methods if row.is_online_in(case.release))
+        raise RequestError(
+            f"vLLM {case.release} cannot quantize an unquantized checkpoint with {asked}: name one that is stored "
+            f"quantized, {stored_so(asked, case.tables) or 'as the model'}; at load it can with {able}"
+        )
+
+
+_CHECKS: tuple[Callable[[Case, Quantization], None], ...] = (_check_parts, _check_order, _check_modelopt)
