@@ -302,7 +302,7 @@ def main() -> None:
     parser.add_argument("--ranges", action="store_true", help="keep the coefficients on disk, write their ranges anew")
     options = parser.parse_args()
     rows = [*read_rows(options.truth), *read_rows(ADDED)]
-    fitted = [c for _, c in cases(rows, options.configs) if isinstance(c, Case)]
+    fitted = [c for _, c in cases(rows, options.configs) if isinstance(c, Case) and not c.forked]
     known = speed().values if options.ranges or options.resume else {}
     values = known if options.ranges else fit(fitted, rounds=options.rounds, start=known)
     whole = Coefficients(values=values)

@@ -15,6 +15,7 @@ from generator.catalogue.classes import model_type_of
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
+from generator.models.attention import CompressedMLA
 from generator.models.hardware import Cluster
 from generator.models.parallelism import Layout
 from generator.models.speed import Limits, Scenario
@@ -84,6 +85,8 @@ class Case:
     footprint: Footprint
     scenario: Scenario
     limits: Limits
+    forked: bool = False
+    """True where the release has no kernels of the model's attention for the GPU: a fork's own were timed."""
 
     @property
     def means(self) -> bool:
@@ -182,7 +185,13 @@ def case(row: Row, configs: Path, twin: Row | None = None) -> Case:
         footprint=work,
         scenario=scenario,
         limits=_limits(row, server, scenario),
+        forked=_is_forked(architecture, gpu, release),
     )
+
+
+def _is_forked(architecture: Architecture, gpu: GPU, release: str) -> bool:
+    own = any(isinstance(kind.mixer, CompressedMLA) for kind in architecture.layer_kinds)
+    return own and release_of(release).has("reads_compressed_latents_in_a_fork", capability=gpu.capability)
 
 
 @cache
