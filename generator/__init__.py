@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-__version__ = "1.10.0"
+__version__ = "1.11.0"
 _HOMES = {
     "Plan": "generator.models.plan",
     "Request": "generator.models.request",
