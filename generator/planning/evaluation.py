@@ -1,4 +1,4 @@
-"""evaluate(): one layout at the limits and the share of the GPU that suit it best."""
+"""evaluated(): one layout at the limits and the share of the GPU that suit it best."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ _TOLD = 0.02
 """Share below which estimates do not tell two figures apart."""
 _TIMES = 2
 """Times that a context must grow to be worth shorter steps."""
+
+
+def evaluated(case: Case, layout: Layout) -> Candidate:
+    """The layout as `evaluate` makes it, worked out once for cases of one load beside each other.
+
+    Raises:
+        RequestError: vLLM would refuse the layout or a value.
+    """
+    known, key = case.common.candidates, (layout, case.load)
+    if key not in known:
+        known[key] = evaluate(case, layout)
+    made: Candidate = known[key]
+    return made
 
 
 def evaluate(case: Case, layout: Layout) -> Candidate:

@@ -27,7 +27,7 @@ from generator.planning.choosing.servers import preferred
 from generator.planning.costs import cost, energy, scaling
 from generator.planning.decisions import decisions
 from generator.planning.drafts.report import draft_summary
-from generator.planning.evaluation import evaluate
+from generator.planning.evaluation import evaluate, evaluated
 from generator.planning.layouts import layouts_of
 from generator.planning.rules import checks
 from generator.planning.speed.estimates import missing
@@ -170,12 +170,10 @@ def candidates_of(case: Case) -> tuple[Candidate, ...]:
         RequestError: it refuses the request, or each of them.
     """
     checks.check_request(case)
-    made, refusal, known = [], None, case.common.candidates
+    made, refusal = [], None
     for layout in layouts_of(case):
         try:
-            if (layout, case.load) not in known:
-                known[layout, case.load] = evaluate(case, layout)
-            made.append(known[layout, case.load])
+            made.append(evaluated(case, layout))
         except RequestError as error:
             refusal = refusal or error
     if refusal and not made:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from generator.models.estimate import Estimate
-from generator.models.parallelism import Layout
 from generator.planning.choosing.choice import surely_missed_by
 from generator.planning.choosing.growth import timed
 from generator.planning.choosing.scored import Scored
-from generator.planning.evaluation import evaluate
+from generator.planning.evaluation import evaluated
 from generator.planning.speed.roofline import replicas_for
 
 if TYPE_CHECKING:
@@ -55,20 +54,11 @@ def held_surely(case: Case, candidate: Candidate, number: int) -> Case:
     """
     full = case.beside(in_flight=number)
     for _ in range(_TRIES):
-        each = _at(full, candidate.layout).sure_concurrency // candidate.layout.data_parallel_size
+        each = evaluated(full, candidate.layout).sure_concurrency // candidate.layout.data_parallel_size
         if each >= full.load.concurrency or each < 1:
             break
         full = case.beside(in_flight=each * candidate.layout.data_parallel_size)
     return full
-
-
-def _at(case: Case, layout: Layout) -> Candidate:
-    """The layout at the case's load, which the choice among all layouts asks for again."""
-    known = case.common.candidates
-    if (layout, case.load) not in known:
-        known[layout, case.load] = evaluate(case, layout)
-    made: Candidate = known[layout, case.load]
-    return made
 
 
 def _gpus(rate: float, ranks: int, estimate: Estimate) -> int:
