@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import ConfigDict, Field
+
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.value import Value
 
@@ -51,12 +53,13 @@ class Scheme(Value):
 class Side(Value):
     """Which numbers a scheme takes; what is left empty may be anything."""
 
+    model_config = ConfigDict(strict=True)
     kind: str = ""
-    bits: tuple[int, ...] = ()
-    strategies: tuple[str, ...] = ()
-    group_sizes: tuple[int, ...] = ()
+    bits: tuple[int, ...] = Field((), strict=False)
+    strategies: tuple[str, ...] = Field((), strict=False)
+    group_sizes: tuple[int, ...] = Field((), strict=False)
     """0 for one that is not stated."""
-    zero_points: tuple[int, ...] | None = None
+    zero_points: tuple[int, ...] | None = Field(None, strict=False)
     """Bits that may have zero points; None for any."""
     dynamic: bool | None = None
     scale: str = ""
@@ -79,13 +82,13 @@ class KnownScheme(Value):
 
     part: SchemePart
     weights: Side
-    inputs: tuple[Side, ...] = ()
+    inputs: tuple[Side, ...] = Field((), strict=False)
     """Any of these."""
     bare: bool = False
     """Whether it takes inputs of 16 bits."""
     outputs: Side | None = None
     """What comes out is quantized so; None where it is not looked at."""
-    packings: tuple[str, ...] = ()
+    packings: tuple[str, ...] = Field((), strict=False)
     """Any of these formats; none for all."""
     capabilities: CapabilitySet = CapabilitySet()
 
