@@ -9,6 +9,7 @@ from pydantic import Field
 
 from generator.models.checkpoint import ModelFacts
 from generator.models.draft_heads import Taps, dflash_head, eagle3_head
+from generator.models.speculation import tokens_per_step
 from generator.models.value import Value
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ class Kept(Value):
 
     @cached_property
     def rate(self) -> float:
-        """The chance that a drafted token is kept, which gives this length: 1 + a + a^2 + ... (arXiv 2211.17192)."""
+        """The chance that a drafted token is kept, which gives this length."""
         low, high = 0.0, 1.0
         while high - low > _CLOSE:
             middle = (low + high) / 2
-            longer = sum(middle**i for i in range(self.tokens + 1)) > self.length
+            longer = tokens_per_step(middle, self.tokens) > self.length
             low, high = (low, middle) if longer else (middle, high)
         return low
 

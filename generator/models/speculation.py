@@ -20,6 +20,14 @@ _NOT_READ = frozenset({"mtp", "medusa", "mlp_speculator", "dspark"})
 """Methods whose checkpoint no plan reads: the target's own, or one that the check of the request refuses."""
 
 
+def tokens_per_step(rate: float, drafted: int) -> float:
+    """Tokens that a sequence gains in a step, its own among them: 1 + a + a^2 + ... (arXiv 2211.17192, equation 1).
+
+    `rate` is the chance that a drafted token is kept, given that those before it were.
+    """
+    return sum(rate**i for i in range(drafted + 1))
+
+
 class Speculation(Value):
     """`speculative_config` by vLLM's own names; keys that no plan depends on are passed over."""
 

@@ -9,6 +9,7 @@ from typing import Literal
 from generator.errors import UnknownFactError
 from generator.models.capability import Capability, CapabilitySet
 from generator.models.release import release_key
+from generator.models.speculation import tokens_per_step
 from generator.models.value import NONE, Made
 
 WeightKernel = Literal["native", "fp8", "fp8_block", "int4", "int8", "mxfp4", "nvfp4"]
@@ -186,9 +187,8 @@ class Scenario(Made):
 
     @property
     def tokens_per_step(self) -> float:
-        """Tokens that a sequence gains in a step: 1 + a + a^2 + ... (arXiv 2211.17192, equation 1)."""
-        rate = self.acceptance_rate
-        return sum(rate**i for i in range(self.num_speculative_tokens + 1))
+        """Tokens that a sequence gains in a step."""
+        return tokens_per_step(self.acceptance_rate, self.num_speculative_tokens)
 
 
 class Limits(Made):
