@@ -36,7 +36,7 @@ def starts(case: Case, chosen: Candidate) -> Answer:
     if width := hanging_width(case, chosen.layout):
         why = f"experts of {width:,} channels may hang in FlashInfer's CUTLASS kernel here: --set moe_backend=triton"
         return Answer(answer="doubtful", why=why)
-    if needs_a_fork(case):
+    if needs_a_fork(case.architecture, case.vllm, case.gpu.capability):
         why = (
             f"vLLM {case.release} has no kernels of its attention for {case.gpu.name}, and forks have: pin a newer one"
         )

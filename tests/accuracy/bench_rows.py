@@ -15,13 +15,13 @@ from generator.catalogue.classes import model_type_of
 from generator.catalogue.gpus import find_gpu
 from generator.catalogue.overheads import overheads
 from generator.errors import GeneratorError
-from generator.models.attention import CompressedMLA
 from generator.models.hardware import Cluster
 from generator.models.parallelism import Layout
 from generator.models.speed import Limits, Scenario
 from generator.planning.kv_cache.settings import CacheSettings
 from generator.planning.memory.budget import budget
 from generator.planning.replica import Replica
+from generator.planning.rules.hangs import needs_a_fork
 from generator.planning.speed.footprint import footprint
 from generator.planning.weights.rank import rank_weights
 from generator.sources.architectures import read_architecture
@@ -185,13 +185,8 @@ def case(row: Row, configs: Path, twin: Row | None = None) -> Case:
         footprint=work,
         scenario=scenario,
         limits=_limits(row, server, scenario),
-        forked=_is_forked(architecture, gpu, release),
+        forked=needs_a_fork(architecture, release_of(release), gpu.capability),
     )
-
-
-def _is_forked(architecture: Architecture, gpu: GPU, release: str) -> bool:
-    own = any(isinstance(kind.mixer, CompressedMLA) for kind in architecture.layer_kinds)
-    return own and release_of(release).has("reads_compressed_latents_in_a_fork", capability=gpu.capability)
 
 
 @cache

@@ -8,7 +8,10 @@ from generator.models.attention import CompressedMLA
 from generator.planning.rules.experts import GELU, expert_blocks, named_kernel, way_of
 
 if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.capability import Capability
     from generator.models.parallelism import Layout
+    from generator.models.release import Release
     from generator.planning.case import Case
 
 _CUTLASS, _TILE = "flashinfer_cutlass", 128
@@ -25,11 +28,10 @@ def hanging_width(case: Case, layout: Layout) -> int:
     return next((width for width in widths if width % _TILE), 0)
 
 
-def needs_a_fork(case: Case) -> bool:
+def needs_a_fork(architecture: Architecture, release: Release, capability: Capability) -> bool:
     """Whether forks of the release alone have kernels of the model's attention for the GPU (DeepSeek-V4's)."""
-    name = "reads_compressed_latents_in_a_fork"
-    own = any(isinstance(kind.mixer, CompressedMLA) for kind in case.architecture.layer_kinds)
-    return own and case.vllm.has(name, capability=case.gpu.capability)
+    own = any(isinstance(kind.mixer, CompressedMLA) for kind in architecture.layer_kinds)
+    return own and release.has("reads_compressed_latents_in_a_fork", capability=capability)
 
 
 def _is_cutlass(case: Case, layout: Layout) -> bool:
