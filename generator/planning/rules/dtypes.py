@@ -120,7 +120,7 @@ def rotated_heads_are_a_power_of_two(start: Replica) -> None:
         if attention.head_size & (attention.head_size - 1):
             raise RequestError(
                 f"a KV cache of int4_per_token_head takes heads of a power of two, not of {attention.head_size}: set "
-                f" --kv-cache-dtype {_own_cache_dtype(start)}"
+                f"--kv-cache-dtype {_own_cache_dtype(start)}"
             )
 
 
