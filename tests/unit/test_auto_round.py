@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fixtures.checkpoints import declaring
 
-from generator.catalogue.models import embedded_model
 from generator.errors import RequestError, UnknownFactError
 from generator.models.request import Request
 from generator.sources.architectures import read_quantization
@@ -19,10 +19,7 @@ DOWN, Q = "model.layers.0.mlp.down_proj", "model.layers.0.self_attn.q_proj"
 
 def asked(model, declared, release):
     """The request, and the facts of the model as if its checkpoint declared this."""
-    facts = embedded_model(model)
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
-    request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
-    return request, facts.model_copy(update={"checkpoint": stored})
+    return Request(model=model, gpu="H100", source="embedded", vllm=release), declaring(model, declared)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from fixtures.checkpoints import declaring
 
 from generator.catalogue.models import embedded_model
 from generator.errors import RequestError
 from generator.models.request import Request
-from generator.sources.architectures import read_quantization
 from generator.workflow import plan_for
 
 DENSE, MIXTURE = "meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen3-30B-A3B"
@@ -27,10 +27,7 @@ def checkpoint(weights, inputs=None, packing="pack-quantized", targets=("Linear"
 
 def asked(model, declared, release, gpu):
     """The request, and the facts of the model as if its checkpoint declared this."""
-    facts = embedded_model(model)
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
-    request = Request(model=facts.id, gpu=gpu, source="embedded", vllm=release)
-    return request, facts.model_copy(update={"checkpoint": stored})
+    return Request(model=model, gpu=gpu, source="embedded", vllm=release), declaring(model, declared)
 
 
 CHANNEL, TENSOR = {"strategy": "channel", "size": None}, {"strategy": "tensor", "size": None}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fixtures.checkpoints import declaring
 
 from generator.catalogue.models import embedded_model
 from generator.catalogue.quantizations import all_quantizations
@@ -349,11 +350,9 @@ def test_a_deprecated_method_is_allowed_where_vllm_wants_to_be_told():
 )
 def test_a_method_that_is_asked_for_by_its_own_name_computes_in_float16(declared, release, asked, runs):
     """VLLM 0.20.2 config/vllm.py:542: its kernels are gptq.py's and awq.py's then, not those of Marlin."""
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     given = {"quantization": asked} if asked else {}
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release, overrides=given)
-    facts = facts.model_copy(update={"checkpoint": stored})
     if runs:
         assert plan_for(request, facts).feasibility.fits
         return
@@ -393,10 +392,8 @@ def test_an_encoder_that_its_class_builds_plain_is_not_quantized():
 )
 def test_a_list_that_parts_a_merged_layer_is_refused(declared, release, parted):
     """VLLM: some but not all shards are quantized (0.23.0 and 0.33.0 utils/quant_utils.py: is_layer_skipped)."""
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
-    facts = facts.model_copy(update={"checkpoint": stored})
     if not parted:
         assert plan_for(request, facts).feasibility.fits
         return
@@ -415,10 +412,8 @@ def test_a_mixture_of_modelopt_quantizes_merged_projections_alike(layers, parted
     """VLLM 0.33 modelopt.py: "Mixed quant_algo within fused layer"; what is not named goes with what is."""
     named = {f"model.layers.0.self_attn.{name}": {"quant_algo": algorithm} for name, algorithm in layers.items()}
     declared = MODELOPT | {"quant_algo": "MIXED_PRECISION", "quantized_layers": named}
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm="0.33.0")
-    facts = facts.model_copy(update={"checkpoint": stored})
     if not parted:
         assert plan_for(request, facts).feasibility.fits
         return
@@ -437,11 +432,9 @@ def test_modelopts_own_file_has_the_keys_that_vllm_wants(lacking):
 
 def test_weights_of_nvfp4_alone_are_loaded_by_releases_that_know_them():
     """VLLM 0.20.2 modelopt.py: QUANT_ALGOS has no W4A16_NVFP4, that of 0.23.0 has."""
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
     declared = MODELOPT | {"quant_algo": "W4A16_NVFP4"}
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm="0.20.2")
-    facts = facts.model_copy(update={"checkpoint": stored})
     with pytest.raises(RequestError, match=r"does not know ModelOpt's W4A16_NVFP4: pin vLLM 0\.21 or newer"):
         plan_for(request, facts)
     assert plan_for(request.model_copy(update={"vllm": "0.23.0"}), facts).feasibility.fits
@@ -462,10 +455,8 @@ BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_typ
 )
 def test_states_of_bitsandbytes_are_loaded_whole(model, declared, own, refused):
     """VLLM 0.20.2 to 0.27.1 model_loader/bitsandbytes_loader.py; what is left to the planner takes stages."""
-    facts = embedded_model(model)
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring(model, declared)
     request = Request(model=facts.id, gpu="H100", gpus=2, source="embedded", vllm="0.27.1", overrides=own)
-    facts = facts.model_copy(update={"checkpoint": stored})
     if not refused:
         assert plan_for(request, facts).layout.tensor_parallel_size == 1
         return
@@ -476,10 +467,8 @@ def test_states_of_bitsandbytes_are_loaded_whole(model, declared, own, refused):
 def test_a_quantized_head_of_modelopt_is_read_by_releases_that_ask_about_it():
     """VLLM 0.20.2 modelopt.py asks about linear layers alone; 0.23.0 :2393 about the head too."""
     declared = MODELOPT | {"quant_algo": "MIXED_PRECISION", "quantized_layers": {"lm_head": {"quant_algo": "FP8"}}}
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm="0.20.2")
-    facts = facts.model_copy(update={"checkpoint": stored})
     with pytest.raises(RequestError, match="reads no quantized lm_head of ModelOpt"):
         plan_for(request, facts)
     assert plan_for(request.model_copy(update={"vllm": "0.23.0"}), facts).feasibility.fits
@@ -512,10 +501,8 @@ IN_ORDER = {"type": "int", "num_bits": 4, "strategy": "group", "group_size": 128
 def test_groups_in_the_order_of_activations_are_loaded_until_a_release(declared, release, loads):
     """0.30 refuses them in GPTQ and compressed-tensors, but for one group a channel, which has no order."""
     declared = {"quant_method": "compressed-tensors", "format": "pack-quantized"} | declared
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
-    facts = facts.model_copy(update={"checkpoint": stored})
     if loads:
         assert plan_for(request, facts).feasibility.fits
         return
@@ -539,10 +526,8 @@ def test_groups_in_the_order_of_activations_are_loaded_until_a_release(declared,
 )
 def test_widths_and_groups_that_no_kernel_of_gptq_takes_are_refused(declared, release, lacks):
     """VLLM 0.33 auto_gptq.py: verify_marlin_supported, and override_config for each override of `dynamic`."""
-    facts = embedded_model("meta-llama/Llama-3.1-8B-Instruct")
-    stored = facts.checkpoint.model_copy(update={"quantization": read_quantization({"quantization_config": declared})})
+    facts = declaring("meta-llama/Llama-3.1-8B-Instruct", declared)
     request = Request(model=facts.id, gpu="H100", source="embedded", vllm=release)
-    facts = facts.model_copy(update={"checkpoint": stored})
     if not lacks:
         assert plan_for(request, facts).feasibility.fits
         return
