@@ -1,4 +1,4 @@
-"""What vLLM refuses of a model's class: stages that it has not or that part its caches, and classes of the past.
+"""What vLLM refuses of a model's class: stages that it has not or that part what it keeps together, and past classes.
 
 Each rule returns only where it holds: else it raises RequestError.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import of
 from generator.planning.weights.sharding import stage_layers
 
@@ -29,6 +30,57 @@ def class_is_served(case: Case) -> None:
             f"{found.name} is in vLLM from {found.first_release} on and not in {release}: pin that or a newer one with "
             "--vllm"
         )
+
+
+def stages_have_layers(start: Replica) -> None:
+    """The class has stages (config/model.py:1556), each of them what it ties and a layer (distributed/utils.py:126)."""
+    stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
+    if stages > 1 and not start.model_class.stages:
+        raise RequestError(
+            f"pipeline parallelism is not supported for {start.model_class.name}: use --pipeline-parallel-size 1, and "
+            "serve replicas with --data-parallel-size"
+        )
+    if stages > 1 and start.model_class.head_apart and start.architecture.tie_word_embeddings:
+        raise RequestError(
+            f"{start.model_class.name} cannot tie its head to the embedding over pipeline stages: use "
+            "--pipeline-parallel-size 1"
+        )
+    if stages > layers:
+        raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
+
+
+def stages_feed_the_first(start: Replica) -> None:
+    """Layers that an encoder's earlier outputs feed lie in the first stage.
+
+    vLLM 0.23.0 and 0.33.0 model_executor/models/qwen3_vl.py, qwen3_vl_moe.py: deepstack_visual_indexes.
+    """
+    stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
+    fed = max((tower.early_outputs for tower in start.architecture.towers), default=0)
+    name = start.architecture.architecture
+    if stages == 1 or not fed or not start.release.has("feeds_the_first_stage", architecture=name):
+        return
+    _, end = stage_layers(layers, stages)[0]
+    if end < fed:
+        raise RequestError(
+            f"the encoder feeds the first {fed} layers of {name}, and the first of {stages} pipeline stages has {end}: "
+            f"use --pipeline-parallel-size {layers // fed} or fewer"
+        )
+
+
+def stages_have_experts(start: Replica) -> None:
+    """Some classes look for their experts on each stage and stop where it has none ("No ... layer found")."""
+    stages, name = start.layout.pipeline_parallel_size, start.architecture.architecture
+    if stages == 1 or not start.architecture.is_moe:
+        return
+    if not start.release.has("looks_for_experts_on_each_stage", architecture=name):
+        return
+    layers = start.architecture.layers
+    for number, (first, end) in enumerate(stage_layers(len(layers), stages), 1):
+        if not any(isinstance(layer.feed_forward, MoE) for layer in layers[first:end]):
+            raise RequestError(
+                f"pipeline stage {number} of {stages} has no routed experts, which vLLM's {name} looks for on each: "
+                "use fewer stages"
+            )
 
 
 def shared_caches_stay_in_a_stage(start: Replica) -> None:

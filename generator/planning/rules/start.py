@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
-from generator.planning.rules.classes import shared_caches_stay_in_a_stage
+from generator.planning.rules.classes import (
+    shared_caches_stay_in_a_stage,
+    stages_feed_the_first,
+    stages_have_experts,
+    stages_have_layers,
+)
 from generator.planning.rules.dtypes import (
     cache_dtype_is_the_models,
     cache_dtype_runs,
@@ -23,7 +28,9 @@ from generator.planning.rules.dtypes import (
     rotated_heads_are_a_power_of_two,
 )
 from generator.planning.rules.slices import experts_fill_tiles, rotations_stay_whole, scales_divide, states_stay_whole
+from generator.planning.rules.states import states_are_read_in_parts
 from generator.planning.rules.towers import towers_divide
+from generator.planning.rules.widths import experts_divide_over_the_world, widths_divide
 
 if TYPE_CHECKING:
     from generator.planning.replica import Replica
@@ -178,23 +185,6 @@ def experts_present(start: Replica) -> None:
         )
 
 
-def stages_have_layers(start: Replica) -> None:
-    """The class has stages (config/model.py:1556), each of them what it ties and a layer (distributed/utils.py:126)."""
-    stages, layers = start.layout.pipeline_parallel_size, start.architecture.num_hidden_layers
-    if stages > 1 and not start.model_class.stages:
-        raise RequestError(
-            f"pipeline parallelism is not supported for {start.model_class.name}: use --pipeline-parallel-size 1, and "
-            "serve replicas with --data-parallel-size"
-        )
-    if stages > 1 and start.model_class.head_apart and start.architecture.tie_word_embeddings:
-        raise RequestError(
-            f"{start.model_class.name} cannot tie its head to the embedding over pipeline stages: use "
-            "--pipeline-parallel-size 1"
-        )
-    if stages > layers:
-        raise RequestError(f"{layers} layers do not fill {stages} pipeline stages; choose at most {layers}")
-
-
 def decode_context_parallel_fits(start: Replica) -> None:
     """Decode context parallelism splits what tensor parallelism would replicate (config/model.py:1566)."""
     dcp, tp = start.layout.decode_context_parallel_size, start.layout.tensor_parallel_size
@@ -271,10 +261,13 @@ def experts_divide(start: Replica) -> None:
 
 RULES: tuple[Callable[[Replica], None], ...] = (
     gpu_is_built_for, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
+    states_are_read_in_parts,
     slices_stand_alone, world_fits_nodes,
-    heads_divide, experts_present, stages_have_layers, shared_caches_stay_in_a_stage, decode_context_parallel_fits,
+    heads_divide, experts_present, stages_have_layers, stages_feed_the_first, stages_have_experts,
+    shared_caches_stay_in_a_stage, decode_context_parallel_fits,
     quantization_runs, quantization_takes_dtype, dtype_runs,
-    key_value_heads_divide, states_divide, experts_divide, scales_divide, states_stay_whole,
+    key_value_heads_divide, states_divide, experts_divide, experts_divide_over_the_world, widths_divide,
+    scales_divide, states_stay_whole,
     rotations_stay_whole, experts_fill_tiles,
     towers_divide,
     cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept, rotated_heads_are_a_power_of_two,

@@ -1,14 +1,16 @@
-"""What vLLM refuses of models that keep a state a sequence: more admitted sequences than the pool has blocks."""
+"""What vLLM refuses of models that keep a state a sequence: whole prompts, and more sequences than there are blocks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.errors import RequestError
 from generator.planning.graph_mode import graph_mode
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.kv_cache.layout import CacheLayout
+    from generator.planning.replica import Replica
 
 _STATE = "MambaSpec"
 
@@ -26,3 +28,17 @@ def state_blocks(case: Case, cache: CacheLayout, sequences: int) -> int:
         and case.vllm.has("stops_without_block_for_each_state")
     )
     return sequences if asked else 0
+
+
+def states_are_read_in_parts(start: Replica) -> None:
+    """Prefixes are kept of a model with states only where prompts are cut (models/config.py: MambaModelConfig).
+
+    Raises:
+        RequestError: prompts are read whole.
+    """
+    asks = start.release.has("prefixes_of_states_need_chunks")
+    if asks and start.context.aligned and not start.chunked_prefill:
+        raise RequestError(
+            "chunked prefill is required for prefix caching of a model with states: leave enable_chunked_prefill out, "
+            "or set enable_prefix_caching=false too"
+        )

@@ -21,7 +21,7 @@ from generator.sources.architectures.moe import moe_decoder
 from generator.sources.architectures.multimodal import has_generic_tower, is_prefix_lm, read_towers
 from generator.sources.architectures.speculators import as_draft, unwrapped
 from generator.sources.architectures.table import FAMILIES
-from generator.sources.architectures.unread import FROM_A_DUMP, refuse_unread
+from generator.sources.architectures.unread import FROM_A_DUMP, refuse_unread, refuse_values
 
 if TYPE_CHECKING:
     from generator.sources.architectures.fields import Config
@@ -69,6 +69,7 @@ def mixers(text: Config) -> Mixers:
 def _read(config: Config) -> Architecture:
     config = unwrapped(config)
     text = {"model_type": config.get("model_type"), **text_config(config)}
+    refuse_values(text, class_name(config))
     text |= both_ways(text, class_name(config)) | bailing_family(config)
     text["model_type"] = _family_name(config, text)
     family = FAMILIES.get(str(text.get("model_type", "")))

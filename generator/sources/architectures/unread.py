@@ -1,9 +1,10 @@
-"""Configs whose vLLM class builds more than any reader here knows: refused by name, never approximated."""
+"""Configs whose vLLM class builds more than any reader here knows, or does not take: refused by name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.catalogue.class_values import refused_value
 from generator.errors import UnsupportedArchitectureError
 
 if TYPE_CHECKING:
@@ -51,6 +52,20 @@ def refuse_unread(config: Config) -> None:
     if found:
         raise UnsupportedArchitectureError(
             f"model_type {model_type!r} is not planned: it has {found}, which no reader builds; {FROM_A_DUMP}"
+        )
+
+
+def refuse_values(config: Config, name: str) -> None:
+    """Refuse a text config of which vLLM's class `name` does not take a value.
+
+    Raises:
+        UnsupportedArchitectureError: it does not; names the field and what it takes.
+    """
+    row = refused_value(name, config)
+    if row is not None:
+        raise UnsupportedArchitectureError(
+            f"config.json says {row.field}: {str(config[row.field])[:40]}, and {row.name}: vLLM's {name} takes "
+            f"{' or '.join(row.takes)}; choose another checkpoint, or fetch the model's own config.json"
         )
 
 

@@ -1,0 +1,104 @@
+"""What vLLM refuses of layers without heads: widths and a vocabulary that do not divide over tensor-parallel ranks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from generator.errors import RequestError
+from generator.models.feed_forward import MoE
+from generator.planning.kinds.of import attentions_of
+from generator.planning.weights.expansion import modules
+from generator.planning.weights.sharding import VOCAB_PADDING
+from generator.units import round_up
+
+if TYPE_CHECKING:
+    from generator.models.architecture import Architecture
+    from generator.models.matrix import Matrix
+    from generator.planning.replica import Replica
+
+
+class _Side(NamedTuple):
+    """A side of a matrix that tensor parallelism splits."""
+
+    size: int
+    name: str
+    undivided: int
+    whole_by_tokens: bool
+
+
+def widths_divide(start: Replica) -> None:
+    """Each split side of a linear layer, and the padded vocabulary, divide over ranks (distributed/utils.py:53).
+
+    vLLM 0.19.1 to 0.33.0 layers/linear.py (ColumnParallelLinear, MergedColumnParallelLinear, RowParallelLinear) and
+    layers/vocab_parallel_embedding.py: vocab_range_from_global_vocab_size. Heads, experts and towers have own rules.
+
+    Raises:
+        RequestError: one does not; the nearest sizes that do are named.
+    """
+    tp = start.layout.tensor_parallel_size
+    if tp == 1:
+        return
+    uneven = _uneven(start, tp)
+    if uneven is not None:
+        raise RequestError(
+            f"{uneven.size:,} {uneven.name} do not divide over tensor parallel size {tp}; use {_instead(start, tp)}"
+        )
+
+
+def experts_divide_over_the_world(start: Replica) -> None:
+    """Some classes divide an expert's channels by all ranks, however they are spread.
+
+    vLLM 0.23.0 to 0.33.0 model_executor/models/gpt_oss.py: MLPBlock.
+
+    Raises:
+        RequestError: they do not divide.
+    """
+    ranks, name = start.layout.ranks, start.architecture.architecture
+    if not start.architecture.is_moe or not start.release.has("experts_divide_over_the_world", architecture=name):
+        return
+    for kind in start.architecture.layer_kinds:
+        block = kind.feed_forward
+        if isinstance(block, MoE) and block.moe_intermediate_size % ranks:
+            raise RequestError(
+                f"vLLM's {name} wants the {block.moe_intermediate_size:,} channels of its experts to be divisible by "
+                f"all {ranks} ranks of an engine, of stages and replicas too: choose other sizes"
+            )
+
+
+def _uneven(start: Replica, tp: int) -> _Side | None:
+    """The first side that does not divide over `tp` ranks."""
+    by_tokens = start.layout.enable_expert_parallel and start.layout.data_parallel_size > 1
+    for side in _sides(start.architecture, start.drafts):
+        whole = side.undivided % tp or (side.whole_by_tokens and by_tokens)
+        if side.size % tp and not whole:
+            return side
+    return None
+
+
+@lru_cache(maxsize=64)
+def _sides(architecture: Architecture, drafts: int) -> tuple[_Side, ...]:
+    """Every split side of the model, each size once."""
+    found = (_side(module.matrix) for module in modules(architecture, drafts))
+    return tuple({side._replace(name=""): side for side in found if side is not None}.values())
+
+
+def _side(matrix: Matrix) -> _Side | None:
+    if matrix.shard == "vocab":
+        return _Side(round_up(matrix.rows, VOCAB_PADDING), "rows of the padded vocabulary", 0, whole_by_tokens=False)
+    size = {"column": matrix.rows, "row": matrix.columns}.get(matrix.shard, 0)
+    apart = matrix.units is not None or matrix.experts or matrix.part == "vision" or not matrix.linear
+    if not size or apart:
+        return None
+    return _Side(size, f"channels of {matrix.name}", matrix.undivided, matrix.whole_by_tokens)
+
+
+def _instead(start: Replica, tp: int) -> str:
+    """The nearest smaller size that divides heads and widths, with stages for the rest, in words."""
+    heads = [attention.heads for attention in attentions_of(start.architecture)]
+    size = next(
+        size for size in range(tp - 1, 0, -1) if _uneven(start, size) is None and not any(n % size for n in heads)
+    )
+    world = start.layout.replica_ranks
+    stages = f" --pipeline-parallel-size {world // size}" if world % size == 0 and world > size else ""
+    return f"--tensor-parallel-size {size}{stages}"
