@@ -58,6 +58,8 @@ class QuantizationMethod(Value):
     """Checkpoints that vLLM loads so whatever the user names: all of the method, those of one kernel, or none."""
     fixed_experts: bool = False
     """True where experts that are stored so are not moved between ranks."""
+    unbiased: dict[str, str] = Field(default_factory=dict)
+    """Formats of experts that it has no place for biases of, by the last release without; empty for every one."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     rocm: bool = False
@@ -77,6 +79,10 @@ class QuantizationMethod(Value):
     def is_online_in(self, version: str) -> bool:
         """Whether release `version` can apply the method to an unquantized checkpoint while loading it."""
         return bool(self.online) and release_key(version) >= release_key(self.online_since)
+
+    def keeps_biases(self, version: str, form: str) -> bool:
+        """Whether release `version` has a place for the biases of experts that are stored in `form`."""
+        return form not in self.unbiased or not is_between(version, None, self.unbiased[form] or None)
 
     def loads(self, version: str, *, bits: int, group: int, symmetric: bool) -> bool:
         """Whether release `version` loads weights of so many bits, `group` of which share a scale (-1: a whole row).

@@ -14,7 +14,7 @@ from generator.planning.memory.lora import check_lora
 from generator.planning.rules.balance import check_balance
 from generator.planning.rules.classes import class_is_served
 from generator.planning.rules.code import check_code
-from generator.planning.rules.experts import check_expert_kernel
+from generator.planning.rules.experts import check_biases, check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.schemes import check_schemes
@@ -51,6 +51,7 @@ def check_request(case: Case) -> None:
     check_quantization(case)
     check_schemes(case)
     check_expert_kernel(case)
+    check_biases(case)
     _check_indexer(case)
     check_serving(case)
     check_lora(case)

@@ -45,6 +45,27 @@ def check_expert_kernel(case: Case) -> None:
         )
 
 
+def check_biases(case: Case) -> None:
+    """Return only where experts that have biases are stored in a way that the release has a place for them in.
+
+    The model's class asks for them by name (vLLM 0.19.1 to 0.33.0 models/gpt_oss.py: _load_weights_other).
+
+    Raises:
+        RequestError: it has none; names the ways to store them that have.
+    """
+    own, method = case.quantization, case.method
+    if own is None or method is None or not any(block.bias for block in expert_blocks(case)):
+        return
+    form = kernels(case.architecture, own)[1]
+    if not method.keeps_biases(case.release, form):
+        last = method.unbiased[form]
+        newer = f"pin one after vLLM {last} (--vllm), or " if last else ""
+        raise RequestError(
+            f"vLLM {case.release} has no place for the biases of this model's experts where they are stored as "
+            f"{way_of(case)}, and ends while it loads them: {newer}choose a checkpoint in MXFP4, FP8 or 16 bits"
+        )
+
+
 def unasked(case: Case, layout: Layout) -> tuple[str, ...]:
     """The user's arguments about experts whose kernels decide at the start, in ways that vLLM was not asked about."""
     exchanged = layout.enable_expert_parallel and layout.data_parallel_size > 1
