@@ -18,8 +18,8 @@ REGISTRY = "vllm.v1.attention.backends.registry"
 PLAIN: dict[str, Any] = {
     "capability": 90, "dtype": "bfloat16", "kv_cache_dtype": "auto", "head_size": 128, "num_heads": 32,
     "num_kv_heads": 8, "block_size": None, "mla": False, "sparse": False, "sink": False, "sliding_window": False,
-    "mm_prefix": False, "softcap": False, "dcp": False, "qk_nope_head_dim": None, "qk_rope_head_dim": None,
-    "kv_lora_rank": None, "v_head_dim": None, "index_topk": None,
+    "mm_prefix": False, "non_causal": False, "softcap": False, "dcp": False, "qk_nope_head_dim": None,
+    "qk_rope_head_dim": None, "kv_lora_rank": None, "v_head_dim": None, "index_topk": None,
 }  # fmt: skip
 """A question about a plain layer on an H100."""
 _DTYPES = ("float16", "bfloat16", "float32", "uint8", "int8", "float8_e4m3fn", "float8_e5m2")
@@ -103,7 +103,7 @@ class Backends:
             "device_capability": self.platform.capability,
             "num_heads": question["num_heads"],
             "kv_cache_dtype": question["kv_cache_dtype"],
-            "use_non_causal": False,
+            "use_non_causal": question.get("non_causal", False),
             "head_size": question["head_size"],
             "use_mm_prefix": question["mm_prefix"],
         }
@@ -123,6 +123,7 @@ class Backends:
             "has_sink": question["sink"],
             "use_sparse": question["sparse"],
             "use_mm_prefix": question["mm_prefix"],
+            "use_non_causal": question.get("non_causal", False),
             "use_per_head_quant_scales": False,
             "device_capability": self.platform.capability,
             "attn_type": "decoder",

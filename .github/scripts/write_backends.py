@@ -46,11 +46,11 @@ HEAD = """\
 # kv_cache_dtypes, dtypes  what it takes of --kv-cache-dtype and of the model's dtype
 # head_sizes       absent for all, or left to a rule of planning
 # blocks           block sizes of its kernels: "64" as it is, "16n" for its multiples
-# mla, sparse, sink, mm_prefix, dcp  true where it serves such layers, on some GPU at least
+# mla, sparse, sink, mm_prefix, non_causal, dcp  true where it serves such layers, on some GPU at least
 #
 # [[order]] rows: the backends in the order in which a release tries them (platforms/cuda.py: _get_backend_priorities),
 # by kind of layer and GPU; what the order further depends on has columns of its own, absent where it does not matter:
-# quantized (the cache), few_heads (16 of a rank at most), rope_free (head size 512), mm_prefix.
+# quantized (the cache), few_heads (16 of a rank at most), rope_free (head size 512), mm_prefix, non_causal.
 #
 # Written by .github/scripts/write_backends.py from the wheels of {first} to {last}; do not edit.
 """
@@ -108,7 +108,7 @@ def _by_condition(one: Backends, capability: int, *, mla: bool) -> list[tuple[di
         "few_heads": {"num_heads": 16},
         "rope_free": {"head_size": 512},
     }
-    asks["mm_prefix"] = {"mm_prefix": True}
+    asks |= {name: {name: True} for name in ("mm_prefix", "non_causal")}
     base = PLAIN | {"mla": mla, "capability": capability, "num_heads": 64, "head_size": 576 if mla else 128}
     grid: dict[tuple[bool, ...], tuple[str, ...]] = {}
     for number in range(1 << len(asks)):
@@ -178,6 +178,7 @@ def _facts(one: Backends, name: str, orders: Any) -> dict[str, Any] | None:
         "sparse": backend.is_sparse(),
         "sink": any(found[capability]["sink"] for capability in able),
         "mm_prefix": any(found[capability]["mm_prefix"] for capability in able),
+        "non_causal": bool(getattr(backend, "supports_non_causal", bool)()),
         "dcp": one.takes_dcp(name),
         "source": f"{one.paths[name].rpartition('.')[0].removeprefix('vllm.').replace('.', '/')}.py",
     }

@@ -30,6 +30,7 @@ class BackendRow(Row):
     sparse: bool = False
     sink: bool = False
     mm_prefix: bool = False
+    non_causal: bool = False
     dcp: bool = False
     source: Source
 
@@ -56,6 +57,7 @@ class OrderRow(Row):
     few_heads: bool | None = None
     rope_free: bool | None = None
     mm_prefix: bool | None = None
+    non_causal: bool | None = None
     backends: Words
 
     @property

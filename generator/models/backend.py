@@ -20,6 +20,7 @@ class Backend(Made):
     sparse: bool = False
     sink: bool = False
     mm_prefix: bool = False
+    non_causal: bool = False
     dcp: bool = True
 
     def supports_block(self, block_size: int) -> bool:
@@ -42,6 +43,7 @@ class BackendOrder(Made):
     few_heads: bool | None = None
     rope_free: bool | None = None
     mm_prefix: bool | None = None
+    non_causal: bool | None = None
     backends: tuple[str, ...]
 
     def fits(self, capability: Capability, *, mla: bool, **asked: bool) -> bool:

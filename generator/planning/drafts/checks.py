@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from generator.errors import RequestError
+from generator.models.attention import SlidingWindow
 from generator.models.model_class import ModelClass
 from generator.models.parallelism import Layout
 from generator.models.speculation import Method, Speculation
@@ -52,6 +53,7 @@ def check_speculation(case: Case) -> None:
     draft = case.draft
     if draft is not None:
         _check_weights(case, draft)
+        _check_windows(case, draft)
         _check_context(case, spoken, draft)
 
 
@@ -222,6 +224,16 @@ def _check_weights(case: Case, draft: Draft) -> None:
         raise RequestError(
             f"quantization {method.name} of the draft model {draft.facts.id} is not supported on {case.gpu.name}: "
             f"minimum capability {least}, its own {case.gpu.capability}; choose an unquantized draft"
+        )
+
+
+def _check_windows(case: Case, draft: Draft) -> None:
+    """The release builds a DFlash draft whose layers are of two kinds (qwen3_dflash.py)."""
+    several = len({isinstance(layer.mixer, SlidingWindow) for layer in draft.architecture.layers}) > 1
+    if draft.method == "dflash" and several and case.vllm.has("parts_windows_of_dflash"):
+        raise RequestError(
+            f"vLLM {case.release} does not build a DFlash draft with sliding windows in some layers alone, as "
+            f"{draft.facts.id} has: pin a release after vLLM {case.vllm.until['parts_windows_of_dflash']}"
         )
 
 

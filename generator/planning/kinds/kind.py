@@ -148,6 +148,7 @@ class Attention(Kind):
             "kv_cache_dtype": "auto" if skipped else ctx.kv_cache_dtype,
             "block_size": ctx.settings.block_size,
             "named": ctx.settings.attention_backend,
+            "non_causal": ctx.non_causal,
             "dcp": ctx.layout.decode_context_parallel_size > 1,
             "num_heads": max(1, self.heads // ctx.tp),
         }

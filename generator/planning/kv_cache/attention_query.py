@@ -30,6 +30,8 @@ class AttentionQuery(Made):
     sliding_window: bool = False
     mm_prefix: bool = False
     """Image tokens attend both ways."""
+    non_causal: bool = False
+    """Drafted tokens attend each other both ways (DFlash)."""
     softcap: bool = False
     dcp: bool = False
     qk_nope_head_dim: int = 0

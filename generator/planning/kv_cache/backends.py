@@ -37,9 +37,10 @@ def attention_backend(query: AttentionQuery) -> Backend:
         if reason is None:
             return narrowed(backend, query)
         reasons.append(f"{backend.name}: {reason}")
+    which = " of layers that draft at once" if query.non_causal else ""
     sized = f" in blocks of {query.block_size}" if query.block_size else ""
     raise RequestError(
-        f"no attention backend of vLLM takes a KV cache of dtype {query.kv_cache_dtype}{sized} here "
+        f"no attention backend of vLLM takes a KV cache of dtype {query.kv_cache_dtype}{which}{sized} here "
         f"({'; '.join(reasons)}); {_way_out(query)}"
     )
 
@@ -90,6 +91,7 @@ def _priorities(query: AttentionQuery) -> tuple[Backend, ...]:
         "few_heads": query.few_heads,
         "rope_free": query.rope_free,
         "mm_prefix": query.mm_prefix,
+        "non_causal": query.non_causal,
     }
     orders = query.release.orders
     names = next((one.backends for one in orders if one.fits(query.capability, mla=query.mla, **asked)), ())
@@ -109,6 +111,7 @@ def _common_refusal(backend: Backend, query: AttentionQuery) -> str | None:
         ("kv_cache_dtype not supported", query.kv_cache_dtype not in backend.kv_cache_dtypes),
         ("block_size not supported", query.block_size and not backend.supports_block(query.block_size)),
         ("image prefixes not supported", query.mm_prefix and not backend.mm_prefix),
+        ("non-causal attention not supported", query.non_causal and not backend.non_causal),
         ("MLA not supported" if query.mla else "non-MLA not supported", query.mla != backend.mla),
         ("attention sinks not supported", query.sink and not backend.sink),
         (

@@ -25,6 +25,8 @@ class Context(NamedTuple):
     """Decoder layers whose cache stays in the model's dtype."""
     aligned: bool
     """True where states are kept at block boundaries for prefix caching."""
+    non_causal: bool = False
+    """True where backends are asked for tokens that attend each other both ways (DFlash)."""
 
     @property
     def tp(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.models.attention import Mixer
+from generator.models.attention import Mixer, SlidingWindow
 from generator.planning.kinds.of import of
 from generator.planning.kv_cache.blocks import block_sizes
 from generator.planning.kv_cache.grouping import CacheLayer
@@ -62,6 +62,16 @@ def _keys(ctx: Context) -> list[Key]:
     return [Key(kind, skipped=index in ctx.skipped) for index, kind in enumerate(order)]
 
 
+def drafted_layers(ctx: Context) -> tuple[Served, ...]:
+    """Attention of the layers that draft, each kind once, with its backend.
+
+    Raises:
+        RequestError: no backend takes one.
+    """
+    aside = _beside(ctx)
+    return tuple(one for mixer in dict.fromkeys(_drafts(ctx)) for one in serve(mixer, aside))
+
+
 def _drafts(ctx: Context) -> list[Mixer]:
     """Mixers of the layers that speculative decoding loads: a draft model's, or those of multi-token prediction."""
     if ctx.settings.draft is not None:
@@ -74,13 +84,22 @@ def _drafts(ctx: Context) -> list[Mixer]:
 def _beside(ctx: Context) -> Context:
     """What a draft model's layers see: the target's dtypes and block size, their own shapes.
 
-    vLLM 0.32 config/speculative.py: the draft's dtype is the target's, and its cache's unless it is given one.
+    vLLM 0.32 config/speculative.py: the draft's dtype is the target's, and its cache's unless it is given one. DFlash's
+    tokens attend each other both ways, in a backend of the draft's own (0.33 worker/gpu/spec_decode/dflash/utils.py).
     """
-    draft = ctx.settings.draft
+    settings, draft = ctx.settings, ctx.settings.draft
     if draft is None:
         return ctx
-    cache = ctx.settings.draft_kv_cache_dtype or ctx.kv_cache_dtype
-    return ctx._replace(architecture=draft, kv_cache_dtype=cache, skipped=frozenset())
+    cache = settings.draft_kv_cache_dtype or ctx.kv_cache_dtype
+    seen = ctx._replace(architecture=draft, kv_cache_dtype=cache, skipped=frozenset())
+    if settings.speculative_method != "dflash":
+        return seen
+    plain = settings.release.has("windows_of_dflash_are_causal")
+    wide = not plain or any(not isinstance(layer.mixer, SlidingWindow) for layer in draft.layers)
+    own = (
+        settings if settings.release.has("drafts_at_once_in_every_layer") else settings.changed(attention_backend=None)
+    )
+    return seen._replace(settings=own, non_causal=wide)
 
 
 def _stage_blocks(

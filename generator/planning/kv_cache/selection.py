@@ -33,6 +33,7 @@ def context(architecture: Architecture, layout: Layout, settings: CacheSettings)
         asked,
         _skipped(architecture, asked),
         mamba_cache_mode(architecture, settings) == "align",
+        settings.speculative_method == "dflash" and settings.release.has("drafts_at_once_in_every_layer"),
     )
     stored = (attention.stored_dtype(first) for attention in attentions_of(architecture))
     return first._replace(kv_cache_dtype=next((dtype for dtype in stored if dtype != asked), asked))

@@ -5,12 +5,14 @@ Each returns only where it holds: else it raises RequestError.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.models.capability import ADA, AMPERE, TURING
 from generator.models.quantization_method import HALVES
 from generator.planning.kinds.of import attentions_of, is_hybrid
+from generator.planning.kv_cache.layers import drafted_layers
 from generator.planning.kv_cache.selection import serve
 from generator.planning.kv_cache.settings import model_dtype
 from generator.planning.memory.overhead import model_runner
@@ -67,15 +69,15 @@ def cache_dtype_runs(start: Replica) -> None:
     )
     if brings_scales and start.settings.kv_cache_dtype == "fp8_e5m2":
         raise RequestError("fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype fp8")
-    for kind in start.architecture.layer_kinds:
-        for one in serve(kind.mixer, start.context):
-            _cache_is_read(start, one)
-            fp8 = one.query.kv_cache_dtype.startswith("fp8")
-            if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
-                raise RequestError(
-                    f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
-                    f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
-                )
+    own = (one for kind in start.architecture.layer_kinds for one in serve(kind.mixer, start.context))
+    for one in chain(own, drafted_layers(start.context)):
+        _cache_is_read(start, one)
+        fp8 = one.query.kv_cache_dtype.startswith("fp8")
+        if fp8 and one.backend.name in _TRITON and start.settings.capability < ADA:
+            raise RequestError(
+                f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
+                f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
+            )
 
 
 def _cache_is_read(start: Replica, one: Served) -> None:
@@ -85,7 +87,8 @@ def _cache_is_read(start: Replica, one: Served) -> None:
     """
     asked, name, other = one.query.kv_cache_dtype, one.backend.name, ""
     if name == "FLASH_ATTN" and one.query.quantized and asked not in _READ_BY_FLASH_ATTENTION:
-        other = f"--attention-backend {'FLASHINFER' if asked == 'fp8_e5m2' else 'TRITON_ATTN'}, or "
+        named = "FLASHINFER" if asked == "fp8_e5m2" else "TRITON_ATTN"
+        other = "" if one.query.non_causal else f"--attention-backend {named}, or "
     elif not (name == "FLASHINFER" and asked == "nvfp4" and one.query.has("flashinfer_lists_nvfp4_alone")):
         return
     raise RequestError(
