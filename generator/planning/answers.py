@@ -11,7 +11,7 @@ from generator.planning.memory.evidence import encoder_doubt
 from generator.planning.overridden import uncounted
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.rules.experts import unasked
-from generator.planning.rules.hangs import hanging_width, needs_a_fork
+from generator.planning.rules.hangs import kernel_doubt
 from generator.planning.rules.linear import named_kernels
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
@@ -33,13 +33,7 @@ def starts(case: Case, chosen: Candidate) -> Answer:
         return Answer(answer="no", why=lacks)
     if lacks_tokenizer_code(case):
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
-    if width := hanging_width(case, chosen.layout):
-        why = f"experts of {width:,} channels may hang in FlashInfer's CUTLASS kernel here: --set moe_backend=triton"
-        return Answer(answer="doubtful", why=why)
-    if needs_a_fork(case.architecture, case.vllm, case.gpu.capability):
-        why = (
-            f"vLLM {case.release} has no kernels of its attention for {case.gpu.name}, and forks have: pin a newer one"
-        )
+    if why := kernel_doubt(case, chosen.layout):
         return Answer(answer="doubtful", why=why)
     if named := (*uncounted(case.fixed), *unasked(case, chosen.layout), *named_kernels(case)):
         why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"

@@ -142,3 +142,122 @@ def test_a_draft_at_once_has_windows_in_all_layers_or_none(kinds, release, start
         assert plan_for(request, facts).feasibility.fits
     else:
         refused(request, facts, "with sliding windows in some layers alone")
+
+
+def test_a_draft_without_experts_beside_spread_ones():
+    """VLLM 0.30.0 config/speculative.py:1757 copies enable_expert_parallel, 0.31.0 :1767 asks for experts."""
+    spoken = {"method": "draft_model", "model": "Qwen/Qwen3-0.6B", "num_speculative_tokens": 3}
+    own = {"tensor_parallel_size": 4, "speculative_config": spoken}
+    facts = embedded_model("Qwen/Qwen3-30B-A3B")
+    facts = facts.model_copy(update={"draft": embedded_model("Qwen/Qwen3-0.6B")})
+    for release in ("0.29.0", "0.31.0"):
+        spread = asked(facts, "H100", release, gpus=4, overrides=own | {"enable_expert_parallel": True})
+        assert plan_for(spread, facts).layout.enable_expert_parallel
+    for whole in ({"enable_expert_parallel": False}, {}):
+        kept = asked(facts, "H100", "0.30.0", gpus=4, overrides=own | whole)
+        assert not plan_for(kept, facts).layout.enable_expert_parallel
+    spread = asked(facts, "H100", "0.30.0", gpus=4, overrides=own | {"enable_expert_parallel": True})
+    refused(spread, facts, "asks the draft Qwen/Qwen3-0.6B for experts")
+    mixture = facts.model_copy(update={"id": "a/b", "draft": None})
+    both = own | {"enable_expert_parallel": True, "speculative_config": spoken | {"model": mixture.id}}
+    facts = facts.model_copy(update={"draft": mixture})
+    assert plan_for(asked(facts, "H100", "0.30.0", gpus=4, overrides=both), facts).layout.enable_expert_parallel
+
+
+@pytest.mark.parametrize(
+    ("release", "gpu", "tp", "whole", "starts"),
+    [
+        ("0.24.0", "H100", 4, False, "refused"),
+        ("0.25.1", "H100", 4, False, "yes"),
+        ("0.24.0", "H100", 4, True, "yes"),
+        ("0.24.0", "H100", 2, False, "yes"),
+        ("0.24.0", "A100-SXM-80GB", 4, False, "doubtful"),
+        ("0.25.1", "A100-SXM-80GB", 4, False, "yes"),
+    ],
+)
+def test_blocks_that_are_made_while_loading_are_whole(release, gpu, tp, whole, starts):
+    """768 channels are six blocks of 128, 192 of a rank are not (vllm#44763); Marlin's kernels are not Python's."""
+    facts = embedded_model("Qwen/Qwen3-30B-A3B")
+    own = {"quantization": "fp8_per_block", "tensor_parallel_size": tp, "enable_expert_parallel": whole}
+    request = asked(facts, gpu, release, gpus=tp, overrides=own)
+    if starts == "refused":
+        refused(
+            request, facts, "ends where a rank's are 192 channels wide: add --enable-expert-parallel, pin vLLM 0.25"
+        )
+    else:
+        assert plan_for(request, facts).feasibility.starts.answer == starts
+
+
+@pytest.mark.parametrize(
+    ("model", "release", "starts"),
+    [
+        ("google/gemma-4-26B-A4B", "0.26.0", True),
+        ("google/gemma-4-26B-A4B", "0.27.0", False),
+        ("google/gemma-4-26B-A4B", "0.27.1", False),
+        ("google/gemma-4-26B-A4B", "0.28.0", True),
+        ("google/gemma-3-27b-it", "0.27.1", True),
+    ],
+)
+def test_the_transformers_of_the_image_gives_one_head_size(model, release, starts):
+    """Transformers 5.15.0 in the images of 0.27 refuses `head_dim` of layers that differ (vllm#51744, vllm#52768)."""
+    facts = embedded_model(model)
+    if starts:
+        assert plan_for(asked(facts, "H100", release), facts).feasibility.fits
+    else:
+        refused(asked(facts, "H100", release), facts, r"Transformers 5\.15\.0 in its image refuses that")
+
+
+INT4 = {"type": "int", "num_bits": 4, "strategy": "group", "group_size": 32, "symmetric": True}
+PACKED = {
+    "quant_method": "compressed-tensors", "format": "pack-quantized", "ignore": ["lm_head"],
+    "config_groups": {"group_0": {"targets": ["Linear"], "weights": INT4}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "release", "answer"),
+    [
+        ("google/gemma-4-26B-A4B", "0.19.1", "doubtful"),
+        ("google/gemma-4-26B-A4B", "0.20.2", "yes"),
+        ("Qwen/Qwen3-30B-A3B", "0.19.1", "yes"),
+    ],
+)
+def test_experts_that_are_packed_together_are_doubted(model, release, answer):
+    """Whether they are one tensor a layer config.json does not say: vLLM 0.19.1 loads no such (vllm#40591)."""
+    facts = stored_as(model, PACKED)
+    assert plan_for(asked(facts, "H100", release), facts).feasibility.starts.answer == answer
+
+
+@pytest.mark.parametrize(
+    ("gpu", "release", "answer"), [("GB10", "0.25.1", "yes"), ("GB10", "0.26.0", "doubtful"), ("H100", "0.26.0", "yes")]
+)
+def test_a_draft_at_once_is_doubted_where_one_was_seen_to_fail(gpu, release, answer):
+    """A report of 0.26.0 on a GB10 (vllm#50707); others ran on one in 0.25.1."""
+    facts, engine = drafting()
+    told = plan_for(asked(facts, gpu, release, overrides=engine), facts).feasibility.starts
+    assert ("vllm#50707" in told.why) == (answer == "doubtful")
+
+
+HEAD_OF_WEIGHTS = NVFP4 | {"quant_algo": "MIXED_PRECISION", "quantized_layers": {"lm_head": {"quant_algo": "FP8"}}}
+LAYER_OF_WEIGHTS = HEAD_OF_WEIGHTS | {
+    "quantized_layers": {f"model.layers.{n}.mlp.down_proj": {"quant_algo": "W4A16_NVFP4"} for n in range(36)}
+}
+
+
+@pytest.mark.parametrize(
+    ("declared", "release", "said"),
+    [
+        (HEAD_OF_WEIGHTS, "0.22.1", "reads no quantized lm_head of ModelOpt: pin vLLM 0.23"),
+        (HEAD_OF_WEIGHTS, "0.23.0", ""),
+        (LAYER_OF_WEIGHTS, "0.21.0", "does not know ModelOpt's W4A16_NVFP4: pin vLLM 0.22"),
+        (LAYER_OF_WEIGHTS, "0.22.1", ""),
+        (NVFP4 | {"quant_algo": "W4A16_NVFP4"}, "0.21.0", ""),
+    ],
+)
+def test_mixtures_of_modelopt_are_read_from_the_release_that_asks_for_them(declared, release, said):
+    """VLLM 0.21.0 to 0.23.0 modelopt.py: get_quant_method of a mixture (vllm#44081, vllm#45102)."""
+    facts = stored_as("Qwen/Qwen3-8B", declared)
+    if said:
+        refused(asked(facts, "H100", release), facts, said)
+    else:
+        assert plan_for(asked(facts, "H100", release), facts).feasibility.fits

@@ -8,24 +8,19 @@ from pydantic import ValidationError
 
 from generator.errors import RequestError
 from generator.models.attention import SlidingWindow
-from generator.models.model_class import ModelClass
-from generator.models.parallelism import Layout
 from generator.models.speculation import Method, Speculation
 from generator.planning.drafts.draft import method_of
-from generator.planning.kinds.of import attentions_of
 from generator.planning.kv_cache.settings import drafts_one_at_a_time
-from generator.planning.memory.overhead import model_runner
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.drafts.draft import Draft
-    from generator.planning.kinds.kind import Attention
 
 _COUNTED = ("mtp", "ngram", "ngram_gpu", "suffix")
 """Ways to draft with layers that the target's checkpoint ships, and with nothing that takes memory."""
-_READS_LAYERS = frozenset({"eagle3", "dflash"})
+READS_LAYERS = frozenset({"eagle3", "dflash"})
 """Methods whose draft reads states of several layers of its target."""
-_READS_STATES = frozenset({"eagle", "mtp", *_READS_LAYERS})
+_READS_STATES = frozenset({"eagle", "mtp", *READS_LAYERS})
 _COUNTS_BY_ITSELF = frozenset({"suffix"})
 _NO_MLP_SPECULATOR = "vLLM has taken MLP speculators out of its registry (model_executor/models/registry.py)"
 
@@ -55,73 +50,6 @@ def check_speculation(case: Case) -> None:
         _check_weights(case, draft)
         _check_windows(case, draft)
         _check_context(case, spoken, draft)
-
-
-def check_draft_layout(case: Case, layout: Layout) -> None:
-    """Return only where vLLM splits the draft over the ranks of `layout`.
-
-    Raises:
-        RequestError: it does not; the reason is vLLM's.
-    """
-    draft, tp = case.draft, layout.tensor_parallel_size
-    _check_stages(case, layout)
-    if draft is None:
-        return
-    asked = case.speculation.draft_tensor_parallel_size
-    if asked not in {None, 1, tp}:
-        raise RequestError(f"draft_tensor_parallel_size ({asked}) can be 1 or the target's tensor parallel size ({tp})")
-    if asked == 1 < tp and draft.method == "draft_model" and model_runner(case.architecture, case.vllm) == "v1":
-        raise RequestError(
-            f"draft_tensor_parallel_size (1) and tensor_parallel_size ({tp}) must be the same; leave the draft's out"
-        )
-    staged, name = layout.pipeline_parallel_size > 1 and draft.method == "draft_model", "drafts_beside_stages"
-    if staged and not case.vllm.has(name):
-        raise RequestError(
-            f"vLLM {case.vllm} loads a draft model on the last stage alone and ends on the others: set "
-            f"--pipeline-parallel-size 1, or pin {case.vllm.since[name]} or newer"
-        )
-    if layout.decode_context_parallel_size > 1:
-        raise RequestError("a draft model under decode context parallelism is not planned: set one of them back")
-    if layout.pipeline_parallel_size > 1 and draft.method in _READS_LAYERS:
-        _check_relay(case, draft)
-    for attention in attentions_of(draft.architecture):
-        _check_heads(attention, tp, draft)
-
-
-def own_layers(case: Case) -> ModelClass:
-    """What vLLM builds of the layers that the checkpoint ships for drafting."""
-    return case.tables.classes.of(case.model_class.draft_class)
-
-
-def parts_drafts(case: Case, layout: Layout, draft: ModelClass) -> bool:
-    """Whether the release parts a draft of this class into its target's stages, which the class has not.
-
-    NotImplementedError of config/model.py:1423 in 0.29.
-    """
-    staged = draft.served and draft.stages
-    return layout.pipeline_parallel_size > 1 and not (case.vllm.has("gives_drafts_one_stage") or staged)
-
-
-def _check_stages(case: Case, layout: Layout) -> None:
-    if case.draft is not None:
-        draft = case.tables.classes.of(case.draft.architecture.architecture)
-    elif case.speculation.method == "mtp":
-        draft = own_layers(case)
-    else:
-        return
-    if parts_drafts(case, layout, draft):
-        raise RequestError(
-            f"vLLM {case.release} gives {draft.name} its target's pipeline stages, and pipeline parallelism is not "
-            "supported for it: use --pipeline-parallel-size 1, pin vLLM "
-            f"{case.vllm.since['gives_drafts_one_stage']} or newer, or leave speculative_config out"
-        )
-
-
-def _check_relay(case: Case, draft: Draft) -> None:
-    """Stages hand the states on (v1/worker/gpu/spec_decode/eagle/eagle3_utils.py:44)."""
-    if not case.model_class.relays_states:
-        name = case.model_class.name
-        raise RequestError(f"{name} does not support {draft.method} with pipeline parallelism: use one stage")
 
 
 def _read(given: Any) -> Speculation:
@@ -165,7 +93,7 @@ def _check_method(case: Case, spoken: Speculation) -> None:
         raise RequestError(f"drafts by {method} need a checkpoint: name it in speculative_config.model")
     if spoken.num_speculative_tokens is None and method not in _COUNTS_BY_ITSELF:
         raise RequestError("num_speculative_tokens must be provided with a draft: add it to speculative_config, like 3")
-    if method in _READS_LAYERS and case.model_class.name and not case.model_class.gives_states:
+    if method in READS_LAYERS and case.model_class.name and not case.model_class.gives_states:
         raise RequestError(
             f"vLLM's {case.architecture.architecture} does not hand out the states of its layers, which {method} reads "
             "(SupportsEagle3): choose draft_model or ngram"
@@ -278,18 +206,6 @@ def _new_slots(spoken: Speculation, method: str, tokens: int) -> int:
     if method == "draft_model":
         return tokens if spoken.parallel_drafting else 1
     return tokens - 1 if spoken.parallel_drafting else 0
-
-
-def _check_heads(attention: Attention, tp: int, draft: Draft) -> None:
-    """The draft's heads divide over the target's ranks (config/model.py:1546, layers/linear.py:1051)."""
-    if attention.heads % tp:
-        raise RequestError(
-            f"the {attention.heads} attention heads of the draft model {draft.facts.id} must be divisible by "
-            f"tensor parallel size ({tp})"
-        )
-    kv = attention.kv_heads or tp
-    if kv % tp and tp % kv:
-        raise RequestError(f"{kv} KV heads of the draft model {draft.facts.id} do not divide over {tp} ranks")
 
 
 def _choices() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from generator.models.published_drafts import PublishedDraft
 from generator.models.release import release_key
-from generator.planning.drafts.checks import own_layers, parts_drafts
+from generator.planning.drafts.layouts import own_layers, parts_drafts
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout

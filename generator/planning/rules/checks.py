@@ -8,13 +8,14 @@ from generator.errors import RequestError
 from generator.models.capability import BLACKWELL
 from generator.models.parallelism import Layout
 from generator.planning.defaults import scheduler_defaults, whole_item_tokens
-from generator.planning.drafts.checks import check_draft_layout, check_speculation
+from generator.planning.drafts.checks import check_speculation
+from generator.planning.drafts.layouts import check_draft_layout
 from generator.planning.limits import Least
 from generator.planning.memory.lora import check_lora
 from generator.planning.rules.balance import check_balance
-from generator.planning.rules.classes import class_is_served
+from generator.planning.rules.classes import class_is_served, image_reads_config
 from generator.planning.rules.code import check_code
-from generator.planning.rules.experts import check_biases, check_expert_kernel
+from generator.planning.rules.experts import check_biases, check_blocks, check_expert_kernel
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.schemes import check_schemes
@@ -41,6 +42,7 @@ def check_request(case: Case) -> None:
     """
     check_task(case)
     class_is_served(case)
+    image_reads_config(case)
     check_owners(case.fixed)
     check_paths(case.fixed, case.tables.path_kinds)
     check_stated(case)
@@ -66,6 +68,7 @@ def check_layout(case: Case, layout: Layout) -> None:
     """
     check_draft_layout(case, layout)
     check_balance(case, layout)
+    check_blocks(case, layout)
     check_ranks(case, layout)
     start = case.replica(layout, default_limits(case))
     check_start(start)

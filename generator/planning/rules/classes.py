@@ -83,6 +83,17 @@ def stages_have_experts(start: Replica) -> None:
             )
 
 
+def image_reads_config(case: Case) -> None:
+    """The Transformers of the release's image gives vLLM what it reads of config.json."""
+    name = "reads_one_head_size_of_varying"
+    if case.vllm.has(name, architecture=case.architecture.architecture):
+        last = case.vllm.until[name]
+        raise RequestError(
+            f"vLLM {case.release} reads one head size of {case.model_class.name}, whose layers differ, and "
+            f"Transformers 5.15.0 in its image refuses that: pin a release after vLLM {last} or before it (--vllm)"
+        )
+
+
 def shared_caches_stay_in_a_stage(start: Replica) -> None:
     """A layer that reads an earlier layer's cache has it in its own stage (model_executor/layers/attention.py:65).
 

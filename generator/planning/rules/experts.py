@@ -17,6 +17,7 @@ _EXCHANGES = ("allgather_reducescatter", "naive", "pplx")
 """What needs no library beside vLLM; the last two are the first since 0.19 (config/parallel.py: __post_init__)."""
 _FINE, _BLOCK = "triton", 128
 """The kernel that takes blocks of any size, and the side of those that the others take."""
+_PADS = "pads_blocks_made_while_loading"
 _MEGA = ("deep_gemm_mega_moe",)
 """Mega kernels that a class calls itself (0.33 config/kernel.py: NATIVE_MEGA_MOE_BACKENDS)."""
 _SAME_FOR = frozenset({"silu", "swigluoai"})
@@ -64,6 +65,34 @@ def check_biases(case: Case) -> None:
             f"vLLM {case.release} has no place for the biases of this model's experts where they are stored as "
             f"{way_of(case)}, and ends while it loads them: {newer}choose a checkpoint in MXFP4, FP8 or 16 bits"
         )
+
+
+def check_blocks(case: Case, layout: Layout) -> None:
+    """Return only where experts that are quantized by blocks while loading are whole blocks, or may run broken.
+
+    Triton's kernel asserts it of what goes into it (vLLM 0.24.0 fused_moe/utils.py: _fp8_quantize).
+
+    Raises:
+        RequestError: a rank's are not; says what to change.
+    """
+    width = broken_width(case, layout)
+    if width and (named_kernel(case) or expert_kernel(case, layout)) == _FINE:
+        since = case.vllm.since[_PADS]
+        whole = any(block.moe_intermediate_size % _BLOCK for block in expert_blocks(case))
+        spread = "" if whole or layout.enable_expert_parallel else "add --enable-expert-parallel, "
+        raise RequestError(
+            f"vLLM {case.release} quantizes experts in blocks of {_BLOCK} while it loads them, and ends where a rank's "
+            f"are {width:,} channels wide: {spread}pin vLLM {since} or newer, or set --quantization fp8_per_tensor"
+        )
+
+
+def broken_width(case: Case, layout: Layout) -> int:
+    """Channels of a rank's experts that end in a broken block made while loading; 0 for none (online/fp8.py)."""
+    if way_of(case) != "fp8_per_block online" or case.vllm.has(_PADS):
+        return 0
+    ranks, hidden = layout.expert_slices, case.architecture.hidden_size
+    widths = (hidden, *(block.moe_intermediate_size // ranks for block in expert_blocks(case)))
+    return next((width for width in widths if width % _BLOCK), 0)
 
 
 def unasked(case: Case, layout: Layout) -> tuple[str, ...]:
