@@ -16,6 +16,7 @@ from generator.catalogue.connectors import connectors
 from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
+from generator.catalogue.moved_experts import moved_experts
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 from generator.models.migration import Successor
@@ -139,6 +140,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         default_gpu_memory_utilization=_utilization(flags),
         kv_cache_dtypes=dump.kv_cache_dtypes,
         quantization_methods=dump.quantization_methods,
+        moved_experts=Later(lambda: moved_experts(dump.version)),
         companions=Later(companions),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(flag.name for flag in flags))),
@@ -188,6 +190,7 @@ def _engine(version: str) -> Engine:
         mappings=Later(lambda: mappings_of(version)),
         connectors=Later(lambda: connectors(version)),
         expert_kernels=Later(lambda: expert_kernels(version)),
+        moved_experts=Later(lambda: moved_experts(version)),
         companions=Later(companions),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),

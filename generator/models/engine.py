@@ -114,6 +114,8 @@ class Engine(Made):
     """KV connectors, and whether each keeps caches in groups of layers; none where nobody read them."""
     expert_kernels: Mapping[str, ExpertKernels] = NONE
     """Kernels of experts by the way that they are stored; none where nobody asked."""
+    moved_experts: Mapping[str, tuple[str, ...]] = NONE
+    """Ways to store experts that ranks may exchange while serving, each with the kernels that do; none for all."""
     companions: Mapping[str, Companion] = NONE
     """What arguments ask for beside themselves, by their names."""
     ranges: Mapping[str, NumberRange] = NONE

@@ -48,6 +48,8 @@ class Quantization(Value):
     bits: int
     symmetric: bool = True
     """False where GPTQ's groups have zero points of their own."""
+    lacks_zero_points: bool = False
+    """True where AWQ's groups have none (`zero_point` false); room for them is made all the same."""
     group_size: int | None = None
     """Elements of one scale along the input dimension; None for one scale a channel or tensor."""
     ignored_modules: tuple[str, ...] = ()

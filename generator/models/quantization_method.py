@@ -56,10 +56,10 @@ class QuantizationMethod(Value):
     """First release of which widths, symmetric and only_groups are true."""
     detects: Literal["", "all", "gpt_oss_mxfp4"] = ""
     """Checkpoints that vLLM loads so whatever the user names: all of the method, those of one kernel, or none."""
-    fixed_experts: bool = False
-    """True where experts that are stored so are not moved between ranks."""
     unbiased: dict[str, str] = Field(default_factory=dict)
     """Formats of experts that it has no place for biases of, by the last release without; empty for every one."""
+    loads_others: bool = False
+    """True where it loads checkpoints of other methods in kernels of its own, if the user names it."""
     deprecated: bool = False
     """True where vLLM also needs --allow-deprecated-quantization."""
     rocm: bool = False
@@ -121,6 +121,7 @@ class QuantizationMethod(Value):
         """
         if not self.plain_until or not is_between(version, None, self.plain_until):
             return False
-        fits = stored.bits in self.widths and (stored.symmetric or not self.symmetric)
+        pointed = (stored.symmetric or not self.symmetric) and not stored.lacks_zero_points
+        fits = stored.bits in self.widths and pointed
         grouped = not self.groups or all(group in self.groups for _, group in stored.packed)
         return asked == self.name or not (fits and grouped)

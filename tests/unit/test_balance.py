@@ -76,6 +76,21 @@ def test_a_mega_kernel_wants_its_cores():
         planned(DEEPSEEK, MEGA | {"enable_expert_parallel": True, "tensor_parallel_size": 4}, gpus=4)
 
 
+def test_a_mega_kernel_cuts_no_tile():
+    """DeepGEMM: "requires hidden and intermediate sizes to be multiples of 128" (vLLM 0.33.0, and 0.20.2)."""
+    facts, own = embedded_model(DEEPSEEK), MEGA | {"enable_expert_parallel": True, "tensor_parallel_size": 4}
+    kinds = facts.architecture.layer_kinds
+    narrow = [
+        kind.model_copy(update={"feed_forward": kind.feed_forward.model_copy(update={"moe_intermediate_size": 2112})})
+        for kind in kinds
+    ]
+    architecture = facts.architecture.model_copy(update={"layer_kinds": tuple(narrow)})
+    asked = Request(model=DEEPSEEK, gpu="B200", gpus=4, source="embedded", overrides=own)
+    assert plan_for(asked, facts).layout.enable_expert_parallel
+    with pytest.raises(RequestError, match=r"multiples of 128, and the model has 2,112"):
+        plan_for(asked, facts.model_copy(update={"architecture": architecture}))
+
+
 @pytest.mark.parametrize(("method", "starts"), [("awq", False), ("gptq", False), ("fp8", True)])
 @pytest.mark.parametrize("release", ["0.20.2", "0.33.0"])
 def test_some_ways_to_store_experts_keep_them_where_they_are(method, starts, release, tmp_path):
@@ -90,4 +105,30 @@ def test_some_ways_to_store_experts_keep_them_where_they_are(method, starts, rel
         assert plan_for(asked, facts_for(asked)).layout.enable_expert_parallel
         return
     with pytest.raises(RequestError, match=f"EPLB is not supported for experts stored as {method} int4"):
+        plan_for(asked, facts_for(asked))
+
+
+@pytest.mark.parametrize(
+    ("stored", "gpu", "release", "own", "said"),
+    [
+        ("int4", "H100", "0.33.0", {}, "in the kernel humming: .* name --moe-backend triton, or"),
+        ("int4", "H100", "0.33.0", {"moe_backend": "triton"}, ""),
+        ("int4", "H100", "0.26.0", {}, "stored as compressed-tensors int4: leave enable_eplb out, or"),
+        ("nvfp4", "B200", "0.33.0", {}, ""),
+        ("nvfp4", "B200", "0.33.0", {"moe_backend": "cutlass"}, "in the kernel cutlass: .*flashinfer"),
+        ("nvfp4", "B200", "0.26.0", {}, "EPLB is not supported"),
+        ("int8", "H100", "0.33.0", {}, "EPLB is not supported"),
+        ("fp8", "H100", "0.20.2", {}, ""),
+    ],
+)
+def test_some_kernels_keep_experts_where_they_are(stored, gpu, release, own, said, tmp_path):  # noqa: PLR0917
+    """Each release's own `supports_eplb`: of compressed-tensors INT4 Triton's (vLLM 0.33.0 moe_wna16.py:562)."""
+    stated = STORED["ways"][f"compressed-tensors {stored}"]
+    config = STORED["models"][stated["model"]] | stated["changes"]
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    asked = Request(model=str(tmp_path), gpu=gpu, gpus=2, source="local", vllm=release, overrides=BALANCED | own)
+    if not said:
+        assert plan_for(asked, facts_for(asked)).layout.enable_expert_parallel
+        return
+    with pytest.raises(RequestError, match=said):
         plan_for(asked, facts_for(asked))

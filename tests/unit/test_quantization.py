@@ -346,6 +346,8 @@ def test_a_deprecated_method_is_allowed_where_vllm_wants_to_be_told():
         (AWQ, "0.23.0", "awq_marlin", True),
         (AWQ, "0.23.0", None, True),
         (AWQ, "0.26.0", "awq", True),
+        (AWQ | {"zero_point": False}, "0.23.0", None, False),
+        (AWQ | {"zero_point": False}, "0.26.0", None, True),
     ],
 )
 def test_a_method_that_is_asked_for_by_its_own_name_computes_in_float16(declared, release, asked, runs):
@@ -360,6 +362,50 @@ def test_a_method_that_is_asked_for_by_its_own_name_computes_in_float16(declared
         plan_for(request, facts)
     halves = request.model_copy(update={"overrides": given | {"dtype": "float16"}})
     assert plan_for(halves, facts).feasibility.fits
+
+
+@pytest.mark.parametrize(
+    ("model", "release", "starts"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "0.28.0", True),
+        ("Qwen/Qwen3-30B-A3B", "0.29.0", False),
+        ("Qwen/Qwen3-30B-A3B", "0.31.0", False),
+        ("Qwen/Qwen3-30B-A3B", "0.32.0", True),
+    ],
+)
+def test_experts_are_quantized_to_mxfp4_by_releases_with_a_kernel_for_them(model, release, starts):
+    """VLLM 0.29.0: "No MXFP4 MoE backend supports the deployment configuration", on a card of every generation."""
+    request = Request(model=model, gpu="H100", source="embedded", vllm=release, overrides={"quantization": "mxfp4"})
+    if starts:
+        assert plan_for(request, embedded_model(model)).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=r"no kernel for experts that are quantized to MXFP4 .* pin vLLM 0\.32"):
+        plan_for(request, embedded_model(model))
+
+
+@pytest.mark.parametrize("declared", [AWQ, GPTQ, FP8])
+@pytest.mark.parametrize("release", ["0.20.2", "0.33.0"])
+def test_humming_loads_what_other_methods_stored(declared, release):
+    """VLLM asks it first where the user names it; its kernels are compiled at the start, so a start stays in doubt."""
+    model = "meta-llama/Llama-3.1-8B-Instruct"
+    request = Request(model=model, gpu="H100", source="embedded", vllm=release)
+    own = plan_for(request, declaring(model, declared))
+    asked = request.model_copy(update={"overrides": {"quantization": "humming"}})
+    made = plan_for(asked, declaring(model, declared))
+    assert made.memory.weights_bytes == own.memory.weights_bytes
+    assert made.feasibility.starts.why.startswith("quantization is yours")
+    assert own.feasibility.starts.answer == "yes"
+
+
+def test_humming_loads_no_unquantized_checkpoint_and_none_of_gpt_oss():
+    """VLLM 0.33 humming.py: override_quantization_method; without a config it wants one in its environment."""
+    for model, said in (
+        ("meta-llama/Llama-3.1-8B-Instruct", "cannot quantize an unquantized checkpoint with humming"),
+        ("openai/gpt-oss-20b", "does not load gpt-oss's experts"),
+    ):
+        request = Request(model=model, gpu="H100", source="embedded", overrides={"quantization": "humming"})
+        with pytest.raises(RequestError, match=said):
+            plan_for(request, embedded_model(model))
 
 
 def test_an_encoder_that_its_class_builds_plain_is_not_quantized():

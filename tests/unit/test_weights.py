@@ -138,6 +138,17 @@ def test_online_fp8_halves_the_linear_layers_and_leaves_the_embedding():
     assert online.by_part["dense"] == pytest.approx(plain.by_part["dense"] / 2, rel=1e-5)
 
 
+def test_online_mxfp4_holds_4_bits_and_a_byte_for_32_of_them():
+    """VLLM 0.33 layers/quantization/online/mxfp4.py: linear layers and experts, the embedding and the head stay."""
+    architecture = embedded_model("Qwen/Qwen3-30B-A3B").architecture
+    plain = rank_weights(architecture).worst
+    online = rank_weights(architecture, online_quantization("mxfp4")).worst
+
+    assert online.by_part["experts"] == pytest.approx(plain.by_part["experts"] * 4.25 / 16, rel=1e-3)
+    assert online.by_part["attention"] == pytest.approx(plain.by_part["attention"] * 4.25 / 16, rel=1e-3)
+    assert [online.by_part[part] for part in ("embed", "lm_head")] == [plain.by_part["embed"], plain.by_part["lm_head"]]
+
+
 def test_an_online_method_that_vllm_lacks_is_refused_by_name():
     with pytest.raises(UnknownFactError, match="fp8_per_block"):
         online_quantization("fp8_per_blocks")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.planning.memory.overhead import model_runner
-from generator.planning.rules.experts import expert_blocks, runs_mega_kernel, way_of
+from generator.planning.rules.experts import expert_blocks, expert_kernel, kernels_here, runs_mega_kernel, way_of
 
 if TYPE_CHECKING:
     from generator.models.parallelism import Layout
     from generator.planning.case import Case
+
+_TILE = 128
+"""Channels of a mega kernel's tile."""
 
 
 def check_balance(case: Case, layout: Layout) -> None:
@@ -40,16 +44,24 @@ def _ranks_hold_whole_experts(case: Case, layout: Layout) -> None:
         raise RequestError("enable_eplb moves experts between ranks: add --enable-expert-parallel, or leave it out")
     if _tells(case):
         _experts_divide(case, layout, "enable_eplb")
-        _method_moves_them(case)
+        _kernel_moves_them(case, layout)
 
 
-def _method_moves_them(case: Case) -> None:
-    """The way to store experts is one that balances (0.20.2 fused_moe/layer.py:546, 0.33.0 routed_experts.py:186)."""
-    if case.method is not None and case.method.fixed_experts and way_of(case) != "unquantized":
-        raise RequestError(
-            f"EPLB is not supported for experts stored as {way_of(case)}: leave enable_eplb out, or choose FP8 or an "
-            "unquantized checkpoint"
-        )
+def _kernel_moves_them(case: Case, layout: Layout) -> None:
+    """The way to store experts is one that moves, and so is their kernel, if it is known.
+
+    vLLM 0.20.2 fused_moe/layer.py:546, 0.33.0 routed_experts.py:186.
+    """
+    way, kernel = way_of(case), expert_kernel(case, layout)
+    moved = [able for ways, able in case.tables.engine.moved_experts.items() if fnmatchcase(way, ways)]
+    if any(not (able and kernel) or kernel in able for able in moved):
+        return
+    others = [name for able in moved for name in able if name in kernels_here(case)]
+    raise RequestError(
+        f"EPLB is not supported for experts stored as {way}{f' in the kernel {kernel}' if moved else ''}: leave "
+        f"enable_eplb out, {f'name --moe-backend {others[0]}, ' if others else ''}or choose FP8 or an unquantized "
+        "checkpoint"
+    )
 
 
 def _class_tells_its_experts(case: Case) -> None:
@@ -82,6 +94,17 @@ def _mega_kernel_has_its_ranks(case: Case, layout: Layout) -> None:
             "a mega kernel (moe_backend) requires expert parallelism: add --enable-expert-parallel, or name another"
         )
     _experts_divide(case, layout, "a mega kernel (moe_backend)")
+    _mega_kernel_has_whole_tiles(case)
+
+
+def _mega_kernel_has_whole_tiles(case: Case) -> None:
+    """The kernel cuts no tile (0.20.2 models/deepseek_v4.py:527, 0.33.0 fused_moe/deep_gemm_mega_moe.py:202)."""
+    widths = {case.architecture.hidden_size, *(block.moe_intermediate_size for block in expert_blocks(case))}
+    if odd := sorted(width for width in widths if width % _TILE):
+        raise RequestError(
+            f"a mega kernel (moe_backend) requires widths of whole multiples of {_TILE}, and the model has {odd[0]:,}: "
+            "name another"
+        )
 
 
 def _experts_divide(case: Case, layout: Layout, what: str) -> None:

@@ -135,6 +135,12 @@ def expert_kernel(case: Case, layout: Layout) -> str:
     return held.unasked(case.gpu.capability, whole=layout.enable_expert_parallel)
 
 
+def kernels_here(case: Case) -> tuple[str, ...]:
+    """The kernels that run the experts as they are stored, on this GPU; none where vLLM was not asked."""
+    held = _runs(case)
+    return held.able(case.gpu.capability) if held else ()
+
+
 def _cuts_blocks(case: Case, layout: Layout) -> bool:
     """Whether a rank's slice of an expert holds broken blocks of FP8, whose scales are then made finer.
 

@@ -114,9 +114,12 @@ def _is_detected(own: Quantization, method: QuantizationMethod) -> bool:
 
 def _check_asked(case: Case, asked: str) -> None:
     """The checkpoint has no scheme, and vLLM can apply this one while loading."""
-    own, method = case.quantization, case.method
+    own, method, named = case.quantization, case.method, case.tables.method(asked)
     if own is not None:
-        if method is not None and (method == case.tables.method(asked) or _is_detected(own, method)):
+        if named is not None and named.loads_others:
+            _check_own_kernels(own, asked)
+            return
+        if method is not None and (method == named or _is_detected(own, method)):
             return
         raise RequestError(f"the checkpoint is quantized with {own.method} already: drop --quantization {asked}")
     if case.facts.checkpoint.nameless:
@@ -129,6 +132,21 @@ def _check_asked(case: Case, asked: str) -> None:
         raise RequestError(
             f"vLLM {case.release} cannot quantize an unquantized checkpoint with {asked}: name one that is stored "
             f"quantized, {stored_so(asked, case.tables) or 'as the model'}; at load it can with {able}"
+        )
+    name = "quantizes_experts_to_mxfp4"
+    if asked == "mxfp4" and case.architecture.is_moe and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} has no kernel for experts that are quantized to MXFP4 while loading: pin vLLM "
+            f"{case.vllm.since[name]} or newer (--vllm), or leave --quantization mxfp4 out"
+        )
+
+
+def _check_own_kernels(own: Quantization, asked: str) -> None:
+    """Any checkpoint but gpt-oss's (0.22.1 to 0.33.0 humming.py: override_quantization_method)."""
+    if any(rule.format is not None and rule.format.kernel == "gpt_oss_mxfp4" for rule in own.rules):
+        raise RequestError(
+            f"--quantization {asked} does not load gpt-oss's experts: leave it out, or name the kernel with "
+            f"--moe-backend {asked}"
         )
 
 

@@ -4,27 +4,46 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from generator.errors import UnknownFactError
-from generator.models.quantization import FP8_CHANNEL, INT8_CHANNEL, MXFP8, NVFP4, Format, Quantization, QuantRule, fp8
+from generator.models.quantization import (
+    FP8_CHANNEL,
+    GPT_OSS_EXPERTS,
+    INT8_CHANNEL,
+    MXFP4,
+    MXFP8,
+    NVFP4,
+    Format,
+    Quantization,
+    QuantRule,
+    fp8,
+)
 
 
 class Online(NamedTuple):
-    """One method: the format it makes, and whether it leaves linear layers alone."""
+    """One method: the formats that it makes of linear layers, which None leaves alone, and of experts."""
 
-    form: Format
-    experts_only: bool = False
+    linear: Format | None
+    experts: Format
+
+
+def _alike(form: Format) -> Online:
+    return Online(form, form)
 
 
 ONLINE: dict[str, Online] = {
-    "fp8": Online(fp8()),
-    "fp8_per_tensor": Online(fp8()),
-    "fp8_per_block": Online(fp8([128, 128])),
-    "fp8_per_channel": Online(FP8_CHANNEL),
-    "int8_per_channel_weight_only": Online(INT8_CHANNEL, experts_only=True),
-    "experts_int8": Online(INT8_CHANNEL, experts_only=True),
-    "nvfp4_per_token": Online(NVFP4, experts_only=True),
-    "mxfp8": Online(MXFP8),
+    "fp8": _alike(fp8()),
+    "fp8_per_tensor": _alike(fp8()),
+    "fp8_per_block": _alike(fp8([128, 128])),
+    "fp8_per_channel": _alike(FP8_CHANNEL),
+    "int8_per_channel_weight_only": Online(None, INT8_CHANNEL),
+    "experts_int8": Online(None, INT8_CHANNEL),
+    "nvfp4_per_token": Online(None, NVFP4),
+    "mxfp8": _alike(MXFP8),
+    "mxfp4": Online(MXFP4, GPT_OSS_EXPERTS),
 }
-"""Values of `--quantization` that need no quantized checkpoint (vLLM 0.32 layers/quantization/online)."""
+"""Values of `--quantization` that need no quantized checkpoint (vLLM 0.33 layers/quantization/online).
+
+Experts of MXFP4 run in what gpt-oss's choice among kernels finds (online/mxfp4.py: select_mxfp4_moe_backend).
+"""
 
 
 def online_quantization(method: str) -> Quantization:
@@ -36,10 +55,10 @@ def online_quantization(method: str) -> Quantization:
     if method not in ONLINE:
         nearest = ", ".join(get_close_matches(method, ONLINE, n=3, cutoff=0.0))
         raise UnknownFactError(f"vLLM has no online quantization {method!r}; nearest: {nearest}")
-    form, experts_only = ONLINE[method]
+    linear, experts = ONLINE[method]
     head = QuantRule(targets=("lm_head", "*.lm_head", "*embed_tokens*"))
-    target = ("*.experts*",) if experts_only else ("*",)
+    layers = (QuantRule(targets=("*",), format=linear),) if linear else ()
     return Quantization(
-        method=method, bits=form.bits, group_size=form.scale_columns or None,
-        rules=(head, QuantRule(targets=target, format=form)),
+        method=method, bits=experts.bits, group_size=experts.scale_columns or None,
+        rules=(head, QuantRule(targets=("*.experts*",), format=experts), *layers),
     )  # fmt: skip
