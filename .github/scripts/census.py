@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -25,11 +26,13 @@ TABLE = Path(__file__).parents[2] / "tests" / "oracle" / "census.toml"
 ANSWERS = ("rule", "never", "host", "request", "user")
 UNANSWERED = 8
 _REQUEST_PATH = "(request path)"
+_NARROWS = re.compile(r"isinstance\(.*\)|callable\(.*\)|[\w.\[\]]+ is (not )?None|False")
+"""Assertions that say of a value what it is, not what it may be."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One `raise` with a message: its file below vllm/, the function it stands in, and the message."""
+    """One `raise` with a message, or an assertion: its file below vllm/, its function, and what it says."""
 
     area: str
     file: str
@@ -46,23 +49,26 @@ def refusals(tree: Path, table: Mapping[str, Any]) -> Iterator[Refusal]:
             name = file.relative_to(root).as_posix()
             if name not in seen:
                 seen.add(name)
-                yield from _of_file(area, name, file, table["request_path"]["functions"])
+                asserted = any(fnmatch(name, one) for one in table["asserted"]["files"])
+                yield from _of_file(area, name, file, table["request_path"]["functions"], asserted=asserted)
 
 
-def _of_file(area: str, name: str, file: Path, later: Sequence[str]) -> Iterator[Refusal]:
+def _of_file(area: str, name: str, file: Path, later: Sequence[str], *, asserted: bool) -> Iterator[Refusal]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     told = False
     for function, node in _raises(tree, ()):
-        message = _message(node)
+        if isinstance(node, ast.Assert) and not asserted:
+            continue
+        message = _asserted(node) if isinstance(node, ast.Assert) else _message(node)
         on_request = any(fnmatch(function.rpartition(".")[2], one) for one in later)
         if message and not (on_request and told):
             yield Refusal(area, name, function, _REQUEST_PATH if on_request else message)
             told = told or on_request
 
 
-def _raises(node: ast.AST, path: tuple[str, ...]) -> Iterator[tuple[str, ast.Raise]]:
+def _raises(node: ast.AST, path: tuple[str, ...]) -> Iterator[tuple[str, ast.Raise | ast.Assert]]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Raise):
+        if isinstance(child, ast.Raise | ast.Assert):
             yield ".".join(path) or "(module)", child
         named = (child.name,) if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else ()
         yield from _raises(child, (*path, *named))
@@ -73,6 +79,12 @@ def _message(node: ast.Raise) -> str:
     if not isinstance(node.exc, ast.Call):
         return ""
     return " ".join(" ".join(_text(one) for one in node.exc.args).split())
+
+
+def _asserted(node: ast.Assert) -> str:
+    """What is asserted; empty where that is a type alone, which a type checker is told."""
+    test = ast.unparse(node.test)
+    return "" if _NARROWS.fullmatch(test) else f"assert {test}"
 
 
 def _text(node: ast.expr) -> str:

@@ -1,7 +1,8 @@
-"""Arguments that vLLM takes only beside others: `companions.toml`."""
+"""Arguments that vLLM takes only beside others, or not beside others: `companions.toml`."""
 
 from generator.catalogue.loader import Row, Source, Words, packaged_rows
 from generator.models.companion import Companion
+from generator.models.release import is_between
 
 
 class CompanionRow(Row):
@@ -10,12 +11,18 @@ class CompanionRow(Row):
     argument: str
     values: Words = ()
     needs: Words = ()
+    against: Words = ()
+    since: str | None = None
     experts: bool = False
     rocm: bool = False
     source: Source
 
 
-def companions() -> dict[str, Companion]:
-    """What each such argument asks for, by its name."""
+def companions(version: str) -> dict[str, tuple[Companion, ...]]:
+    """What each such argument of release `version` ("0.33.0") asks for, by its name or `argument.key`."""
     rows = packaged_rows("companions.toml", "companion", CompanionRow)
-    return {row.argument: Companion.of_row(row) for row in rows}
+    found: dict[str, tuple[Companion, ...]] = {}
+    for row in rows:
+        if is_between(version, row.since, None):
+            found[row.argument] = (*found.get(row.argument, ()), Companion.of_row(row))
+    return found

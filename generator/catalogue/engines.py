@@ -17,6 +17,7 @@ from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
 from generator.catalogue.moved_experts import moved_experts
+from generator.catalogue.loaders import weight_loaders
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 from generator.models.migration import Successor
@@ -141,7 +142,7 @@ def engine_from_dump(dump: EngineDump) -> Engine:
         kv_cache_dtypes=dump.kv_cache_dtypes,
         quantization_methods=dump.quantization_methods,
         moved_experts=Later(lambda: moved_experts(dump.version)),
-        companions=Later(companions),
+        companions=Later(lambda: companions(dump.version)),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(flag.name for flag in flags))),
         successors=Later(_successors),
@@ -191,7 +192,8 @@ def _engine(version: str) -> Engine:
         connectors=Later(lambda: connectors(version)),
         expert_kernels=Later(lambda: expert_kernels(version)),
         moved_experts=Later(lambda: moved_experts(version)),
-        companions=Later(companions),
+        companions=Later(lambda: companions(version)),
+        loaders=Later(lambda: weight_loaders(version)),
         ranges=Later(ranges),
         elsewhere=Later(lambda: _elsewhere(frozenset(rows))),
         successors=Later(_successors),

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
 
 class Companion(Made):
-    """One argument that vLLM refuses alone."""
+    """One argument that vLLM refuses alone, or beside another."""
 
     argument: str
     values: tuple[str, ...] = ()
     """Values that it is about; none for all that switch the argument on."""
     needs: tuple[str, ...] = ()
     """What has to be stated beside it, any one of them: "name", or "name=value"; none where nothing has to."""
+    against: tuple[str, ...] = ()
+    """What must not be stated beside it, in the same words."""
     experts: bool = False
     """True where it is for models with routed experts alone."""
     rocm: bool = False
@@ -31,8 +33,12 @@ class Companion(Made):
         """Whether one of them stands among the values of arguments."""
         return not self.needs or any(_is_stated(word, stated) for word in self.needs)
 
+    def opposed(self, stated: Mapping[str, Any]) -> str:
+        """The first of what must not stand beside it that does; empty where none does."""
+        return next((word for word in self.against if _is_stated(word, stated)), "")
+
 
 def _is_stated(word: str, stated: Mapping[str, Any]) -> bool:
     name, equals, value = word.partition("=")
     found = stated.get(name)
-    return str(found) == value if equals else found not in (None, False, "")
+    return str(found) == value if equals else found not in (None, False, "", [], {})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from generator.models.companion import Companion
     from generator.models.kernels import ExpertKernels
     from generator.models.migration import Successor
+    from generator.models.weight_loader import WeightLoader
 
 FlagType = Literal["bool", "int", "float", "str", "json", "list", "unknown"]
 
@@ -118,6 +119,10 @@ class Engine(Made):
     """Ways to store experts that ranks may exchange while serving, each with the kernels that do; none for all."""
     companions: Mapping[str, Companion] = NONE
     """What arguments ask for beside themselves, by their names."""
+    companions: Mapping[str, tuple[Companion, ...]] = NONE
+    """What arguments ask for beside themselves, by their names, `argument.key` inside a mapping."""
+    loaders: Mapping[str, WeightLoader] = NONE
+    """Loaders of weights that refuse what they do not know, by load format."""
     ranges: Mapping[str, NumberRange] = NONE
     """Numbers that an argument takes, or a mapping's key, by its name; vLLM checks them after parsing."""
     elsewhere: Mapping[str, str] = NONE

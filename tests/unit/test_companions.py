@@ -10,7 +10,8 @@ from generator.errors import RequestError
 from generator.models.request import Request
 from generator.workflow import plan_for
 
-ROWS = companions()
+EVERY = [row for rows in companions("0.33.0").values() for row in rows]
+ROWS = {row.argument: row for row in EVERY if not row.against and "." not in row.argument}
 VALUES = {
     "offload_backend": "prefetch", "kda_prefill_backend": "fused",
     "collect_detailed_traces": ["all"], "mamba_ssu_algorithm": "simple", "per_request_spec_decode_metrics": "summary",
@@ -61,3 +62,47 @@ def test_a_value_that_switches_it_off_needs_nothing(own):
 def test_requests_are_dealt_to_ranks_where_there_are_several():
     """Batch-sharded sampling wants tensor parallelism, which the planner then chooses."""
     assert planned({"enable_batch_sharded_sampling": True}, "Qwen/Qwen3-8B").layout.tensor_parallel_size == 2
+
+
+OPPOSED = [
+    (
+        "Qwen/Qwen3-30B-A3B",
+        {"enable_return_routed_experts": True, "enable_prefix_caching": False},
+        "enable_prefix_caching",
+    ),
+    ("Qwen/Qwen3-8B", {"speculative_config.index_share_for_mtp_iteration": True}, "method=ngram"),
+    ("Qwen/Qwen3-8B", {"speculative_config.draft_lm_head_quantization": "fp8"}, "method=ngram"),
+    (
+        "Qwen/Qwen3-8B",
+        {"speculative_config.synthetic_acceptance_length": 2.0},
+        "needs .*rejection_sample_method=synthetic",
+    ),
+    ("Qwen/Qwen3-30B-A3B", {"all2all_backend": "moonep", "enable_eplb": True}, "does not go with enable_eplb"),
+    ("Qwen/Qwen3-30B-A3B-FP8", {"all2all_backend": "moonep"}, "unquantized models in bfloat16, and this one is fp8"),
+    ("Qwen/Qwen3-8B", {"offload_group_size": 2, "offload_num_in_group": 4}, r"\(4\) must be at most .* \(2\)"),
+    ("Qwen/Qwen3-8B", {"prefix_match_unit": 48}, r"prefix_match_unit \(48\) is not the block of 16 tokens"),
+]
+"""What vLLM 0.33's own start-up code refuses in these words, asked of it."""
+
+
+def spelled(own):
+    """`argument.key` as a key inside the argument, beside drafts of n-grams."""
+    found, drafts = {}, {"method": "ngram", "num_speculative_tokens": 3}
+    for name, value in own.items():
+        outer, dot, inner = name.partition(".")
+        found[outer] = {**found.get(outer, drafts), inner: value} if dot else value
+    return found
+
+
+@pytest.mark.parametrize(("model", "own", "why"), OPPOSED)
+def test_what_does_not_go_together_is_refused(model, own, why):
+    """Two values that end the start with an error, though each alone is one of the release's."""
+    with pytest.raises(RequestError, match=f"{next(iter(own)).rpartition('.')[2]}.*{why}|{why}"):
+        planned(spelled(own), model)
+
+
+def test_a_release_that_does_not_look_takes_them():
+    """Of 0.30: routes are told without prefix caching, too."""
+    asked = {row.argument: row for rows in companions("0.30.0").values() for row in rows if row.against}
+    assert "enable_return_routed_experts" not in asked
+    assert "pooler_config.pooling_type" in asked

@@ -32,6 +32,18 @@ def check_balance(case: Case, layout: Layout) -> None:
         _class_tells_its_experts(case)
     if runs_mega_kernel(case):
         _mega_kernel_has_its_ranks(case, layout)
+    if case.fixed.get("all2all_backend") == "moonep":
+        _experts_travel_whole(case)
+
+
+def _experts_travel_whole(case: Case) -> None:
+    """This way to exchange tokens takes experts in bfloat16 alone (0.31.0 and 0.33.0 config/vllm.py)."""
+    own = case.method_name or case.dtype
+    if own != "bfloat16":
+        raise RequestError(
+            f"all2all_backend moonep is for unquantized models in bfloat16, and this one is {own}: choose another, or "
+            "leave it out"
+        )
 
 
 def _ranks_hold_whole_experts(case: Case, layout: Layout) -> None:

@@ -16,6 +16,8 @@ from generator.planning.rules.balance import check_balance
 from generator.planning.rules.classes import class_is_served, image_reads_config
 from generator.planning.rules.code import check_code
 from generator.planning.rules.experts import check_biases, check_blocks, check_expert_kernel
+from generator.planning.rules.experts import check_expert_kernel
+from generator.planning.rules.loading import check_loading
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths
 from generator.planning.rules.schemes import check_schemes
@@ -28,6 +30,7 @@ from generator.planning.serving.features import check_serving
 if TYPE_CHECKING:
     from generator.planning.case import Case
     from generator.planning.defaults import BatchLimits
+    from generator.planning.replica import Replica
 
 _AS_MANY_AS_WANTED = 999
 """VLLM's own limit of images, videos or sounds in a request (vLLM 0.32 config/multimodal.py: BaseDummyOptions)."""
@@ -46,6 +49,7 @@ def check_request(case: Case) -> None:
     check_owners(case.fixed)
     check_paths(case.fixed, case.tables.path_kinds)
     check_stated(case)
+    check_loading(case)
     check_speculation(case)
     _check_context(case)
     _check_item_limits(case)
@@ -72,8 +76,22 @@ def check_layout(case: Case, layout: Layout) -> None:
     check_ranks(case, layout)
     start = case.replica(layout, default_limits(case))
     check_start(start)
+    _prefixes_match_blocks(case, start)
     if not case.chooses("max_num_batched_tokens"):
         batch_holds_a_block_of_states(start)
+
+
+def _prefixes_match_blocks(case: Case, start: Replica) -> None:
+    """One group of layers matches prefixes by its own blocks (0.33 v1/core/kv_cache_utils.py: line 850)."""
+    asked = case.fixed.get("prefix_match_unit")
+    if asked is None or len(start.cache.groups) != 1 or case.fixed.get("enable_prefix_caching") is False:
+        return
+    own = start.cache.block_size_tokens
+    if asked not in {own, own * start.layout.decode_context_parallel_size}:
+        raise RequestError(
+            f"prefix_match_unit ({asked}) is not the block of {own} tokens by which a cache of one group of layers "
+            "matches: leave it out"
+        )
 
 
 def default_limits(case: Case, max_model_len: int | None = None) -> BatchLimits:

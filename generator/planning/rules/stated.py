@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 from generator.models.parallelism import Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generator.models.companion import Companion
     from generator.planning.case import Case
 
 _TWICE = {
@@ -63,20 +66,38 @@ def _routes_are_told_by_one_stage(case: Case, layout: Layout) -> None:
 
 
 def _stands_beside_what_it_needs(case: Case) -> None:
-    """Arguments that need another one, or experts to be about (companions.toml)."""
-    for name, value in case.fixed.items():
-        companion = case.tables.engine.companions.get(name)
-        if companion is None or not companion.is_asked(value):
-            continue
-        if not companion.is_met(case.fixed):
-            wanted = " or ".join(companion.needs)
-            raise RequestError(
-                f"{name} needs {wanted} beside it: add it (--set {companion.needs[0]}...), or leave it out"
-            )
-        if companion.experts and not case.architecture.is_moe:
-            raise RequestError(f"{name} is for models with routed experts, which this one is not: leave it out")
-        if companion.rocm and not case.gpu.capability.is_rocm:
-            raise RequestError(f"{name} {value} is for AMD's GPUs, which {case.gpu.name} is not: leave it out")
+    """Arguments that need another one, or none, or experts to be about (companions.toml)."""
+    if not case.fixed:
+        return
+    stated = _spelled(case)
+    for name, value in stated.items():
+        for companion in case.tables.engine.companions.get(name, ()):
+            if companion.is_asked(value):
+                _stands_where_it_can(case, companion, value, stated)
+
+
+def _spelled(case: Case) -> dict[str, Any]:
+    """The user's values by name, those inside a mapping by `argument.key` too."""
+    inner = {
+        f"{name}.{key}": held
+        for name, value in case.fixed.items()
+        if isinstance(value, dict)
+        for key, held in value.items()
+    }
+    return {**case.fixed, **inner}
+
+
+def _stands_where_it_can(case: Case, companion: Companion, value: object, stated: Mapping[str, Any]) -> None:
+    name, other = companion.argument, companion.opposed(stated)
+    if not companion.is_met(stated):
+        wanted = " or ".join(companion.needs)
+        raise RequestError(f"{name} needs {wanted} beside it: add it (--set {companion.needs[0]}...), or leave it out")
+    if other:
+        raise RequestError(f"{name} does not go with {other}: leave one of them out")
+    if companion.experts and not case.architecture.is_moe:
+        raise RequestError(f"{name} is for models with routed experts, which this one is not: leave it out")
+    if companion.rocm and not case.gpu.capability.is_rocm:
+        raise RequestError(f"{name} {value} is for AMD's GPUs, which {case.gpu.name} is not: leave it out")
 
 
 def _said_once(case: Case) -> None:
@@ -178,6 +199,21 @@ def _largest_graph_is_one(case: Case) -> None:
         )
 
 
+def _offloads_whole_groups(case: Case) -> None:
+    """A group has the layers that lie in the host's memory, and they are fetched ahead (config/offload.py)."""
+    group, moved = case.fixed.get("offload_group_size") or 0, case.fixed.get("offload_num_in_group", 1)
+    if group and moved > group:
+        raise RequestError(f"offload_num_in_group ({moved}) must be at most offload_group_size ({group}): lower it")
+    if group and case.fixed.get("offload_prefetch_step") == 0:
+        raise RequestError("offload_prefetch_step must be at least 1 where layers are offloaded: leave it out")
+
+
+def _scores_are_finite(case: Case) -> None:
+    """A score is divided by logit_sigma (config/pooler.py)."""
+    if case.mapping("pooler_config").get("logit_sigma") == 0:
+        raise RequestError("pooler_config.logit_sigma divides each score and cannot be 0: leave it out")
+
+
 def _drafts_share_words(case: Case) -> None:
     """Two vocabularies are for a draft model, and a flying check for drafts of two tokens (config/speculative.py)."""
     given = case.mapping("speculative_config")
@@ -187,11 +223,19 @@ def _drafts_share_words(case: Case) -> None:
         raise RequestError("speculative_config.rejection_sample_method fly needs num_speculative_tokens of at least 2")
 
 
+def _images_reach_one_rank(case: Case, layout: Layout) -> None:
+    """Tensors of images in shared memory reach one rank (config/model.py: verify_with_parallel_config)."""
+    shared = case.fixed.get("mm_tensor_ipc") == "torch_shm" and case.architecture.towers
+    if shared and layout.ranks > 1:
+        raise RequestError(f"mm_tensor_ipc torch_shm is for one rank, and the layout has {layout.ranks}: leave it out")
+
+
 _CHECKS: tuple[Callable[[Case], None], ...] = (
     _said_once, _stands_beside_what_it_needs, _prefills_within_the_context, _connectors_have_roles,
     _looks_up_rising_lengths, _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
     _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _drafts_share_words,
+    _offloads_whole_groups, _scores_are_finite,
 )  # fmt: skip
 _RANK_CHECKS: tuple[Callable[[Case, Layout], None], ...] = (
-    _sampling_is_shared, _executor_drives_every_rank, _routes_are_told_by_one_stage,
+    _sampling_is_shared, _executor_drives_every_rank, _routes_are_told_by_one_stage, _images_reach_one_rank,
 )  # fmt: skip
