@@ -16,8 +16,8 @@ from generator.catalogue.connectors import connectors
 from generator.catalogue.expert_kernels import expert_kernels
 from generator.catalogue.imported import imported_dump, imported_versions
 from generator.catalogue.loader import Later, Row, Source, Words, read, row, table
-from generator.catalogue.moved_experts import moved_experts
 from generator.catalogue.loaders import weight_loaders
+from generator.catalogue.moved_experts import moved_experts
 from generator.errors import UnknownFactError
 from generator.models.engine import Engine, Flag, FlagType
 from generator.models.migration import Successor

@@ -117,8 +117,6 @@ class Engine(Made):
     """Kernels of experts by the way that they are stored; none where nobody asked."""
     moved_experts: Mapping[str, tuple[str, ...]] = NONE
     """Ways to store experts that ranks may exchange while serving, each with the kernels that do; none for all."""
-    companions: Mapping[str, Companion] = NONE
-    """What arguments ask for beside themselves, by their names."""
     companions: Mapping[str, tuple[Companion, ...]] = NONE
     """What arguments ask for beside themselves, by their names, `argument.key` inside a mapping."""
     loaders: Mapping[str, WeightLoader] = NONE

@@ -80,6 +80,10 @@ OPPOSED = [
     ("Qwen/Qwen3-30B-A3B", {"all2all_backend": "moonep", "enable_eplb": True}, "does not go with enable_eplb"),
     ("Qwen/Qwen3-30B-A3B-FP8", {"all2all_backend": "moonep"}, "unquantized models in bfloat16, and this one is fp8"),
     ("Qwen/Qwen3-8B", {"offload_group_size": 2, "offload_num_in_group": 4}, r"\(4\) must be at most .* \(2\)"),
+    ("Qwen/Qwen3-8B", {"default_mm_loras": {"audio": "x"}, "enable_lora": True}, "takes images or sounds"),
+    ("Qwen/Qwen3-8B", {"compilation_config": {"custom_ops": ["foo"]}}, "'foo', which is none of all, none"),
+    ("Qwen/Qwen3-8B", {"compilation_config": {"custom_ops": ["all", "none"]}}, "all or none once"),
+    ("Qwen/Qwen3-VL-8B-Instruct", {"mm_tensor_ipc": "torch_shm", "tensor_parallel_size": 2}, "layout has 2"),
     ("Qwen/Qwen3-8B", {"prefix_match_unit": 48}, r"prefix_match_unit \(48\) is not the block of 16 tokens"),
 ]
 """What vLLM 0.33's own start-up code refuses in these words, asked of it."""

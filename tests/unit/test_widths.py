@@ -8,7 +8,7 @@ from generator.errors import RequestError
 from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.planning.rules.classes import stages_feed_the_first, stages_have_experts
-from generator.planning.rules.start import RULES
+from generator.planning.rules.start import RULES, states_divide
 from generator.planning.rules.states import states_are_read_in_parts
 from generator.planning.rules.widths import experts_divide_over_the_world, widths_divide
 from tests.replicas import replica_of
@@ -105,6 +105,17 @@ def test_prefixes_of_states_need_chunked_prefill():
     states_are_read_in_parts(laid(model, chunked_prefill=False, enable_prefix_caching=False))
     states_are_read_in_parts(laid(model, chunked_prefill=False, release="0.26.0"))
     states_are_read_in_parts(laid(model))
+
+
+def test_groups_of_states_divide_unless_there_is_one():
+    """mamba_mixer2.py:315 asserts it: Nemotron-H's 8 groups over 16 ranks end the start, one group is repeated."""
+    wide = STATES | {"num_heads": 256, "head_dim": 64}
+    for groups, tp in ((8, 16), (2, 4)):
+        model = llama(0, 32064, "NemotronHForCausalLM", kinds=({"mixer": wide | {"n_groups": groups}},))
+        with pytest.raises(RequestError, match=rf"{groups} groups of heads .* size \({tp}\)"):
+            states_divide(laid(model, tp=tp, nodes=2))
+        states_divide(laid(model, tp=groups, nodes=2))
+    states_divide(laid(llama(0, 32064, "NemotronHForCausalLM", kinds=({"mixer": wide},)), tp=16, nodes=2))
 
 
 def test_every_start_is_held_to_them():

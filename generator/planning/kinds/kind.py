@@ -161,12 +161,13 @@ class Attention(Kind):
 class StateKind(Kind):
     """A recurrent layer: what it keeps of a sequence does not grow with it."""
 
-    def __init__(self, *, divisible: int, elements: int, in_float32: bool) -> None:
+    def __init__(self, *, divisible: int, elements: int, in_float32: bool, groups: int = 1) -> None:
         """`divisible` heads or channels, which tensor parallelism divides, and `elements` of the recurrent state.
 
         A step reads and writes these back; a convolution's few do not count. `in_float32` where the model asks for it.
+        `groups` of heads are divided too, or one is repeated.
         """
-        self.divisible, self.elements, self.in_float32 = divisible, elements, in_float32
+        self.divisible, self.elements, self.in_float32, self.groups = divisible, elements, in_float32, groups
 
     @abstractmethod
     def shapes(self, tensor_parallel_size: int, drafted: int) -> tuple[tuple[int, ...], ...]:

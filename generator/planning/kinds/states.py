@@ -64,6 +64,7 @@ class StateSpace(StateKind):
             divisible=mixer.num_heads,
             elements=mixer.num_heads * mixer.head_dim * mixer.state_size,
             in_float32=mixer.state_dtype == "float32",
+            groups=mixer.n_groups,
         )
         self.mixer = mixer
 

@@ -16,7 +16,6 @@ from generator.planning.rules.balance import check_balance
 from generator.planning.rules.classes import class_is_served, image_reads_config
 from generator.planning.rules.code import check_code
 from generator.planning.rules.experts import check_biases, check_blocks, check_expert_kernel
-from generator.planning.rules.experts import check_expert_kernel
 from generator.planning.rules.loading import check_loading
 from generator.planning.rules.owned import check_owners
 from generator.planning.rules.paths import check_paths

@@ -7,6 +7,7 @@ the rule holds: else it raises RequestError. Sources are vLLM 0.32 unless a rule
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import gcd
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
@@ -235,13 +236,18 @@ def key_value_heads_divide(start: Replica) -> None:
 
 
 def states_divide(start: Replica) -> None:
-    """Heads and channels of recurrent layers divide over ranks (mamba_mixer2.py:315)."""
+    """Heads, channels and groups of recurrent layers divide over ranks; one group is repeated (mamba_mixer2.py:315)."""
     tp = start.layout.tensor_parallel_size
     for state in states_of(start.architecture):
         if state.divisible % tp:
             raise RequestError(
                 f"{state.divisible} heads of the model's recurrent layers must be divisible by tensor parallel size "
                 f"({tp}); choose {_divisors(state.divisible, start)}"
+            )
+        if state.groups != 1 and state.groups % tp:
+            raise RequestError(
+                f"{state.groups} groups of heads of the model's recurrent layers must be divisible by tensor parallel "
+                f"size ({tp}), unless there is one; choose {_divisors(gcd(state.divisible, state.groups), start)}"
             )
 
 

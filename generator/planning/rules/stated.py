@@ -21,6 +21,7 @@ _TWICE = {
 }
 """Arguments that are keys of another too, which vLLM takes once (engine/arg_utils.py: create_engine_config)."""
 _EXECUTORS = frozenset({"ray", "mp", "uni", "external_launcher"})
+_ALL_OR_NONE = frozenset({"all", "none"})
 _UNBROKEN = ("xgrammar", "guidance")
 _OVERLAPPED = ("deepep_low_latency", "deepep_high_throughput", "nixl_ep")
 
@@ -214,6 +215,28 @@ def _scores_are_finite(case: Case) -> None:
         raise RequestError("pooler_config.logit_sigma divides each score and cannot be 0: leave it out")
 
 
+def _operations_are_named(case: Case) -> None:
+    """Operations of vLLM's own are switched on and off by a sign, and all by one word (config/compilation.py)."""
+    named = case.mapping("compilation_config").get("custom_ops")
+    words = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    for word in words:
+        if word not in _ALL_OR_NONE and not (len(word) > 1 and word[0] in "+-"):
+            raise RequestError(
+                f"compilation_config.custom_ops has {word[:40]!r}, which is none of all, none, +NAME and -NAME: write "
+                "it with its sign"
+            )
+    if sum(word in _ALL_OR_NONE for word in words) > 1:
+        raise RequestError("compilation_config.custom_ops says all or none once: drop one of them")
+
+
+def _adapters_of_images_have_some(case: Case) -> None:
+    """Adapters for images or sounds are for a model that takes them (engine/arg_utils.py: create_engine_config)."""
+    if case.fixed.get("default_mm_loras") and not case.architecture.towers:
+        raise RequestError(
+            "default_mm_loras is for a model that takes images or sounds, this one does not: leave it out"
+        )
+
+
 def _drafts_share_words(case: Case) -> None:
     """Two vocabularies are for a draft model, and a flying check for drafts of two tokens (config/speculative.py)."""
     given = case.mapping("speculative_config")
@@ -234,7 +257,7 @@ _CHECKS: tuple[Callable[[Case], None], ...] = (
     _said_once, _stands_beside_what_it_needs, _prefills_within_the_context, _connectors_have_roles,
     _looks_up_rising_lengths, _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
     _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _drafts_share_words,
-    _offloads_whole_groups, _scores_are_finite,
+    _offloads_whole_groups, _scores_are_finite, _operations_are_named, _adapters_of_images_have_some,
 )  # fmt: skip
 _RANK_CHECKS: tuple[Callable[[Case, Layout], None], ...] = (
     _sampling_is_shared, _executor_drives_every_rank, _routes_are_told_by_one_stage, _images_reach_one_rank,
