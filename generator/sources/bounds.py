@@ -209,6 +209,8 @@ _KINDS = frozenset({
 """Kinds that vLLM scales by, older names of some among them (0.33 layers/rotary_embedding/__init__.py: get_rope,
 transformers_utils/config.py: patch_legacy_rope_type)."""
 _BY_FACTOR = frozenset({"deepseek_llama_scaling", "deepseek_yarn", "linear", "ntk", "yarn"})
+_LLAMA3 = ("factor", "high_freq_factor", "low_freq_factor")
+"""Fields without which Transformers stops (5.19 modeling_rope_utils.py: _validate_llama3_rope_parameters)."""
 _SAME = frozenset({("longrope", "su"), ("default", "mrope")})
 """Newer and older names that may stand beside each other."""
 
@@ -246,6 +248,9 @@ def _wrong_kind(rope: Mapping[str, Any]) -> tuple[str, Any, str] | None:
         return ("rope_type" if newer else "type"), kind, f"one of {', '.join(sorted(_KINDS))}"
     if kind in _BY_FACTOR and "factor" not in rope:
         return "factor", None, f"a number above 0 for {kind}"
+    lacking = next((name for name in _LLAMA3 if kind == "llama3" and name not in rope), None)
+    if lacking:
+        return lacking, None, "a number for llama3"
     if kind == "dynamic" and not {"factor", "alpha"} & rope.keys():
         return "factor", None, "a number above 0 for dynamic, or alpha in its place"
     return None

@@ -81,6 +81,12 @@ OPPOSED = [
     ("Qwen/Qwen3-30B-A3B-FP8", {"all2all_backend": "moonep"}, "unquantized models in bfloat16, and this one is fp8"),
     ("Qwen/Qwen3-8B", {"offload_group_size": 2, "offload_num_in_group": 4}, r"\(4\) must be at most .* \(2\)"),
     ("Qwen/Qwen3-8B", {"default_mm_loras": {"audio": "x"}, "enable_lora": True}, "takes images or sounds"),
+    ("Qwen/Qwen3-VL-8B-Instruct", {"mm_encoder_attn_dtype": "fp8"}, "needs mm_encoder_attn_backend=FLASHINFER"),
+    (
+        "Qwen/Qwen3-VL-8B-Instruct",
+        {"mm_encoder_attn_dtype": "fp8", "mm_encoder_attn_backend": "FLASHINFER"},
+        "is for Blackwell",
+    ),
     ("Qwen/Qwen3-8B", {"compilation_config": {"custom_ops": ["foo"]}}, "'foo', which is none of all, none"),
     ("Qwen/Qwen3-8B", {"compilation_config": {"custom_ops": ["all", "none"]}}, "all or none once"),
     ("Qwen/Qwen3-VL-8B-Instruct", {"mm_tensor_ipc": "torch_shm", "tensor_parallel_size": 2}, "layout has 2"),

@@ -176,6 +176,19 @@ def test_an_old_release_keeps_experts_together_beside_adapters():
     assert planned(together, "Qwen/Qwen3-30B-A3B", gpus=2, vllm="0.20.2").feasibility.fits
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"data_parallel_size": 2}, "share \\(2 and 2\\), which split the tokens"),
+        ({"all2all_backend": "deepep_low_latency"}, "take all2all_backend allgather_reducescatter, not deepep"),
+    ],
+)
+def test_spread_experts_beside_adapters_gather_every_token(more, why):
+    """Two assertions of 0.23.0 to 0.33.0 lora/layers/fused_moe.py (FusedMoEWithLoRA._ep_check)."""
+    with pytest.raises(RequestError, match=why):
+        planned(SPREAD | more, "Qwen/Qwen3-30B-A3B", gpus=4, vllm="0.33.0")
+
+
 def test_experts_on_one_rank_are_not_spread():
     """One GPU has nobody to share experts with, whatever is asked (fused_moe/config.py: use_ep)."""
     alone = {"enable_lora": True, "enable_expert_parallel": True}

@@ -9,7 +9,7 @@ from generator.models.architecture import Architecture
 from generator.models.parallelism import Layout
 from generator.planning.rules.classes import stages_feed_the_first, stages_have_experts
 from generator.planning.rules.start import RULES, states_divide
-from generator.planning.rules.states import states_are_read_in_parts
+from generator.planning.rules.states import states_are_kept_in_their_dtype, states_are_read_in_parts
 from generator.planning.rules.widths import experts_divide_over_the_world, widths_divide
 from tests.replicas import replica_of
 
@@ -118,10 +118,23 @@ def test_groups_of_states_divide_unless_there_is_one():
     states_divide(laid(llama(0, 32064, "NemotronHForCausalLM", kinds=({"mixer": wide},)), tp=16, nodes=2))
 
 
+def test_states_of_kimi_are_kept_wide():
+    """mamba_utils.py: "KDA recurrent state supports only auto, float32, and bfloat16; got float16"."""
+    kimi = {"kind": "kimi_delta_attention", "num_heads": 32, "head_dim": 128, "conv_kernel": 4}
+    model = llama(0, 32064, "KimiLinearForCausalLM", kinds=({"mixer": kimi}, {"mixer": SIX_HEADS}), layer_pattern="0 1")
+    with pytest.raises(RequestError, match="float16 is not for this model's states"):
+        states_are_kept_in_their_dtype(laid(model, mamba_ssm_cache_dtype="float16"))
+    states_are_kept_in_their_dtype(laid(model, mamba_ssm_cache_dtype="bfloat16"))
+    states_are_kept_in_their_dtype(laid(model, mamba_ssm_cache_dtype="float16", release="0.29.0"))
+    mamba = llama(0, 32064, "NemotronHForCausalLM", kinds=({"mixer": STATES},))
+    states_are_kept_in_their_dtype(laid(mamba, mamba_ssm_cache_dtype="float16"))
+
+
 def test_every_start_is_held_to_them():
     """A rule that nobody asks refuses nothing."""
     asked = {
         widths_divide, experts_divide_over_the_world, stages_feed_the_first, stages_have_experts,
         states_are_read_in_parts,
+        states_are_kept_in_their_dtype,
     }  # fmt: skip
     assert asked <= set(RULES)

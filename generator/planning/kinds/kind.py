@@ -161,6 +161,9 @@ class Attention(Kind):
 class StateKind(Kind):
     """A recurrent layer: what it keeps of a sequence does not grow with it."""
 
+    dtypes: tuple[str, ...] = ()
+    """Values of `mamba_ssm_cache_dtype` that it is kept in; none for all."""
+
     def __init__(self, *, divisible: int, elements: int, in_float32: bool, groups: int = 1) -> None:
         """`divisible` heads or channels, which tensor parallelism divides, and `elements` of the recurrent state.
 

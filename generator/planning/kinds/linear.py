@@ -75,6 +75,8 @@ class GatedDelta(StateKind):
 class KimiDelta(StateKind):
     """Kimi delta attention."""
 
+    dtypes = ("auto", "bfloat16", "float32")
+
     def __init__(self, mixer: KimiDeltaAttention) -> None:
         super().__init__(
             divisible=mixer.num_heads,

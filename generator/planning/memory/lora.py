@@ -24,6 +24,7 @@ MOST_VOCABULARY = 258_048
 
 _NOT_COUNTED = ("enable_moe_shared_loras", "lora_target_modules", "enable_tower_connector_lora")
 _DEFAULT_RANK = 16
+_GATHERS = "allgather_reducescatter"
 
 
 def lora_bytes(
@@ -76,9 +77,20 @@ def check_sharding(case: Case, layout: Layout) -> None:
 
 
 def _check_spread_experts(case: Case, layout: Layout) -> None:
-    """Experts lie on one rank where the release wants them so."""
-    spread = layout.expert_parallel_size > 1
-    if spread and case.architecture.is_moe and case.vllm.has("adapters_keep_experts_together"):
+    """Experts lie on one rank where the release wants them so, else ranks gather every token (fused_moe.py:234)."""
+    if layout.expert_parallel_size == 1 or not case.architecture.is_moe:
+        return
+    backend = case.fixed.get("all2all_backend") or _GATHERS
+    if backend != _GATHERS:
+        raise RequestError(
+            f"LoRA adapters of spread experts take all2all_backend {_GATHERS}, not {backend}: leave it out"
+        )
+    if layout.tensor_parallel_size > 1 and layout.data_parallel_size > 1:
+        raise RequestError(
+            f"LoRA adapters do not go with experts that tensor-parallel and data-parallel ranks share "
+            f"({layout.tensor_parallel_size} and {layout.data_parallel_size}), which split the tokens: use one of them"
+        )
+    if case.vllm.has("adapters_keep_experts_together"):
         raise RequestError(
             f"vLLM {case.release} has no LoRA adapters with expert parallelism: leave one of them out, or pin a later "
             "release (--vllm)"

@@ -29,7 +29,7 @@ from generator.planning.rules.dtypes import (
     rotated_heads_are_a_power_of_two,
 )
 from generator.planning.rules.slices import experts_fill_tiles, rotations_stay_whole, scales_divide, states_stay_whole
-from generator.planning.rules.states import states_are_read_in_parts
+from generator.planning.rules.states import states_are_kept_in_their_dtype, states_are_read_in_parts
 from generator.planning.rules.towers import towers_divide
 from generator.planning.rules.widths import experts_divide_over_the_world, widths_divide
 
@@ -267,7 +267,7 @@ def experts_divide(start: Replica) -> None:
 
 RULES: tuple[Callable[[Replica], None], ...] = (
     gpu_is_built_for, modelopt_algorithm_known, context_within_model, batch_holds_every_sequence,
-    states_are_read_in_parts,
+    states_are_read_in_parts, states_are_kept_in_their_dtype,
     slices_stand_alone, world_fits_nodes,
     heads_divide, experts_present, stages_have_layers, stages_feed_the_first, stages_have_experts,
     shared_caches_stay_in_a_stage, decode_context_parallel_fits,

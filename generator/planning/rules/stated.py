@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
+from generator.models.capability import BLACKWELL
 from generator.models.parallelism import Layout
 
 if TYPE_CHECKING:
@@ -237,6 +238,19 @@ def _adapters_of_images_have_some(case: Case) -> None:
         )
 
 
+def _encoders_attend_in_fp8(case: Case) -> None:
+    """Encoders attend in FP8 by cuDNN alone, since 0.26 on Blackwell (layers/attention/mm_encoder_attention.py)."""
+    asked = case.fixed.get("mm_encoder_attn_dtype") == "fp8" and case.architecture.towers
+    if not asked or case.language_model_only or case.gpu.capability.is_rocm:
+        return
+    if str(case.fixed.get("mm_encoder_attn_backend")).upper() != "FLASHINFER":
+        raise RequestError("mm_encoder_attn_dtype fp8 needs mm_encoder_attn_backend=FLASHINFER beside it: add it")
+    if case.gpu.capability < BLACKWELL and case.vllm.has("encoders_attend_in_fp8_on_blackwell"):
+        raise RequestError(
+            f"mm_encoder_attn_dtype fp8 is for Blackwell and newer, {case.gpu.name} is none: leave it out"
+        )
+
+
 def _drafts_share_words(case: Case) -> None:
     """Two vocabularies are for a draft model, and a flying check for drafts of two tokens (config/speculative.py)."""
     given = case.mapping("speculative_config")
@@ -258,6 +272,7 @@ _CHECKS: tuple[Callable[[Case], None], ...] = (
     _looks_up_rising_lengths, _overlaps_where_kernels_do, _rounds_states_of_16_bits, _executor_is_known,
     _no_prefill_context, _answers_keep_their_form, _largest_graph_is_one, _drafts_share_words,
     _offloads_whole_groups, _scores_are_finite, _operations_are_named, _adapters_of_images_have_some,
+    _encoders_attend_in_fp8,
 )  # fmt: skip
 _RANK_CHECKS: tuple[Callable[[Case, Layout], None], ...] = (
     _sampling_is_shared, _executor_drives_every_rank, _routes_are_told_by_one_stage, _images_reach_one_rank,

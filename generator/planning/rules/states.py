@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
 from generator.planning.graph_mode import graph_mode
+from generator.planning.kinds.of import states_of
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
@@ -42,3 +43,20 @@ def states_are_read_in_parts(start: Replica) -> None:
             "chunked prefill is required for prefix caching of a model with states: leave enable_chunked_prefill out, "
             "or set enable_prefix_caching=false too"
         )
+
+
+def states_are_kept_in_their_dtype(start: Replica) -> None:
+    """Some states are kept in wide formats alone (0.30.0 and 0.33.0 layers/mamba/mamba_utils.py: kda_state_dtype).
+
+    Raises:
+        RequestError: the user asks for another.
+    """
+    asked = start.settings.mamba_ssm_cache_dtype
+    if asked == "auto" or not start.release.has("keeps_states_of_kimi_wide"):
+        return
+    for state in states_of(start.architecture):
+        if state.dtypes and asked not in state.dtypes:
+            raise RequestError(
+                f"mamba_ssm_cache_dtype {asked} is not for this model's states, which take {', '.join(state.dtypes)}: "
+                "leave it out"
+            )
