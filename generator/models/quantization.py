@@ -60,6 +60,8 @@ class Quantization(Value):
     """KV cache dtype that the checkpoint itself asks for."""
     schemes: tuple[Scheme | None, ...] = ()
     """How compressed-tensors and AutoRound say each of the rules, inputs included; empty for every other method."""
+    embeds: bool = False
+    """True where compressed-tensors quantizes the embedding too, which is counted in 16 bits."""
     cache: Numbers | None = None
     """How compressed-tensors quantizes the cache; None where it does not, and for every other method."""
     rotates: bool = False

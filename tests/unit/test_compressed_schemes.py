@@ -169,3 +169,15 @@ def test_kernels_of_linear_layers_that_the_user_names_are_doubted(declared, own,
     request = request or Request(model=DENSE, gpu="H100", source="embedded", vllm="0.33.0")
     starts = plan_for(request.model_copy(update={"overrides": own}), facts).feasibility.starts
     assert ("linear_backend is yours" in starts.why) is doubted
+
+
+@pytest.mark.parametrize(("release", "reads"), [("0.22.1", False), ("0.23.0", True)])
+def test_a_quantized_embedding_is_read_by_releases_that_build_it(release, reads):
+    """VLLM 0.22.1 compressed_tensors.py builds it in 16 bits, so that the checkpoint's tensors find no place."""
+    declared = checkpoint(numbers(4), targets=("Linear", "Embedding"))
+    request, facts = asked(DENSE, declared, release, "H100")
+    if reads:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=r"no quantized embedding of compressed-tensors: pin vLLM 0\.23"):
+        plan_for(request, facts)

@@ -448,6 +448,66 @@ def test_a_list_that_parts_a_merged_layer_is_refused(declared, release, parted):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "parted"),
+    [
+        (r"-:.*q_proj.*", "self_attn.qkv_proj"),
+        (r"+:.*\.down_proj.*", ""),
+        (r"-:.*self_attn.*", ""),
+        (r"-:.*(q_proj|k_proj|v_proj).*", ""),
+        (r"-:.*\.(q|k|v)_proj.*", "self_attn.qkv_proj"),
+        (r"+:.*gate_proj.*", "mlp.gate_up_proj"),
+        (r"+:.*qkv_proj.*", "self_attn.qkv_proj"),
+    ],
+)
+def test_dynamic_of_gptq_says_the_same_of_a_merged_layer_and_its_parts(pattern, parted):
+    """VLLM asks it about the merged layer's name alone (0.20.2, 0.33.0 utils/gptq_utils.py: get_dynamic_override)."""
+    model = "meta-llama/Llama-3.1-8B-Instruct"
+    facts = declaring(model, GPTQ | {"dynamic": {pattern: {"bits": 8} if pattern.startswith("+") else {}}})
+    request = Request(model=model, gpu="H100", source="embedded")
+    if not parted:
+        assert plan_for(request, facts).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=rf"projections of model\.layers\.0\.{parted}, and reads the .* dynamic"):
+        plan_for(request, facts)
+
+
+@pytest.mark.parametrize(
+    ("model", "declared", "release", "said"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", AWQ | {"lm_head": True}, "0.26.0", "lm_head of AWQ: pin vLLM 0.31 or"),
+        ("meta-llama/Llama-3.1-8B-Instruct", AWQ | {"lm_head": True}, "0.33.0", ""),
+        (
+            "Qwen/Qwen3-30B-A3B",
+            AWQ | {"zero_point": False},
+            "0.23.0",
+            "experts of AWQ without zero points: pin vLLM 0.24",
+        ),
+        ("Qwen/Qwen3-30B-A3B", AWQ | {"zero_point": False}, "0.26.0", ""),
+    ],
+)
+def test_heads_and_experts_of_awq_are_read_by_releases_that_can(model, declared, release, said):
+    """VLLM 0.26.0: "'ParallelLMHead' object has no attribute 'output_size'"; 0.23.0: "Marlin does not support"."""
+    request = Request(model=model, gpu="H100", source="embedded", vllm=release, overrides={"dtype": "float16"})
+    if not said:
+        assert plan_for(request, declaring(model, declared)).feasibility.fits
+        return
+    with pytest.raises(RequestError, match=said):
+        plan_for(request, declaring(model, declared))
+
+
+def test_a_head_that_awq_quantized_takes_its_bytes():
+    """A quarter of 128,256 rows of 4,096, with a scale and a zero point for each 128 of them (0.33 auto_awq.py)."""
+    model = "meta-llama/Llama-3.1-8B-Instruct"
+    request = Request(model=model, gpu="H100", source="embedded")
+    plain, smaller = (
+        plan_for(request, declaring(model, AWQ | changed)).memory.weights_bytes.expected
+        for changed in ({}, {"lm_head": True})
+    )
+    weights = 128256 * 4096
+    assert plain - smaller == weights * 2 - weights // 2 - weights // 128 * 2 - weights // 128 // 2
+
+
+@pytest.mark.parametrize(
     ("layers", "parted"),
     [
         ({"q_proj": "FP8", "k_proj": "NVFP4", "v_proj": "FP8"}, True),

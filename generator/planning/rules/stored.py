@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from generator.errors import RequestError
+from generator.models.architecture import Architecture
 from generator.models.quantization import NVFP4_WEIGHTS, Quantization
 from generator.models.quantization_method import QuantizationMethod
 from generator.planning.own_values import stored_so
 from generator.planning.weights.expansion import modules
-from generator.planning.weights.formats import parted_layer
+from generator.planning.weights.formats import parted_format, parted_layer, quantizes_head
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
@@ -69,6 +71,48 @@ def _check_parts(case: Case, own: Quantization) -> None:
         raise RequestError(
             f"vLLM {case.release} merges the projections of {name}, of which the checkpoint's {_list_of(own)} "
             "names some: choose another checkpoint, or name all or none of them in its config.json"
+        )
+
+
+def _check_dynamic(case: Case, own: Quantization) -> None:
+    """`dynamic` of GPTQ is asked about merged layers alone (0.33.0 utils/gptq_utils.py: get_dynamic_override)."""
+    if own.method == "gptq" and (name := _parted(case.architecture, own)):
+        raise RequestError(
+            f"vLLM {case.release} merges the projections of {name}, and reads the checkpoint's dynamic for that name "
+            "alone, where it says something else of a projection: choose a checkpoint whose merged projections are "
+            "quantized alike"
+        )
+
+
+@lru_cache(maxsize=64)
+def _parted(architecture: Architecture, own: Quantization) -> str:
+    return parted_format(modules(architecture), own)
+
+
+def _check_awq(case: Case, own: Quantization) -> None:
+    """A quantized head, and experts without zero points (awq_marlin.py, auto_awq.py; utils/marlin_utils.py)."""
+    if own.method != "awq":
+        return
+    heads, experts = "reads_heads_of_awq", "runs_experts_of_awq_without_zero_points"
+    if quantizes_head(own) and not case.vllm.has(heads):
+        raise RequestError(
+            f"vLLM {case.release} reads no quantized lm_head of AWQ: pin vLLM {case.vllm.since[heads]} or newer "
+            "(--vllm), or choose another checkpoint"
+        )
+    if own.lacks_zero_points and case.architecture.is_moe and not case.vllm.has(experts):
+        raise RequestError(
+            f"vLLM {case.release} runs no experts of AWQ without zero points: pin vLLM {case.vllm.since[experts]} or "
+            "newer (--vllm), or choose another checkpoint"
+        )
+
+
+def _check_embedding(case: Case, own: Quantization) -> None:
+    """A quantized embedding is built so (0.23.0 compressed_tensors_embedding.py); before, it is built in 16 bits."""
+    name = "reads_embeddings_of_compressed_tensors"
+    if own.embeds and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} reads no quantized embedding of compressed-tensors: pin vLLM {case.vllm.since[name]} "
+            "or newer (--vllm), or choose another checkpoint"
         )
 
 
@@ -150,4 +194,6 @@ def _check_own_kernels(own: Quantization, asked: str) -> None:
         )
 
 
-_CHECKS: tuple[Callable[[Case, Quantization], None], ...] = (_check_parts, _check_order, _check_modelopt)
+_CHECKS: tuple[Callable[[Case, Quantization], None], ...] = (
+    _check_parts, _check_dynamic, _check_order, _check_modelopt, _check_awq, _check_embedding,
+)  # fmt: skip

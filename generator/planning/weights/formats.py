@@ -79,13 +79,18 @@ def parted_layer(found: Iterable[WeightModule], quantization: Quantization, *, b
 
     `by_name`: whether a list that means the merged layer's own name leaves it alone as a whole.
     """
-    for name, layers, shards in _merged_layers(found):
-        for layer in layers:
-            whole = name.replace("{L}", str(layer))
-            block = whole.rpartition(".")[0]
-            left = {_is_ignored(f"{block}.{shard}", quantization) for shard in shards}
-            if len(left) > 1 and not (by_name and _is_ignored(whole, quantization)):
-                return whole
+    for whole, parts in _merged_layers(found):
+        left = {_is_ignored(part, quantization) for part in parts}
+        if len(left) > 1 and not (by_name and _is_ignored(whole, quantization)):
+            return whole
+    return ""
+
+
+def parted_format(found: Iterable[WeightModule], quantization: Quantization) -> str:
+    """The first merged layer that is not stored in the one format of its own name; empty for none."""
+    for whole, parts in _merged_layers(found):
+        if len({_format((name,), quantization) for name in (whole, *parts)}) > 1:
+            return whole
     return ""
 
 
@@ -95,28 +100,32 @@ def parted_scheme(found: Iterable[WeightModule], quantization: Quantization) -> 
     ModelOpt's mixtures say formats alone, and one that is named stands for projections that are not.
     """
     said = dict(zip(quantization.rules, quantization.schemes or quantization.rules, strict=True))
-    for name, layers, shards in _merged_layers(found):
-        for layer in layers:
-            whole = name.replace("{L}", str(layer))
-            block = whole.rpartition(".")[0]
-            rules = {_rule((f"{block}.{shard}",), quantization) for shard in shards}
-            ways = {said[rule] if rule else None for rule in rules} - (set() if quantization.schemes else {None})
-            if len(ways) > 1 and not _is_ignored(whole, quantization):
-                return whole
+    for whole, parts in _merged_layers(found):
+        rules = {_rule((part,), quantization) for part in parts}
+        ways = {said[rule] if rule else None for rule in rules} - (set() if quantization.schemes else {None})
+        if len(ways) > 1 and not _is_ignored(whole, quantization):
+            return whole
     return ""
 
 
-def _merged_layers(found: Iterable[WeightModule]) -> Iterator[tuple[str, tuple[int, ...], frozenset[str]]]:
-    """Layers of the decoder that hold every projection of a merged one: its name, their numbers, the projections."""
+def quantizes_head(quantization: Quantization) -> bool:
+    """Whether the head is stored quantized."""
+    return _format(("lm_head",), quantization) is not None
+
+
+def _merged_layers(found: Iterable[WeightModule]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each layer of the decoder that merges projections, by its name, with theirs."""
     held: dict[tuple[str, tuple[int, ...]], set[str]] = {}
     for module in found:
         block, _, projection = module.name.rpartition(".")
         if projection in _MERGED and module.layers and module.matrix.linear and not module.matrix.experts:
             held.setdefault((f"{block}.{_MERGED[projection]}", module.layers), set()).add(projection)
     for (name, layers), shards in held.items():
-        every = frozenset(one for one, merged in _MERGED.items() if name.endswith(f".{merged}"))
-        if shards == every:
-            yield name, layers, every
+        every = [one for one, merged in _MERGED.items() if name.endswith(f".{merged}")]
+        for layer in layers if shards == {*every} else ():
+            whole = name.replace("{L}", str(layer))
+            block = whole.rpartition(".")[0]
+            yield whole, tuple(f"{block}.{shard}" for shard in every)
 
 
 def _is_ignored(name: str, quantization: Quantization) -> bool:

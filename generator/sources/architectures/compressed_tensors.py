@@ -54,12 +54,17 @@ def read_compressed_tensors(declared: Config) -> Quantization:
     else:
         method = "compressed-tensors"
     return Quantization(
-        method=method, bits=bits, group_size=weights.get("group_size"),
+        method=method, bits=bits, group_size=weights.get("group_size"), embeds=any(map(_embeds, groups)),
         ignored_modules=module_patterns(declared.get("ignore") or ()), rules=rules,
         kv_cache_dtype=_kv_cache_dtype(declared.get("kv_cache_scheme")),
         schemes=tuple(_scheme(group, declared) if rule.format else None for rule, group in said),
         cache=_numbers(declared.get("kv_cache_scheme")), rotates=_rotates(declared.get("transform_config") or {}),
     )  # fmt: skip
+
+
+def _embeds(group: Config) -> bool:
+    """Whether a group names the embedding, by its class or its name."""
+    return any("embed" in str(target).lower() for target in group.get("targets") or ())
 
 
 def _rotates(transforms: Config) -> bool:

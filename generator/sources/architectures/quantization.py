@@ -165,7 +165,8 @@ def _awq(declared: Config) -> Quantization:
     form = packed_integers(bits, group, zero_points=True)
     return Quantization(
         method="awq", bits=bits, group_size=group, ignored_modules=module_patterns(skipped),
-        rules=_everything(form), lacks_zero_points=declared.get("zero_point") is False,
+        rules=_everything(form)[1:] if declared.get("lm_head") else _everything(form),
+        lacks_zero_points=declared.get("zero_point") is False,
     )  # fmt: skip
 
 
