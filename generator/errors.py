@@ -2,6 +2,7 @@
 
 GeneratorError                  1   unexpected: a bug
 ├── RequestError                2   malformed or contradictory request
+│   └── UnevenError
 ├── ConflictError               3   an update left conflicts
 ├── SourceError                 4   Hub, network, driver, file
 │   ├── GatedModelError
@@ -14,6 +15,7 @@ GeneratorError                  1   unexpected: a bug
 └── FindingsError               8   check, verify or doctor found something
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 INTERRUPTED = 130
@@ -29,6 +31,16 @@ class RequestError(GeneratorError):
     """The request is malformed, contradicts itself, or asks for what vLLM would refuse."""
 
     status = 2
+
+
+class UnevenError(RequestError):
+    """Ranks do not divide the model; the text ends in layouts that do, worked out where somebody reads it."""
+
+    instead: Callable[[], str] = str
+
+    def __str__(self) -> str:
+        said, instead = super().__str__(), self.instead()
+        return f"{said}; {instead}" if instead else said
 
 
 class ConflictError(GeneratorError):

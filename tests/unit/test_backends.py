@@ -167,7 +167,7 @@ def test_two_backends_or_one_that_no_row_has_are_refused(values, says):
 
 def test_no_backend_says_each_ones_reason():
     """A cache dtype that nothing takes is refused with the reasons in vLLM's order."""
-    with pytest.raises(RequestError, match=r"FLASH_ATTN: kv_cache_dtype not supported.*leave --kv-cache-dtype at auto"):
+    with pytest.raises(RequestError, match=r"FLASH_ATTN: kv_cache_dtype not supported.*set --kv-cache-dtype bfloat16"):
         attention_backend(asked(LLAMA, 90, "int3"))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import RequestError
 from generator.models.backend import Backend
+from generator.models.quantization_method import HALVES
 from generator.models.release import Release
 from generator.planning.kv_cache.backend_rules import OWN_RULES, narrowed
 
@@ -80,7 +81,8 @@ def asked_backend(values: Mapping[str, Any], release: Release) -> str | None:
 def _way_out(query: AttentionQuery) -> str:
     """What to leave to vLLM; with everything left to it, only other hardware or another release helps."""
     said = ["leave --block-size out"] if query.block_size else []
-    said += ["leave --kv-cache-dtype at auto"] if query.kv_cache_dtype not in {"auto", "bfloat16", "float16"} else []
+    plain = query.dtype if query.dtype in HALVES else "auto"  # auto may be the checkpoint's own
+    said += [f"set --kv-cache-dtype {plain}"] if query.kv_cache_dtype not in {"auto", *HALVES} else []
     return " and ".join(said) or "choose another GPU or vLLM release"
 
 

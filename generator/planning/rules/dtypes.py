@@ -39,23 +39,28 @@ def quantization_takes_dtype(start: Replica) -> None:
     """The weights' quantization computes in the model's dtype (config/vllm.py:901)."""
     own, taken = model_dtype(start.architecture, start.settings), start.quantization_dtypes
     if taken and own not in taken:
-        raise RequestError(
-            f"quantization {start.quantization} does not compute in {own}; set --dtype {taken[-1]} or leave it out"
-        )
+        able = [name for name in taken if _computes(start, name)]
+        words = f"set --dtype {able[-1]} or leave it out" if able else f"choose another checkpoint for {start.gpu.name}"
+        raise RequestError(f"quantization {start.quantization} does not compute in {own}; {words}")
+
+
+def _computes(start: Replica, dtype: str) -> bool:
+    """Whether the GPU computes in a dtype, and the model may."""
+    return {"bfloat16": start.settings.capability >= AMPERE, "float16": start.settings.float16}.get(dtype, True)
 
 
 def dtype_runs(start: Replica) -> None:
     """The GPU computes in the dtype asked for (platforms/cuda.py:640, config/model.py:2395)."""
     asked = start.settings.dtype
     if asked == "bfloat16" and start.settings.capability < AMPERE:
+        able = "half" if _computes(start, "float16") else "float32"
         raise RequestError(
-            f"bfloat16 needs compute capability 8.0, {start.gpu.name} has less; set --dtype half or leave it out"
+            f"bfloat16 needs compute capability 8.0, {start.gpu.name} has less; set --dtype {able} or leave it out"
         )
     own = model_dtype(start.architecture, start.settings.changed(dtype="auto", capability=TURING))
     if asked in {"half", "float16"} and own == "float32":
-        raise RequestError(
-            f"{start.architecture.model_type} is numerically unstable in float16; set --dtype bfloat16 or float32"
-        )
+        able = "bfloat16 or float32" if _computes(start, "bfloat16") else "float32"
+        raise RequestError(f"{start.architecture.model_type} is numerically unstable in float16; set --dtype {able}")
 
 
 def cache_dtype_runs(start: Replica) -> None:
@@ -68,7 +73,8 @@ def cache_dtype_runs(start: Replica) -> None:
         start.quantization == "fp8" and not start.quantizes_online
     )
     if brings_scales and start.settings.kv_cache_dtype == "fp8_e5m2":
-        raise RequestError("fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype fp8")
+        able = "fp8" if _reads_fp8(start) else _own_cache_dtype(start)
+        raise RequestError(f"fp8_e5m2 kv-cache is not supported with fp8 checkpoints; set --kv-cache-dtype {able}")
     own = (one for kind in start.architecture.layer_kinds for one in serve(kind.mixer, start.context))
     for one in chain(own, drafted_layers(start.context)):
         _cache_is_read(start, one)
@@ -78,6 +84,14 @@ def cache_dtype_runs(start: Replica) -> None:
                 f"an FP8 KV cache is not supported by the Triton attention backend on {start.gpu.name}: it "
                 f"requires compute capability 8.9; set --kv-cache-dtype {_own_cache_dtype(start)}"
             )
+
+
+def _reads_fp8(start: Replica) -> bool:
+    try:
+        cache_dtype_runs(start.with_settings(kv_cache_dtype="fp8"))
+    except RequestError:
+        return False
+    return True
 
 
 def _cache_is_read(start: Replica, one: Served) -> None:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.errors import RequestError
+from generator.errors import RequestError, UnevenError
 from generator.models.capability import ADA, BLACKWELL
 from generator.models.dtype import DType
 from generator.models.matrix import Matrix
-from generator.models.parallelism import Layout
 from generator.models.quantization import Format
-from generator.planning.kinds.of import attentions_of
 from generator.planning.weights.rank import entries
 from generator.planning.weights.sharding import rank_shape
 
@@ -35,7 +33,6 @@ class _Cut(NamedTuple):
     part: int
     whole: int
     group: int
-    experts: bool
 
 
 def scales_divide(start: Replica) -> None:
@@ -45,14 +42,14 @@ def scales_divide(start: Replica) -> None:
     kernels/linear/mixed_precision (every kernel), compressed_tensors_moe_wna16.py:244, online/mxfp8.py.
 
     Raises:
-        RequestError: one does not; the nearest layouts that do are named.
+        UnevenError: one does not.
     """
-    cut = next(_cuts(start, start.layout), None)
+    cut = next(_cuts(start), None)
     if cut is None:
         return
-    raise RequestError(
+    raise UnevenError(
         f"a rank's {cut.part:,} of {cut.whole:,} channels of {cut.name} are not divisible by the {cut.group} that "
-        f"share a quantization scale; {_instead(start, experts=cut.experts)}"
+        "share a quantization scale"
     )
 
 
@@ -62,7 +59,7 @@ def experts_fill_tiles(start: Replica) -> None:
     Marlin multiplies what the GPU has no cores for; 64 by 128 or 128 by 64 (marlin_utils_fp4.py: padded_N).
 
     Raises:
-        RequestError: they are not, and their weights cannot be repacked.
+        UnevenError: they are not, and their weights cannot be repacked.
     """
     for module, stored in entries(start.architecture, start.stored, start.drafts):
         matrix, form = module.matrix, stored.form
@@ -71,10 +68,9 @@ def experts_fill_tiles(start: Replica) -> None:
         shape = rank_shape(matrix, start.layout)
         tile = _SHORT_TILE if shape.rows % _LONG_TILE == 0 else _LONG_TILE
         if shape.columns % tile:
-            raise RequestError(
+            raise UnevenError(
                 f"a rank's {shape.columns:,} channels of {module.name.replace('{L}.', '')} are not divisible by the "
-                f"{tile} of a tile of Marlin's kernels, which vLLM {start.release} does not pad: pin a newer one, use "
-                "--enable-expert-parallel, or fewer tensor-parallel ranks"
+                f"{tile} of a tile of Marlin's kernels, which vLLM {start.release} does not pad: pin a newer one"
             )
 
 
@@ -84,16 +80,13 @@ def states_stay_whole(start: Replica) -> None:
     vLLM 0.20.2 to 0.27.1, the last that has it, model_loader/bitsandbytes_loader.py: _verify_model_compatibility.
 
     Raises:
-        RequestError: tensor parallelism would split them, or experts have eight bits.
+        RequestError: tensor parallelism would split them (UnevenError), or experts have eight bits.
     """
     own = start.stored
     if own is None or own.method != "bitsandbytes" or start.quantizes_online:
         return
     if start.layout.tensor_parallel_size > 1:
-        raise RequestError(
-            f"vLLM {start.release} splits no matrix of a bitsandbytes checkpoint: use --tensor-parallel-size 1 "
-            f"with --pipeline-parallel-size {start.layout.replica_ranks}, or choose another checkpoint"
-        )
+        raise UnevenError(f"vLLM {start.release} splits no matrix of a bitsandbytes checkpoint")
     if own.bits == _EIGHT and any(module.matrix.experts for module, _ in entries(start.architecture, own, 0)):
         raise RequestError(
             f"vLLM {start.release} loads no experts of bitsandbytes in eight bits: choose a checkpoint of four"
@@ -104,13 +97,10 @@ def rotations_stay_whole(start: Replica) -> None:
     """What is rotated while serving is not split (vLLM 0.20.2 to 0.33.0 compressed_tensors/transform/module.py:47).
 
     Raises:
-        RequestError: tensor parallelism would split it.
+        UnevenError: tensor parallelism would split it.
     """
     if start.stored is not None and start.stored.rotates and start.layout.tensor_parallel_size > 1:
-        raise RequestError(
-            f"vLLM {start.release} applies the checkpoint's transform_config on whole matrices alone: use "
-            f"--tensor-parallel-size 1 with --pipeline-parallel-size {start.layout.replica_ranks}"
-        )
+        raise UnevenError(f"vLLM {start.release} applies the checkpoint's transform_config on whole matrices alone")
 
 
 def _on_marlin(start: Replica, form: Format) -> bool:
@@ -122,27 +112,9 @@ def _on_marlin(start: Replica, form: Format) -> bool:
     return nvfp4 and own < BLACKWELL and not release.has("marlin_pads_nvfp4_experts")
 
 
-def _instead(start: Replica, *, experts: bool) -> str:
-    """The nearest layouts whose slices hold whole groups, in words."""
+def _cuts(start: Replica) -> Iterator[_Cut]:
+    """Matrices whose slices vLLM refuses."""
     layout = start.layout
-    tp, world = layout.tensor_parallel_size, layout.replica_ranks
-    heads = [attention.heads for attention in attentions_of(start.architecture)]
-    fitting = [
-        size
-        for size in range(tp - 1, 0, -1)
-        if not any(number % size for number in heads)
-        and not any(_cuts(start, layout.model_copy(update={"tensor_parallel_size": size})))
-    ]
-    whole = experts and not any(_cuts(start, layout.model_copy(update={"enable_expert_parallel": True})))
-    words = ["use --enable-expert-parallel"] if whole else []
-    if fitting:
-        stages = f" --pipeline-parallel-size {world // fitting[0]}" if world % fitting[0] == 0 else ""
-        words.append(f"use --tensor-parallel-size {fitting[0]}{stages}")
-    return ", or ".join(words) or "choose a checkpoint of another quantization"
-
-
-def _cuts(start: Replica, layout: Layout) -> Iterator[_Cut]:
-    """Matrices whose slices vLLM refuses under a layout."""
     for module, stored in entries(start.architecture, start.stored, start.drafts):
         matrix, form = module.matrix, stored.form
         if form is None or form.kernel or (matrix.part == "vision" and start.settings.language_model_only):
@@ -153,7 +125,7 @@ def _cuts(start: Replica, layout: Layout) -> Iterator[_Cut]:
         shape = rank_shape(matrix, layout.model_copy(update={"tensor_parallel_size": 1}) if whole else layout)
         found = _cut_experts(start, matrix, shape, form) if matrix.experts else _cut_linear(start, matrix, shape, form)
         if found is not None:
-            yield _Cut(module.name.replace("{L}.", ""), *found, experts=bool(matrix.experts))
+            yield _Cut(module.name.replace("{L}.", ""), *found)
 
 
 def _cut_linear(start: Replica, matrix: Matrix, shape: Shape, form: Format) -> tuple[int, int, int] | None:

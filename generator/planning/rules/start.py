@@ -7,10 +7,10 @@ the rule holds: else it raises RequestError. Sources are vLLM 0.32 unless a rule
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import gcd
+from functools import partial
 from typing import TYPE_CHECKING
 
-from generator.errors import RequestError
+from generator.errors import RequestError, UnevenError
 from generator.models.feed_forward import MoE
 from generator.planning.kinds.of import attentions_of, states_of
 from generator.planning.rules.classes import (
@@ -28,6 +28,7 @@ from generator.planning.rules.dtypes import (
     quantization_takes_dtype,
     rotated_heads_are_a_power_of_two,
 )
+from generator.planning.rules.instead import instead
 from generator.planning.rules.slices import experts_fill_tiles, rotations_stay_whole, scales_divide, states_stay_whole
 from generator.planning.rules.states import states_are_kept_in_their_dtype, states_are_read_in_parts
 from generator.planning.rules.towers import towers_divide
@@ -44,7 +45,11 @@ def check_start(start: Replica) -> None:
         RequestError: vLLM refuses it; the first reason it meets, and what to change.
     """
     for rule in RULES:
-        rule(start)
+        try:
+            rule(start)
+        except UnevenError as error:
+            error.instead = partial(instead, start, RULES)
+            raise
 
 
 def gpu_is_built_for(start: Replica) -> None:
@@ -158,10 +163,9 @@ def heads_divide(start: Replica) -> None:
     tp = start.layout.tensor_parallel_size
     for attention in attentions_of(start.architecture):
         if attention.heads % tp:
-            raise RequestError(
+            raise UnevenError(
                 f"the total number of attention heads ({attention.heads}) must be divisible by tensor parallel size "
-                f"({tp}); choose {_divisors(attention.heads, start)}, or stages of whole layers: "
-                f"--pipeline-parallel-size {tp}"
+                f"({tp})"
             )
     name = start.architecture.architecture
     if start.release.has("divides_kv_heads", architecture=name):
@@ -172,9 +176,9 @@ def _kv_heads_divide(start: Replica, name: str) -> None:
     tp = start.layout.tensor_parallel_size
     for attention in attentions_of(start.architecture):
         if attention.kv_heads is not None and attention.kv_heads % tp:
-            raise RequestError(
+            raise UnevenError(
                 f"{name} repeats no key and value heads: its {attention.kv_heads} must be divisible by tensor parallel "
-                f"size ({tp}); choose {_divisors(attention.kv_heads, start)}"
+                f"size ({tp})"
             )
 
 
@@ -229,10 +233,7 @@ def key_value_heads_divide(start: Replica) -> None:
     for attention in attentions_of(start.architecture):
         kv = attention.kv_heads or tp
         if kv % tp and tp % kv:
-            raise RequestError(
-                f"{kv} KV heads neither divide over tensor parallel size {tp} nor replicate evenly; choose "
-                f"{_divisors(attention.heads, start, kv)}"
-            )
+            raise UnevenError(f"{kv} KV heads neither divide over tensor parallel size {tp} nor replicate evenly")
 
 
 def states_divide(start: Replica) -> None:
@@ -240,14 +241,14 @@ def states_divide(start: Replica) -> None:
     tp = start.layout.tensor_parallel_size
     for state in states_of(start.architecture):
         if state.divisible % tp:
-            raise RequestError(
+            raise UnevenError(
                 f"{state.divisible} heads of the model's recurrent layers must be divisible by tensor parallel size "
-                f"({tp}); choose {_divisors(state.divisible, start)}"
+                f"({tp})"
             )
         if state.groups != 1 and state.groups % tp:
-            raise RequestError(
+            raise UnevenError(
                 f"{state.groups} groups of heads of the model's recurrent layers must be divisible by tensor parallel "
-                f"size ({tp}), unless there is one; choose {_divisors(gcd(state.divisible, state.groups), start)}"
+                f"size ({tp}), unless there is one"
             )
 
 
@@ -259,10 +260,7 @@ def experts_divide(start: Replica) -> None:
     for kind in start.architecture.layer_kinds:
         block = kind.feed_forward
         if isinstance(block, MoE) and block.moe_intermediate_size % ranks:
-            raise RequestError(
-                f"experts of {block.moe_intermediate_size} channels do not divide over {ranks} ranks; use "
-                "--enable-expert-parallel or fewer ranks"
-            )
+            raise UnevenError(f"experts of {block.moe_intermediate_size} channels do not divide over {ranks} ranks")
 
 
 RULES: tuple[Callable[[Replica], None], ...] = (
@@ -279,11 +277,3 @@ RULES: tuple[Callable[[Replica], None], ...] = (
     cache_dtype_is_the_models, cache_dtype_runs, packed_cache_is_kept, rotated_heads_are_a_power_of_two,
 )  # fmt: skip
 """Every rule, in the order in which vLLM meets them."""
-
-
-def _divisors(heads: int, start: Replica, kv_heads: int | None = None) -> str:
-    """Tensor-parallel sizes within the GPUs that divide the heads, as words."""
-    limit = start.cluster.total_gpus
-    kv = kv_heads or heads
-    sizes = [n for n in range(1, limit + 1) if heads % n == 0 and (kv % n == 0 or n % kv == 0)]
-    return " or ".join(map(str, sizes))

@@ -1,13 +1,13 @@
 """What vLLM refuses of encoders beside the decoder: their heads and channels divide over the ranks.
 
-Each rule returns only where it holds: else it raises RequestError.
+Each rule returns only where it holds: else it raises UnevenError.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from generator.errors import RequestError
+from generator.errors import UnevenError
 from generator.models.architecture import Tower
 from generator.models.matrix import Matrix
 
@@ -26,9 +26,9 @@ def towers_divide(start: Replica) -> None:
     for tower in start.architecture.towers:
         uneven = _uneven(tower, tp)
         if uneven:
-            raise RequestError(
-                f"the encoder beside the decoder has {uneven}, which do not divide over tensor parallel size {tp}; "
-                "choose a smaller one, or --set mm_encoder_tp_mode=data where the model's class supports it"
+            raise UnevenError(
+                f"the encoder beside the decoder has {uneven}, which do not divide over tensor parallel size {tp}: set "
+                "mm_encoder_tp_mode=data where the model's class supports it, or serve text alone"
             )
 
 

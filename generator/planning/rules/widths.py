@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from generator.errors import RequestError
+from generator.errors import UnevenError
 from generator.models.feed_forward import MoE
-from generator.planning.kinds.of import attentions_of
 from generator.planning.weights.expansion import modules
 from generator.planning.weights.sharding import VOCAB_PADDING
 from generator.units import round_up
@@ -34,16 +33,14 @@ def widths_divide(start: Replica) -> None:
     layers/vocab_parallel_embedding.py: vocab_range_from_global_vocab_size. Heads, experts and towers have own rules.
 
     Raises:
-        RequestError: one does not; the nearest sizes that do are named.
+        UnevenError: one does not.
     """
     tp = start.layout.tensor_parallel_size
     if tp == 1:
         return
     uneven = _uneven(start, tp)
     if uneven is not None:
-        raise RequestError(
-            f"{uneven.size:,} {uneven.name} do not divide over tensor parallel size {tp}; use {_instead(start, tp)}"
-        )
+        raise UnevenError(f"{uneven.size:,} {uneven.name} do not divide over tensor parallel size {tp}")
 
 
 def experts_divide_over_the_world(start: Replica) -> None:
@@ -52,7 +49,7 @@ def experts_divide_over_the_world(start: Replica) -> None:
     vLLM 0.23.0 to 0.33.0 model_executor/models/gpt_oss.py: MLPBlock.
 
     Raises:
-        RequestError: they do not divide.
+        UnevenError: they do not divide.
     """
     ranks, name = start.layout.ranks, start.architecture.architecture
     if not start.architecture.is_moe or not start.release.has("experts_divide_over_the_world", architecture=name):
@@ -60,9 +57,9 @@ def experts_divide_over_the_world(start: Replica) -> None:
     for kind in start.architecture.layer_kinds:
         block = kind.feed_forward
         if isinstance(block, MoE) and block.moe_intermediate_size % ranks:
-            raise RequestError(
+            raise UnevenError(
                 f"vLLM's {name} wants the {block.moe_intermediate_size:,} channels of its experts to be divisible by "
-                f"all {ranks} ranks of an engine, of stages and replicas too: choose other sizes"
+                f"all {ranks} ranks of an engine, of stages and replicas too"
             )
 
 
@@ -91,14 +88,3 @@ def _side(matrix: Matrix) -> _Side | None:
     if not size or apart:
         return None
     return _Side(size, f"channels of {matrix.name}", matrix.undivided, matrix.whole_by_tokens)
-
-
-def _instead(start: Replica, tp: int) -> str:
-    """The nearest smaller size that divides heads and widths, with stages for the rest, in words."""
-    heads = [attention.heads for attention in attentions_of(start.architecture)]
-    size = next(
-        size for size in range(tp - 1, 0, -1) if _uneven(start, size) is None and not any(n % size for n in heads)
-    )
-    world = start.layout.replica_ranks
-    stages = f" --pipeline-parallel-size {world // size}" if world % size == 0 and world > size else ""
-    return f"--tensor-parallel-size {size}{stages}"
