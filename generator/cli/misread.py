@@ -49,8 +49,17 @@ def _of_option(name: str, options: Collection[str]) -> str:
     here = _HERE.get(name, "")
     if here in options:
         return f"No such option: {name}; here it is {here}"
+    if "--set" in options and (argument := name.removeprefix("--").replace("-", "_")) in _arguments():
+        return f"No such option: {name}; here it is --set {argument}=VALUE, an argument of vLLM"
     near = get_close_matches(name, options, n=2, cutoff=_ALIKE)
     return f"No such option: {name}" + (f"; nearest: {', '.join(near)}" if near else "")
+
+
+def _arguments() -> Collection[str]:
+    """Arguments of the newest release."""
+    from generator.catalogue.engines import engine  # noqa: PLC0415 - start-up time
+
+    return engine().by_name
 
 
 def _is_gpu(words: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from generator.errors import RequestError
 from generator.models.estimate import Estimate
 from generator.planning.candidate import ASSUMED, whose_context
 from generator.planning.choosing.choice import has_targets
@@ -16,6 +17,7 @@ from generator.planning.memory import overhead
 from generator.planning.memory.evidence import encoder_doubt, uncalibrated
 from generator.planning.memory.unbudgeted import in_use
 from generator.planning.overridden import uncounted
+from generator.planning.rules.checks import check_layout
 from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.sentence import Figures, Sentence
 from generator.planning.sentence import says as _says
@@ -51,6 +53,21 @@ def _embedded_facts(case: Case, _: Candidate) -> Figures | None:
 )
 def _facts_of_vllm(case: Case, _: Candidate) -> Figures | None:
     return {"built_by": case.facts.built_by} if case.facts.built_by else None
+
+
+@_says(
+    "advisory",
+    "This layout has --enable-expert-parallel, which nobody asked for: without it vLLM refuses it, as {why}.",
+)
+def _whole_experts(case: Case, chosen: Candidate) -> Figures | None:
+    layout = chosen.layout
+    if not layout.enable_expert_parallel or "enable_expert_parallel" in case.fixed:
+        return None
+    try:
+        check_layout(case, layout.model_copy(update={"enable_expert_parallel": False}))
+    except RequestError as error:
+        return {"why": error.args[0]}
+    return None
 
 
 @_says(

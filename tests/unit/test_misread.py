@@ -26,6 +26,7 @@ def refusal(capsys, monkeypatch):
     ("words", "said"),
     [
         (("plan", "m", "--context", "8k"), "No such option: --context; here it is --max-model-len"),
+        (("plan", "m", "--attention-backend", "x"), "here it is --set attention_backend=VALUE, an argument of vLLM"),
         (("plan", "m", "--users", "9"), "No such option: --users; here it is --concurrency"),
         (("generate", "m", "--out", "x"), "No such option: --out; here it is --output-dir"),
         (("plan", "m", "--concurency", "9"), "No such option: --concurency; nearest: --concurrency"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from generator.catalogue.models import embedded_model
-from generator.errors import RequestError
+from generator.errors import RequestError, UnsupportedArchitectureError
 from generator.models.request import Request
 from generator.sources.architectures import read_architecture, read_quantization
 from generator.workflow import plan_for
@@ -261,3 +261,33 @@ def test_mixtures_of_modelopt_are_read_from_the_release_that_asks_for_them(decla
         refused(asked(facts, "H100", release), facts, said)
     else:
         assert plan_for(asked(facts, "H100", release), facts).feasibility.fits
+
+
+def test_a_release_without_heads_of_a_method_says_so():
+    """VLLM 0.19.1 has no DFlash: no list of classes is named, which would be empty."""
+    facts, engine = drafting()
+    refused(asked(facts, "H100", "0.19.1", overrides=engine), facts, "builds no head that drafts by dflash, as z-lab/")
+    assert plan_for(asked(facts, "H100", "0.20.2", overrides=engine), facts).feasibility.fits
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_consent_brings_no_code_that_config_json_does_not_name(trusted):
+    """A model_type that nobody knows needs auto_map, whatever is trusted (0.33 transformers_utils/config.py)."""
+    facts = embedded_model("Qwen/Qwen3-8B")
+    stranger = facts.architecture.model_copy(update={"model_type": "nobodys_own"})
+    without = facts.model_copy(update={"architecture": stranger, "custom_code": False})
+    with pytest.raises(UnsupportedArchitectureError, match=r"names no code of its own \(auto_map\)"):
+        plan_for(asked(without, "H100", "0.33.0", trust_remote_code=trusted), without)
+    named = without.model_copy(update={"custom_code": True})
+    if trusted:
+        assert plan_for(asked(named, "H100", "0.33.0", trust_remote_code=True), named).feasibility.fits
+    else:
+        refused(asked(named, "H100", "0.33.0"), named, "add --trust-remote-code")
+
+
+def test_expert_parallelism_that_nobody_asked_for_is_said_where_it_is_needed():
+    """MiniMax-M2.5 in FP8 over eight ranks cuts its blocks without, and starts with it; four ranks need none."""
+    facts = embedded_model("MiniMaxAI/MiniMax-M2.5")
+    for size, needed in ((8, True), (4, False)):
+        made = plan_for(asked(facts, "H200", "0.23.0", gpus=size, overrides={"tensor_parallel_size": size}), facts)
+        assert any("nobody asked for" in text and "quantization scale" in text for text in made.advisories) == needed

@@ -116,6 +116,11 @@ def _head(method: str, facts: ModelFacts, heads: tuple[DraftHead, ...]) -> Archi
     read = facts.architecture
     known = {head.name: head for head in heads if head.method == method}
     name = _renamed(method, read.architecture, known)
+    if not known:
+        raise RequestError(
+            f"this release of vLLM builds no head that drafts by {method}, as {facts.id} does: pin a newer one, "
+            "or choose another method"
+        )
     if name not in known:
         raise RequestError(
             f"{facts.id} would be built as {name or 'a class that its config.json does not name'}, which drafts by "

@@ -19,10 +19,9 @@ def check_code(case: Case) -> None:
         RequestError: the repository's own code is needed for it, and nobody allowed that.
         UnsupportedArchitectureError: it is needed, and config.json names none.
     """
-    if case.request.trust_remote_code:
-        return
+    trusted = case.request.trust_remote_code
     for facts in (case.facts, *((case.draft.facts,) if case.draft else ())):
-        if facts.custom_code and facts.architecture.generic:
+        if facts.custom_code and facts.architecture.generic and not trusted:
             raise RequestError(f"{facts.id} runs code of its own repository: read it, then add --trust-remote-code")
     _check_config_class(case)
     _check_class(case)
@@ -48,6 +47,8 @@ def _check_config_class(case: Case) -> None:
     if kind.has_config_class or facts.built_by or kind.name in _NAMELESS:
         return
     stranger = f"model_type {kind.name!r}, which neither vLLM {case.release} nor Transformers knows"
+    if facts.custom_code and case.request.trust_remote_code:
+        return
     if facts.custom_code:
         raise RequestError(
             f"{facts.id} has {stranger}: the class of its config.json is code of its own repository; read it, then add "
