@@ -81,7 +81,7 @@ def test_a_model_without_states_has_no_such_rule():
     gpu=st.sampled_from(["RTX-5090-32GB", "L40S-48GB", "A100-SXM-80GB", "H200-SXM-141GB", "B200-180GB"]),
     gpus=st.sampled_from([1, 2]),
     concurrency=st.integers(1, 2000),
-    release=st.sampled_from(["0.21.0", "0.26.0", "0.32.0", "0.33.0"]),
+    release=st.sampled_from(["0.23.0", "0.26.0", "0.32.0", "0.33.0"]),
 )
 def test_chosen_sequences_are_never_above_the_blocks_that_are_sure(model, gpu, gpus, concurrency, release):
     made = planned(model, gpu, gpus=gpus, concurrency=concurrency, vllm=release)
