@@ -1,6 +1,6 @@
 """What vLLM refuses of encoders beside the decoder: their heads and channels divide over the ranks.
 
-Each rule returns only where it holds: else it raises UnevenError.
+Each rule returns only where it holds: else it raises RequestError, an UnevenError.
 """
 
 from __future__ import annotations
