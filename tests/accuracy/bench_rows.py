@@ -23,6 +23,7 @@ from generator.planning.memory.budget import budget
 from generator.planning.replica import Replica
 from generator.planning.rules.hangs import needs_a_fork
 from generator.planning.speed.footprint import footprint
+from generator.planning.speed.roofline import soon_over
 from generator.planning.weights.rank import rank_weights
 from generator.sources.architectures import read_architecture
 from generator.units import GIB
@@ -96,6 +97,15 @@ class Case:
         rounds does, the first of which starts all at once; the median would not see that round.
         """
         return "statistic (mean/median) not stated" in self.row["notes"]
+
+    @property
+    def ramped(self) -> bool:
+        """True where clients came one by one to a run that ended soon: its mean holds how the load rose and fell.
+
+        The median request met the load that the row states. Nothing but the notes says so: see `_SPREAD`.
+        """
+        prompts, clients = self.row["num_prompts"], self.row["concurrency"]
+        return _SPREAD in self.row["notes"] and soon_over(int(prompts or 0), float(clients or 0))
 
     @property
     def decode_only(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from generator.models.speed import release_range
 from generator.planning.speed.rates import rates
 from generator.planning.speed.regions import in_region
-from generator.planning.speed.roofline import estimate_at
+from generator.planning.speed.roofline import estimate_at, soon_over
 from generator.planning.speed.steps import StepModel
 
 if TYPE_CHECKING:
@@ -96,17 +96,17 @@ def scores(case: Case, table: Coefficients, pace: Rates | None = None) -> Iterat
 
 def kind_of(case: Case) -> str:
     """How the row was loaded: a load that lasts, or a run that ends soon."""
-    prompts = case.scenario.num_prompts
-    ends = prompts is not None and prompts < 8 * case.scenario.concurrency
-    return "finite" if ends or case.scenario.arrival == "burst" else "lasting"
+    load = case.scenario
+    ends = soon_over(load.num_prompts, load.concurrency)
+    return "finite" if ends or load.arrival == "burst" else "lasting"
 
 
 def _latency(case: Case, figure: str, latency: Latency) -> tuple[float, float] | None:
-    """Predicted and measured: means where the row states them, else medians."""
+    """Predicted and measured: means where the row states them and they tell of its load, else medians."""
     if latency.mean <= 0:
         return None
     mean, median = (float(case.row[f"{stat}_{figure}_ms"] or 0) for stat in ("mean", "median"))
-    if mean:
+    if mean and not (case.ramped and median):
         return latency.mean, mean
     if median:
         return (latency.mean if case.means else latency.median), median

@@ -21,7 +21,7 @@ HEAD_ROOM = 0.8
 """Share of its capacity that a replica is planned for: at 0.8 waiting costs about two services (M/D/1), and a
 replica in five may be away before the rest are full."""
 _LASTING = 8
-"""Rounds of a closed loop after which its start no longer shapes it."""
+"""Rounds of a closed loop after which its start and its end no longer shape it."""
 
 
 def estimate(
@@ -74,6 +74,11 @@ def _model(pace: Rates, footprint: Footprint, scenario: Scenario, limits: Limits
     )
 
 
+def soon_over(prompts: int | None, concurrency: float) -> bool:
+    """Whether a closed loop of so many prompts is shaped by its start and its end; None goes on for good."""
+    return bool(prompts) and (prompts or 0) < _LASTING * concurrency
+
+
 def replicas_for(requests_per_s: float, one: Estimate) -> int:
     """Replicas for a request rate: each is planned for `HEAD_ROOM` of what one delivers at its low end."""
     return max(1, ceil(requests_per_s / (HEAD_ROOM * one.requests_per_s.low)))
@@ -86,7 +91,7 @@ def cost_per_million_output_tokens(price_per_gpu_hour: float, ranks: int, output
 
 def _outcome(model: StepModel, load: Load, scenario: Scenario, engines: int) -> Outcome:
     prompts = scenario.num_prompts
-    if scenario.arrival == "burst" or (prompts and prompts < _LASTING * scenario.concurrency):
+    if scenario.arrival == "burst" or soon_over(prompts, scenario.concurrency):
         requests = max((prompts or scenario.concurrency) / engines, 1.0)
         sizes = uneven(scenario, model.rates.proxy_workers)
         shares = [(_share(load, size), requests * size, part) for size, part in sizes]
