@@ -46,3 +46,9 @@ def test_some_encoders_are_held_whole_or_padded(name):
 
 def test_an_encoder_that_ranks_hold_whole_never_refuses():
     towers_divide(start("GLM-4.5V", 8, encoders_whole=True))
+
+
+def test_an_encoder_that_is_left_out_is_built_all_the_same():
+    """Gemma 3, Mistral Small and Qwen3.5 over 32 ranks, text alone: "16 is not divisible by 32" (0.29, 0.33)."""
+    with pytest.raises(RequestError, match="attention heads"):
+        towers_divide(start("GLM-4.5V", 8, language_model_only=True))

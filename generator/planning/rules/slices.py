@@ -117,7 +117,7 @@ def _cuts(start: Replica) -> Iterator[_Cut]:
     layout = start.layout
     for module, stored in entries(start.architecture, start.stored, start.drafts):
         matrix, form = module.matrix, stored.form
-        if form is None or form.kernel or (matrix.part == "vision" and start.settings.language_model_only):
+        if form is None or form.kernel:
             continue
         if start.quantizes_online and form.scale_rows != 1:
             continue  # blocks that are made while loading may be broken

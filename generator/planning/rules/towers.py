@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 def towers_divide(start: Replica) -> None:
     """Heads and channels of an encoder divide over ranks unless each holds it whole (distributed/utils.py:53).
 
-    `mm_encoder_tp_mode: data` holds the encoders of many classes whole (vLLM 0.32 config/multimodal.py).
+    `mm_encoder_tp_mode: data` holds the encoders of many classes whole (vLLM 0.32 config/multimodal.py). Encoders that
+    `language_model_only` leaves out are built all the same, without memory (0.23.0 and 0.33.0 models/interfaces.py:
+    _mark_tower_model).
     """
     tp = start.layout.tensor_parallel_size
-    if tp == 1 or start.encoders_whole or start.settings.language_model_only:
+    if tp == 1 or start.encoders_whole:
         return
     for tower in start.architecture.towers:
         uneven = _uneven(tower, tp)
