@@ -72,9 +72,8 @@ def test_a_class_of_no_known_family_is_warned_of():
     """Its standard fields are counted, and whether vLLM has such a class nothing here knows."""
     facts = embedded_model("Qwen/Qwen3-8B")
     shape = facts.architecture.model_copy(update={"architecture": "FooForCausalLM", "generic": True})
-    made = plan_for(
-        Request(model=facts.id, gpu="L4", trust_remote_code=True), facts.model_copy(update={"architecture": shape})
-    )
+    facts = facts.model_copy(update={"architecture": shape, "custom_code": True})
+    made = plan_for(Request(model=facts.id, gpu="L4", trust_remote_code=True), facts)
     assert any(text.startswith("FooForCausalLM is counted from standard fields") for text in made.warnings)
     assert "standard fields" not in said()
 
