@@ -266,7 +266,9 @@ def tables_for(request: Request, facts: ModelFacts) -> Tables:
 def _schemes(facts: ModelFacts, version: str) -> tuple[KnownScheme, ...]:
     """Schemes of the checkpoint's method; none where its method is said without."""
     own = facts.checkpoint.quantization
-    return schemes_of(version, "inc" if own.method == "inc" else "compressed-tensors") if own and own.schemes else ()
+    if own is None or not own.schemes:
+        return ()
+    return schemes_of(version, own.method if own.method in ("inc", "quark") else "compressed-tensors")
 
 
 def _named_classes(*models: ModelFacts) -> frozenset[str]:

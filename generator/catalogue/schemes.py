@@ -1,4 +1,4 @@
-"""Schemes of compressed-tensors and AutoRound that a release of vLLM has: `schemes.toml`."""
+"""Schemes of compressed-tensors, AutoRound and Quark that a release of vLLM has: `schemes.toml`."""
 
 from generator.catalogue.loader import Row, Source, packaged_rows
 from generator.models.release import is_between

@@ -59,7 +59,7 @@ class Quantization(Value):
     kv_cache_dtype: str | None = None
     """KV cache dtype that the checkpoint itself asks for."""
     schemes: tuple[Scheme | None, ...] = ()
-    """How compressed-tensors and AutoRound say each of the rules, inputs included; empty for every other method."""
+    """How these three say each of the rules, inputs included: compressed-tensors, AutoRound, Quark; empty for others."""
     embeds: bool = False
     """True where compressed-tensors quantizes the embedding too, which is counted in 16 bits."""
     cache: Numbers | None = None

@@ -1,4 +1,4 @@
-"""How compressed-tensors and AutoRound quantize a group of layers, and what vLLM has a scheme for."""
+"""How compressed-tensors, AutoRound and Quark quantize a group of layers, and what vLLM has a scheme for."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What vLLM refuses of compressed-tensors and AutoRound: groups that the release has no scheme for, and mixtures."""
+"""What vLLM refuses of compressed-tensors, AutoRound and Quark: groups without a scheme of the release, mixtures."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _schemes(architecture: Architecture, own: Quantization) -> Iterator[tuple[We
 
 
 def _of(own: Quantization) -> str:
-    return "AutoRound" if own.method == "inc" else "compressed-tensors"
+    return {"inc": "AutoRound", "quark": "Quark"}.get(own.method, "compressed-tensors")
 
 
 def _runs(case: Case, part: SchemePart, scheme: Scheme) -> bool:

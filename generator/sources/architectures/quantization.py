@@ -22,6 +22,7 @@ from generator.sources.architectures.compressed_tensors import read_compressed_t
 from generator.sources.architectures.fields import Config, text_config
 from generator.sources.architectures.modelopt import is_modelopt, read_modelopt
 from generator.sources.architectures.patterns import ALL, EXPERT_PATTERNS, HEADS, module_patterns
+from generator.sources.architectures.quark import read_quark
 from generator.sources.architectures.unread import FROM_A_DUMP
 
 
@@ -220,7 +221,7 @@ def _bitsandbytes(declared: Config) -> Quantization:
 _READERS: dict[str, Callable[[Config], Quantization]] = {
     "fp8": _fp8, "awq": _awq, "awq_marlin": _awq, "auto_awq": _awq, "gptq": _gptq, "gptq_marlin": _gptq,
     "auto_gptq": _gptq, "auto-round": read_auto_round, "inc": read_auto_round, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4,
-    "bitsandbytes": _bitsandbytes,
+    "bitsandbytes": _bitsandbytes, "quark": read_quark,
     "compressed-tensors": read_compressed_tensors,
 }  # fmt: skip
 """Readers of methods that say more of their format than its name, by `quant_method`."""
