@@ -59,7 +59,7 @@ class Quantization(Value):
     kv_cache_dtype: str | None = None
     """KV cache dtype that the checkpoint itself asks for."""
     schemes: tuple[Scheme | None, ...] = ()
-    """How these three say each of the rules, inputs included: compressed-tensors, AutoRound, Quark; empty for others."""
+    """How compressed-tensors, AutoRound and Quark say each of the rules, inputs included; empty for all others."""
     embeds: bool = False
     """True where compressed-tensors quantizes the embedding too, which is counted in 16 bits."""
     cache: Numbers | None = None

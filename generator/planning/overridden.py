@@ -13,7 +13,7 @@ _ROPES = ("rope_parameters", "rope_scaling")
 _TEXT = ("text_config", "llm_config", "language_config")
 _UNSCALED = frozenset({"default", "su", "longrope", "llama3", "mrope", "proportional"})
 _YARN = frozenset({"yarn", "deepseek_yarn", "deepseek_llama_scaling"})
-_UNCOUNTED = frozenset({"hf_overrides", "kv_cache_dtype_skip_layers"})
+_UNCOUNTED = ("hf_overrides", "kv_cache_dtype_skip_layers", "use_replayssm")
 READ = frozenset({*_LENGTHS, *_ROPES, *_TEXT, "rope_theta"})
 """Fields of an override that decide the context, and are read here."""
 
@@ -43,7 +43,7 @@ def overridden(architecture: Architecture, overrides: Any, release: Release) -> 
 def uncounted(values: Mapping[str, Any]) -> tuple[str, ...]:
     """The user's engine values that change what vLLM builds and that no plan counts, by name."""
     read = {"hf_overrides"} if is_read(values.get("hf_overrides")) else set()
-    return tuple(sorted(_UNCOUNTED & values.keys() - read))
+    return tuple(name for name in _UNCOUNTED if values.get(name) and name not in read)
 
 
 def is_read(overrides: Any) -> bool:

@@ -287,3 +287,21 @@ def embedded_config(place, **changes):
     }  # fmt: skip
     (place / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
     return place
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "answer"),
+    [
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", {"use_replayssm": True}, "doubtful"),
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", {"use_replayssm": False}, "yes"),
+        ("meta-llama/Llama-3.1-8B-Instruct", {"use_replayssm": True}, ""),
+    ],
+)
+def test_inputs_are_replayed_by_classes_that_say_so(model, own, answer):
+    """VLLM 0.33 config/vllm.py: "not supported for architecture"; the buffers that it keeps are not counted here."""
+    request = Request(model=model, gpu="H100", source="embedded", overrides=own)
+    if answer:
+        assert plan_for(request, embedded_model(model)).feasibility.starts.answer == answer
+        return
+    with pytest.raises(RequestError, match="replays no inputs of LlamaForCausalLM"):
+        plan_for(request, embedded_model(model))

@@ -22,6 +22,7 @@ from generator.planning.rules.paths import check_paths
 from generator.planning.rules.schemes import check_schemes
 from generator.planning.rules.start import batch_holds_a_block_of_states, block_of_states, check_start
 from generator.planning.rules.stated import check_ranks, check_stated
+from generator.planning.rules.states import check_replay
 from generator.planning.rules.stored import check_quantization
 from generator.planning.rules.tasks import check_task
 from generator.planning.serving.features import check_serving
@@ -55,6 +56,7 @@ def check_request(case: Case) -> None:
     _check_items(case)
     check_quantization(case)
     check_schemes(case)
+    check_replay(case)
     check_expert_kernel(case)
     check_biases(case)
     _check_indexer(case)

@@ -31,6 +31,20 @@ def state_blocks(case: Case, cache: CacheLayout, sequences: int) -> int:
     return sequences if asked else 0
 
 
+def check_replay(case: Case) -> None:
+    """Inputs are replayed by classes that say so (0.27.1 and 0.33.0 config/vllm.py: validate_mamba_cached_kernel).
+
+    Raises:
+        RequestError: the model's is none.
+    """
+    architecture = case.architecture.architecture
+    if case.fixed.get("use_replayssm") and not case.vllm.has("replays_states", architecture=architecture):
+        raise RequestError(
+            f"vLLM {case.release} replays no inputs of {architecture} (use_replayssm): leave it out; it does of "
+            "Nemotron-H, and newer ones of Kimi's models"
+        )
+
+
 def states_are_read_in_parts(start: Replica) -> None:
     """Prefixes are kept of a model with states only where prompts are cut (models/config.py: MambaModelConfig).
 
