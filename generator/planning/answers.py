@@ -13,6 +13,7 @@ from generator.planning.rules.code import lacks_tokenizer_code
 from generator.planning.rules.experts import unasked
 from generator.planning.rules.hangs import kernel_doubt
 from generator.planning.rules.linear import named_kernels
+from generator.planning.rules.states import states_doubt
 from generator.presenting.text import duration_text, gib_text, plural, tokens_text
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def starts(case: Case, chosen: Candidate) -> Answer:
     if lacks_tokenizer_code(case):
         return Answer(answer="doubtful", why="its tokenizer is code of its own repository, which nobody allowed to run")
     if why := kernel_doubt(case, chosen.layout):
+        return Answer(answer="doubtful", why=why)
+    if why := states_doubt(chosen.replica):
         return Answer(answer="doubtful", why=why)
     if named := (*uncounted(case.fixed), *unasked(case, chosen.layout), *named_kernels(case)):
         why = f"{', '.join(named)} is yours, and not counted here: make preflight asks vLLM itself"

@@ -87,3 +87,48 @@ def test_chosen_sequences_are_never_above_the_blocks_that_are_sure(model, gpu, g
     made = planned(model, gpu, gpus=gpus, concurrency=concurrency, vllm=release)
     sure = made.memory.kv_cache_available_bytes.low // made.kv_cache.bytes_per_block if made.kv_cache else 0
     assert made.feasibility.verdict != "fits" or made.engine["max_num_seqs"] <= sure
+
+
+NEMOTRON = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
+
+
+@pytest.mark.parametrize(
+    ("release", "stated", "concurrency"),
+    [
+        ("0.25.1", {}, 2),
+        ("0.25.1", {"enable_prefix_caching": True}, 1),
+        ("0.26.0", {}, 1),
+        ("0.26.0", {"enable_prefix_caching": False}, 2),
+    ],
+)
+def test_prefixes_beside_states_are_cached_by_newer_releases_alone(release, stated, concurrency):
+    """A request keeps two states where its prefix is cached and one where it is not (config/model.py, 0.25.1 and 0.26).
+
+    vllm#40691 shows it of 0.19: 33 requests of 32,768 tokens, where prefix caching would leave 31.
+    """
+    made = planned(NEMOTRON, "H100-SXM-80GB", vllm=release, overrides={"max_model_len": 8192, **stated})
+    two = planned(
+        NEMOTRON,
+        "H100-SXM-80GB",
+        vllm=release,
+        overrides={"max_model_len": 8192, "enable_prefix_caching": True},
+    )
+    assert made.kv_cache.max_concurrency / two.kv_cache.max_concurrency == pytest.approx(concurrency, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("release", "stated", "answer"),
+    [
+        ("0.27.1", {}, "doubtful"),
+        ("0.27.1", {"mamba_cache_mode": "align"}, "yes"),
+        ("0.27.1", {"enable_prefix_caching": False}, "yes"),
+        ("0.28.0", {}, "yes"),
+        ("0.28.0", {"mamba_cache_mode": "all"}, "doubtful"),
+        ("0.25.1", {"enable_prefix_caching": True}, "doubtful"),
+        ("0.25.1", {}, "yes"),
+    ],
+)
+def test_a_state_at_each_block_is_more_than_a_plan_counts(release, stated, answer):
+    """Classes that keep one at each block do so by themselves until 0.27 (models/config.py: MambaModelConfig)."""
+    made = planned(NEMOTRON, "H100-SXM-80GB", vllm=release, overrides={"max_model_len": 8192, **stated})
+    assert made.feasibility.starts.answer == answer

@@ -64,10 +64,16 @@ def _checkpoint_dtype(settings: CacheSettings, attentions: Sequence[Attention]) 
 
 
 def prefix_caching(architecture: Architecture, settings: CacheSettings) -> bool:
-    """Whether prefix caching is on, by default for all with attention (vLLM 0.32 config/model.py:2221)."""
+    """Whether prefix caching is on, by default for all with attention, beside states in newer releases alone.
+
+    vLLM 0.25.1 and 0.32 config/model.py: is_prefix_caching_supported.
+    """
     if settings.enable_prefix_caching is not None:
         return settings.enable_prefix_caching
-    return any(kind.attentions() for kind in kinds_of(architecture))
+    beside_states = settings.release.has("caches_prefixes_beside_states")
+    return any(kind.attentions() for kind in kinds_of(architecture)) and (
+        beside_states or not any(states_of(architecture))
+    )
 
 
 def mamba_cache_mode(architecture: Architecture, settings: CacheSettings) -> str:

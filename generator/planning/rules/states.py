@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import RequestError
 from generator.planning.graph_mode import graph_mode
 from generator.planning.kinds.of import states_of
+from generator.planning.kv_cache.selection import mamba_cache_mode
 
 if TYPE_CHECKING:
     from generator.planning.case import Case
@@ -43,6 +44,20 @@ def check_replay(case: Case) -> None:
             f"vLLM {case.release} replays no inputs of {architecture} (use_replayssm): leave it out; it does of "
             "Nemotron-H, and newer ones of Kimi's models"
         )
+
+
+def states_doubt(start: Replica) -> str:
+    """Why a request may hold more states than are counted, those of mamba_cache_mode align; empty where it does not."""
+    asked, release = start.settings.mamba_cache_mode, start.release
+    mode = mamba_cache_mode(start.architecture, start.settings)
+    name = start.architecture.architecture
+    by_itself = asked in {None, "none"} and release.has("keeps_the_states_of_every_block", architecture=name)
+    if mode == "none" or not (mode == "all" or by_itself):
+        return ""
+    return (
+        f"vLLM {release} keeps a state of this model at the end of each block, more than are counted here: --set "
+        "mamba_cache_mode=align, or enable_prefix_caching=false"
+    )
 
 
 def states_are_read_in_parts(start: Replica) -> None:
