@@ -113,6 +113,18 @@ def test_neither_an_embedding_server_nor_an_early_stage_samples():
     assert peaks[0].expected > peaks[1].expected == peaks[2].expected
 
 
+@pytest.mark.parametrize(("release", "runner"), [("0.25.1", "v1"), ("0.28.0", "v1"), ("0.29.0", "v2")])
+def test_a_pooling_server_keeps_the_first_runner_until_the_second_is_every_models(release, runner):
+    """Its graphs are estimated, and come off the cache (config/vllm.py: _is_default_v2_model_runner_model).
+
+    vllm pull request 49351: an embedding model on an L4 missed its cache by 0.02 GiB.
+    """
+    made = replica_of(QWEN3_4B, release=release)
+    pools = made.with_settings(samples=False)
+    assert (overhead.runner_of(made), overhead.runner_of(pools)) == ("v2", runner)
+    assert graphs.cuda_graph_estimate(pools, TABLE).expected > 0
+
+
 def test_speculation_doubles_the_rows_of_the_first_runner():
     """One draft token for each sequence (vLLM 0.32 v1/worker/gpu_model_runner.py:5998)."""
     plain, drafted = replica_of(QWEN3_4B), replica_of(QWEN3_4B, num_speculative_tokens=3)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from generator.models.interval import ByteInterval
 from generator.models.overheads import OverheadTable
 from generator.planning.memory import attention
-from generator.planning.memory.overhead import model_runner
+from generator.planning.memory.overhead import runner_of
 from generator.planning.replica import once_a_replica
 from generator.units import KIB, MIB
 
@@ -32,7 +32,7 @@ def capture_sizes(replica: Replica) -> int:
 def cuda_graph_estimate(replica: Replica, table: OverheadTable) -> ByteInterval:
     """Bytes the profiler subtracts for CUDA graphs: none when eager or where release and runner have no estimate."""
     release = replica.release
-    if model_runner(replica.architecture, release) == "v2" and not release.has("model_runner_v2_estimates_graphs"):
+    if runner_of(replica) == "v2" and not release.has("model_runner_v2_estimates_graphs"):
         return ByteInterval.exact(0)
     captures = capture_sizes(replica)
     base = table.term("graph_estimate_mib", release.version)

@@ -41,6 +41,16 @@ def model_runner(architecture: Architecture, release: Release) -> Runner:
     return "v2" if listed or (dense and release.has("model_runner_v2_for_dense")) else "v1"
 
 
+def runner_of(replica: Replica) -> Runner:
+    """The model runner of this server: the first one where it pools, until the second became every model's.
+
+    vLLM 0.22.1 to 0.28.0 config/vllm.py: _is_default_v2_model_runner_model.
+    """
+    if not replica.settings.samples and not replica.release.has("model_runner_v2_pools"):
+        return "v1"
+    return model_runner(replica.architecture, replica.release)
+
+
 def offloads_weights(architecture: Architecture, release: Release) -> bool:
     """Whether `cpu_offload_gb` moves weights: the second model runner left them on the GPU at first."""
     return model_runner(architecture, release) == "v1" or release.has("runner_v2_offloads_weights")
@@ -132,7 +142,7 @@ def activation_peak(
         phases.append(compilation(replica, table))
     if last_stage and replica.settings.samples:
         phases.append(sampler(replica, table))
-    first = model_runner(architecture, replica.release) == "v1"
+    first = runner_of(replica) == "v1"
     stays += table.term("activation_fixed_mib", release).times(first * MIB)
     phases = [phase + stays for phase in phases]
     if first_stage and profiles_encoder(replica):
@@ -156,7 +166,7 @@ def profiles_encoder(replica: Replica) -> bool:
     """Whether the profiling pass runs an encoder."""
     if not replica.architecture.towers or not encoder.tokens(replica):
         return False
-    first = model_runner(replica.architecture, replica.release) == "v1"
+    first = runner_of(replica) == "v1"
     return first or replica.release.has("model_runner_v2_profiles_encoders")
 
 
