@@ -132,3 +132,15 @@ def test_a_state_at_each_block_is_more_than_a_plan_counts(release, stated, answe
     """Classes that keep one at each block do so by themselves until 0.27 (models/config.py: MambaModelConfig)."""
     made = planned(NEMOTRON, "H100-SXM-80GB", vllm=release, overrides={"max_model_len": 8192, **stated})
     assert made.feasibility.starts.answer == answer
+
+
+@pytest.mark.parametrize(
+    ("release", "stated", "found"),
+    [("0.25.1", {}, False), ("0.26.0", {}, True), ("0.26.0", {"enable_prefix_caching": False}, False)],
+)
+def test_a_hit_ratio_counts_where_prefixes_are_cached(release, stated, found):
+    """What the workload repeats saves no step of a server that keeps no prefixes, and the estimate says so."""
+    load = {"vllm": release, "overrides": stated, "prompt_tokens": 4096}
+    made, without = (planned(NEMOTRON, "H100-SXM-80GB", prefix_hit_ratio=share, **load) for share in (0.5, 0.0))
+    assert (made.estimate.ttft_ms.mean < without.estimate.ttft_ms.mean) == found
+    assert ("prefix caching is off" in made.estimate.calibration) == (not found)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from generator.errors import UnknownFactError
 from generator.models.estimate import Estimate, Throughput
 from generator.models.speed import Drafting, Footprint, Limits, Scenario
+from generator.planning.kv_cache.selection import prefix_caching
 from generator.planning.speed.evidence import doubt_of
 from generator.planning.speed.footprint import footprint
 from generator.planning.speed.measured import as_benchmarked
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from generator.planning.case import Case
 
 _UNDRAFTED = "as without drafts: how many of their tokens are kept is not known"
+_NO_PREFIXES = "prefix caching is off, so that no prompt begins in it"
 _BYTE_CACHES = ("fp8", "int8", "nvfp4", "int4")
 
 
@@ -76,6 +78,8 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     found = of_all(found, case.servers)
     if doubt.why:
         found = found.model_copy(update={"calibration": f"{found.calibration}; {doubt.why}"})
+    if case.load.prefix_hit_ratio and not _finds_prefixes(chosen):
+        found = found.model_copy(update={"calibration": f"{found.calibration}; {_NO_PREFIXES}"})
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
         return found.model_copy(update={"calibration": f"{found.calibration}; {_UNDRAFTED}"})
     return found
@@ -117,11 +121,16 @@ def _scenario(case: Case, chosen: Candidate, in_flight: int) -> Scenario:
         prompt_tokens=load.prompt_tokens,
         gen_tokens=max(load.gen_tokens, 1),
         concurrency=in_flight,
-        prefix_hit_ratio=load.prefix_hit_ratio,
+        prefix_hit_ratio=load.prefix_hit_ratio if _finds_prefixes(chosen) else 0.0,
         num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if kept else 0,
         acceptance_rate=kept,
         drafting=_drafting(case, chosen) if kept else Drafting(),
     )
+
+
+def _finds_prefixes(chosen: Candidate) -> bool:
+    replica = chosen.replica
+    return prefix_caching(replica.architecture, replica.settings)
 
 
 def _drafting(case: Case, chosen: Candidate) -> Drafting:
