@@ -83,7 +83,7 @@ BAD = [
     ("no directory", 4, ("plan", "--model", "./nowhere", "--gpu", "L4"), r"is not a directory"),
     ("no model", 2, ("plan", "--gpu", "L4"), r"no model given; name one: --model"),
     ("empty model", 2, ("plan", "--model", "", "--gpu", "L4"), r"no model given"),
-    ("TP that does not divide", 2, ("plan", *H100, "--gpus", 8, "--tp", 3), r"\(32\) must be divisible.*\(3\); choose"),
+    ("TP that does not divide", 2, ("plan", *H100, "--gpus", 8, "--tp", 3), r"\(32\) must be divisible.*\(3\); use --"),
     ("TP over the GPUs", 2, ("plan", *H100, "--gpus", 2, "--tp", 4), r"world size 4 is larger than the 2"),
     ("DP over the GPUs", 2, ("plan", *H100, "--dp", 3), r"there are 1"),
     ("PP over the GPUs", 2, ("plan", *H100, "--pp", 100), r"world size 100"),
