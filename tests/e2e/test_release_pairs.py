@@ -41,7 +41,7 @@ DEPARTING = {
 """Arguments and values that the second release no longer has; pull requests: generator/catalogue/migrations.toml."""
 
 
-LOADS = {"hybrid-5090": "0.21.0"}
+LOADS = {"hybrid-5090": "0.23.0"}
 """The first release that loads the weights of an example, where an older one of the tables does not."""
 
 
@@ -135,7 +135,7 @@ def test_every_release_takes_every_example(example, version):
     if _loads(example, version):
         check(planned(example, version), version)
         return
-    with pytest.raises(RequestError, match=r"pin vLLM 0\.21 or newer"):
+    with pytest.raises(RequestError, match=r"pin vLLM 0\.23 or newer"):
         planned(example, version)
 
 

@@ -134,18 +134,18 @@ def _check_order(case: Case, own: Quantization) -> None:
 
 def _check_modelopt(case: Case, own: Quantization) -> None:
     """The release knows ModelOpt's algorithm of NVFP4 weights alone, and heads that are quantized (modelopt.py)."""
-    mixed = own.method == "modelopt_mixed"
-    name = "mixes_nvfp4_weights_alone" if mixed else "reads_nvfp4_weights_alone"
-    if any(rule.format == NVFP4_WEIGHTS for rule in own.rules) and not case.vllm.has(name):
-        raise RequestError(
-            f"vLLM {case.release} does not know ModelOpt's W4A16_NVFP4: pin vLLM {case.vllm.since[name]} or newer "
-            "(--vllm), or choose another checkpoint"
-        )
     heads = [rule for rule in own.rules if rule.format is not None and "lm_head" in rule.targets]
     name = "reads_heads_of_modelopt"
     if heads and own.method.startswith("modelopt") and not case.vllm.has(name):
         raise RequestError(
             f"vLLM {case.release} reads no quantized lm_head of ModelOpt: pin vLLM {case.vllm.since[name]} or newer "
+            "(--vllm), or choose another checkpoint"
+        )
+    mixed = own.method == "modelopt_mixed"
+    name = "mixes_nvfp4_weights_alone" if mixed else "reads_nvfp4_weights_alone"
+    if any(rule.format == NVFP4_WEIGHTS for rule in own.rules) and not case.vllm.has(name):
+        raise RequestError(
+            f"vLLM {case.release} does not know ModelOpt's W4A16_NVFP4: pin vLLM {case.vllm.since[name]} or newer "
             "(--vllm), or choose another checkpoint"
         )
 
