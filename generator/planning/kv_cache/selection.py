@@ -70,10 +70,9 @@ def prefix_caching(architecture: Architecture, settings: CacheSettings) -> bool:
     """
     if settings.enable_prefix_caching is not None:
         return settings.enable_prefix_caching
-    beside_states = settings.release.has("caches_prefixes_beside_states")
-    return any(kind.attentions() for kind in kinds_of(architecture)) and (
-        beside_states or not any(states_of(architecture))
-    )
+    if is_hybrid(architecture):
+        return settings.release.has("caches_prefixes_beside_states")
+    return any(kind.attentions() for kind in kinds_of(architecture))
 
 
 def mamba_cache_mode(architecture: Architecture, settings: CacheSettings) -> str:

@@ -17,7 +17,7 @@ _EXCHANGES = ("allgather_reducescatter", "naive", "pplx")
 """What needs no library beside vLLM; the last two are the first since 0.19 (config/parallel.py: __post_init__)."""
 _FINE, _BLOCK = "triton", 128
 """The kernel that takes blocks of any size, and the side of those that the others take."""
-_PADS = "pads_blocks_made_while_loading"
+PADS = "pads_blocks_made_while_loading"
 _MEGA = ("deep_gemm_mega_moe",)
 """Mega kernels that a class calls itself (0.33 config/kernel.py: NATIVE_MEGA_MOE_BACKENDS)."""
 _SAME_FOR = frozenset({"silu", "swigluoai"})
@@ -77,7 +77,7 @@ def check_blocks(case: Case, layout: Layout) -> None:
     """
     width = broken_width(case, layout)
     if width and (named_kernel(case) or expert_kernel(case, layout)) == _FINE:
-        since = case.vllm.since[_PADS]
+        since = case.vllm.since[PADS]
         whole = any(block.moe_intermediate_size % _BLOCK for block in expert_blocks(case))
         spread = "" if whole or layout.enable_expert_parallel else "add --enable-expert-parallel, "
         raise RequestError(
@@ -88,7 +88,7 @@ def check_blocks(case: Case, layout: Layout) -> None:
 
 def broken_width(case: Case, layout: Layout) -> int:
     """Channels of a rank's experts that end in a broken block made while loading; 0 for none (online/fp8.py)."""
-    if way_of(case) != "fp8_per_block online" or case.vllm.has(_PADS):
+    if way_of(case) != "fp8_per_block online" or case.vllm.has(PADS):
         return 0
     ranks, hidden = layout.expert_slices, case.architecture.hidden_size
     widths = (hidden, *(block.moe_intermediate_size // ranks for block in expert_blocks(case)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.models.attention import CompressedMLA
-from generator.planning.rules.experts import GELU, broken_width, expert_blocks, named_kernel, way_of
+from generator.planning.rules.experts import GELU, PADS, broken_width, expert_blocks, named_kernel, way_of
 
 if TYPE_CHECKING:
     from generator.models.architecture import Architecture
@@ -28,7 +28,7 @@ def kernel_doubt(case: Case, layout: Layout) -> str:
     if width := broken_width(case, layout):
         return (
             f"experts of {width:,} channels end in a broken block of FP8, which vLLM {case.release} does not pad: pin "
-            f"vLLM {case.vllm.since['pads_blocks_made_while_loading']} or newer"
+            f"vLLM {case.vllm.since[PADS]} or newer"
         )
     if packs_experts_together(case):
         return (

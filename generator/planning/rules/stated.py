@@ -80,12 +80,7 @@ def _stands_beside_what_it_needs(case: Case) -> None:
 
 def _spelled(case: Case) -> dict[str, Any]:
     """The user's values by name, those inside a mapping by `argument.key` too."""
-    inner = {
-        f"{name}.{key}": held
-        for name, value in case.fixed.items()
-        if isinstance(value, dict)
-        for key, held in value.items()
-    }
+    inner = {f"{name}.{key}": held for name in case.fixed for key, held in case.mapping(name).items()}
     return {**case.fixed, **inner}
 
 

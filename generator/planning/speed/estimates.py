@@ -78,7 +78,7 @@ def _estimated(case: Case, chosen: Candidate, in_flight: int) -> Estimate | None
     found = of_all(found, case.servers)
     if doubt.why:
         found = found.model_copy(update={"calibration": f"{found.calibration}; {doubt.why}"})
-    if case.load.prefix_hit_ratio and not _finds_prefixes(chosen):
+    if case.load.prefix_hit_ratio and not scenario.prefix_hit_ratio:
         found = found.model_copy(update={"calibration": f"{found.calibration}; {_NO_PREFIXES}"})
     if case.speculation.num_speculative_tokens and not scenario.num_speculative_tokens:
         return found.model_copy(update={"calibration": f"{found.calibration}; {_UNDRAFTED}"})
@@ -121,16 +121,16 @@ def _scenario(case: Case, chosen: Candidate, in_flight: int) -> Scenario:
         prompt_tokens=load.prompt_tokens,
         gen_tokens=max(load.gen_tokens, 1),
         concurrency=in_flight,
-        prefix_hit_ratio=load.prefix_hit_ratio if _finds_prefixes(chosen) else 0.0,
+        prefix_hit_ratio=_found(load.prefix_hit_ratio, chosen),
         num_speculative_tokens=(case.speculation.num_speculative_tokens or 0) if kept else 0,
         acceptance_rate=kept,
         drafting=_drafting(case, chosen) if kept else Drafting(),
     )
 
 
-def _finds_prefixes(chosen: Candidate) -> bool:
-    replica = chosen.replica
-    return prefix_caching(replica.architecture, replica.settings)
+def _found(stated: float, chosen: Candidate) -> float:
+    """The share of a prompt's tokens that the server has: what is stated, and none where it keeps no prefixes."""
+    return stated if stated and prefix_caching(chosen.replica.architecture, chosen.replica.settings) else 0.0
 
 
 def _drafting(case: Case, chosen: Candidate) -> Drafting:

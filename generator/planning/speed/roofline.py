@@ -76,7 +76,7 @@ def _model(pace: Rates, footprint: Footprint, scenario: Scenario, limits: Limits
 
 def soon_over(prompts: int | None, concurrency: float) -> bool:
     """Whether a closed loop of so many prompts is shaped by its start and its end; None goes on for good."""
-    return bool(prompts) and (prompts or 0) < _LASTING * concurrency
+    return prompts is not None and 0 < prompts < _LASTING * concurrency
 
 
 def replicas_for(requests_per_s: float, one: Estimate) -> int:
